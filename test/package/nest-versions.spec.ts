@@ -1,0 +1,83 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createProject, pack, run, runScript } from './project.js';
+
+const postgres = process.env.DATABASE_URL;
+/** The compiled addon of this repository: compiling it again in every project would take minutes. */
+const sqliteDriver = dirname(createRequire(import.meta.url).resolve('better-sqlite3/package.json'));
+
+let folder: string;
+let tarball: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'stepping-pack-'));
+  tarball = await pack(folder);
+});
+
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe.each([
+  { version: 10, jest: true, main: 'dist/main.js' },
+  { version: 11, jest: true, main: 'dist/main.js' },
+  { version: 12, jest: false, main: 'dist/src/main.js' },
+])('a new application of NestJS $version', ({ version, jest, main }) => {
+  let project: Awaited<ReturnType<typeof createProject>>;
+
+  beforeAll(async () => {
+    project = await createProject(`nest-${version}`, tarball, {
+      'src/main.ts': 'orders/main.ts',
+      ...(jest ? { 'src/greet.spec.ts': 'orders/greet.spec.ts' } : {}),
+    });
+    await run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'], {
+      cwd: project.folder,
+    });
+  });
+  afterAll(() => project?.remove());
+
+  const committedRunsRolledBackDoesNot = {
+    refusal: 'the order is refused',
+    executed: ['book:1'],
+    status: 'succeeded',
+    refusedJob: null,
+    items: ['book'],
+  };
+
+  it('runs the job of a committed order and not that of a rolled back one, on SQLite', async () => {
+    const env = {
+      STEPPING_DATABASE: JSON.stringify({
+        type: 'better-sqlite3',
+        database: join(project.folder, 'orders.db'),
+      }),
+      STEPPING_SQLITE_DRIVER: sqliteDriver,
+    };
+    expect(await runScript(project.folder, main, env)).toEqual(committedRunsRolledBackDoesNot);
+  });
+
+  it.skipIf(!postgres)('does the same on PostgreSQL (needs DATABASE_URL)', async () => {
+    const schema = `stepping_package_${randomBytes(6).toString('hex')}`;
+    const client = new pg.Client({ connectionString: postgres });
+    await client.connect();
+    try {
+      await client.query(`CREATE SCHEMA ${schema}`);
+      const env = { STEPPING_DATABASE: JSON.stringify({ type: 'postgres', url: postgres, schema }) };
+      expect(await runScript(project.folder, main, env)).toEqual(committedRunsRolledBackDoesNot);
+    } finally {
+      await client.query(`DROP SCHEMA IF EXISTS ${schema} CASCADE`);
+      await client.end();
+    }
+  });
+
+  if (jest) {
+    it('can be tested with its Jest', async () => {
+      const { stderr } = await run(process.execPath, ['node_modules/jest/bin/jest.js', '--ci'], {
+        cwd: project.folder,
+      });
+      expect(stderr).toMatch(/Tests:\s+1 passed, 1 total/);
+    });
+  }
+});

@@ -1,0 +1,134 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { publint } from 'publint';
+import { formatMessage } from 'publint/utils';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createProject, pack, repository, run, runScript } from './project.js';
+
+let folder: string;
+let tarball: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'stepping-pack-'));
+  tarball = await pack(folder);
+});
+
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe('the tarball', () => {
+  let files: Map<string, string>;
+
+  beforeAll(async () => {
+    await run('tar', ['-xzf', tarball], { cwd: folder });
+    const root = join(folder, 'package');
+    const entries = await readdir(root, { recursive: true, withFileTypes: true });
+    files = new Map(
+      await Promise.all(
+        entries
+          .filter((entry) => entry.isFile())
+          .map(async (entry): Promise<[string, string]> => {
+            const path = join(entry.parentPath, entry.name);
+            return [path.slice(root.length + 1), await readFile(path, 'utf8')];
+          }),
+      ),
+    );
+  });
+
+  it('holds the build, the manifest and the texts, and nothing else', () => {
+    const outside = [...files.keys()].filter((path) => !path.startsWith('dist/'));
+    expect(outside.toSorted()).toEqual(expect.arrayContaining(['LICENSE', 'package.json']));
+    expect(outside.filter((path) => !['LICENSE', 'README.md', 'package.json'].includes(path))).toEqual([]);
+    expect([...files.keys()]).toEqual(
+      expect.arrayContaining([
+        'dist/index.js',
+        'dist/index.d.ts',
+        'dist/cjs/index.js',
+        'dist/cjs/index.d.ts',
+        'dist/cjs/package.json',
+      ]),
+    );
+  });
+
+  it('imports nothing that a user may not have, neither in code nor in typings', () => {
+    const always =
+      /^(node:|@nestjs\/(common|core|schedule)$|class-transformer$|reflect-metadata$|rxjs(\/|$)|\.{1,2}\/)/;
+    const imports = [...files]
+      .filter(([path]) => /\.(js|d\.ts)$/.test(path))
+      .flatMap(([path, text]) =>
+        specifiers(text)
+          .filter((specifier) => !always.test(specifier))
+          .map((specifier) => `${path} imports ${specifier}`),
+      );
+    // Loaded when the first step with arguments is added, and only if it is installed.
+    const optional = (line: string): boolean =>
+      line.endsWith('arguments-validator.js imports class-validator');
+    expect(imports.filter((line) => !optional(line))).toEqual([]);
+  });
+
+  it('has a CommonJS half without syntax of ES modules', () => {
+    const offenders = [...files]
+      .filter(([path]) => path.startsWith('dist/cjs/') && path.endsWith('.js'))
+      .filter(([, text]) =>
+        /import\.meta|^export |^import |(?<![.\w'"`*])import\(|^await /m.test(withoutComments(text)),
+      )
+      .map(([path]) => path);
+    expect(offenders).toEqual([]);
+  });
+
+  it('passes publint', async () => {
+    const { messages } = await publint({ pkgDir: join(folder, 'package'), pack: false, strict: true });
+    const manifest = JSON.parse(files.get('package.json')!) as object;
+    expect(messages.map((message) => formatMessage(message, manifest, { color: false }))).toEqual([]);
+  });
+
+  it('passes attw: every resolver finds the typings that fit the code', async () => {
+    const { stdout } = await run(
+      'npx',
+      ['--no-install', 'attw', tarball, '--format', 'table-flipped', '--no-color'],
+      {
+        cwd: repository,
+      },
+    );
+    expect(stdout).toContain('No problems found');
+  });
+});
+
+describe('with the required peers only', () => {
+  let project: Awaited<ReturnType<typeof createProject>>;
+
+  beforeAll(async () => {
+    project = await createProject('minimal', tarball);
+  });
+  afterAll(() => project?.remove());
+
+  it('finds none of the optional peers installed', async () => {
+    const installed = await readdir(join(project.folder, 'node_modules'));
+    expect(installed).toContain('nestjs-stepping');
+    expect(installed).not.toContain('typeorm');
+    expect(installed).not.toContain('class-validator');
+    expect(installed).not.toContain('@grpc');
+  });
+
+  it.each([
+    ['an ES module', 'esm.mjs'],
+    ['CommonJS', 'commonjs.cjs'],
+    ['CommonJS in a loader that does not know "module-sync"', 'commonjs-half.cjs'],
+  ])('runs a job on the memory store from %s', async (_, script) => {
+    expect(await runScript(project.folder, script)).toEqual({ gid: 'string', greeted: 'Ada' });
+  });
+
+  it.each(['import-first.mjs', 'require-first.cjs'])('has one copy of its classes (%s)', async (script) => {
+    expect(await runScript(project.folder, script)).toEqual({ same: true });
+  });
+});
+
+/** The module specifiers of a compiled file, of `import()` and of types written as `import('x')` as well. */
+function specifiers(text: string): string[] {
+  const pattern = /(?:\bfrom\s*|\bimport\s*|\bimport\(\s*|\brequire\(\s*)(['"])([^'"\n]+)\1/g;
+  return [...withoutComments(text).matchAll(pattern)].map((match) => match[2]!);
+}
+
+function withoutComments(text: string): string {
+  return text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '');
+}

@@ -1,0 +1,163 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe } from 'vitest';
+import type { DataSourceOptions } from 'typeorm';
+
+export type Backend = 'postgres' | 'mariadb' | 'sqlite';
+
+/** `extra` of `dataSourceOptions()`: whatever TypeORM takes, of any database. */
+export type ExtraOptions = Record<string, unknown>;
+
+/** A place of its own for one suite or test: a schema, a database or a file. */
+export interface TestDatabase {
+  readonly backend: Backend;
+  /** The server, with the database selected; of SQLite the path of the file. */
+  readonly url: string;
+  /** The PostgreSQL schema. */
+  readonly schema?: string;
+  /** Options for a TypeORM `DataSource` on it; `extra` is laid over them. */
+  dataSourceOptions(extra?: ExtraOptions): DataSourceOptions;
+  /** Runs SQL on a connection of its own, without TypeORM; placeholders are the driver's. */
+  query<Row = Record<string, any>>(sql: string, parameters?: readonly unknown[]): Promise<Row[]>;
+  /** Ends the connection and removes schema, database or file. */
+  drop(): Promise<void>;
+}
+
+/** Every backend, with the reason why it cannot be tested in this run. */
+export const backends: readonly { readonly backend: Backend; readonly skipReason?: string }[] = [
+  { backend: 'sqlite' },
+  { backend: 'postgres', ...unless(process.env.DATABASE_URL, 'no PostgreSQL: DATABASE_URL is not set') },
+  { backend: 'mariadb', ...unless(process.env.MYSQL_URL, 'no MariaDB or MySQL: MYSQL_URL is not set') },
+];
+
+/** `describe` once per backend; a backend that is not there becomes a skipped suite that says why. */
+export function describeBackends(
+  title: string,
+  suite: (backend: Backend) => void,
+  only: readonly Backend[] = ['sqlite', 'postgres', 'mariadb'],
+): void {
+  for (const { backend, skipReason } of backends) {
+    if (!only.includes(backend)) continue;
+    if (skipReason) describe.skip(`${title} [${backend}] (skipped: ${skipReason})`, () => suite(backend));
+    else describe(`${title} [${backend}]`, () => suite(backend));
+  }
+}
+
+/** Creates a fresh schema (PostgreSQL), database (MariaDB, MySQL) or file (SQLite, WAL). */
+export function createDatabase(backend: Backend): Promise<TestDatabase> {
+  if (backend === 'postgres') return createPostgres(required('DATABASE_URL'));
+  if (backend === 'mariadb') return createMariaDb(required('MYSQL_URL'));
+  return createSqlite();
+}
+
+async function createPostgres(url: string): Promise<TestDatabase> {
+  const { default: pg } = await import('pg');
+  const schema = randomName();
+  // Statements that name no schema, of tests and of TypeORM, find this one as well.
+  const startup = `-c search_path=${schema}`;
+  const client = new pg.Client({ connectionString: url, options: startup });
+  // A server that ends the connection is seen by the next query; it must not end the test process.
+  client.on('error', () => undefined);
+  await client.connect();
+  await client.query(`CREATE SCHEMA "${schema}"`);
+  return {
+    backend: 'postgres',
+    url,
+    schema,
+    dataSourceOptions: (extra = {}) =>
+      ({
+        type: 'postgres',
+        url,
+        schema,
+        poolSize: 10,
+        ...extra,
+        extra: { options: startup, ...(extra.extra as object | undefined) },
+      }) as DataSourceOptions,
+    query: async <Row>(sql: string, parameters: readonly unknown[] = []) =>
+      (await client.query(sql, [...parameters])).rows as Row[],
+    drop: async () => {
+      try {
+        // A connection that a test left open may hold locks: fail then, instead of hanging.
+        await client.query(`SET lock_timeout = '10s'`);
+        await client.query(`DROP SCHEMA IF EXISTS "${schema}" CASCADE`);
+      } finally {
+        await client.end();
+      }
+    },
+  };
+}
+
+async function createMariaDb(server: string): Promise<TestDatabase> {
+  const { createConnection } = await import('mysql2/promise');
+  const database = randomName();
+  const url = new URL(server);
+  const admin = await createConnection(server);
+  let type: 'mariadb' | 'mysql';
+  try {
+    const [rows] = await admin.query('SELECT VERSION() AS version');
+    type = /mariadb/i.test((rows as { version: string }[])[0]!.version) ? 'mariadb' : 'mysql';
+    await admin.query(`CREATE DATABASE \`${database}\` CHARACTER SET utf8mb4`);
+  } finally {
+    await admin.end();
+  }
+  url.pathname = `/${database}`;
+  const connection = await createConnection(url.href);
+  return {
+    backend: 'mariadb',
+    url: url.href,
+    dataSourceOptions: (extra = {}) =>
+      ({ type, url: url.href, charset: 'utf8mb4', poolSize: 10, ...extra }) as DataSourceOptions,
+    query: async <Row>(sql: string, parameters: readonly unknown[] = []) => {
+      const [rows] = await connection.query(sql, [...parameters]);
+      return (Array.isArray(rows) ? rows : []) as Row[];
+    },
+    drop: async () => {
+      try {
+        await connection.query('SET SESSION lock_wait_timeout = 10');
+        await connection.query(`DROP DATABASE IF EXISTS \`${database}\``);
+      } finally {
+        await connection.end();
+      }
+    },
+  };
+}
+
+async function createSqlite(): Promise<TestDatabase> {
+  const { default: SqliteDatabase } = await import('better-sqlite3');
+  const folder = mkdtempSync(join(tmpdir(), 'stepping-sqlite-'));
+  const file = join(folder, 'test.db');
+  const connection = new SqliteDatabase(file);
+  connection.pragma('journal_mode = WAL');
+  return {
+    backend: 'sqlite',
+    url: file,
+    dataSourceOptions: (extra = {}) =>
+      ({ type: 'better-sqlite3', database: file, enableWAL: true, ...extra }) as DataSourceOptions,
+    query: async <Row>(sql: string, parameters: readonly unknown[] = []) => {
+      const statement = connection.prepare(sql);
+      if (statement.reader) return statement.all(...parameters) as Row[];
+      statement.run(...parameters);
+      return [];
+    },
+    drop: async () => {
+      connection.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function randomName(): string {
+  return `stepping_test_${randomBytes(6).toString('hex')}`;
+}
+
+function required(variable: 'DATABASE_URL' | 'MYSQL_URL'): string {
+  const value = process.env[variable];
+  if (!value) throw new Error(`${variable} is not set: use describeBackends(), which skips the suite`);
+  return value;
+}
+
+function unless(value: string | undefined, skipReason: string): { skipReason?: string } {
+  return value ? {} : { skipReason };
+}

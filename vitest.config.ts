@@ -1,0 +1,33 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+/** A path for a JSON report next to the usual output; `.ci/run` counts tests with it. */
+const report = process.env.STEPPING_TEST_REPORT;
+
+export default defineConfig({
+  // Vite reads these two from a tsconfig only for the files which that tsconfig includes.
+  oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
+  resolve: {
+    alias: [
+      {
+        find: /^nestjs-stepping$/,
+        replacement: fileURLToPath(new URL('./lib/index.ts', import.meta.url)),
+      },
+    ],
+  },
+  test: {
+    include: ['test/**/*.spec.ts'],
+    // Installs packages from the registry: `npm run test:package`.
+    exclude: ['test/package/**', '**/node_modules/**'],
+    globalSetup: ['test/support/global-setup.ts'],
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    reporters: [
+      'default',
+      './test/support/skipped-reporter.ts',
+      ...(report ? [['json', { outputFile: report }] as ['json', { outputFile: string }]] : []),
+    ],
+  },
+});
