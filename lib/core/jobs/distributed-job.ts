@@ -1,0 +1,167 @@
+import {
+  JobAlreadyStartedError,
+  JobHasNoStepsError,
+  JobNotPreparedError,
+  StepArgumentsTooLargeError,
+  TransactionNotActiveError,
+} from '../../errors/index.js';
+import type { StepArgumentsSerializer } from '../steps/step-arguments.serializer.js';
+import type { StepArguments, StepClass } from '../steps/step-class.js';
+import type { StepRegistry } from '../steps/step.registry.js';
+import type { TransactionContext } from '../tm/transaction-context.js';
+import type { PreparedJob, TransactionManager } from '../tm/transaction-manager.js';
+import { faultPoint } from './fault-point.js';
+import type { JobMessage, StoredStep } from './job-message.js';
+import type { TransactionSettler } from './transaction-settler.js';
+
+/** The most bytes that the arguments of all steps of a job may have together, as UTF-8 JSON: 4 MiB. */
+export const MAX_JOB_BYTES = 4 * 1024 * 1024;
+
+/** What a job needs from its application. */
+export interface JobEnvironment {
+  readonly manager: TransactionManager;
+  readonly settler: TransactionSettler;
+  readonly registry: StepRegistry;
+  readonly serializer: StepArgumentsSerializer;
+}
+
+export interface JobSettings {
+  readonly gid: string;
+  readonly name: string | null;
+  /** Milliseconds. */
+  readonly delay: number;
+  /** Finds the transaction at the moment of the start: it may have ended since the job was created. */
+  readonly transaction: () => TransactionContext | null;
+  /** Called when the job starts outside any transaction, and may refuse it. */
+  readonly onStandalone: () => void;
+}
+
+/**
+ * A job: an ordered list of steps that runs if, and only if, the transaction it is started in commits.
+ * Made by `DistributedJobFactory.createJob()`.
+ *
+ * @publicApi
+ */
+export class DistributedJob {
+  private readonly steps: StoredStep[] = [];
+  private bytes = 0;
+  private phase: 'building' | 'started' | 'prepared' | 'submitted' = 'building';
+  private prepared: PreparedJob | undefined;
+
+  constructor(
+    private readonly environment: JobEnvironment,
+    private readonly settings: JobSettings,
+  ) {}
+
+  /** The id of the job, and of its global transaction. */
+  get gid(): string {
+    return this.settings.gid;
+  }
+
+  /** Adds a step that only another process provides, by the name it is registered under there. */
+  addStep(name: string, args?: unknown): this;
+  /**
+   * Adds a step. Steps run in the order in which they are added, each after the one before it succeeded.
+   *
+   * @throws StepNotFoundError when the class is no provider of this application.
+   * @throws InvalidStepArgumentsError when the arguments cannot be stored and restored unchanged, or fail
+   * their validation.
+   * @throws StepArgumentsTooLargeError when the job's arguments exceed 4 MiB.
+   * @throws JobAlreadyStartedError after `start()` or `prepare()`.
+   */
+  addStep<S extends StepClass>(step: S, ...args: StepArguments<S>): this;
+  addStep(step: StepClass | string, ...args: unknown[]): this {
+    if (this.phase !== 'building') throw new JobAlreadyStartedError(this.gid, 'addStep');
+    const { registry, serializer } = this.environment;
+    const name = typeof step === 'string' ? step : registry.nameOf(step);
+    const stored = serializer.serialize(name, registry.get(name), args[0]);
+    this.bytes += stored === undefined ? 0 : Buffer.byteLength(stored);
+    if (this.bytes > MAX_JOB_BYTES) throw new StepArgumentsTooLargeError(this.gid, this.bytes, MAX_JOB_BYTES);
+    this.steps.push(stored === undefined ? { name } : { name, args: stored });
+    return this;
+  }
+
+  /**
+   * Starts the job. In a transaction it takes part in it: it runs after the commit and vanishes with a
+   * rollback, also one to a savepoint. Outside any transaction it is durable when the promise resolves.
+   * It never waits for the steps.
+   *
+   * @throws JobHasNoStepsError, JobAlreadyStartedError.
+   * @throws TransactionEndedError when the transaction around the caller has ended already.
+   * @throws DuplicateGidError when the gid belongs to another job. The same gid with the same steps is the
+   * same job: nothing is started a second time.
+   * @throws TransactionManagerUnavailableError when the job could not be stored; the transaction must then
+   * be rolled back by letting the error through.
+   */
+  async start(): Promise<{ gid: string }> {
+    const message = this.leave('building', 'started', 'start');
+    const transaction = this.settings.transaction();
+    if (!transaction) {
+      this.settings.onStandalone();
+      await this.environment.manager.submit(message);
+      return { gid: this.gid };
+    }
+
+    transaction.assertOpen(this.gid);
+    const { settler } = this.environment;
+    const participant = settler.participant(message, transaction);
+    await transaction.enlist(participant, async () => {
+      participant.prepared = await this.prepareIn(transaction, message);
+      await faultPoint('job:started', this.gid);
+    });
+    return { gid: this.gid };
+  }
+
+  /**
+   * First phase by hand, for a transaction whose end the library cannot observe: call it before the commit
+   * and `submit()` after it. If the process dies in between, the manager asks the database.
+   *
+   * @throws what `start()` throws, and TransactionNotActiveError when there is no transaction.
+   */
+  async prepare(): Promise<void> {
+    const message = this.leave('building', 'prepared', 'prepare');
+    const transaction = this.settings.transaction();
+    if (!transaction) throw new TransactionNotActiveError('prepare()');
+    transaction.assertOpen(this.gid);
+    this.prepared = await this.prepareIn(transaction, message);
+  }
+
+  /**
+   * Second phase by hand: call it after the commit, never before it. The job is safe already, so it does
+   * not throw when the manager cannot be reached.
+   *
+   * @throws JobNotPreparedError before `prepare()`, JobAlreadyStartedError the second time.
+   */
+  async submit(): Promise<void> {
+    if (this.phase !== 'prepared' || !this.prepared) {
+      if (this.phase === 'submitted' || this.phase === 'started') {
+        throw new JobAlreadyStartedError(this.gid, 'submit');
+      }
+      throw new JobNotPreparedError(this.gid);
+    }
+    this.phase = 'submitted';
+    await this.environment.settler.submitByHand(this.message(), this.prepared);
+  }
+
+  private async prepareIn(transaction: TransactionContext, message: JobMessage): Promise<PreparedJob> {
+    await faultPoint('job:before-prepare', this.gid);
+    const prepared = await this.environment.manager.prepare(message, transaction);
+    await faultPoint('job:prepared', this.gid);
+    if (!prepared.enlisted) {
+      await faultPoint('job:before-barrier', this.gid);
+      await transaction.insertBarrier(this.gid);
+    }
+    return prepared;
+  }
+
+  private leave(from: 'building', to: 'started' | 'prepared', attempted: 'start' | 'prepare'): JobMessage {
+    if (this.phase !== from) throw new JobAlreadyStartedError(this.gid, attempted);
+    if (this.steps.length === 0) throw new JobHasNoStepsError(this.gid);
+    this.phase = to;
+    return this.message();
+  }
+
+  private message(): JobMessage {
+    return { gid: this.gid, name: this.settings.name, steps: [...this.steps], delay: this.settings.delay };
+  }
+}

@@ -1,0 +1,22 @@
+/** One step as it is stored with its job. */
+export interface StoredStep {
+  /** The name the step was registered under when the job was started. */
+  readonly name: string;
+  /** The arguments as JSON text; absent for a step without arguments. */
+  readonly args?: string;
+}
+
+/**
+ * What a transaction manager is told about a job: everything that is needed to run it in another
+ * process, and nothing that lives in this one only.
+ *
+ * @publicApi
+ */
+export interface JobMessage {
+  readonly gid: string;
+  /** The label given to `createJob({ name })`. */
+  readonly name: string | null;
+  readonly steps: readonly StoredStep[];
+  /** Milliseconds between the start of the job and the start of its first step. */
+  readonly delay: number;
+}

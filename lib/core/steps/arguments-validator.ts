@@ -1,0 +1,99 @@
+import type { ArgumentsClass, ArgumentsProblem } from './step-definition.js';
+import { ARGS_ROOT, pathOf, placeIn, type Place } from './value-path.js';
+
+/** What is used of class-validator, by its shape: the package is optional. */
+export interface ClassValidator {
+  validate(target: object): Promise<ValidationProblem[]>;
+  validateSync(target: object): ValidationProblem[];
+  getMetadataStorage(): {
+    getTargetValidationMetadatas(
+      // eslint-disable-next-line @typescript-eslint/no-unsafe-function-type -- as class-validator has it
+      target: Function,
+      schema: string,
+      always: boolean,
+      strictGroups: boolean,
+    ): readonly unknown[];
+  };
+}
+
+/** One error of class-validator. */
+export interface ValidationProblem {
+  readonly property: string;
+  readonly constraints?: Readonly<Record<string, string>>;
+  readonly children?: readonly ValidationProblem[];
+}
+
+const MODULE_NOT_FOUND: readonly unknown[] = ['ERR_MODULE_NOT_FOUND', 'MODULE_NOT_FOUND'];
+
+/**
+ * Validates arguments with class-validator where that is installed and their class is decorated. An error
+ * that a validation throws by itself is let through: it says nothing about the arguments.
+ */
+export class ArgumentsValidator {
+  private readonly decorated = new WeakMap<ArgumentsClass, boolean>();
+
+  constructor(private readonly validator: ClassValidator | undefined) {}
+
+  /** Looks for class-validator. Everything is valid where it is not installed. */
+  static async load(
+    load: () => Promise<unknown> = () =>
+      // oxlint-disable-next-line no-restricted-imports -- loaded where it is installed, never needed
+      import('class-validator'),
+  ): Promise<ArgumentsValidator> {
+    try {
+      return new ArgumentsValidator((await load()) as ClassValidator);
+    } catch (error) {
+      if (isAbsent(error)) return new ArgumentsValidator(undefined);
+      throw error;
+    }
+  }
+
+  /** Validates what can be validated at once; asynchronous constraints are left out. */
+  validateNow(argsClass: ArgumentsClass, instance: object): ArgumentsProblem | undefined {
+    if (this.validator === undefined || !this.isDecorated(argsClass, this.validator)) return undefined;
+    return summarize(this.validator.validateSync(instance));
+  }
+
+  async validate(argsClass: ArgumentsClass, instance: object): Promise<ArgumentsProblem | undefined> {
+    if (this.validator === undefined || !this.isDecorated(argsClass, this.validator)) return undefined;
+    return summarize(await this.validator.validate(instance));
+  }
+
+  /** class-validator refuses instances of classes that it does not know. */
+  private isDecorated(argsClass: ArgumentsClass, validator: ClassValidator): boolean {
+    const known = this.decorated.get(argsClass);
+    if (known !== undefined) return known;
+    const metadatas = validator
+      .getMetadataStorage()
+      .getTargetValidationMetadatas(argsClass, '', false, false);
+    this.decorated.set(argsClass, metadatas.length > 0);
+    return metadatas.length > 0;
+  }
+}
+
+function isAbsent(error: unknown): boolean {
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  // A package that class-validator itself misses is another matter, and the quotes tell them apart.
+  return MODULE_NOT_FOUND.includes(code) && /['"]class-validator['"]/.test(String(message));
+}
+
+function summarize(problems: readonly ValidationProblem[]): ArgumentsProblem | undefined {
+  const found: { path: string; text: string }[] = [];
+  collect(problems, ARGS_ROOT, found);
+  const [first] = found;
+  if (first === undefined) return undefined;
+  const texts = found.map(({ path, text }) => (path === first.path ? text : `${path}: ${text}`));
+  return { path: first.path, reason: `${texts.join('; ')}.` };
+}
+
+function collect(
+  problems: readonly ValidationProblem[],
+  parent: Place,
+  found: { path: string; text: string }[],
+): void {
+  for (const { property, constraints = {}, children = [] } of problems) {
+    const place = placeIn(parent, /^\d+$/.test(property) ? Number(property) : property);
+    for (const text of Object.values(constraints)) found.push({ path: pathOf(place), text });
+    collect(children, place, found);
+  }
+}

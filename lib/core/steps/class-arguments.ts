@@ -1,0 +1,171 @@
+import { instanceToPlain, plainToInstance } from 'class-transformer';
+import type { ArgumentsClass, ArgumentsProblem } from './step-definition.js';
+import { findDifference } from './value-difference.js';
+import {
+  ARGS_ROOT,
+  MAX_DEPTH,
+  classNameOf,
+  isPlainArray,
+  isPlainObject,
+  pathOf,
+  placeIn,
+  type Place,
+} from './value-path.js';
+
+/** Arguments that cannot be made into, or restored to, an instance of their class. */
+export class ArgumentsConversionError extends Error {
+  constructor(
+    readonly problem: ArgumentsProblem,
+    options?: ErrorOptions,
+  ) {
+    super(problem.reason, options);
+  }
+}
+
+/** Keys that class-transformer skips, because assigning them would change a prototype. */
+const SKIPPED_KEYS: readonly string[] = ['__proto__', 'constructor'];
+
+/**
+ * An instance of `argsClass`: the value itself, or one made of a plain object.
+ *
+ * @throws ArgumentsConversionError.
+ */
+export function toInstance(argsClass: ArgumentsClass, value: unknown): object {
+  if (typeof value === 'object' && value !== null) {
+    if (value instanceof argsClass) return value;
+    if (isPlainObject(value)) {
+      // A copy: class-transformer deletes discriminator properties from what it reads.
+      return attempt(() => plainToInstance(argsClass, copyPlain(value)));
+    }
+  }
+  const found =
+    typeof value !== 'object' || value === null ? String(value) : `an instance of ${classNameOf(value)}`;
+  throw conversionError(
+    ARGS_ROOT,
+    `must be an instance of ${argsClass.name} or a plain object, not ${found}.`,
+  );
+}
+
+/**
+ * The JSON text of an instance.
+ *
+ * @throws ArgumentsConversionError when the text would not restore the same instance.
+ */
+export function toJson(argsClass: ArgumentsClass, instance: object): string {
+  const keys = collectKeys(instance);
+  let plain: unknown;
+  try {
+    plain = attempt(() => instanceToPlain(instance));
+  } finally {
+    // class-transformer writes discriminator properties into the instance itself.
+    removeAddedKeys(keys);
+  }
+  const { json, dropped } = stringify(plain);
+  const difference = findDifference(instance, fromPlain(argsClass, JSON.parse(json)));
+  if (difference !== undefined) throw new ArgumentsConversionError(difference);
+  if (dropped) throw conversionError(ARGS_ROOT, 'holds a bigint where none can be restored.');
+  return json;
+}
+
+/**
+ * The instance that parsed JSON stands for. `plain` may be changed by it.
+ *
+ * @throws ArgumentsConversionError.
+ */
+export function fromPlain(argsClass: ArgumentsClass, plain: unknown): object {
+  if (typeof plain !== 'object' || plain === null || Array.isArray(plain)) {
+    throw conversionError(ARGS_ROOT, `must be an object, to become an instance of ${argsClass.name}.`);
+  }
+  return attempt(() => plainToInstance(argsClass, plain));
+}
+
+/** JSON without bigints: leaving them out lets the comparison find the path. */
+function stringify(plain: unknown): { json: string; dropped: boolean } {
+  try {
+    return { json: JSON.stringify(plain), dropped: false };
+  } catch {
+    const json = attempt(() =>
+      JSON.stringify(plain, (_key, value: unknown) => (typeof value === 'bigint' ? undefined : value)),
+    );
+    return { json, dropped: true };
+  }
+}
+
+/** Copies plain objects and arrays; everything else is taken over as it is. */
+function copyPlain(source: object): object {
+  const copies = new Map<object, object>();
+  const pending: { from: object; to: object; place: Place }[] = [];
+  const copyOf = (value: unknown, place: Place): unknown => {
+    if (typeof value !== 'object' || value === null) return value;
+    if (!isPlainArray(value) && !isPlainObject(value)) return value;
+    const known = copies.get(value);
+    if (known !== undefined) return known;
+    if (place.depth >= MAX_DEPTH) throw conversionError(place, `is nested deeper than ${MAX_DEPTH} levels.`);
+    const copy: object = Array.isArray(value) ? [] : {};
+    copies.set(value, copy);
+    pending.push({ from: value, to: copy, place });
+    return copy;
+  };
+
+  const result = copyOf(source, ARGS_ROOT) as object;
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    const { from, to, place } = next;
+    const [symbol] = Object.getOwnPropertySymbols(from);
+    if (symbol !== undefined)
+      throw conversionError(placeIn(place, symbol), 'has a symbol as its key, which is dropped.');
+    for (const key of Object.keys(from)) {
+      const at = placeIn(place, Array.isArray(from) ? Number(key) : key);
+      if (SKIPPED_KEYS.includes(key)) {
+        throw conversionError(at, 'has a name that class-transformer drops. Rename the property.');
+      }
+      (to as Record<string, unknown>)[key] = copyOf((from as Record<string, unknown>)[key], at);
+    }
+  }
+  return result;
+}
+
+/** The own keys of every object that can be reached. */
+function collectKeys(root: object): Map<object, ReadonlySet<string>> {
+  const keys = new Map<object, ReadonlySet<string>>();
+  const pending: { value: object; place: Place }[] = [{ value: root, place: ARGS_ROOT }];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    const { value, place } = next;
+    if (keys.has(value) || ArrayBuffer.isView(value)) continue;
+    if (place.depth >= MAX_DEPTH) throw conversionError(place, `is nested deeper than ${MAX_DEPTH} levels.`);
+    const own = Object.keys(value);
+    keys.set(value, new Set(own));
+    const members: [string, unknown][] = own.map((key) => [key, (value as Record<string, unknown>)[key]]);
+    if (value instanceof Map) value.forEach((member, key) => members.push([String(key), member]));
+    if (value instanceof Set) value.forEach((member) => members.push(['values()', member]));
+    for (const [key, member] of members) {
+      if (typeof member !== 'object' || member === null) continue;
+      pending.push({ value: member, place: placeIn(place, Array.isArray(value) ? Number(key) : key) });
+    }
+  }
+  return keys;
+}
+
+function removeAddedKeys(before: Map<object, ReadonlySet<string>>): void {
+  for (const [value, keys] of before) {
+    for (const key of Object.keys(value)) {
+      if (!keys.has(key)) Reflect.deleteProperty(value, key);
+    }
+  }
+}
+
+function attempt<T>(convert: () => T): T {
+  try {
+    return convert();
+  } catch (error) {
+    if (error instanceof ArgumentsConversionError) throw error;
+    const reason =
+      error instanceof RangeError
+        ? 'refers back to an object that contains it, or is nested too deeply.'
+        : `cannot be converted: ${error instanceof Error ? error.message : String(error)}`;
+    throw new ArgumentsConversionError({ path: pathOf(ARGS_ROOT), reason }, { cause: error });
+  }
+}
+
+function conversionError(place: Place, reason: string): ArgumentsConversionError {
+  return new ArgumentsConversionError({ path: pathOf(place), reason });
+}

@@ -1,0 +1,181 @@
+import { InvalidOptionError } from '../../errors/index.js';
+import { MAX_STORED_DURATION_MS, parseDuration, type Duration } from '../time/duration.js';
+
+/**
+ * When a failed attempt of a step is repeated: options, or a function that is given the number of the
+ * attempt that failed, from 1, and its error, and answers how long to wait, or `false` to fail the job.
+ *
+ * A function that throws, or answers anything else, does not lose the job: the wait is then the one of the
+ * default options, and the problem is logged.
+ *
+ * @publicApi
+ */
+export type RetryPolicy = RetryPolicyOptions | ((attempt: number, error: unknown) => Duration | false);
+
+/**
+ * Waits that grow by a factor. The wait after attempt `n` is `delay * factor ** (n - 1)`, at most `maxDelay`.
+ *
+ * @publicApi
+ */
+export interface RetryPolicyOptions {
+  /**
+   * The wait after the first attempt.
+   *
+   * @default '1s'
+   */
+  readonly delay?: Duration;
+  /**
+   * How much longer each wait is than the one before it; at least 1.
+   *
+   * @default 2
+   */
+  readonly factor?: number;
+  /**
+   * The longest wait.
+   *
+   * @default '10m'
+   */
+  readonly maxDelay?: Duration;
+  /**
+   * Waits a random time between 0 and the wait computed, so that jobs that failed together are not
+   * repeated together.
+   *
+   * @default true
+   */
+  readonly jitter?: boolean;
+  /**
+   * The number of attempts, the first one included, after which the job fails.
+   *
+   * @default no limit
+   */
+  readonly maxAttempts?: number;
+}
+
+/** A retry policy that has been checked and filled with defaults. */
+export interface ResolvedRetryPolicy {
+  /** `Infinity` without a limit; a function decides by itself. */
+  readonly maxAttempts: number;
+  /** What answers where a function cannot, and what a step's options are laid over. */
+  readonly backoff: Backoff;
+  /**
+   * The wait in milliseconds after attempt `attempt` failed with `error`; `false`: the job has failed.
+   * Never throws: a policy function that does, or answers nonsense, is told to `onInvalid` and replaced by
+   * the exponential wait.
+   */
+  nextDelay(attempt: number, error: unknown, onInvalid?: (problem: unknown) => void): number | false;
+}
+
+/** Checked options; times in milliseconds. */
+export interface Backoff {
+  readonly delay: number;
+  readonly factor: number;
+  readonly maxDelay: number;
+  readonly jitter: boolean;
+  readonly maxAttempts: number;
+}
+
+const DEFAULT_BACKOFF: Backoff = {
+  delay: 1000,
+  factor: 2,
+  maxDelay: 10 * 60 * 1000,
+  jitter: true,
+  maxAttempts: Number.POSITIVE_INFINITY,
+};
+
+const KEYS: readonly string[] = Object.keys(DEFAULT_BACKOFF);
+
+/**
+ * Checks a policy. Options that are left out come from `defaults`, the module's policy, or from the
+ * library.
+ *
+ * @param option Where the policy was written, for errors.
+ * @throws InvalidOptionError.
+ */
+export function resolveRetryPolicy(
+  policy: RetryPolicy | undefined,
+  option: string,
+  defaults?: ResolvedRetryPolicy,
+): ResolvedRetryPolicy {
+  const base = defaults?.backoff ?? DEFAULT_BACKOFF;
+  if (policy === undefined) return defaults ?? exponential(base);
+  if (typeof policy === 'function') return computed(policy, option, base);
+  return exponential(readOptions(policy, option, base));
+}
+
+function readOptions(policy: RetryPolicyOptions, option: string, base: Backoff): Backoff {
+  if (typeof policy !== 'object' || policy === null || Array.isArray(policy)) {
+    throw new InvalidOptionError(option, policy, `an object with ${KEYS.join(', ')}, or a function`);
+  }
+  const unknown = Object.keys(policy).find((key) => !KEYS.includes(key));
+  if (unknown !== undefined) {
+    throw new InvalidOptionError(
+      `${option}.${unknown}`,
+      undefined,
+      `one of ${KEYS.join(', ')} instead of it`,
+    );
+  }
+  const { delay, factor = base.factor, maxDelay, jitter = base.jitter, maxAttempts } = policy;
+  if (typeof factor !== 'number' || !Number.isFinite(factor) || factor < 1) {
+    throw new InvalidOptionError(`${option}.factor`, factor, 'a number of at least 1');
+  }
+  if (typeof jitter !== 'boolean') throw new InvalidOptionError(`${option}.jitter`, jitter, 'true or false');
+  return {
+    delay: delay === undefined ? base.delay : readDelay(delay, `${option}.delay`),
+    factor,
+    maxDelay: maxDelay === undefined ? base.maxDelay : readDelay(maxDelay, `${option}.maxDelay`),
+    jitter,
+    maxAttempts: readMaxAttempts(maxAttempts, `${option}.maxAttempts`) ?? base.maxAttempts,
+  };
+}
+
+function readMaxAttempts(value: unknown, option: string): number | undefined {
+  // Infinity takes a limit of the module back.
+  if (value === undefined || value === Number.POSITIVE_INFINITY) return value;
+  if (!Number.isSafeInteger(value) || (value as number) < 1) {
+    throw new InvalidOptionError(option, value, 'a whole number of at least 1, or Infinity');
+  }
+  return value as number;
+}
+
+function readDelay(value: unknown, option: string): number {
+  // The wait is stored as a due date, so that no timer limits it.
+  return parseDuration(value, option, { max: MAX_STORED_DURATION_MS });
+}
+
+function exponential(backoff: Backoff): ResolvedRetryPolicy {
+  return {
+    maxAttempts: backoff.maxAttempts,
+    backoff,
+    nextDelay: (attempt) => (attempt >= backoff.maxAttempts ? false : wait(attempt, backoff)),
+  };
+}
+
+function computed(
+  policy: (attempt: number, error: unknown) => Duration | false,
+  option: string,
+  base: Backoff,
+): ResolvedRetryPolicy {
+  const backoff = { ...base, maxAttempts: Number.POSITIVE_INFINITY };
+  return {
+    maxAttempts: backoff.maxAttempts,
+    backoff: base,
+    nextDelay(attempt, error, onInvalid) {
+      try {
+        const answer: unknown = policy(attempt, error);
+        // An async function's answer is refused below; its rejection must not end the process.
+        if (answer instanceof Promise) answer.catch(() => undefined);
+        return answer === false ? false : readDelay(answer, `${option}()`);
+      } catch (problem) {
+        onInvalid?.(problem);
+        return wait(attempt, backoff);
+      }
+    },
+  };
+}
+
+function wait(attempt: number, { delay, factor, maxDelay, jitter }: Backoff): number {
+  if (delay === 0) return 0;
+  // factor ** 5000 is Infinity, which the cap takes care of.
+  const capped = Math.min(delay * factor ** (attempt - 1), maxDelay);
+  return Math.floor(jitter ? Math.random() * capped : capped);
+}

@@ -1,0 +1,71 @@
+import { InvalidStepArgumentsError } from '../../errors/index.js';
+import type { ArgumentsValidator } from './arguments-validator.js';
+import { ArgumentsConversionError, fromPlain, toInstance, toJson } from './class-arguments.js';
+import { assertPlainJson } from './plain-json.js';
+import type { ArgumentsProblem, StepDefinition } from './step-definition.js';
+
+/** What the serializer needs to know of a step; nothing is known of one that only another process provides. */
+export type SerializableStep = Pick<StepDefinition, 'argsClass' | 'checkArguments'>;
+
+/** Turns the arguments of steps into JSON and back. */
+export class StepArgumentsSerializer {
+  constructor(private readonly validator: ArgumentsValidator) {}
+
+  /**
+   * The JSON text to store, or `undefined` for a step without arguments. The value itself is not changed.
+   *
+   * @throws InvalidStepArgumentsError when the text would not give the same arguments back, or they do not
+   * pass their validation.
+   */
+  serialize(stepName: string, step: SerializableStep | undefined, value: unknown): string | undefined {
+    if (value === undefined && step?.checkArguments === undefined) return undefined;
+    const refuse = (path: string, reason: string): never => {
+      throw new InvalidStepArgumentsError(stepName, path, reason);
+    };
+
+    const argsClass = step?.argsClass;
+    if (argsClass === undefined) {
+      const json = assertPlainJson(value, refuse);
+      refuseProblem(stepName, step?.checkArguments?.(value));
+      return json;
+    }
+    return converting(stepName, () => {
+      const instance = toInstance(argsClass, value);
+      refuseProblem(stepName, this.validator.validateNow(argsClass, instance));
+      return toJson(argsClass, instance);
+    });
+  }
+
+  /**
+   * The arguments that stored ones, parsed, stand for; `undefined` for a step without arguments. Each call
+   * gives a copy of its own, so that a step that changes its arguments does not change the next attempt's.
+   *
+   * @throws InvalidStepArgumentsError when they do not fit the step, or not any more. An error that a
+   * validation throws by itself is let through.
+   */
+  async restore(stepName: string, step: SerializableStep | undefined, stored: unknown): Promise<unknown> {
+    const value: unknown = stored === undefined ? undefined : JSON.parse(JSON.stringify(stored));
+    const argsClass = step?.argsClass;
+    if (argsClass === undefined || value === undefined) {
+      refuseProblem(stepName, step?.checkArguments?.(value));
+      return value;
+    }
+    const instance = converting(stepName, () => fromPlain(argsClass, value));
+    refuseProblem(stepName, await this.validator.validate(argsClass, instance));
+    return instance;
+  }
+}
+
+function refuseProblem(stepName: string, problem: ArgumentsProblem | undefined): void {
+  if (problem !== undefined) throw new InvalidStepArgumentsError(stepName, problem.path, problem.reason);
+}
+
+function converting<T>(stepName: string, convert: () => T): T {
+  try {
+    return convert();
+  } catch (error) {
+    if (!(error instanceof ArgumentsConversionError)) throw error;
+    const { path, reason } = error.problem;
+    throw new InvalidStepArgumentsError(stepName, path, reason, { cause: error.cause });
+  }
+}

@@ -1,0 +1,37 @@
+/* eslint-disable @typescript-eslint/no-explicit-any -- the only type that every class's parameters fit */
+
+/**
+ * A class with an `execute` method, whatever its constructor takes.
+ *
+ * @publicApi
+ */
+export type StepClass = abstract new (...args: any[]) => { execute(...args: any[]): unknown };
+
+/* eslint-enable */
+
+/**
+ * What `addStep(step, ...)` takes after the class, inferred from the step's `execute`: nothing when it has
+ * no parameters or its first one is `void`, an optional value when it may be `undefined`, else one value.
+ *
+ * @publicApi
+ */
+export type StepArguments<S extends StepClass> = ArgumentsOf<Parameters<InstanceType<S>['execute']>>;
+
+type ArgumentsOf<P extends readonly unknown[]> = P extends readonly []
+  ? []
+  : P extends readonly [infer A, ...unknown[]]
+    ? FirstArgument<A>
+    : P extends readonly [(infer A)?, ...unknown[]]
+      ? [args?: A]
+      : [];
+
+// `any` and `unknown` could be anything, so something must be passed. The tuples keep unions together.
+type FirstArgument<A> = [unknown] extends [A]
+  ? [args: A]
+  : [A] extends [void]
+    ? []
+    : [void] extends [A]
+      ? [args?: Exclude<A, void>]
+      : [undefined] extends [A]
+        ? [args?: A]
+        : [args: A];

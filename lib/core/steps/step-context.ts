@@ -1,0 +1,77 @@
+import type { EntityManagerLike } from '../../db/typeorm.types.js';
+import { StepNotTransactionalError } from '../../errors/index.js';
+
+/**
+ * What a step is told about the attempt that it makes.
+ *
+ * `TManager` is the type of `manager`: `StepContext<EntityManager>` gives it TypeORM's own type.
+ *
+ * @publicApi
+ */
+export interface StepContext<TManager = EntityManagerLike> {
+  /** The id of the job. */
+  readonly gid: string;
+  /** The place of the step in its job, from 0. */
+  readonly stepIndex: number;
+  /** The name the step was stored under; after a rename it may be one of its aliases. */
+  readonly stepName: string;
+  /** The number of this attempt, from 1. One that ended with a crash of its process counts. */
+  readonly attempt: number;
+  /**
+   * `gid:stepIndex`: the same in every attempt of this step, and no other step's. Hand it to services that
+   * remember keys, so that they do the work once however often the step runs.
+   */
+  readonly idempotencyKey: string;
+  /**
+   * Aborts when the attempt should end: its time is over (`StepTimeoutError`), another process may run the
+   * job (`LeaseLostError`), or the application shuts down (`StepInterruptedError`).
+   */
+  readonly signal: AbortSignal;
+  /**
+   * The transaction of a transactional step.
+   *
+   * @throws StepNotTransactionalError when it is read in another step.
+   */
+  readonly manager: TManager;
+}
+
+/** What `createStepContext()` needs; `manager` only for transactional steps. */
+export interface StepContextValues {
+  readonly gid: string;
+  readonly stepIndex: number;
+  readonly stepName: string;
+  readonly attempt: number;
+  readonly signal: AbortSignal;
+  readonly manager?: EntityManagerLike;
+}
+
+/** Makes the context of one attempt. */
+export function createStepContext({ manager, ...values }: StepContextValues): StepContext {
+  return Object.freeze(new AttemptContext(values, manager));
+}
+
+class AttemptContext implements StepContext {
+  readonly gid: string;
+  readonly stepIndex: number;
+  readonly stepName: string;
+  readonly attempt: number;
+  readonly idempotencyKey: string;
+  readonly signal: AbortSignal;
+  // Private, and read by a getter of the prototype: copying or logging a context must not throw.
+  readonly #manager: EntityManagerLike | undefined;
+
+  constructor(values: Omit<StepContextValues, 'manager'>, manager: EntityManagerLike | undefined) {
+    this.gid = values.gid;
+    this.stepIndex = values.stepIndex;
+    this.stepName = values.stepName;
+    this.attempt = values.attempt;
+    this.idempotencyKey = `${values.gid}:${values.stepIndex}`;
+    this.signal = values.signal;
+    this.#manager = manager;
+  }
+
+  get manager(): EntityManagerLike {
+    if (this.#manager === undefined) throw new StepNotTransactionalError(this.stepName);
+    return this.#manager;
+  }
+}

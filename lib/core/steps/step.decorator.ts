@@ -1,0 +1,124 @@
+import 'reflect-metadata';
+import { Injectable, type Scope } from '@nestjs/common';
+import { InvalidStepClassError } from '../../errors/index.js';
+import type { Duration } from '../time/duration.js';
+import type { RetryPolicy } from './retry-policy.js';
+import type { ArgumentsCheck, ArgumentsClass } from './step-definition.js';
+import { STEP_METADATA, type StepMetadata } from './step-metadata.accessor.js';
+
+/**
+ * Options of `@Step()`.
+ *
+ * @publicApi
+ */
+export interface StepOptions<TArgs = unknown> {
+  /**
+   * The name stored with jobs, 1 to 255 characters. Give one to every step: the default changes when the
+   * class is renamed or the application is minified.
+   *
+   * @default the name of the class
+   */
+  readonly name?: string;
+  /** Further names, such as former ones, under which stored jobs find the step. */
+  readonly aliases?: readonly string[];
+  /**
+   * The class of the arguments: they are restored with class-transformer, so that `@Type()` brings dates
+   * and nested classes back, and validated with class-validator where that is installed and the class is
+   * decorated. Without it arguments are plain JSON.
+   */
+  readonly args?: new (...args: any[]) => TArgs;
+  /** When a failed attempt is repeated. Options are laid over the module's; a function replaces them. */
+  readonly retry?: RetryPolicy;
+  /**
+   * The longest that an attempt may take; then its signal aborts and the attempt has failed.
+   *
+   * @default no limit
+   */
+  readonly timeout?: Duration;
+  /**
+   * Runs `execute` in a database transaction, `context.manager`, in which the step is also marked done, so
+   * that what it writes there happens exactly once. `true` takes the DataSource of the module.
+   *
+   * @default false
+   */
+  readonly transactional?: boolean | { readonly dataSource: string };
+  /**
+   * The scope of the provider, as in `@Injectable()`. A class that is not a singleton gets a DI context of
+   * its own for each attempt.
+   */
+  readonly scope?: Scope;
+}
+
+/**
+ * The decorator that `@Step()` gives: it takes classes whose `execute` accepts `TArgs`.
+ *
+ * @publicApi
+ */
+export type StepDecorator<TArgs = never> = <
+  // A property, not a method, so that the parameter is compared strictly.
+  C extends abstract new (...args: any[]) => { execute: (args: TArgs, context: any) => unknown },
+>(
+  target: C,
+) => void;
+
+const MAX_NAME_LENGTH = 255;
+// oxlint-disable-next-line no-control-regex -- names are shown in logs and consoles
+const CONTROL_CHARACTER = /[\u0000-\u001f\u007f-\u009f]/;
+/** What `@Injectable()` leaves on a class. */
+const INJECTABLE_METADATA = '__injectable__';
+
+/**
+ * Makes a class a step, and injectable. List it in the `providers` of a module.
+ *
+ * It does not compile on a class without `execute`, or whose `args` class does not fit `execute`'s first
+ * parameter.
+ *
+ * @throws InvalidStepClassError when a name or alias is empty, too long or has control characters.
+ *
+ * @publicApi
+ */
+export function Step(name?: string): StepDecorator;
+export function Step<TArgs = never>(options: StepOptions<TArgs>): StepDecorator<TArgs>;
+export function Step(nameOrOptions?: string | StepOptions): StepDecorator {
+  const options = typeof nameOrOptions === 'string' ? { name: nameOrOptions } : (nameOrOptions ?? {});
+  return (target) => defineStep(target, options);
+}
+
+/** What `@Step()` does; built-in steps bring their own check of the arguments. */
+export function defineStep(
+  target: abstract new (...args: any[]) => unknown,
+  options: StepOptions,
+  checkArguments?: ArgumentsCheck,
+): void {
+  const { name = target.name, aliases = [], args, retry, timeout, transactional, scope } = options;
+  const names = [name, ...aliases];
+  for (const each of names) checkName(each, target.name || 'A class without a name');
+
+  const metadata: StepMetadata = {
+    name,
+    aliases: [...new Set(aliases)].filter((alias) => alias !== name),
+    argsClass: args as ArgumentsClass | undefined,
+    retry,
+    timeout,
+    transactional: transactional === true ? {} : (transactional ?? false),
+    checkArguments,
+  };
+  Reflect.defineMetadata(STEP_METADATA, Object.freeze(metadata), target);
+  // Without a scope of ours, one that @Injectable() gave to the class already must stay.
+  if (scope !== undefined || !Reflect.hasOwnMetadata(INJECTABLE_METADATA, target)) {
+    Injectable(scope === undefined ? undefined : { scope })(target);
+  }
+}
+
+function checkName(name: unknown, className: string): void {
+  if (typeof name !== 'string' || name.length === 0) {
+    throw new InvalidStepClassError(className, "a step needs a name. Write @Step('name').");
+  }
+  if (name.length > MAX_NAME_LENGTH || CONTROL_CHARACTER.test(name)) {
+    throw new InvalidStepClassError(
+      className,
+      `the name ${JSON.stringify(name.slice(0, 80))} has more than ${MAX_NAME_LENGTH} characters, or control ` +
+        "characters. Write @Step('name') with a shorter one.",
+    );
+  }
+}

@@ -1,0 +1,157 @@
+import { ContextIdFactory, ModuleRef, type ModulesContainer } from '@nestjs/core';
+import { InvalidStepClassError } from '../../errors/index.js';
+import { parseDuration } from '../time/duration.js';
+import { resolveRetryPolicy } from './retry-policy.js';
+import type { ResolvedStep, StepDefinition } from './step-definition.js';
+import type { StepMetadata, StepMetadataAccessor } from './step-metadata.accessor.js';
+
+// Nest exports the container of modules, but not the types of what is in it.
+type HostModule = ModulesContainer extends Map<string, infer M> ? M : never;
+type ProviderWrapper = HostModule['providers'] extends Map<unknown, infer W> ? W : never;
+
+/** A provider that turned out to be a step. */
+interface FoundStep {
+  readonly metadata: StepMetadata;
+  place: string;
+  readonly classes: Set<object>;
+  readonly className: string;
+  readonly resolve: () => Promise<ResolvedStep>;
+}
+
+/** Finds the steps among the providers of all modules of the application. */
+export class StepExplorer {
+  constructor(
+    private readonly modules: ModulesContainer,
+    private readonly accessor: StepMetadataAccessor,
+  ) {}
+
+  /**
+   * To be called when all providers have been instantiated, never in a constructor.
+   *
+   * @throws InvalidStepClassError for a class without `execute`, and for a factory that is not a singleton.
+   * @throws InvalidOptionError for a `timeout` or `retry` that cannot be.
+   */
+  explore(): StepDefinition[] {
+    const found: FoundStep[] = [];
+    // An instance that is provided under several tokens, by a factory that hands it on, is one step.
+    const byInstance = new Map<object, FoundStep>();
+    for (const module of this.modules.values()) {
+      for (const [token, wrapper] of module.providers) {
+        // What it stands for is found at its own place.
+        if (wrapper.isAlias) continue;
+        const step = isSingleton(wrapper)
+          ? this.singleton(token, wrapper, module, byInstance)
+          : this.perContext(token, wrapper, module);
+        if (step !== undefined) found.push(step);
+      }
+    }
+    return found.map((step) => toDefinition(step));
+  }
+
+  private singleton(
+    token: unknown,
+    wrapper: ProviderWrapper,
+    module: HostModule,
+    byInstance: Map<object, FoundStep>,
+  ): FoundStep | undefined {
+    const instance: unknown = wrapper.instance;
+    if (typeof instance !== 'object' || instance === null) return undefined;
+    const instanceClass = classOf(instance);
+    // The instance says more than the token where a factory or a value is provided; a stand-in of a test has
+    // no metadata of its own, and takes the place of the class that it is provided for.
+    const classes = [instanceClass, token].filter(
+      (each) => this.accessor.get(each) !== undefined,
+    ) as object[];
+    const [stepClass] = classes;
+    if (stepClass === undefined) return undefined;
+    const known = byInstance.get(instance);
+    if (known !== undefined) {
+      for (const each of classes) known.classes.add(each);
+      if (token === stepClass) known.place = placeOf(stepClass, token, module);
+      return undefined;
+    }
+    const step = this.found(stepClass, classes, token, module, () => Promise.resolve({ handler }));
+    const handler = assertHandler(instance, step.className);
+    byInstance.set(instance, step);
+    return step;
+  }
+
+  private perContext(token: unknown, wrapper: ProviderWrapper, module: HostModule): FoundStep | undefined {
+    const isFactory = wrapper.inject != null;
+    const candidates = isFactory ? [token] : [wrapper.metatype, token];
+    const classes = candidates.filter((each) => this.accessor.get(each) !== undefined) as object[];
+    const [stepClass] = classes;
+    if (stepClass === undefined) return undefined;
+    const step = this.found(stepClass, classes, token, module, async () => {
+      const moduleRef = module.providers.get(ModuleRef)!.instance as ModuleRef;
+      // Strict: another module may have another provider under this token.
+      const options = { strict: true } as const;
+      const context = ContextIdFactory.create();
+      const instance: unknown = await moduleRef.resolve(token as string, context, options);
+      return { handler: assertHandler(instance, step.className) };
+    });
+    if (isFactory) {
+      throw new InvalidStepClassError(
+        step.className,
+        `it is provided by a factory that is not a singleton (${step.place}). Provide the class itself, or ` +
+          'make the factory and what it injects singletons.',
+      );
+    }
+    return step;
+  }
+
+  private found(
+    stepClass: object,
+    classes: readonly object[],
+    token: unknown,
+    module: HostModule,
+    resolve: () => Promise<ResolvedStep>,
+  ): FoundStep {
+    return {
+      metadata: this.accessor.get(stepClass)!,
+      place: placeOf(stepClass, token, module),
+      classes: new Set(classes),
+      className: nameOf(stepClass),
+      resolve,
+    };
+  }
+}
+
+function toDefinition({ metadata, place, classes, resolve }: FoundStep): StepDefinition {
+  const { timeout, retry, ...rest } = metadata;
+  const option = (name: string): string => `@Step(${metadata.name}).${name}`;
+  // Checked here, so that a mistake shows when the application starts; the module's defaults come later.
+  resolveRetryPolicy(retry, option('retry'));
+  return {
+    ...rest,
+    retry,
+    timeout: timeout === undefined ? undefined : parseDuration(timeout, option('timeout'), { min: 1 }),
+    place,
+    classes: [...classes],
+    resolve,
+  };
+}
+
+function isSingleton(wrapper: ProviderWrapper): boolean {
+  return !wrapper.isTransient && wrapper.isDependencyTreeStatic();
+}
+
+/** The class of an instance, by its prototype: reading a property of a lazy proxy may throw. */
+function classOf(instance: object): unknown {
+  return (Object.getPrototypeOf(instance) as { constructor?: unknown } | null)?.constructor;
+}
+
+function assertHandler(instance: unknown, className: string): ResolvedStep['handler'] {
+  const handler = instance as ResolvedStep['handler'] | null | undefined;
+  if (typeof handler?.execute === 'function') return handler;
+  throw new InvalidStepClassError(className, 'it has no method execute(args, context).');
+}
+
+function placeOf(stepClass: object, token: unknown, module: HostModule): string {
+  const as = token === stepClass ? '' : ` (provided as ${nameOf(token)})`;
+  return `${nameOf(stepClass)}${as} in ${module.metatype.name}`;
+}
+
+function nameOf(token: unknown): string {
+  return typeof token === 'function' ? token.name : String(token);
+}

@@ -1,0 +1,107 @@
+import { describeList, describeValue } from './describe-value.js';
+import { SteppingError } from './stepping.error.js';
+
+/**
+ * An option, of the module, a step or a job, has a value that cannot be used.
+ *
+ * @publicApi
+ */
+export class InvalidOptionError extends SteppingError {
+  constructor(
+    /** Where the option stands, such as `retry.maxDelay`. */
+    readonly option: string,
+    readonly value: unknown,
+    readonly expected: string,
+  ) {
+    super(`Invalid option '${option}': expected ${expected}, got ${describeValue(value)}.`, {
+      name: 'InvalidOptionError',
+      code: 'STEPPING_INVALID_OPTION',
+    });
+  }
+}
+
+/**
+ * No DataSource of the application has the name that was asked for.
+ *
+ * @publicApi
+ */
+export class DataSourceNotFoundError extends SteppingError {
+  constructor(
+    /** The name asked for; `undefined` stands for the default DataSource. */
+    readonly dataSource: string | undefined,
+    readonly known: readonly string[],
+  ) {
+    super(
+      `The application has no ${dataSource === undefined ? 'default DataSource' : `DataSource named '${dataSource}'`} ` +
+        `(found: ${describeList(known)}). Provide it, for example with TypeOrmModule.forRoot(), ` +
+        `or name one that exists in the 'dataSource' option.`,
+      { name: 'DataSourceNotFoundError', code: 'STEPPING_DATA_SOURCE_NOT_FOUND' },
+    );
+  }
+}
+
+/**
+ * The application has several DataSources and none of them is the default one.
+ *
+ * @publicApi
+ */
+export class AmbiguousDataSourceError extends SteppingError {
+  constructor(readonly known: readonly string[]) {
+    super(
+      `The application has several DataSources and no default one: ${describeList(known)}. ` +
+        `Say which of them keeps the jobs: selfTm({ dataSource: '${known[0] ?? 'name'}' }).`,
+      { name: 'AmbiguousDataSourceError', code: 'STEPPING_AMBIGUOUS_DATA_SOURCE' },
+    );
+  }
+}
+
+/**
+ * `NODE_ENV` is `production` and jobs would be kept in memory, which nobody asked for.
+ *
+ * @publicApi
+ */
+export class MemoryStoreInProductionError extends SteppingError {
+  constructor() {
+    super(
+      'No DataSource was found, so that jobs would be kept in memory and be lost with this process. ' +
+        "Provide a TypeORM DataSource, or ask for the memory store with selfTm({ store: 'memory' }).",
+      { name: 'MemoryStoreInProductionError', code: 'STEPPING_MEMORY_STORE_IN_PRODUCTION' },
+    );
+  }
+}
+
+/**
+ * The type or the version of a database is not supported.
+ *
+ * @publicApi
+ */
+export class UnsupportedDatabaseError extends SteppingError {
+  constructor(
+    /** The database that was found. */
+    readonly what: string,
+    readonly supported: string,
+  ) {
+    super(`${what} is not supported. Use one of: ${supported}.`, {
+      name: 'UnsupportedDatabaseError',
+      code: 'STEPPING_UNSUPPORTED_DATABASE',
+    });
+  }
+}
+
+/**
+ * Tables of the library are missing or old, and `autoMigrate` is off.
+ *
+ * @publicApi
+ */
+export class SchemaOutdatedError extends SteppingError {
+  constructor(
+    /** The tables or migrations that are missing. */
+    readonly missing: readonly string[],
+  ) {
+    super(
+      `The database lacks ${describeList(missing)}. Add steppingMigrations({ schema, prefix }) to the ` +
+        `'migrations' of the DataSource and run them, or turn 'autoMigrate' on.`,
+      { name: 'SchemaOutdatedError', code: 'STEPPING_SCHEMA_OUTDATED' },
+    );
+  }
+}

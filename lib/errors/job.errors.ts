@@ -1,0 +1,127 @@
+import type { JobStatus } from '../core/jobs/job-status.js';
+import { describeList, describeValue } from './describe-value.js';
+import { SteppingError } from './stepping.error.js';
+
+/**
+ * A gid given by the caller cannot be used.
+ *
+ * @publicApi
+ */
+export class InvalidGidError extends SteppingError {
+  constructor(
+    readonly gid: unknown,
+    readonly reason: string,
+  ) {
+    super(`Invalid gid ${describeValue(gid)}: ${reason}. Use 1 to 128 characters of [A-Za-z0-9._:-].`, {
+      name: 'InvalidGidError',
+      code: 'STEPPING_INVALID_GID',
+    });
+  }
+}
+
+/**
+ * A job was started before any step was added to it.
+ *
+ * @publicApi
+ */
+export class JobHasNoStepsError extends SteppingError {
+  constructor(readonly gid: string) {
+    super(`Job '${gid}' has no steps. Call addStep() at least once before starting it.`, {
+      name: 'JobHasNoStepsError',
+      code: 'STEPPING_JOB_HAS_NO_STEPS',
+    });
+  }
+}
+
+/**
+ * A job object was used again after it had been started, prepared or submitted.
+ *
+ * @publicApi
+ */
+export class JobAlreadyStartedError extends SteppingError {
+  constructor(
+    readonly gid: string,
+    readonly attempted: 'start' | 'prepare' | 'submit' | 'addStep',
+  ) {
+    super(
+      `${attempted}() was called on job '${gid}', which has been started already. A job object is used once: ` +
+        'create another job with createJob().',
+      { name: 'JobAlreadyStartedError', code: 'STEPPING_JOB_ALREADY_STARTED' },
+    );
+  }
+}
+
+/**
+ * `submit()` was called on a job that was not prepared.
+ *
+ * @publicApi
+ */
+export class JobNotPreparedError extends SteppingError {
+  constructor(readonly gid: string) {
+    super(
+      `Job '${gid}' cannot be submitted before it is prepared. Await prepare() inside the transaction and call ` +
+        'submit() after its commit, or use start().',
+      { name: 'JobNotPreparedError', code: 'STEPPING_JOB_NOT_PREPARED' },
+    );
+  }
+}
+
+/**
+ * The gid belongs to another job.
+ *
+ * @publicApi
+ */
+export class DuplicateGidError extends SteppingError {
+  constructor(
+    readonly gid: string,
+    readonly existing: { readonly status: JobStatus; readonly steps: readonly string[] },
+  ) {
+    super(
+      `A job with the gid '${gid}' exists already: it is ${existing.status} and has the steps ` +
+        `${describeList(existing.steps)}. A gid can be started again only with the same steps and arguments, while ` +
+        'its job lives or after it succeeded; use another gid, or DistributedJobs.retry() for a failed job.',
+      { name: 'DuplicateGidError', code: 'STEPPING_DUPLICATE_GID' },
+    );
+  }
+}
+
+/**
+ * There is no job of that gid, or it has been purged after its retention.
+ *
+ * @publicApi
+ */
+export class JobNotFoundError extends SteppingError {
+  constructor(readonly gid: string) {
+    super(
+      `There is no job with the gid '${gid}'. Check the gid; ended jobs are deleted when their 'retention' is over.`,
+      { name: 'JobNotFoundError', code: 'STEPPING_JOB_NOT_FOUND' },
+    );
+  }
+}
+
+/**
+ * A job cannot be retried or canceled in the status that it is in.
+ *
+ * @publicApi
+ */
+export class JobStateError extends SteppingError {
+  constructor(
+    readonly gid: string,
+    readonly action: 'retry' | 'cancel',
+    readonly status: JobStatus,
+  ) {
+    super(`Job '${gid}' cannot be ${PARTICIPLES[action]}: it is ${status}. ${advice(action, status)}`, {
+      name: 'JobStateError',
+      code: 'STEPPING_JOB_STATE',
+    });
+  }
+}
+
+const PARTICIPLES = { retry: 'retried', cancel: 'canceled' } as const;
+
+function advice(action: 'retry' | 'cancel', status: JobStatus): string {
+  if (status === 'prepared') return 'Its transaction decides whether it runs; wait for that first.';
+  return action === 'retry'
+    ? 'Only failed jobs can be retried; start a new job instead.'
+    : 'Only submitted and failed jobs can be canceled.';
+}

@@ -1,0 +1,235 @@
+import { describeList } from './describe-value.js';
+import { SteppingError, type ErrorCause } from './stepping.error.js';
+
+/**
+ * One step name or alias is taken twice, or one step class is provided by two modules.
+ *
+ * @publicApi
+ */
+export class DuplicateStepNameError extends SteppingError {
+  constructor(
+    readonly stepName: string,
+    /** Both places, as `StepClass in ModuleClass`. */
+    readonly places: readonly string[],
+  ) {
+    super(
+      `The step name '${stepName}' is taken more than once: by ${places.join(' and by ')}. A stored job finds its ` +
+        'step by this name: provide a step class in one module only (and export it), and give every class its ' +
+        "own name with @Step('name').",
+      { name: 'DuplicateStepNameError', code: 'STEPPING_DUPLICATE_STEP_NAME' },
+    );
+  }
+}
+
+/**
+ * A class cannot be used as a step.
+ *
+ * @publicApi
+ */
+export class InvalidStepClassError extends SteppingError {
+  constructor(
+    readonly className: string,
+    readonly reason: string,
+  ) {
+    super(`${className} cannot be a step: ${reason}`, {
+      name: 'InvalidStepClassError',
+      code: 'STEPPING_INVALID_STEP_CLASS',
+    });
+  }
+}
+
+/**
+ * This process provides no step of that name or class.
+ *
+ * @publicApi
+ */
+export class StepNotFoundError extends SteppingError {
+  constructor(
+    /** The name, or the class, of the step. */
+    readonly step: string,
+    /** The names and aliases of the steps that this process provides. */
+    readonly known: readonly string[],
+  ) {
+    super(
+      `The step '${step}' is not provided by this process (known: ${describeList(known)}). Decorate its class with ` +
+        "@Step() and list it in the 'providers' of a module of this application; for a step that only another " +
+        "process provides, use addStep('name', args).",
+      { name: 'StepNotFoundError', code: 'STEPPING_STEP_NOT_FOUND' },
+    );
+  }
+}
+
+/**
+ * The arguments of a step would not come back from JSON as they were, or do not pass their validation.
+ *
+ * @publicApi
+ */
+export class InvalidStepArgumentsError extends SteppingError {
+  constructor(
+    readonly stepName: string,
+    /** The place in the arguments, such as `args.lines[2].price`. */
+    readonly path: string,
+    readonly reason: string,
+    options: ErrorCause = {},
+  ) {
+    super(`Invalid arguments for the step '${stepName}' at ${path}: ${reason}`, {
+      name: 'InvalidStepArgumentsError',
+      code: 'STEPPING_INVALID_STEP_ARGUMENTS',
+      ...options,
+    });
+  }
+}
+
+/**
+ * The steps of a job, with their arguments, are larger than a job may be.
+ *
+ * @publicApi
+ */
+export class StepArgumentsTooLargeError extends SteppingError {
+  constructor(
+    readonly gid: string,
+    readonly bytes: number,
+    readonly limit: number,
+  ) {
+    super(
+      `The steps and arguments of job '${gid}' take ${bytes} bytes; the limit is ${limit}. Store large data ` +
+        'elsewhere and pass its id.',
+      { name: 'StepArgumentsTooLargeError', code: 'STEPPING_STEP_ARGUMENTS_TOO_LARGE' },
+    );
+  }
+}
+
+/**
+ * An attempt of a step took longer than its `timeout`. It is the reason of the attempt's signal, and
+ * counts as a failed attempt.
+ *
+ * @publicApi
+ */
+export class StepTimeoutError extends SteppingError {
+  constructor(
+    readonly stepName: string,
+    /** Milliseconds. */
+    readonly timeout: number,
+  ) {
+    super(
+      `The step '${stepName}' did not end within ${timeout} ms. Pass context.signal to what it waits for, or raise ` +
+        "its 'timeout'.",
+      { name: 'StepTimeoutError', code: 'STEPPING_STEP_TIMEOUT' },
+    );
+  }
+}
+
+/**
+ * The reason of a step's signal when the application shuts down. The job goes on in another process,
+ * or after the restart.
+ *
+ * @publicApi
+ */
+export class StepInterruptedError extends SteppingError {
+  constructor(readonly reason: 'shutdown') {
+    super('The application is shutting down: end the step now, its job goes on later.', {
+      name: 'StepInterruptedError',
+      code: 'STEPPING_STEP_INTERRUPTED',
+    });
+  }
+}
+
+/**
+ * To be thrown by a step that can never succeed: its job fails at once, without further attempts, and
+ * can be retried by hand.
+ *
+ * @publicApi
+ */
+export class UnrecoverableStepError extends SteppingError {
+  constructor(message: string, options: ErrorCause = {}) {
+    super(message, { name: 'UnrecoverableStepError', code: 'STEPPING_UNRECOVERABLE_STEP', ...options });
+  }
+}
+
+/**
+ * `context.manager` was read in a step that is not transactional.
+ *
+ * @publicApi
+ */
+export class StepNotTransactionalError extends SteppingError {
+  constructor(readonly stepName: string) {
+    super(
+      `The step '${stepName}' has no context.manager, because it is not transactional. Decorate it with ` +
+        '@Step({ transactional: true }), or inject a DataSource.',
+      { name: 'StepNotTransactionalError', code: 'STEPPING_STEP_NOT_TRANSACTIONAL' },
+    );
+  }
+}
+
+/**
+ * `HttpRequestStep` got no answer, or one that is no success. The text never holds the query, headers or
+ * bodies, as they may be secret.
+ *
+ * @publicApi
+ */
+export class HttpRequestError extends SteppingError {
+  constructor(
+    readonly method: string,
+    /** Host and path. */
+    readonly target: string,
+    readonly problem: string,
+    /** The HTTP status, when there was an answer. */
+    readonly status?: number,
+    options: ErrorCause = {},
+  ) {
+    super(`${method} ${target} failed: ${problem}.`, {
+      name: 'HttpRequestError',
+      code: 'STEPPING_HTTP_REQUEST',
+      ...options,
+    });
+  }
+}
+
+/**
+ * A step's process ended, again and again, while the step was running: it has no attempts left.
+ *
+ * @publicApi
+ */
+export class StepAbandonedError extends SteppingError {
+  constructor(
+    readonly stepName: string,
+    readonly attempts: number,
+  ) {
+    super(
+      `The step '${stepName}' has used all of its ${attempts} attempts; the last one ended with its process. See ` +
+        'whether the step brings its process down, then let the job go on with DistributedJobs.retry().',
+      { name: 'StepAbandonedError', code: 'STEPPING_STEP_ABANDONED' },
+    );
+  }
+}
+
+/**
+ * The transaction of a transactional step was ended by the step itself, or by the database after an error
+ * that the step swallowed. Nothing of the attempt was marked done.
+ *
+ * @publicApi
+ */
+export class StepTransactionLostError extends SteppingError {
+  constructor(readonly stepName: string) {
+    super(
+      `The transaction of the transactional step '${stepName}' was not committed as one: a statement in it ended it ` +
+        'or failed. Let database errors through, and leave BEGIN, COMMIT and ROLLBACK to the library.',
+      { name: 'StepTransactionLostError', code: 'STEPPING_STEP_TRANSACTION_LOST' },
+    );
+  }
+}
+
+/**
+ * A transactional step has used `context.manager` after its attempt was over.
+ *
+ * @publicApi
+ */
+export class StepTransactionClosedError extends SteppingError {
+  constructor() {
+    super(
+      'The attempt of this transactional step is over; its manager takes no more statements. Await every ' +
+        'statement, and stop when context.signal is aborted.',
+      { name: 'StepTransactionClosedError', code: 'STEPPING_STEP_TRANSACTION_CLOSED' },
+    );
+  }
+}

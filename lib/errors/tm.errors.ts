@@ -1,0 +1,73 @@
+import { SteppingError, type ErrorCause } from './stepping.error.js';
+
+/**
+ * Another process may run the job now. It is the reason of the step's signal; whatever the step does
+ * from here on, this process changes the job no more.
+ *
+ * @publicApi
+ */
+export class LeaseLostError extends SteppingError {
+  constructor(readonly gid: string) {
+    super(
+      `This process has lost its lease of job '${gid}': end the step now. If that happens often, raise ` +
+        "'leaseDuration', and look for code that blocks the event loop.",
+      { name: 'LeaseLostError', code: 'STEPPING_LEASE_LOST' },
+    );
+  }
+}
+
+/**
+ * The transaction manager, or the database behind it, cannot be reached.
+ *
+ * @publicApi
+ */
+export class TransactionManagerUnavailableError extends SteppingError {
+  constructor(
+    /** What cannot be reached. */
+    readonly what: string,
+    options: ErrorCause = {},
+  ) {
+    super(
+      `${what} is not available (see the cause). Check that it is running and reachable, then try again.`,
+      {
+        name: 'TransactionManagerUnavailableError',
+        code: 'STEPPING_TRANSACTION_MANAGER_UNAVAILABLE',
+        ...options,
+      },
+    );
+  }
+}
+
+/**
+ * It cannot be known yet whether the transaction of a prepared job commits.
+ *
+ * @publicApi
+ */
+export class UnresolvedTransactionError extends SteppingError {
+  constructor(
+    readonly gid: string,
+    readonly reason: string,
+    options: ErrorCause = {},
+  ) {
+    super(`The transaction of job '${gid}' is not decided yet: ${reason}. Ask again later.`, {
+      name: 'UnresolvedTransactionError',
+      code: 'STEPPING_UNRESOLVED_TRANSACTION',
+      ...options,
+    });
+  }
+}
+
+/**
+ * A job was started, or looked for, before the application has been initialized.
+ *
+ * @publicApi
+ */
+export class SteppingNotReadyError extends SteppingError {
+  constructor() {
+    super(
+      'Stepping is not initialized yet. Start jobs from onModuleInit on, not in constructors or provider factories; ' +
+        'in a test, await app.init() first.',
+      { name: 'SteppingNotReadyError', code: 'STEPPING_NOT_READY' },
+    );
+  }
+}

@@ -1,0 +1,150 @@
+import { describeList, describeValue } from './describe-value.js';
+import { SteppingError, type ErrorCause } from './stepping.error.js';
+
+/**
+ * The `transaction` of a job is a manager or runner that has no active transaction.
+ *
+ * @publicApi
+ */
+export class TransactionNotActiveError extends SteppingError {
+  constructor(
+    /** What was passed, such as `EntityManager`. */
+    readonly what: string,
+  ) {
+    super(
+      `The ${what} passed as 'transaction' has no active transaction. Pass the manager that transaction() gives to ` +
+        'its callback, or call startTransaction() on the QueryRunner before the job is started.',
+      { name: 'TransactionNotActiveError', code: 'STEPPING_TRANSACTION_NOT_ACTIVE' },
+    );
+  }
+}
+
+/**
+ * A job was started in a transaction that has ended, by work that nobody awaited.
+ *
+ * @publicApi
+ */
+export class TransactionEndedError extends SteppingError {
+  constructor(readonly gid: string) {
+    super(
+      `Job '${gid}' was started in a transaction that has already ended. Await the work inside the transaction, or ` +
+        "start the job on its own with createJob({ transaction: 'none' }).",
+      { name: 'TransactionEndedError', code: 'STEPPING_TRANSACTION_ENDED' },
+    );
+  }
+}
+
+/**
+ * A job was started outside any transaction and `requireTransaction` is on.
+ *
+ * @publicApi
+ */
+export class TransactionRequiredError extends SteppingError {
+  constructor(readonly gid: string) {
+    super(
+      `Job '${gid}' was started outside any transaction, which 'requireTransaction' forbids. Start it inside ` +
+        "dataSource.transaction(), pass createJob({ transaction }), or say createJob({ transaction: 'none' }).",
+      { name: 'TransactionRequiredError', code: 'STEPPING_TRANSACTION_REQUIRED' },
+    );
+  }
+}
+
+/**
+ * A job without a transaction was started while a transaction is open on the same SQLite connection.
+ *
+ * @publicApi
+ */
+export class StandaloneJobInTransactionError extends SteppingError {
+  constructor(readonly gid: string) {
+    super(
+      `Job '${gid}' cannot be started on its own while a transaction is open: an SQLite DataSource is one ` +
+        "connection, so that the job would become part of that transaction. Leave out 'transaction', pass the " +
+        'open one, or start the job after the commit.',
+      { name: 'StandaloneJobInTransactionError', code: 'STEPPING_STANDALONE_JOB_IN_TRANSACTION' },
+    );
+  }
+}
+
+/**
+ * The transaction manager was told that this job's transaction is rolled back before it could insert
+ * its barrier, so that the transaction must not commit.
+ *
+ * @publicApi
+ */
+export class DuplicateBarrierError extends SteppingError {
+  constructor(readonly gid: string) {
+    super(
+      `The transaction of job '${gid}' took so long that the transaction manager has rolled the job back. Roll the ` +
+        'transaction back and repeat it with a new job.',
+      { name: 'DuplicateBarrierError', code: 'STEPPING_DUPLICATE_BARRIER' },
+    );
+  }
+}
+
+/**
+ * A job that belongs to a transaction was written outside of it: the transaction had ended under the
+ * caller's hands. The job has been deleted and never runs.
+ *
+ * @publicApi
+ */
+export class JobOutsideTransactionError extends SteppingError {
+  constructor(readonly gid: string) {
+    super(
+      `Job '${gid}' was written after its transaction had ended (a deadlock, or a COMMIT or ROLLBACK sent by hand), ` +
+        'and has been removed. Repeat the whole transaction, and end it only through TypeORM.',
+      { name: 'JobOutsideTransactionError', code: 'STEPPING_JOB_OUTSIDE_TRANSACTION' },
+    );
+  }
+}
+
+/**
+ * The database gave this transaction up in favour of another one: a serialization failure or a deadlock.
+ *
+ * @publicApi
+ */
+export class TransactionConflictError extends SteppingError {
+  constructor(
+    readonly gid: string,
+    options: ErrorCause = {},
+  ) {
+    super(
+      `Job '${gid}' could not be written because its transaction conflicts with another one. Roll the transaction ` +
+        'back and repeat the whole of it.',
+      { name: 'TransactionConflictError', code: 'STEPPING_TRANSACTION_CONFLICT', ...options },
+    );
+  }
+}
+
+/**
+ * A commit was refused because a job started in the transaction could not be written. The transaction
+ * is to be rolled back.
+ *
+ * @publicApi
+ */
+export class CommitRefusedError extends SteppingError {
+  constructor(
+    readonly gids: readonly string[],
+    options: ErrorCause = {},
+  ) {
+    super(
+      `The transaction cannot be committed, because starting ${describeList(gids, 'its jobs')} failed in it ` +
+        '(see the cause). Await start(), and let its errors end the transaction.',
+      { name: 'CommitRefusedError', code: 'STEPPING_COMMIT_REFUSED', ...options },
+    );
+  }
+}
+
+/**
+ * What was passed as the `transaction` of a job is none of the things that it may be.
+ *
+ * @publicApi
+ */
+export class InvalidTransactionError extends SteppingError {
+  constructor(readonly value: unknown) {
+    super(
+      "createJob({ transaction }) takes an EntityManager, a QueryRunner, a TransactionContext or 'none'; " +
+        `got ${describeValue(value)}.`,
+      { name: 'InvalidTransactionError', code: 'STEPPING_INVALID_TRANSACTION' },
+    );
+  }
+}

@@ -1,0 +1,272 @@
+// Checked by the compiler: a line under @ts-expect-error must not compile, everything else must.
+import { Type } from 'class-transformer';
+import type { EntityManager } from 'typeorm';
+import type { StepArguments, StepClass } from '../../lib/core/steps/step-class.js';
+import type { StepContext } from '../../lib/core/steps/step-context.js';
+import type { StepHandler } from '../../lib/core/steps/step-handler.interface.js';
+import { Step } from '../../lib/core/steps/step.decorator.js';
+import { HttpRequestStep } from '../../lib/core/steps/http-request.step.js';
+
+interface Order {
+  readonly id: string;
+  readonly lines: readonly { readonly sku: string; readonly qty: number }[];
+}
+
+declare function addStep(name: string, args?: unknown): void;
+declare function addStep<S extends StepClass>(step: S, ...args: StepArguments<S>): void;
+
+class WithArgs implements StepHandler<Order> {
+  // What the constructor takes does not matter.
+  constructor(readonly dependency: Date) {}
+  async execute(args: Order, context: StepContext): Promise<string> {
+    return args.id + context.idempotencyKey;
+  }
+}
+
+class WithoutParameters implements StepHandler {
+  execute(): void {}
+}
+
+class WithVoid implements StepHandler {
+  async execute(_: void, context: StepContext): Promise<void> {
+    await Promise.resolve(context.attempt);
+  }
+}
+
+class WithOptional implements StepHandler<Order | undefined> {
+  execute(args?: Order, context?: StepContext): unknown {
+    return [args, context];
+  }
+}
+
+class WithUndefined implements StepHandler<Order | undefined> {
+  execute(args: Order | undefined, context: StepContext): unknown {
+    return [args, context];
+  }
+}
+
+class WithUnion implements StepHandler<Order | string> {
+  execute(args: Order | string): unknown {
+    return args;
+  }
+}
+
+class WithUnknown implements StepHandler<unknown> {
+  execute(args: unknown): unknown {
+    return args;
+  }
+}
+
+// oxlint-disable-next-line no-explicit-any -- a step may be written without types
+class WithAny implements StepHandler<any> {
+  execute(args: any): unknown {
+    return args;
+  }
+}
+
+class WithManager implements StepHandler<Order> {
+  async execute(args: Order, { manager }: StepContext<EntityManager>): Promise<void> {
+    await manager.save({ id: args.id });
+  }
+}
+
+class WithProperty {
+  readonly execute = async (args: Order): Promise<void> => {
+    await Promise.resolve(args);
+  };
+}
+
+class Generic<T> implements StepHandler<T> {
+  execute(args: T): unknown {
+    return args;
+  }
+}
+class Concrete extends Generic<Order> {}
+
+abstract class AbstractStep implements StepHandler<Order> {
+  abstract execute(args: Order): unknown;
+}
+
+class NoStep {
+  run(): void {}
+}
+
+const order: Order = { id: '1', lines: [] };
+
+export function arguments_(): void {
+  addStep(WithArgs, order);
+  addStep(WithArgs, { id: '1', lines: [{ sku: 'a', qty: 1 }] });
+  // @ts-expect-error the arguments are missing
+  addStep(WithArgs);
+  // @ts-expect-error undefined is no order
+  addStep(WithArgs, undefined);
+  // @ts-expect-error a property is missing
+  addStep(WithArgs, { id: '1' });
+  // @ts-expect-error a property has the wrong type
+  addStep(WithArgs, { id: 1, lines: [] });
+  // @ts-expect-error a nested property has the wrong type
+  addStep(WithArgs, { id: '1', lines: [{ sku: 'a', qty: '1' }] });
+  // @ts-expect-error a property is superfluous
+  addStep(WithArgs, { id: '1', lines: [], total: 5 });
+  // @ts-expect-error a nested property is superfluous
+  addStep(WithArgs, { id: '1', lines: [{ sku: 'a', qty: 1, price: 2 }] });
+  // @ts-expect-error too many
+  addStep(WithArgs, order, order);
+
+  addStep(WithoutParameters);
+  addStep(WithVoid);
+  // @ts-expect-error the step takes no arguments
+  addStep(WithoutParameters, {});
+  // @ts-expect-error the step takes no arguments
+  addStep(WithVoid, {});
+  // @ts-expect-error the step takes no arguments
+  addStep(WithVoid, undefined);
+
+  addStep(WithOptional);
+  addStep(WithOptional, order);
+  addStep(WithUndefined);
+  addStep(WithUndefined, undefined);
+  addStep(WithUndefined, order);
+  // @ts-expect-error a property has the wrong type
+  addStep(WithOptional, { id: 1, lines: [] });
+  // @ts-expect-error a property is superfluous
+  addStep(WithUndefined, { id: '1', lines: [], total: 5 });
+
+  addStep(WithUnion, order);
+  addStep(WithUnion, 'text');
+  // @ts-expect-error neither of both
+  addStep(WithUnion, 5);
+  // @ts-expect-error the arguments are missing
+  addStep(WithUnion);
+
+  addStep(WithUnknown, { anything: true });
+  addStep(WithAny, { anything: true });
+  // @ts-expect-error something must be passed
+  addStep(WithUnknown);
+  // @ts-expect-error something must be passed
+  addStep(WithAny);
+
+  addStep(WithManager, order);
+  addStep(WithProperty, order);
+  addStep(Concrete, order);
+  addStep(AbstractStep, order);
+  // @ts-expect-error a property has the wrong type
+  addStep(WithProperty, { id: 1, lines: [] });
+  // @ts-expect-error a property has the wrong type
+  addStep(Concrete, { id: 1, lines: [] });
+  // @ts-expect-error the class has no execute
+  addStep(NoStep);
+
+  addStep(HttpRequestStep, { url: 'https://example.org', body: { a: [1] }, timeout: '5s' });
+  // @ts-expect-error the url is missing
+  addStep(HttpRequestStep, { method: 'GET' });
+  // @ts-expect-error a property is superfluous
+  addStep(HttpRequestStep, { url: 'https://example.org', header: {} });
+
+  addStep('remote-step');
+  addStep('remote-step', { anything: true });
+}
+
+class OrderArgs implements Order {
+  id!: string;
+  lines!: { sku: string; qty: number }[];
+  @Type(() => Date) at!: Date;
+}
+
+class CustomerArgs {
+  customer!: string;
+}
+
+@Step()
+export class Plain {
+  execute(): void {}
+}
+
+@Step('named')
+export class Named {
+  execute(_: void, context: StepContext): unknown {
+    return context.gid;
+  }
+}
+
+@Step({
+  name: 'all',
+  aliases: ['old'],
+  args: OrderArgs,
+  retry: { maxAttempts: 3 },
+  timeout: '5s',
+  transactional: true,
+})
+export class AllOptions implements StepHandler<OrderArgs> {
+  execute(args: OrderArgs, context: StepContext): unknown {
+    return [args.at, context.manager];
+  }
+}
+
+@Step({
+  args: OrderArgs,
+  transactional: { dataSource: 'orders' },
+  retry: (attempt) => (attempt < 5 ? '1m' : false),
+})
+export class WiderParameter implements StepHandler<Order> {
+  // An instance of OrderArgs is an Order.
+  execute(args: Order, { manager }: StepContext<EntityManager>): unknown {
+    return manager.count(OrderArgs, { where: { id: args.id } });
+  }
+}
+
+@Step({ name: 'no-class', timeout: 500 })
+export class WithoutArgsClass {
+  execute(args: Order): unknown {
+    return args;
+  }
+}
+
+// @ts-expect-error the class has no execute
+@Step()
+export class Empty {}
+
+// @ts-expect-error the class has no execute
+@Step({ name: 'empty' })
+export class EmptyWithOptions {}
+
+// @ts-expect-error execute is no function
+@Step('property')
+export class NotAFunction {
+  execute = 5;
+}
+
+// @ts-expect-error a CustomerArgs is no Order
+@Step({ args: CustomerArgs })
+export class WrongArgsClass {
+  execute(args: Order): unknown {
+    return args;
+  }
+}
+
+// @ts-expect-error an OrderArgs need not have what the parameter asks for
+@Step({ args: OrderArgs })
+export class NarrowerParameter {
+  execute(args: OrderArgs & { total: number }): unknown {
+    return args;
+  }
+}
+
+// @ts-expect-error there is no such option
+@Step({ retries: 3 })
+export class UnknownOption {
+  execute(): void {}
+}
+
+// @ts-expect-error the DataSource is missing
+@Step({ transactional: {} })
+export class UnnamedDataSource {
+  execute(): void {}
+}
+
+export class WrongHandler implements StepHandler<Order> {
+  // @ts-expect-error a step's execute must accept what its interface says
+  execute(args: Date): unknown {
+    return args;
+  }
+}

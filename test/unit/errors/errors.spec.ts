@@ -1,0 +1,126 @@
+import { describe, expect, it } from 'vitest';
+import * as errors from '../../../lib/errors/index.js';
+import {
+  DataSourceNotFoundError,
+  DuplicateGidError,
+  DuplicateStepNameError,
+  InvalidGidError,
+  InvalidOptionError,
+  JobStateError,
+  SteppingError,
+  TransactionConflictError,
+  UnrecoverableStepError,
+} from '../../../lib/errors/index.js';
+
+const samples: SteppingError[] = [
+  new errors.AmbiguousDataSourceError(['a', 'b']),
+  new errors.CommitRefusedError(['g1', 'g2']),
+  new errors.DataSourceNotFoundError(undefined, []),
+  new errors.DuplicateBarrierError('g'),
+  new errors.DuplicateGidError('g', { status: 'failed', steps: ['s'] }),
+  new errors.DuplicateStepNameError('s', ['A in M', 'B in N']),
+  new errors.HttpRequestError('GET', 'example.org/', 'status 500', 500),
+  new errors.InvalidGidError('', 'it is empty'),
+  new errors.InvalidOptionError('retry.delay', -1, 'a duration'),
+  new errors.InvalidStepArgumentsError('s', 'args.a', 'is a function.'),
+  new errors.InvalidStepClassError('A', 'it has no execute().'),
+  new errors.InvalidTransactionError({}),
+  new errors.JobAlreadyStartedError('g', 'addStep'),
+  new errors.JobHasNoStepsError('g'),
+  new errors.JobNotFoundError('g'),
+  new errors.JobNotPreparedError('g'),
+  new errors.JobOutsideTransactionError('g'),
+  new errors.JobStateError('g', 'retry', 'succeeded'),
+  new errors.LeaseLostError('g'),
+  new errors.MemoryStoreInProductionError(),
+  new errors.SchemaOutdatedError(['stepping_jobs']),
+  new errors.StandaloneJobInTransactionError('g'),
+  new errors.StepAbandonedError('s', 3),
+  new errors.StepArgumentsTooLargeError('g', 10, 5),
+  new errors.StepInterruptedError('shutdown'),
+  new errors.StepNotFoundError('s', ['t']),
+  new errors.StepNotTransactionalError('s'),
+  new errors.StepTimeoutError('s', 100),
+  new errors.StepTransactionClosedError(),
+  new errors.StepTransactionLostError('s'),
+  new errors.TransactionConflictError('g'),
+  new errors.TransactionEndedError('g'),
+  new errors.TransactionManagerUnavailableError('DTM'),
+  new errors.TransactionNotActiveError('EntityManager'),
+  new errors.TransactionRequiredError('g'),
+  new errors.UnrecoverableStepError('no such customer'),
+  new errors.UnresolvedTransactionError('g', 'its row is locked'),
+  new errors.UnsupportedDatabaseError('oracle', 'postgres'),
+];
+
+describe('the errors', () => {
+  it('has a sample of every exported class', () => {
+    const exported = Object.keys(errors).filter((name) => name !== 'SteppingError');
+    expect(samples.map((error) => error.constructor.name).sort()).toEqual(exported.sort());
+  });
+
+  it.each(samples)('$name carries its name and a code of its own', (error) => {
+    expect(error).toBeInstanceOf(SteppingError);
+    expect(error).toBeInstanceOf(Error);
+    expect(error.name).toBe(error.constructor.name);
+    const words = error.name.replace(/Error$/, '').replace(/(?<=.)([A-Z])/g, '_$1');
+    expect(error.code).toBe(`STEPPING_${words.toUpperCase()}`);
+    expect(error.stack?.split('\n')[0]).toContain(`${error.name}: ${error.message}`);
+    expect(error.message).not.toMatch(/undefined|\[object/);
+  });
+
+  it('keeps name, code and facts in JSON', () => {
+    const error = new DuplicateGidError('g', { status: 'failed', steps: ['a'] });
+    expect(JSON.parse(JSON.stringify(error))).toEqual({
+      name: 'DuplicateGidError',
+      code: 'STEPPING_DUPLICATE_GID',
+      gid: 'g',
+      existing: { status: 'failed', steps: ['a'] },
+    });
+  });
+
+  it('has a cause only when it was given one', () => {
+    const cause = new Error('deadlock detected');
+    expect(new TransactionConflictError('g', { cause }).cause).toBe(cause);
+    expect(new UnrecoverableStepError('x', { cause }).cause).toBe(cause);
+    expect('cause' in new TransactionConflictError('g')).toBe(false);
+  });
+
+  it('stays apart from a class of a user who extends it', () => {
+    class CardDeclined extends UnrecoverableStepError {}
+    expect(new CardDeclined('declined')).toBeInstanceOf(UnrecoverableStepError);
+    expect(new CardDeclined('declined').message).toBe('declined');
+  });
+
+  it.each<[unknown, string]>([
+    ['x'.repeat(500), '…'],
+    [10n, '10n'],
+    [undefined, 'undefined'],
+    [null, 'null'],
+    [Symbol('s'), 'Symbol(s)'],
+    [() => 1, 'a function'],
+    [[1], 'an array'],
+    [{ secret: 'hunter2' }, 'an object'],
+    [new Date(0), 'an instance of Date'],
+    [Object.create(null), 'an object'],
+    [Number.NaN, 'NaN'],
+  ])('describes a wrong value shortly (case %#)', (value, part) => {
+    const { message } = new InvalidOptionError('timeout', value, 'a duration');
+    expect(message).toContain(part);
+    expect(message).not.toContain('hunter2');
+    expect(message.length).toBeLessThan(200);
+  });
+
+  it('says what there is and what to do', () => {
+    expect(new DuplicateStepNameError('pay', ['Pay in AModule', 'Pay in BModule']).message).toMatch(
+      /'pay'.*Pay in AModule.*Pay in BModule/,
+    );
+    expect(new DataSourceNotFoundError('orders', ['default', 'logs']).message).toContain(
+      "'default' and 'logs'",
+    );
+    expect(new InvalidGidError('a b', 'it has a space').message).toContain('[A-Za-z0-9._:-]');
+    expect(new JobStateError('g', 'cancel', 'prepared').message).toContain('transaction decides');
+    expect(new JobStateError('g', 'retry', 'canceled').message).toContain('Only failed jobs');
+    expect(new JobStateError('g', 'cancel', 'succeeded').message).toContain('canceled: it is succeeded');
+  });
+});

@@ -1,0 +1,148 @@
+import 'reflect-metadata';
+import { Injectable, Scope } from '@nestjs/common';
+import { describe, expect, it } from 'vitest';
+import { StepMetadataAccessor } from '../../../lib/core/steps/step-metadata.accessor.js';
+import { Step } from '../../../lib/core/steps/step.decorator.js';
+import { InvalidStepClassError } from '../../../lib/errors/index.js';
+
+const accessor = new StepMetadataAccessor();
+
+function scopeOf(target: object): unknown {
+  return (Reflect.getMetadata('scope:options', target) as { scope?: Scope } | undefined)?.scope;
+}
+
+describe('@Step()', () => {
+  it('takes the name of the class unless it is given one', () => {
+    @Step()
+    class SendEmail {
+      execute(): void {}
+    }
+    @Step('send-email')
+    class Other {
+      execute(): void {}
+    }
+    expect(accessor.get(SendEmail)).toMatchObject({ name: 'SendEmail', aliases: [], transactional: false });
+    expect(accessor.get(Other)).toMatchObject({ name: 'send-email' });
+  });
+
+  it('keeps every option', () => {
+    class Args {
+      readonly id!: string;
+    }
+    const retry = { maxAttempts: 3 };
+    @Step({
+      name: 'pay',
+      aliases: ['Pay', 'pay', 'Pay'],
+      args: Args,
+      retry,
+      timeout: '5s',
+      transactional: true,
+    })
+    class Pay {
+      execute(_args: Args): void {}
+    }
+    expect(accessor.get(Pay)).toEqual({
+      name: 'pay',
+      aliases: ['Pay'],
+      argsClass: Args,
+      retry,
+      timeout: '5s',
+      transactional: {},
+      checkArguments: undefined,
+    });
+  });
+
+  it('names the DataSource of a transactional step', () => {
+    @Step({ transactional: { dataSource: 'orders' } })
+    class Pay {
+      execute(): void {}
+    }
+    expect(accessor.get(Pay)?.transactional).toEqual({ dataSource: 'orders' });
+  });
+
+  it('is not inherited', () => {
+    @Step('base')
+    class Base {
+      execute(): void {}
+    }
+    class Derived extends Base {}
+    expect(accessor.get(Base)?.name).toBe('base');
+    expect(accessor.get(Derived)).toBeUndefined();
+  });
+
+  it('reads nothing from what is no class', () => {
+    expect([undefined, null, 'token', Symbol('s'), {}, () => 1].map((each) => accessor.get(each))).toEqual(
+      Array.from({ length: 6 }, () => undefined),
+    );
+  });
+
+  it('makes the class injectable in the scope asked for', () => {
+    @Step({ scope: Scope.REQUEST })
+    class PerAttempt {
+      execute(): void {}
+    }
+    @Step()
+    class Singleton {
+      execute(): void {}
+    }
+    expect(scopeOf(PerAttempt)).toBe(Scope.REQUEST);
+    expect(scopeOf(Singleton)).toBeUndefined();
+    expect(Reflect.hasOwnMetadata('__injectable__', Singleton)).toBe(true);
+  });
+
+  it('leaves the scope of an @Injectable() alone, in either order', () => {
+    @Step('a')
+    @Injectable({ scope: Scope.REQUEST })
+    class Above {
+      execute(): void {}
+    }
+    @Injectable({ scope: Scope.TRANSIENT })
+    @Step('b')
+    class Below {
+      execute(): void {}
+    }
+    expect(scopeOf(Above)).toBe(Scope.REQUEST);
+    expect(scopeOf(Below)).toBe(Scope.TRANSIENT);
+  });
+
+  it('does not take the scope of a base class', () => {
+    @Injectable({ scope: Scope.REQUEST })
+    class Base {
+      execute(): void {}
+    }
+    @Step()
+    class Derived extends Base {}
+    expect(Reflect.getOwnMetadata('scope:options', Derived)).toBeUndefined();
+    expect(Reflect.hasOwnMetadata('scope:options', Derived)).toBe(true);
+  });
+
+  it.each(['', 'x'.repeat(256), 'a\nb', 'a\u0000', '\u007f', 5 as unknown as string])(
+    'refuses the name %j, also as an alias',
+    (name) => {
+      class Pay {
+        execute(): void {}
+      }
+      expect(() => Step({ name })(Pay)).toThrow(InvalidStepClassError);
+      expect(() => Step({ name: 'pay', aliases: [name] })(Pay)).toThrow(/^Pay cannot be a step/);
+      expect(accessor.get(Pay)).toBeUndefined();
+    },
+  );
+
+  it('takes 255 characters of any language', () => {
+    class Pay {
+      execute(): void {}
+    }
+    Step('ü'.repeat(255))(Pay);
+    expect(accessor.get(Pay)?.name).toHaveLength(255);
+  });
+
+  it('asks for a name where the class has none', () => {
+    expect(() =>
+      Step()(
+        class {
+          execute(): void {}
+        },
+      ),
+    ).toThrow(/without a name.*@Step\('name'\)/);
+  });
+});
