@@ -1,0 +1,39 @@
+import type { Statement } from '../connections/own-connection.js';
+import type { JobRow } from './job-table.js';
+
+export interface JobFilter {
+  readonly status?: readonly string[];
+  readonly step?: string;
+  readonly name?: string;
+  readonly createdAfter?: Date;
+  readonly createdBefore?: Date;
+  readonly limit: number;
+  readonly before?: string;
+}
+
+/** One row of the sweep over all jobs: `expired` when its retention is over. */
+export interface SweptRow {
+  readonly gid: string;
+  readonly lookup: string | null;
+  readonly expired: boolean | number | string;
+}
+
+/** Because one name is enough to report a missing step, and nobody reads a list longer than this. */
+export const MAX_OVERDUE_STEPS = 100;
+
+/**
+ * The SQL by which jobs are looked up, repaired and cleared away, for one database.
+ *
+ * @internal Internal to the library: it changes without notice.
+ */
+export abstract class JobCatalog {
+  abstract findStatement(gid: string): Statement;
+  abstract list(filter: JobFilter): Promise<JobRow[]>;
+  abstract retry(gid: string): Promise<boolean>;
+  abstract cancel(gid: string): Promise<boolean>;
+
+  /** The next `limit` rows in gid order, whatever their status, so that a page costs the same everywhere. */
+  abstract sweep(after: string, limit: number, retention: number): Promise<SweptRow[]>;
+  abstract delete(gids: readonly string[]): Promise<void>;
+  abstract overdueSteps(known: readonly string[], overdue: number): Promise<string[]>;
+}

@@ -1,0 +1,110 @@
+import type { OwnConnection, Statement } from '../connections/own-connection.js';
+import { JobCatalog, MAX_OVERDUE_STEPS, type JobFilter, type SweptRow } from './job-catalog.js';
+import type { JobRow } from './job-table.js';
+import { microseconds, MYSQL_JOB_COLUMNS, placeholders } from './mysql.job-table.js';
+
+/** A point in time, from epoch microseconds; FROM_UNIXTIME would follow the session's time zone. */
+const TIME_OF = `TIMESTAMPADD(MICROSECOND, ?, TIMESTAMP'1970-01-01 00:00:00')`;
+
+/** Looking up, repairing and sweeping jobs on MySQL and MariaDB. */
+export class MysqlJobCatalog extends JobCatalog {
+  constructor(
+    private readonly connection: OwnConnection,
+    /** Qualified and quoted. */
+    private readonly jobs: string,
+  ) {
+    super();
+  }
+
+  override findStatement(gid: string): Statement {
+    return { sql: `SELECT ${MYSQL_JOB_COLUMNS} FROM ${this.jobs} WHERE gid = ?`, params: [gid] };
+  }
+
+  override async list(filter: JobFilter): Promise<JobRow[]> {
+    const conditions = [
+      ...when(filter.status, (status) => [`status IN (${placeholders(status)})`, ...status]),
+      ...when(filter.step, (step) => ['step_name = ?', step]),
+      ...when(filter.name, (name) => ['name = ?', name]),
+      ...when(filter.createdAfter, (time) => [`created_at >= ${TIME_OF}`, microseconds(time.getTime())]),
+      ...when(filter.createdBefore, (time) => [`created_at < ${TIME_OF}`, microseconds(time.getTime())]),
+      ...when(filter.before, (gid) => ['gid < ?', gid]),
+    ];
+    const { rows } = await this.connection.query(
+      `
+      SELECT ${MYSQL_JOB_COLUMNS}
+        FROM ${this.jobs}
+       WHERE ${conditions.length > 0 ? conditions.map(([condition]) => condition).join(' AND ') : 'TRUE'}
+       ORDER BY gid DESC
+       LIMIT ?`,
+      [...conditions.flatMap(([, ...params]) => params), filter.limit],
+    );
+    return rows as JobRow[];
+  }
+
+  override async retry(gid: string): Promise<boolean> {
+    const { affected } = await this.connection.query(
+      `
+      UPDATE ${this.jobs}
+         SET status = 'submitted', attempts = 0, error = NULL, owner = NULL, due_at = UTC_TIMESTAMP(6), ended_at = NULL
+       WHERE gid = ? AND status = 'failed'`,
+      [gid],
+    );
+    return affected > 0;
+  }
+
+  override async cancel(gid: string): Promise<boolean> {
+    const { affected } = await this.connection.query(
+      `
+      UPDATE ${this.jobs}
+         SET status = 'canceled', owner = NULL, due_at = NULL, ended_at = UTC_TIMESTAMP(6)
+       WHERE gid = ? AND status IN ('submitted', 'failed')`,
+      [gid],
+    );
+    return affected > 0;
+  }
+
+  override async sweep(after: string, limit: number, retention: number): Promise<SweptRow[]> {
+    const { rows } = await this.connection.query(
+      `
+      SELECT gid, lookup,
+             status IN ('succeeded', 'canceled', 'rolledBack')
+               AND ended_at <= UTC_TIMESTAMP(6) - INTERVAL ? MICROSECOND AS expired
+        FROM ${this.jobs}
+       WHERE gid > ?
+       ORDER BY gid
+       LIMIT ?`,
+      [microseconds(retention), after, limit],
+    );
+    return rows as SweptRow[];
+  }
+
+  override async delete(gids: readonly string[]): Promise<void> {
+    await this.connection.query(
+      `
+      DELETE FROM ${this.jobs}
+       WHERE gid IN (${placeholders(gids)}) AND status IN ('succeeded', 'canceled', 'rolledBack')
+       ORDER BY gid`,
+      gids,
+    );
+  }
+
+  override async overdueSteps(known: readonly string[], overdue: number): Promise<string[]> {
+    const { rows } = await this.connection.query(
+      `
+      SELECT DISTINCT step_name
+        FROM ${this.jobs}
+       WHERE due_at <= UTC_TIMESTAMP(6) - INTERVAL ? MICROSECOND
+         AND status = 'submitted'
+         ${known.length > 0 ? `AND step_name NOT IN (${placeholders(known)})` : ''}
+       LIMIT ?`,
+      [microseconds(overdue), ...known, MAX_OVERDUE_STEPS],
+    );
+    return (rows as { step_name: string }[]).map((row) => row.step_name);
+  }
+}
+
+type Condition = readonly [condition: string, ...params: unknown[]];
+
+function when<T>(value: T | undefined, condition: (value: T) => Condition): Condition[] {
+  return value === undefined ? [] : [condition(value)];
+}

@@ -1,0 +1,278 @@
+import type { OwnConnection, Statement } from '../connections/own-connection.js';
+import {
+  JobTable,
+  type JobClaim,
+  type JobInsert,
+  type JobOwner,
+  type JobRow,
+  type JobUpdate,
+  type PreparedUpdate,
+} from './job-table.js';
+import { POSTGRES_JOB_COLUMNS as COLUMNS } from './postgres.job-catalog.js';
+
+/**
+ * The job table on PostgreSQL.
+ *
+ * Batches travel as arrays, one per column, so that a batch of any size is the same statement. Those
+ * that change rows lock them first, in gid order and leaving locked ones out: they cannot deadlock.
+ * `clock_timestamp()` stands in a sub-select where the index is to be used: it is volatile, and a
+ * sub-select is computed once.
+ */
+export class PostgresJobTable extends JobTable {
+  constructor(
+    private readonly connection: OwnConnection,
+    /** Qualified and quoted. */
+    private readonly jobs: string,
+  ) {
+    super();
+  }
+
+  override async insert(jobs: readonly JobInsert[]): Promise<Set<string>> {
+    return this.gids(
+      `
+      INSERT INTO ${this.jobs} AS j
+        (gid, name, status, steps, step_index, step_name, attempts, owner, lookup, created_at, due_at)
+      SELECT n.gid, n.name, n.status, n.steps, 0, n.step_name, 0, n.owner, n.lookup,
+             clock_timestamp(), clock_timestamp() + n.due_in * interval '1 millisecond'
+        FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::float8[])
+          AS n(gid, name, status, steps, step_name, owner, lookup, due_in)
+       ORDER BY n.gid COLLATE "C"
+          ON CONFLICT (gid) DO NOTHING
+      RETURNING j.gid`,
+      [
+        jobs.map((job) => job.gid),
+        jobs.map((job) => job.name),
+        jobs.map((job) => job.status),
+        jobs.map((job) => job.steps),
+        jobs.map((job) => job.stepName),
+        jobs.map((job) => job.owner),
+        jobs.map((job) => job.lookup),
+        jobs.map((job) => job.dueIn),
+      ],
+    );
+  }
+
+  override insertStatement(job: JobInsert): Statement {
+    return {
+      sql: `
+        INSERT INTO ${this.jobs}
+          (gid, name, status, steps, step_index, step_name, attempts, owner, lookup, created_at, due_at)
+        VALUES ($1, $2, $3, $4, 0, $5, 0, $6, $7,
+                clock_timestamp(), clock_timestamp() + $8::float8 * interval '1 millisecond')
+            ON CONFLICT (gid) DO NOTHING`,
+      params: [job.gid, job.name, job.status, job.steps, job.stepName, job.owner, job.lookup, job.dueIn],
+    };
+  }
+
+  override async claim({ owner, limit, leaseDuration, steps }: JobClaim): Promise<JobRow[]> {
+    const { rows } = await this.connection.query(
+      `
+      WITH due AS MATERIALIZED (
+        SELECT c.gid, c.due_at
+          FROM ${this.jobs} c
+         WHERE c.due_at <= (SELECT clock_timestamp())
+           AND (c.status = 'prepared' OR (c.status = 'submitted' AND c.step_name = ANY ($2::text[])))
+         ORDER BY c.due_at
+         LIMIT $3
+           FOR UPDATE SKIP LOCKED
+      ), claimed AS (
+        UPDATE ${this.jobs} j
+           SET owner = $1,
+               due_at = clock_timestamp() + $4::float8 * interval '1 millisecond',
+               attempts = j.attempts + CASE WHEN j.status = 'submitted' AND j.owner IS NOT NULL THEN 1 ELSE 0 END
+          FROM due
+         WHERE j.gid = due.gid
+        RETURNING ${COLUMNS}, due.due_at AS was_due
+      )
+      SELECT * FROM claimed ORDER BY was_due`,
+      [owner, steps, limit, leaseDuration],
+    );
+    return rows as JobRow[];
+  }
+
+  override renew(keys: readonly JobOwner[], leaseDuration: number): Promise<Set<string>> {
+    return this.gids(
+      `
+      WITH locked AS MATERIALIZED (
+        SELECT l.gid
+          FROM unnest($1::text[], $2::text[]) AS k(gid, owner)
+          JOIN ${this.jobs} l ON l.gid = k.gid AND l.owner = k.owner
+         WHERE l.status IN ('submitted', 'prepared')
+         ORDER BY l.gid
+           FOR UPDATE OF l SKIP LOCKED
+      )
+      UPDATE ${this.jobs} j
+         SET due_at = clock_timestamp() + $3::float8 * interval '1 millisecond'
+        FROM locked
+       WHERE j.gid = locked.gid
+      RETURNING j.gid`,
+      [keys.map((key) => key.gid), keys.map((key) => key.owner), leaseDuration],
+    );
+  }
+
+  override held(keys: readonly JobOwner[]): Promise<Set<string>> {
+    return this.gids(
+      `
+      SELECT j.gid
+        FROM unnest($1::text[], $2::text[]) AS k(gid, owner)
+        JOIN ${this.jobs} j ON j.gid = k.gid AND j.owner = k.owner
+       WHERE j.status IN ('submitted', 'prepared')`,
+      [keys.map((key) => key.gid), keys.map((key) => key.owner)],
+    );
+  }
+
+  override change(updates: readonly JobUpdate[]): Promise<Set<string>> {
+    const { sql, params } = this.changeAll(updates, 'SKIP LOCKED');
+    return this.gids(sql, params);
+  }
+
+  override changePatiently(updates: readonly JobUpdate[], lockTimeout: number): Promise<Set<string>> {
+    const { sql, params } = this.changeAll(updates, '');
+    return this.connection.transaction(
+      async (run) => {
+        await run(`SELECT set_config('lock_timeout', $1, true)`, [`${Math.ceil(lockTimeout)}ms`]);
+        return gidsOf((await run(sql, params)).rows);
+      },
+      { retry: false },
+    );
+  }
+
+  override unchanged(updates: readonly JobUpdate[]): Promise<Set<string>> {
+    return this.gids(
+      `
+      SELECT j.gid
+        FROM unnest($1::text[], $2::text[], $3::int[]) AS c(gid, owner, at_step)
+        JOIN ${this.jobs} j ON j.gid = c.gid AND j.owner = c.owner AND j.step_index = c.at_step
+       WHERE j.status = 'submitted'`,
+      [
+        updates.map((update) => update.gid),
+        updates.map((update) => update.owner),
+        updates.map((update) => update.atStep),
+      ],
+    );
+  }
+
+  override changeStatement(update: JobUpdate): Statement {
+    const keep = update.due === 'keep';
+    return {
+      sql: `
+        UPDATE ${this.jobs} j
+           SET status = $4::text,
+               step_index = $5,
+               step_name = $6,
+               attempts = $7,
+               attempt_log = COALESCE($8, j.attempt_log),
+               error = $9,
+               owner = CASE WHEN $12::bool THEN NULL ELSE j.owner END,
+               due_at = CASE WHEN $11::bool THEN j.due_at
+                             ELSE clock_timestamp() + $10::float8 * interval '1 millisecond' END,
+               ended_at = CASE WHEN $4::text = 'submitted' THEN NULL ELSE clock_timestamp() END
+         WHERE j.gid = $1 AND j.owner = $2 AND j.step_index = $3 AND j.status = 'submitted'`,
+      params: [
+        update.gid,
+        update.owner,
+        update.atStep,
+        update.status,
+        update.stepIndex,
+        update.stepName,
+        update.attempts,
+        update.attemptLog,
+        update.error,
+        keep ? null : update.due,
+        keep,
+        update.release,
+      ],
+    };
+  }
+
+  override changePrepared(updates: readonly PreparedUpdate[]): Promise<Set<string>> {
+    return this.gids(
+      `
+      WITH locked AS MATERIALIZED (
+        SELECT l.gid, c.status, c.due, c.release
+          FROM unnest($1::text[], $2::text[], $3::text[], $4::float8[], $5::bool[])
+            AS c(gid, owner, status, due, release)
+          JOIN ${this.jobs} l ON l.gid = c.gid AND l.owner = c.owner
+         WHERE l.status = 'prepared'
+         ORDER BY l.gid
+           FOR UPDATE OF l
+      )
+      UPDATE ${this.jobs} j
+         SET status = c.status,
+             owner = CASE WHEN c.release THEN NULL ELSE j.owner END,
+             due_at = clock_timestamp() + c.due * interval '1 millisecond',
+             ended_at = CASE WHEN c.status = 'rolledBack' THEN clock_timestamp() END
+        FROM locked c
+       WHERE j.gid = c.gid
+      RETURNING j.gid`,
+      [
+        updates.map((update) => update.gid),
+        updates.map((update) => update.owner),
+        updates.map((update) => update.status),
+        updates.map((update) => update.due),
+        updates.map((update) => update.release),
+      ],
+    );
+  }
+
+  override async deleteNew(gid: string, owner: string | null): Promise<void> {
+    await this.connection.query(
+      `
+      DELETE FROM ${this.jobs} j
+       WHERE j.gid = $1 AND j.owner IS NOT DISTINCT FROM $2 AND j.step_index = 0 AND j.attempts = 0`,
+      [gid, owner],
+    );
+  }
+
+  private changeAll(updates: readonly JobUpdate[], wait: 'SKIP LOCKED' | ''): Statement {
+    return {
+      sql: `
+      WITH locked AS MATERIALIZED (
+        SELECT l.gid, c.status, c.step_index, c.step_name, c.attempts, c.attempt_log, c.error, c.due, c.keep, c.release
+          FROM unnest($1::text[], $2::text[], $3::int[], $4::text[], $5::int[], $6::text[], $7::int[],
+                      $8::text[], $9::text[], $10::float8[], $11::bool[], $12::bool[])
+            AS c(gid, owner, at_step, status, step_index, step_name, attempts,
+                 attempt_log, error, due, keep, release)
+          JOIN ${this.jobs} l ON l.gid = c.gid AND l.owner = c.owner AND l.step_index = c.at_step
+         WHERE l.status = 'submitted'
+         ORDER BY l.gid
+           FOR UPDATE OF l ${wait}
+      )
+      UPDATE ${this.jobs} j
+         SET status = c.status,
+             step_index = c.step_index,
+             step_name = c.step_name,
+             attempts = c.attempts,
+             attempt_log = COALESCE(c.attempt_log, j.attempt_log),
+             error = c.error,
+             owner = CASE WHEN c.release THEN NULL ELSE j.owner END,
+             due_at = CASE WHEN c.keep THEN j.due_at ELSE clock_timestamp() + c.due * interval '1 millisecond' END,
+             ended_at = CASE WHEN c.status = 'submitted' THEN NULL ELSE clock_timestamp() END
+        FROM locked c
+       WHERE j.gid = c.gid
+      RETURNING j.gid`,
+      params: [
+        updates.map((update) => update.gid),
+        updates.map((update) => update.owner),
+        updates.map((update) => update.atStep),
+        updates.map((update) => update.status),
+        updates.map((update) => update.stepIndex),
+        updates.map((update) => update.stepName),
+        updates.map((update) => update.attempts),
+        updates.map((update) => update.attemptLog),
+        updates.map((update) => update.error),
+        updates.map((update) => (update.due === 'keep' ? null : update.due)),
+        updates.map((update) => update.due === 'keep'),
+        updates.map((update) => update.release),
+      ],
+    };
+  }
+
+  private async gids(sql: string, params: readonly unknown[]): Promise<Set<string>> {
+    return gidsOf((await this.connection.query(sql, params)).rows);
+  }
+}
+
+function gidsOf(rows: readonly { gid: string }[]): Set<string> {
+  return new Set(rows.map((row) => row.gid));
+}

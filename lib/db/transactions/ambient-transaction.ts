@@ -1,0 +1,103 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { DataSourceLike, EntityManagerLike, QueryRunnerLike } from '../typeorm.types.js';
+import { SerialGate } from './serial-gate.js';
+
+/** One call of `transaction()` that the current code runs inside of, or has outlived. */
+export interface AmbientFrame {
+  readonly dataSource: DataSourceLike;
+  readonly runner: QueryRunnerLike;
+  readonly parent: AmbientFrame | undefined;
+  /** The callback's promise has settled: what still runs under this frame has outlived its transaction. */
+  ended: boolean;
+  /** `dataSource.manager` stood for this transaction when its callback began (typeorm-transactional). */
+  managed: boolean;
+}
+
+const frames = new AsyncLocalStorage<AmbientFrame>();
+const observed = new WeakSet<object>();
+const gates = new WeakMap<object, SerialGate>();
+
+/** The lane in which the transactions of a SQLite `DataSource` run one after the other. */
+export function gateOf(dataSource: DataSourceLike): SerialGate {
+  let gate = gates.get(dataSource);
+  if (!gate) gates.set(dataSource, (gate = new SerialGate()));
+  return gate;
+}
+
+/** Whether the caller runs inside a `transaction()` of this `DataSource` that is still open. */
+export function insideTransactionOf(dataSource: DataSourceLike): boolean {
+  for (let frame = frames.getStore(); frame; frame = frame.parent) {
+    if (frame.dataSource === dataSource && !frame.ended) return true;
+  }
+  return false;
+}
+
+/**
+ * The innermost transaction around the caller, also one that has ended; undefined when there is none, or
+ * when it is suspended.
+ *
+ * typeorm-transactional suspends a transaction (NOT_SUPPORTED) by letting `dataSource.manager` stand for
+ * the plain manager again, while our frame is still around.
+ */
+export function ambientFrame(): AmbientFrame | undefined {
+  const frame = frames.getStore();
+  if (!frame || frame.ended || !frame.managed) return frame;
+  return frame.dataSource.manager.queryRunner === frame.runner ? frame : undefined;
+}
+
+/** Runs `work` as if it were the callback of a `transaction()` on `runner`. */
+export async function runInFrame<T>(
+  dataSource: DataSourceLike,
+  runner: QueryRunnerLike,
+  work: () => Promise<T> | T,
+): Promise<T> {
+  const frame: AmbientFrame = { dataSource, runner, parent: frames.getStore(), ended: false, managed: false };
+  try {
+    return await frames.run(frame, () => {
+      const result = work();
+      // Whoever manages `dataSource.manager` has set it by now, in the callback's first synchronous part.
+      frame.managed = dataSource.manager.queryRunner === runner;
+      return result;
+    });
+  } finally {
+    frame.ended = true;
+  }
+}
+
+/**
+ * Makes the transactions of a `DataSource` known to the jobs that are started inside of them. It wraps
+ * `transaction()` of its entity managers: the instances, never a prototype, never twice.
+ */
+export function observeTransactions(dataSource: DataSourceLike): void {
+  if (observed.has(dataSource)) return;
+  observed.add(dataSource);
+  wrapTransaction(dataSource, dataSource.manager);
+  // Managers of query runners are made here, so that `queryRunner.manager.transaction()` is seen as well.
+  const create = dataSource.createEntityManager;
+  Object.assign(dataSource, {
+    createEntityManager(this: DataSourceLike, ...args: [unknown?]) {
+      const manager = create.apply(this, args);
+      wrapTransaction(dataSource, manager);
+      return manager;
+    },
+  });
+}
+
+function wrapTransaction(dataSource: DataSourceLike, manager: EntityManagerLike): void {
+  if (observed.has(manager)) return;
+  observed.add(manager);
+  const original = manager.transaction;
+  const serial = dataSource.options.type === 'better-sqlite3';
+
+  Object.assign(manager, {
+    transaction(this: EntityManagerLike, ...args: unknown[]) {
+      const at = args.findIndex((arg) => typeof arg === 'function');
+      if (at < 0) return original.apply(this, args);
+      const callback = args[at] as (manager: EntityManagerLike) => Promise<unknown>;
+      const framed = (inner: EntityManagerLike) =>
+        runInFrame(dataSource, inner.queryRunner!, () => callback(inner));
+      const call = () => original.apply(this, args.with(at, framed));
+      return serial && !insideTransactionOf(dataSource) ? gateOf(dataSource).run(call) : call();
+    },
+  });
+}

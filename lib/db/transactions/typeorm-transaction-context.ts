@@ -1,0 +1,66 @@
+import type { DatabaseLookup } from '../../core/tm/database-lookup.js';
+import {
+  TransactionContext,
+  type TransactionOutcome,
+  type TransactionParticipant,
+} from '../../core/tm/transaction-context.js';
+import {
+  DuplicateBarrierError,
+  JobOutsideTransactionError,
+  TransactionEndedError,
+  TransactionNotActiveError,
+} from '../../errors/index.js';
+import type { TypeOrmBarrier } from '../barrier/typeorm-barrier.js';
+import type { QueryRunnerLike } from '../typeorm.types.js';
+import { RunnerWatch } from './runner-watch.js';
+
+/** A TypeORM transaction: the one open on a query runner. */
+export class TypeOrmTransactionContext extends TransactionContext {
+  private readonly watch: RunnerWatch;
+
+  constructor(
+    override readonly queryRunner: QueryRunnerLike,
+    private readonly resolveLookup: () => DatabaseLookup,
+    private readonly barrier: () => Promise<TypeOrmBarrier>,
+  ) {
+    super();
+    this.watch = RunnerWatch.of(queryRunner);
+  }
+
+  get lookup(): DatabaseLookup {
+    return this.resolveLookup();
+  }
+
+  override get outside(): boolean {
+    return this.watch.transaction?.outside === true;
+  }
+
+  assertOpen(gid: string): void {
+    if (this.watch.ended) throw new TransactionEndedError(gid);
+    if (this.queryRunner.isReleased || !this.queryRunner.isTransactionActive) {
+      throw new TransactionNotActiveError('transaction');
+    }
+  }
+
+  async enlist<T>(participant: TransactionParticipant, work: () => Promise<T>): Promise<T> {
+    return this.watch.enlist(participant, work);
+  }
+
+  async insertBarrier(gid: string): Promise<void> {
+    const barrier = await this.barrier();
+    const inserted = await barrier.insert(this.queryRunner, { gid });
+    if (this.outside) {
+      // It was committed on its own and would read as the commit of a transaction that is gone.
+      if (inserted) await barrier.purge([gid]);
+      throw new JobOutsideTransactionError(gid);
+    }
+    if (inserted) return;
+    const error = new DuplicateBarrierError(gid);
+    this.watch.transaction?.refuse(gid, error);
+    throw error;
+  }
+
+  async queryPrepared(gid: string): Promise<TransactionOutcome> {
+    return (await this.barrier()).queryPrepared(gid);
+  }
+}

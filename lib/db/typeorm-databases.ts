@@ -1,0 +1,103 @@
+import { Logger } from '@nestjs/common';
+import type { DatabaseLookup } from '../core/tm/database-lookup.js';
+import type { TransactionOutcome } from '../core/tm/transaction-context.js';
+import { TypeOrmBarrier } from './barrier/typeorm-barrier.js';
+import { DataSourceRegistry } from './data-source.registry.js';
+import type { OwnConnection } from './connections/own-connection.js';
+import { dialectFor } from './dialects/dialect-for.js';
+import type { SteppingDialect } from './dialects/stepping.dialect.js';
+import type { TableOptions } from './dialects/table-names.js';
+import { gateOf, insideTransactionOf } from './transactions/ambient-transaction.js';
+import type { DataSourceLike } from './typeorm.types.js';
+
+/** How the library's own statements reach one database. */
+export interface DatabaseAccess {
+  readonly dialect: SteppingDialect;
+  readonly connection: OwnConnection;
+}
+
+/**
+ * The databases whose transactions jobs take part in, each with its barrier table.
+ */
+export class TypeOrmDatabases {
+  private readonly logger = new Logger(TypeOrmDatabases.name);
+  private readonly accesses = new Map<DataSourceLike, DatabaseAccess>();
+  private readonly barriers = new Map<DataSourceLike, Promise<TypeOrmBarrier>>();
+
+  constructor(
+    readonly registry: DataSourceRegistry,
+    private readonly tables: TableOptions,
+    private readonly autoMigrate: boolean,
+  ) {}
+
+  /**
+   * The dialect and the connection of a database.
+   *
+   * @throws UnsupportedDatabaseError.
+   */
+  access(dataSource: DataSourceLike): DatabaseAccess {
+    let access = this.accesses.get(dataSource);
+    if (!access) {
+      const dialect = dialectFor(dataSource, this.tables);
+      const connection = dialect.connect({
+        gate: gateOf(dataSource),
+        insideHolder: () => insideTransactionOf(dataSource),
+      });
+      this.accesses.set(dataSource, (access = { dialect, connection }));
+    }
+    return access;
+  }
+
+  /** The barrier of a database; its table is made, or checked, when the database is first used. */
+  barrierOf(dataSource: DataSourceLike): Promise<TypeOrmBarrier> {
+    let barrier = this.barriers.get(dataSource);
+    if (!barrier) {
+      barrier = this.open(dataSource);
+      this.barriers.set(dataSource, barrier);
+      // A database that was down is tried again with the next job.
+      barrier.catch(() => this.barriers.delete(dataSource));
+    }
+    return barrier;
+  }
+
+  /**
+   * Prepares every database of the application, so that no table has to be made while a transaction is open.
+   * One that cannot be prepared (no rights, another kind of database) may never carry a job: it is reported, and
+   * refused when it does.
+   */
+  async openAll(): Promise<void> {
+    for (const dataSource of this.registry.all) {
+      if (!dataSource.isInitialized) continue;
+      try {
+        await this.barrierOf(dataSource);
+      } catch (error) {
+        const name = this.registry.nameOf(dataSource);
+        this.logger.warn(`Jobs cannot be started in transactions of the DataSource '${name}': ${String(error)}`);
+      }
+    }
+  }
+
+  /** Asks the database of a stored lookup how the transaction of `gid` ended. */
+  async queryPrepared(lookup: DatabaseLookup, gid: string): Promise<TransactionOutcome> {
+    const barrier = await this.barrierOf(await this.registry.find(lookup));
+    return barrier.queryPrepared(gid);
+  }
+
+  /** Deletes barrier rows of jobs that are known to have ended, in the database of their lookup. */
+  async purge(lookup: DatabaseLookup, gids: readonly string[]): Promise<void> {
+    const barrier = await this.barrierOf(await this.registry.find(lookup));
+    await barrier.purge(gids);
+  }
+
+  /** The barriers opened so far, which may hold done-marks of transactional steps. */
+  opened(): Promise<TypeOrmBarrier[]> {
+    return Promise.all(this.barriers.values());
+  }
+
+  private async open(dataSource: DataSourceLike): Promise<TypeOrmBarrier> {
+    const { dialect, connection } = this.access(dataSource);
+    const barrier = new TypeOrmBarrier(connection, dialect);
+    await barrier.initialize(this.autoMigrate);
+    return barrier;
+  }
+}
