@@ -1,0 +1,76 @@
+import type { ModuleMetadata, Type } from '@nestjs/common';
+import type { JobInfo } from '../core/jobs/job-info.js';
+import type { RetryPolicy } from '../core/steps/retry-policy.js';
+import type { TransactionManagerStrategy } from '../core/tm/transaction-manager-strategy.js';
+import type { DataSourceResolver } from '../db/data-source.registry.js';
+import type { TableOptions } from '../db/dialects/table-names.js';
+
+/**
+ * Settings of the module that may come from an async factory.
+ *
+ * @publicApi
+ */
+export interface SteppingOptions {
+  /**
+   * Creates and upgrades the tables before any lifecycle hook of the application runs. `false`: an error
+   * names what is missing, and `steppingMigrations()` gives the migrations. Default: `true`.
+   */
+  readonly autoMigrate?: boolean;
+  /** Where the tables are. Default: the `DataSource`'s schema, names that start with `stepping_`. */
+  readonly tables?: TableOptions;
+  /**
+   * How failed attempts are repeated, unless the step says otherwise. Default: after 1 s, 2 s, 4 s and so on
+   * up to 10 minutes, each with full jitter, without end.
+   */
+  readonly retry?: RetryPolicy;
+  /**
+   * What it means to start a job outside any transaction without saying `transaction: 'none'`: `true` an
+   * error, `'warn'` one warning per process, `false` nothing. Default: `false`.
+   */
+  readonly requireTransaction?: boolean | 'warn';
+  /**
+   * How the database of a transaction is found again after a crash, in applications with many. Default: by
+   * name among the application's `DataSource`s.
+   */
+  readonly dataSourceResolver?: DataSourceResolver;
+  /** Called once when a job has failed for good, with the job and the error of its last attempt. */
+  readonly onJobFailed?: (job: JobInfo, error: unknown) => unknown;
+}
+
+/**
+ * Settings of `SteppingModule.forRoot()`.
+ *
+ * @publicApi
+ */
+export interface SteppingModuleOptions extends SteppingOptions {
+  /** Who keeps the jobs and sees them through. Default: `selfTm()`. */
+  readonly transactionManager?: TransactionManagerStrategy;
+  /** Whether every module can inject what this one exports. Default: `true`. */
+  readonly isGlobal?: boolean;
+}
+
+/**
+ * Makes the options of `forRootAsync({ useClass })`.
+ *
+ * @publicApi
+ */
+export interface SteppingOptionsFactory {
+  createSteppingOptions(): Promise<SteppingOptions> | SteppingOptions;
+}
+
+/**
+ * Settings of `SteppingModule.forRootAsync()`. The transaction manager stands beside the factory, since it
+ * brings providers and controllers, which must be known before any factory runs.
+ *
+ * @publicApi
+ */
+export interface SteppingModuleAsyncOptions extends Pick<ModuleMetadata, 'imports'> {
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- what is injected is the application's
+  readonly inject?: any[];
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- see above
+  readonly useFactory?: (...args: any[]) => Promise<SteppingOptions> | SteppingOptions;
+  readonly useClass?: Type<SteppingOptionsFactory>;
+  readonly useExisting?: Type<SteppingOptionsFactory>;
+  readonly transactionManager?: TransactionManagerStrategy;
+  readonly isGlobal?: boolean;
+}

@@ -1,0 +1,23 @@
+import type { StepExplorer } from './core/steps/step.explorer.js';
+import type { StepRegistry } from './core/steps/step.registry.js';
+import type { TransactionManager } from './core/tm/transaction-manager.js';
+import type { TypeOrmDatabases } from './db/typeorm-databases.js';
+import { observeTransactions } from './db/transactions/ambient-transaction.js';
+
+/** Finds what the application provides, once all of it exists, and makes the transaction manager ready. */
+export class SteppingInitializer {
+  constructor(
+    private readonly databases: TypeOrmDatabases,
+    private readonly explorer: StepExplorer,
+    private readonly registry: StepRegistry,
+    private readonly manager: TransactionManager,
+  ) {}
+
+  async initialize(): Promise<void> {
+    this.databases.registry.discover();
+    for (const dataSource of this.databases.registry.all) observeTransactions(dataSource);
+    this.registry.register(this.explorer.explore());
+    await this.manager.initialize();
+    await this.databases.openAll();
+  }
+}

@@ -1,0 +1,118 @@
+import {
+  Inject,
+  Module,
+  type DynamicModule,
+  type OnModuleDestroy,
+  type OnModuleInit,
+  type Provider,
+} from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
+import { DistributedJobFactory } from './core/jobs/distributed-job.factory.js';
+import { DistributedJobs } from './core/jobs/distributed-jobs.js';
+import { TransactionSettler } from './core/jobs/transaction-settler.js';
+import { TransactionManager } from './core/tm/transaction-manager.js';
+import type { TransactionManagerStrategy } from './core/tm/transaction-manager-strategy.js';
+import { resolveSteppingOptions } from './interfaces/resolve-stepping-options.js';
+import type {
+  SteppingModuleAsyncOptions,
+  SteppingModuleOptions,
+  SteppingOptionsFactory,
+} from './interfaces/stepping-module-options.interface.js';
+import { InvalidOptionError } from './errors/index.js';
+import { STEPPING_MODULE_OPTIONS } from './stepping.constants.js';
+import { SteppingInitializer } from './stepping.initializer.js';
+import { moveInHookOrder, SteppingLifecycle, SteppingLifecycleModule } from './stepping.lifecycle.js';
+import { steppingProviders } from './stepping.providers.js';
+import { selfTm } from './tm/self/self-tm.strategy.js';
+
+/**
+ * Brings jobs to an application: `imports: [SteppingModule.forRoot()]`.
+ *
+ * It exports `DistributedJobFactory`, which starts jobs, and `DistributedJobs`, which reads and repairs them.
+ *
+ * @publicApi
+ */
+@Module({})
+export class SteppingModule implements OnModuleInit, OnModuleDestroy {
+  constructor(
+    modules: ModulesContainer,
+    private readonly initializer: SteppingInitializer,
+    private readonly lifecycle: SteppingLifecycle,
+    @Inject(TransactionManager) manager: TransactionManager,
+    settler: TransactionSettler,
+  ) {
+    // Tables and steps are ready before any other hook runs: the hooks of the application may start jobs.
+    moveInHookOrder(modules, SteppingModule, Number.POSITIVE_INFINITY);
+    lifecycle.attach({
+      start: () => manager.start(),
+      stop: async () => {
+        await settler.settled();
+        await manager.stop();
+      },
+      drain: () => settler.settled(),
+    });
+  }
+
+  /**
+   * The module with its settings; without any, jobs are kept in the application's default `DataSource`.
+   *
+   * @throws InvalidOptionError for settings that cannot be.
+   */
+  static forRoot(options: SteppingModuleOptions = {}): DynamicModule {
+    resolveSteppingOptions(options);
+    const { transactionManager, isGlobal, ...settings } = options;
+    return define(transactionManager, isGlobal, [{ provide: STEPPING_MODULE_OPTIONS, useValue: settings }], []);
+  }
+
+  /**
+   * The module with settings from a factory, a class or a provider.
+   *
+   * @throws InvalidOptionError when none of `useFactory`, `useClass` and `useExisting` is given.
+   */
+  static forRootAsync(options: SteppingModuleAsyncOptions): DynamicModule {
+    const { transactionManager, isGlobal, imports = [] } = options;
+    return define(transactionManager, isGlobal, asyncProviders(options), imports);
+  }
+
+  async onModuleInit(): Promise<void> {
+    await this.initializer.initialize();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await this.lifecycle.stop();
+  }
+}
+
+function define(
+  strategy: TransactionManagerStrategy = selfTm(),
+  isGlobal = true,
+  options: Provider[],
+  imports: NonNullable<DynamicModule['imports']>,
+): DynamicModule {
+  if (!Array.isArray(strategy.providers)) {
+    throw new InvalidOptionError('transactionManager', strategy, 'selfTm(), or what another strategy function returns');
+  }
+  return {
+    module: SteppingModule,
+    global: isGlobal,
+    imports: [SteppingLifecycleModule, ...imports, ...(strategy.imports ?? [])],
+    providers: [...options, ...steppingProviders, ...strategy.providers],
+    controllers: [...(strategy.controllers ?? [])],
+    exports: [DistributedJobFactory, DistributedJobs],
+  };
+}
+
+function asyncProviders(options: SteppingModuleAsyncOptions): Provider[] {
+  const { useFactory, useClass, useExisting, inject = [] } = options;
+  if (useFactory) return [{ provide: STEPPING_MODULE_OPTIONS, useFactory, inject }];
+  const factory = useClass ?? useExisting;
+  if (!factory) {
+    throw new InvalidOptionError('forRootAsync', undefined, 'useFactory, useClass or useExisting');
+  }
+  const provider: Provider = {
+    provide: STEPPING_MODULE_OPTIONS,
+    useFactory: (created: SteppingOptionsFactory) => created.createSteppingOptions(),
+    inject: [factory],
+  };
+  return useClass ? [provider, { provide: useClass, useClass }] : [provider];
+}

@@ -1,0 +1,58 @@
+/** Because larger statements cost more per row to parse, and hold their locks for longer. */
+const MAX_BATCH_ROWS = 500;
+/** Well below the packet sizes that servers accept by default (16 MiB for MariaDB). */
+const MAX_BATCH_CHARS = 2 * 1024 * 1024;
+
+/** What to do with an error of a batch. */
+export interface BatchErrors<T> {
+  /** Whether the values of one row are to blame; any other error is thrown as it is. */
+  isRowError(error: unknown): boolean;
+  /** Called with the row to blame, which is then missing from the answer; may throw instead. */
+  leaveOut(row: T, error: unknown): void;
+}
+
+/**
+ * Runs `run` on batches of `rows` and returns all the gids that it returned.
+ *
+ * A batch that fails because of one row's values is split in halves, down to that row, so that it does
+ * not hold up the others.
+ */
+export async function inBatches<T extends { readonly gid: string; readonly steps?: string }>(
+  rows: readonly T[],
+  run: (batch: readonly T[]) => Promise<Set<string>>,
+  errors: BatchErrors<T>,
+): Promise<Set<string>> {
+  const gids = new Set<string>();
+  const waiting = batchesOf(rows);
+  for (let batch = waiting.pop(); batch; batch = waiting.pop()) {
+    try {
+      for (const gid of await run(batch)) gids.add(gid);
+    } catch (error) {
+      if (!errors.isRowError(error)) throw error;
+      if (batch.length === 1) {
+        errors.leaveOut(batch[0]!, error);
+        continue;
+      }
+      const middle = Math.ceil(batch.length / 2);
+      waiting.push(batch.slice(middle), batch.slice(0, middle));
+    }
+  }
+  return gids;
+}
+
+/** The batches from the last to the first, so that they can be popped. */
+function batchesOf<T extends { readonly steps?: string }>(rows: readonly T[]): (readonly T[])[] {
+  const batches: T[][] = [];
+  let chars = 0;
+  for (const row of rows) {
+    const batch = batches.at(-1);
+    chars += row.steps?.length ?? 0;
+    if (!batch || batch.length === MAX_BATCH_ROWS || chars > MAX_BATCH_CHARS) {
+      batches.push([row]);
+      chars = row.steps?.length ?? 0;
+    } else {
+      batch.push(row);
+    }
+  }
+  return batches.reverse();
+}

@@ -1,0 +1,42 @@
+import type { JobInfo, StepInfo, StepStatus } from '../../core/jobs/job-info.js';
+import { decodeSteps } from '../../core/jobs/step-encoding.js';
+import type { JobRecord } from './job-store.js';
+
+/** A stored job as users see it. */
+export function jobInfoOf(record: JobRecord): JobInfo {
+  const log = parseLog(record.attemptLog);
+  const steps = decodeSteps(record.steps).map((step, index): StepInfo => {
+    const status = stepStatus(record, index);
+    return { index, name: step.name, status, args: step.args, attempts: attemptsOf(record, index, status, log) };
+  });
+  const { gid, name, status, error, createdAt, dueAt, endedAt } = record;
+  return { gid, name, status, steps, error, createdAt, dueAt, endedAt };
+}
+
+function stepStatus(record: JobRecord, index: number): StepStatus {
+  if (index < record.stepIndex) return 'succeeded';
+  if (index > record.stepIndex) return 'pending';
+  switch (record.status) {
+    case 'prepared':
+    case 'rolledBack':
+      return 'pending';
+    case 'submitted':
+      return record.owner === null ? 'waiting' : 'running';
+    case 'succeeded':
+    case 'failed':
+    case 'canceled':
+      return record.status;
+  }
+}
+
+function attemptsOf(record: JobRecord, index: number, status: StepStatus, log: Map<number, number>): number {
+  if (index < record.stepIndex) return log.get(index) ?? 1;
+  if (index > record.stepIndex) return 0;
+  // The attempt that runs, or that succeeded, is not among those that ended without success.
+  return record.attempts + (status === 'running' || status === 'succeeded' ? 1 : 0);
+}
+
+function parseLog(log: string | null): Map<number, number> {
+  const entries = (log ?? '').split(',').filter((entry) => entry !== '');
+  return new Map(entries.map((entry) => entry.split(':').map(Number) as [number, number]));
+}

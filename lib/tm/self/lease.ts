@@ -1,0 +1,28 @@
+/** The right of this process to run one job, until a time that it knows to be early enough. */
+export class Lease {
+  /** Set once, when the lease is lost: nothing may be written for the job any more. */
+  lost = false;
+  private listener: (() => void) | undefined;
+
+  constructor(
+    readonly gid: string,
+    readonly owner: string,
+    /** By `performance.now()`, counted from before the statement that took the lease was sent. */
+    public validUntil: number,
+  ) {}
+
+  get remaining(): number {
+    return this.lost ? 0 : this.validUntil - performance.now();
+  }
+
+  /** Called at most once, when the lease is lost while somebody listens. */
+  onLost(listener: (() => void) | undefined): void {
+    this.listener = listener;
+  }
+
+  lose(): void {
+    if (this.lost) return;
+    this.lost = true;
+    this.listener?.();
+  }
+}

@@ -1,0 +1,60 @@
+import { Logger } from '@nestjs/common';
+import { faultPoint } from '../../core/jobs/fault-point.js';
+import type { TypeOrmDatabases } from '../../db/typeorm-databases.js';
+import { UnresolvedTransactionError } from '../../errors/index.js';
+import type { JobRecord, JobStore, PreparedChange } from './job-store.js';
+import type { JobWaker } from './job-waker.js';
+import { decodeLookup } from './prepared-lookup.js';
+
+/** How many databases are asked at once: each question may wait for a lock. */
+const PARALLEL = 8;
+
+/**
+ * Settles prepared jobs whose submit never came: asks the barrier of their database how the transaction ended
+ * (query-back), which also ends it for good when it has not been committed.
+ */
+export class PreparedJobs {
+  private readonly logger = new Logger(PreparedJobs.name);
+
+  constructor(
+    private readonly store: JobStore,
+    private readonly databases: TypeOrmDatabases,
+    private readonly waker: JobWaker,
+    /** Milliseconds. */
+    private readonly askAgainAfter: number,
+  ) {}
+
+  /** Settles jobs that were claimed for it. */
+  async resolve(records: readonly JobRecord[]): Promise<void> {
+    const waiting = [...records];
+    const worker = async () => {
+      for (let record = waiting.pop(); record; record = waiting.pop()) await this.resolveOne(record);
+    };
+    await Promise.all(Array.from({ length: Math.min(PARALLEL, records.length) }, worker));
+  }
+
+  private async resolveOne(record: JobRecord): Promise<void> {
+    const key = { gid: record.gid, owner: record.owner! };
+    const change = { ...key, ...(await this.ask(record)) };
+    await faultPoint('recovery:resolved', record.gid);
+    const changed = await this.store.changePrepared([change]);
+    if (change.status === 'submitted' && changed.has(record.gid)) this.waker.wake(change.due ?? 0);
+  }
+
+  private async ask(record: JobRecord): Promise<Omit<PreparedChange, 'gid' | 'owner'>> {
+    try {
+      const { database, delay } = decodeLookup(record.lookup ?? '');
+      const outcome = await this.databases.queryPrepared(database, record.gid);
+      if (outcome === 'rolledBack') return { status: 'rolledBack', due: null, release: true };
+      // Given to any process: this one may have no room for its steps, or not know them.
+      return { status: 'submitted', due: delay, release: true };
+    } catch (error) {
+      if (!(error instanceof UnresolvedTransactionError)) {
+        this.logger.error(
+          `Job ${record.gid} stays prepared: its database cannot be asked how its transaction ended. ${String(error)}`,
+        );
+      }
+      return { status: 'prepared', due: this.askAgainAfter, release: true };
+    }
+  }
+}

@@ -1,0 +1,16 @@
+import type { DatabaseLookup } from '../../core/tm/database-lookup.js';
+
+/** What is stored with a prepared job: where its transaction is found, and how long its first step waits. */
+export interface PreparedLookup {
+  readonly database: DatabaseLookup;
+  /** Milliseconds. */
+  readonly delay: number;
+}
+
+export function encodeLookup(database: DatabaseLookup, delay: number): string {
+  return JSON.stringify({ database, delay } satisfies PreparedLookup);
+}
+
+export function decodeLookup(text: string): PreparedLookup {
+  return JSON.parse(text) as PreparedLookup;
+}

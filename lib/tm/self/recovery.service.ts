@@ -1,0 +1,160 @@
+import { Logger } from '@nestjs/common';
+import { detached } from '../../core/jobs/detached.js';
+import { faultPoint } from '../../core/jobs/fault-point.js';
+import type { RecoveryState } from '../../core/jobs/distributed-jobs.js';
+import type { StepRegistry } from '../../core/steps/step.registry.js';
+import { HeldJob } from './held-job.js';
+import type { JobRunner } from './job-runner.js';
+import type { JobRecord, JobStore } from './job-store.js';
+import type { Wakeable } from './job-waker.js';
+import type { LeaseKeeper } from './lease-keeper.js';
+import type { PreparedJobs } from './prepared-jobs.js';
+
+/** What one run of the recovery did. */
+export interface RecoverySummary {
+  /** Jobs taken to run their steps. */
+  readonly claimed: number;
+  /** Jobs whose transaction was asked for: submitted, rolled back, or to be asked again. */
+  readonly queried: number;
+}
+
+const CLAIM_BATCH = 300;
+/** Prepared jobs are settled even while this process has no room for steps. */
+const QUERY_BATCH = 50;
+/** `setTimeout` holds 32 bits; a day is far below that and far above any interval. */
+const MAX_WAKE_MS = 24 * 3600 * 1000;
+
+/**
+ * Takes over jobs that are due: delayed ones, failed attempts, jobs without a process, expired leases, and
+ * prepared jobs whose end nobody has told.
+ *
+ * A run claims what this process has room for and goes on at once while batches come back full. Nothing
+ * stops it: a database that is down is reported once, and the next run tries again.
+ */
+export class RecoveryService implements Wakeable {
+  private readonly logger = new Logger(RecoveryService.name);
+  private active = false;
+  private current: Promise<void> | undefined;
+  private again = false;
+  private wakeAt = Infinity;
+  private timer: NodeJS.Timeout | undefined;
+  private state: RecoveryState = { lastRunAt: null, error: null };
+
+  constructor(
+    private readonly store: JobStore,
+    private readonly leases: LeaseKeeper,
+    private readonly runner: JobRunner,
+    private readonly registry: StepRegistry,
+    private readonly prepared: PreparedJobs,
+  ) {}
+
+  get lastRun(): RecoveryState {
+    return this.state;
+  }
+
+  start(): void {
+    this.active = true;
+    this.wake(0);
+  }
+
+  /** Claims nothing any more; resolves when the run under way is over. */
+  async stop(): Promise<void> {
+    this.active = false;
+    clearTimeout(this.timer);
+    await this.current;
+  }
+
+  /** Runs the recovery now, or in so many milliseconds if nothing is to happen before. */
+  wake(delay: number): void {
+    if (!this.active) return;
+    if (delay <= 0) {
+      this.again = true;
+      this.run();
+      return;
+    }
+    const at = performance.now() + delay;
+    // Longer waits are the interval's.
+    if (delay > MAX_WAKE_MS || at >= this.wakeAt) return;
+    this.wakeAt = at;
+    clearTimeout(this.timer);
+    this.timer = detached(() =>
+      setTimeout(() => {
+        this.wakeAt = Infinity;
+        this.wake(0);
+      }, delay + 1),
+    );
+  }
+
+  /** One run: claims a batch and hands it on. The service calls it by itself. */
+  async runOnce(): Promise<RecoverySummary> {
+    const places = Math.min(CLAIM_BATCH, this.runner.room);
+    const reserved = places > 0 && this.runner.reserve(places) ? places : 0;
+    let used = 0;
+    try {
+      const since = performance.now();
+      const owner = this.leases.newOwner();
+      const records = await this.store.claim({
+        owner,
+        limit: reserved || QUERY_BATCH,
+        leaseDuration: this.leases.leaseDuration,
+        steps: reserved ? this.registry.names() : [],
+      });
+      const submitted = records.filter((record) => record.status === 'submitted');
+      const prepared = records.filter((record) => record.status === 'prepared');
+      for (const record of submitted) {
+        const claimed = faultPoint('recovery:claimed', record.gid);
+        if (claimed) await claimed;
+        this.report(record);
+        const lease = this.leases.hold({ gid: record.gid, owner }, since);
+        used += 1;
+        this.runner.offer(HeldJob.of(record, lease));
+      }
+      await this.prepared.resolve(prepared);
+      if (records.length > 0 && records.length === reserved) this.again = true;
+      return { claimed: submitted.length, queried: prepared.length };
+    } finally {
+      this.runner.cancelReservation(reserved - used);
+    }
+  }
+
+  private run(): void {
+    this.current ??= detached(() => this.loop()).finally(() => {
+      this.current = undefined;
+      // Somebody may have woken it between its last look and its end.
+      if (this.again && this.active) this.run();
+    });
+  }
+
+  private async loop(): Promise<void> {
+    while (this.again && this.active) {
+      this.again = false;
+      try {
+        await this.runOnce();
+        if (this.state.error !== null) this.logger.log('Recovery reaches the job store again.');
+        this.state = { lastRunAt: new Date(), error: null };
+      } catch (error) {
+        this.again = false;
+        this.fail(error);
+        return;
+      }
+      if (this.again && this.runner.runsSteps && this.runner.room < CLAIM_BATCH / 2) {
+        this.again = false;
+        this.runner.whenRoom(() => this.wake(0));
+      }
+    }
+  }
+
+  private fail(error: unknown): void {
+    if (this.state.error === null && this.active) {
+      this.logger.error(`Recovery cannot reach the job store; it goes on trying: ${String(error)}`);
+    }
+    this.state = { ...this.state, error };
+  }
+
+  private report(record: JobRecord): void {
+    if (record.attempts === 0 || record.error !== null) return;
+    this.logger.warn(
+      `Job ${record.gid} is taken over at step ${record.stepName}: the process that ran it has lost its lease.`,
+    );
+  }
+}

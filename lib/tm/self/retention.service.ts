@@ -1,0 +1,80 @@
+import { Logger } from '@nestjs/common';
+import type { TypeOrmDatabases } from '../../db/typeorm-databases.js';
+import type { DatabaseLookup } from '../../core/tm/database-lookup.js';
+import type { ExpiredPage, JobStore } from './job-store.js';
+import { decodeLookup } from './prepared-lookup.js';
+
+/** Small enough that the locks and the log records of one DELETE disturb nobody. */
+const PAGE = 500;
+/** How many pages one run looks at: a sweep over a large table takes several runs, and never a long one. */
+const PAGES_PER_RUN = 40;
+
+/**
+ * Deletes jobs that have ended long enough ago, with their barrier rows.
+ *
+ * It sweeps the table in the order of the primary key, page by page, and goes on where the last run stopped:
+ * an index for this alone would cost every job an entry.
+ */
+export class RetentionService {
+  private readonly logger = new Logger(RetentionService.name);
+  private cursor = '';
+  private running: Promise<void> | undefined;
+  private stopped = false;
+
+  constructor(
+    private readonly store: JobStore,
+    private readonly databases: TypeOrmDatabases,
+    /** Milliseconds. */
+    private readonly retention: number,
+  ) {}
+
+  /** One run; it never overlaps itself, and a failing database is only reported. */
+  run(): Promise<void> {
+    if (this.stopped) return Promise.resolve();
+    this.running ??= this.sweep()
+      .catch((error: unknown) => this.logger.warn(`Deleting ended jobs failed; it is tried again: ${String(error)}`))
+      .finally(() => (this.running = undefined));
+    return this.running;
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    await this.running;
+  }
+
+  private async sweep(): Promise<void> {
+    for (let page = 0; page < PAGES_PER_RUN && !this.stopped; page += 1) {
+      const expired = await this.store.expired(this.cursor, PAGE, this.retention);
+      const gids = await this.purgeBarriers(expired.jobs);
+      if (gids.length > 0) await this.store.delete(gids);
+      this.cursor = expired.next ?? '';
+      if (expired.next === null) return;
+    }
+  }
+
+  /** Barrier rows go first: a job whose database cannot be reached is kept, and found again. */
+  private async purgeBarriers(jobs: ExpiredPage['jobs']): Promise<string[]> {
+    const byDatabase = new Map<string, { database: DatabaseLookup; gids: string[] }>();
+    const deletable = new Set(jobs.map((job) => job.gid));
+    for (const job of jobs) {
+      if (job.lookup === null) continue;
+      const { database } = decodeLookup(job.lookup);
+      const key = JSON.stringify(database);
+      const entry = byDatabase.get(key) ?? { database, gids: [] };
+      entry.gids.push(job.gid);
+      byDatabase.set(key, entry);
+    }
+    for (const { database, gids } of byDatabase.values()) {
+      try {
+        await this.databases.purge(database, gids);
+      } catch (error) {
+        this.logger.warn(`${gids.length} ended jobs are kept: their barrier rows cannot be deleted. ${String(error)}`);
+        for (const gid of gids) deletable.delete(gid);
+      }
+    }
+    // Done-marks of transactional steps in other databases.
+    const gids = [...deletable];
+    if (gids.length > 0) for (const barrier of await this.databases.opened()) await barrier.purge(gids);
+    return gids;
+  }
+}

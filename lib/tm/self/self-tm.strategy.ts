@@ -1,0 +1,91 @@
+import type { ModuleMetadata, Provider } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
+import { SchedulerRegistry } from '@nestjs/schedule';
+import { DistributedJobs } from '../../core/jobs/distributed-jobs.js';
+import { StepArgumentsSerializer } from '../../core/steps/step-arguments.serializer.js';
+import { StepRegistry } from '../../core/steps/step.registry.js';
+import type { TransactionManagerStrategy } from '../../core/tm/transaction-manager-strategy.js';
+import { TransactionManager } from '../../core/tm/transaction-manager.js';
+import { TypeOrmDatabases } from '../../db/typeorm-databases.js';
+import type { ResolvedSteppingOptions } from '../../interfaces/resolve-stepping-options.js';
+import { SELF_TM_OPTIONS, STEPPING_RESOLVED_OPTIONS } from '../../stepping.constants.js';
+import { RecoverySchedule } from './recovery-schedule.js';
+import { SelfDistributedJobs } from './self.distributed-jobs.js';
+import { SelfTm } from './self-tm.js';
+import { resolveSelfTmOptions, type SelfTmOptions } from './self-tm.options.js';
+
+/**
+ * Settings of the self-TM from a factory.
+ *
+ * @publicApi
+ */
+export interface SelfTmAsyncOptions extends Pick<ModuleMetadata, 'imports'> {
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- what is injected is the application's
+  readonly inject?: any[];
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- see above
+  readonly useFactory: (...args: any[]) => Promise<SelfTmOptions> | SelfTmOptions;
+}
+
+/**
+ * The built-in transaction manager: jobs are kept in the application's own database, and any of its processes
+ * recovers them.
+ *
+ * @throws InvalidOptionError for settings that cannot be.
+ * @publicApi
+ */
+export function selfTm(options: SelfTmOptions | SelfTmAsyncOptions = {}): TransactionManagerStrategy {
+  const isAsync = 'useFactory' in options;
+  // Mistakes show where they are made, not when the application starts.
+  if (!isAsync) resolveSelfTmOptions(options);
+  const settings: Provider = isAsync
+    ? { provide: SELF_TM_OPTIONS, useFactory: options.useFactory, inject: options.inject ?? [] }
+    : { provide: SELF_TM_OPTIONS, useValue: options };
+  return {
+    name: 'self-TM',
+    imports: isAsync ? (options.imports ?? []) : [],
+    providers: [
+      settings,
+      {
+        provide: SelfTm,
+        useFactory: createSelfTm,
+        inject: [
+          SELF_TM_OPTIONS,
+          STEPPING_RESOLVED_OPTIONS,
+          TypeOrmDatabases,
+          StepRegistry,
+          StepArgumentsSerializer,
+          ModuleRef,
+        ],
+      },
+      { provide: TransactionManager, useExisting: SelfTm },
+      { provide: DistributedJobs, useFactory: (tm: SelfTm) => new SelfDistributedJobs(tm), inject: [SelfTm] },
+    ],
+  };
+}
+
+function createSelfTm(
+  options: SelfTmOptions,
+  { retry, onJobFailed, autoMigrate }: ResolvedSteppingOptions,
+  databases: TypeOrmDatabases,
+  registry: StepRegistry,
+  serializer: StepArgumentsSerializer,
+  moduleRef: ModuleRef,
+): SelfTm {
+  return new SelfTm(resolveSelfTmOptions(options), databases, autoMigrate, {
+    registry,
+    serializer,
+    databases,
+    retry,
+    onJobFailed,
+    schedule: new RecoverySchedule(() => applicationRegistry(moduleRef)),
+  });
+}
+
+/** The registry of the application's `ScheduleModule`, wherever it is imported. */
+function applicationRegistry(moduleRef: ModuleRef): SchedulerRegistry | undefined {
+  try {
+    return moduleRef.get(SchedulerRegistry, { strict: false });
+  } catch {
+    return undefined;
+  }
+}

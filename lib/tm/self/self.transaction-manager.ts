@@ -1,0 +1,248 @@
+import type { JobMessage } from '../../core/jobs/job-message.js';
+import { encodeSteps, sameSteps, decodeSteps } from '../../core/jobs/step-encoding.js';
+import type { StepRegistry } from '../../core/steps/step.registry.js';
+import type { TransactionContext } from '../../core/tm/transaction-context.js';
+import { TransactionManager, type PreparedJob } from '../../core/tm/transaction-manager.js';
+import { dataSourceOf, type DataSourceLike, type QueryRunnerLike } from '../../db/typeorm.types.js';
+import {
+  DuplicateGidError,
+  JobOutsideTransactionError,
+  StandaloneJobInTransactionError,
+  TransactionManagerUnavailableError,
+} from '../../errors/index.js';
+import { GroupCall } from './group-call.js';
+import { HeldJob } from './held-job.js';
+import type { JobRunner } from './job-runner.js';
+import type { JobRecord, JobStore, NewJob, PreparedChange } from './job-store.js';
+import type { JobWaker } from './job-waker.js';
+import type { LeaseKeeper } from './lease-keeper.js';
+import { encodeLookup } from './prepared-lookup.js';
+
+/** What the self-TM remembers of a prepared job. */
+interface SelfPreparedJob extends PreparedJob {
+  /** The job was there already: there is nothing to run, or to undo. */
+  readonly existing: boolean;
+  readonly owner: string | null;
+  /** A place in the runner is kept for it; otherwise any process may take it. */
+  readonly placed: boolean;
+  /** When the statement that wrote it was sent, by `performance.now()`. */
+  readonly since: number;
+  readonly steps: string;
+}
+
+const EXISTING = { existing: true, owner: null, placed: false, since: 0, steps: '' };
+
+export interface SelfTransactionManagerOptions {
+  /** Where the jobs are stored; undefined for the memory store. */
+  readonly dataSource: DataSourceLike | undefined;
+  /** Milliseconds. */
+  readonly queryPreparedAfter: number;
+  /** Whether the caller runs inside an open transaction of the store's only connection (SQLite). */
+  readonly insideOwnTransaction: () => boolean;
+}
+
+/**
+ * The built-in transaction manager: the application keeps its jobs in its own database.
+ *
+ * When the transaction is one of the store's own `DataSource`, the job's row is written in it, already
+ * submitted and leased by this process: one statement, and after the commit the job runs from memory. In any
+ * other transaction the row is prepared first, and a barrier row decides.
+ */
+export class SelfTransactionManager extends TransactionManager {
+  private readonly inserts: GroupCall<NewJob>;
+  private readonly preparedChanges: GroupCall<PreparedChange>;
+
+  constructor(
+    private readonly store: JobStore,
+    private readonly leases: LeaseKeeper,
+    private readonly runner: JobRunner,
+    private readonly waker: JobWaker,
+    private readonly registry: StepRegistry,
+    private readonly options: SelfTransactionManagerOptions,
+  ) {
+    super();
+    this.inserts = new GroupCall((jobs) => store.insert(jobs));
+    this.preparedChanges = new GroupCall((changes) => store.changePrepared(changes));
+  }
+
+  async prepare(message: JobMessage, transaction: TransactionContext): Promise<SelfPreparedJob> {
+    const runner = transaction.queryRunner;
+    const steps = encodeSteps(message.steps);
+    if (runner && this.options.dataSource !== undefined && dataSourceOf(runner) === this.options.dataSource) {
+      return this.enlist(message, steps, transaction, runner);
+    }
+    const lookup = encodeLookup(transaction.lookup, message.delay);
+    const owner = this.leases.newOwner();
+    const job = { ...this.row(message, steps), status: 'prepared', owner, lookup } as const;
+    const since = performance.now();
+    const inserted = await this.insert({ ...job, dueIn: this.options.queryPreparedAfter });
+    if (inserted) return { enlisted: false, existing: false, owner, placed: false, since, steps };
+    await this.assertSame(message, steps, () => this.store.find(message.gid));
+    return { enlisted: true, ...EXISTING };
+  }
+
+  async submit(message: JobMessage, prepared?: SelfPreparedJob): Promise<void> {
+    if (!prepared) return this.submitAlone(message);
+    if (prepared.existing) return;
+    if (!prepared.enlisted) return this.submitPrepared(message, prepared);
+    if (!prepared.placed) return this.waker.wake(message.delay);
+    this.run(message, prepared);
+  }
+
+  async abort(message: JobMessage, prepared: SelfPreparedJob): Promise<void> {
+    if (prepared.placed) this.runner.cancelReservation();
+    if (prepared.enlisted) return;
+    await this.preparedChanges.call({
+      gid: message.gid,
+      owner: prepared.owner!,
+      status: 'rolledBack',
+      due: null,
+      release: true,
+    });
+  }
+
+  override async inDoubt(message: JobMessage, prepared: SelfPreparedJob): Promise<void> {
+    if (prepared.existing) return;
+    if (!prepared.placed) return this.waker.wake(message.delay);
+    let found = false;
+    try {
+      found = (await this.store.held([{ gid: message.gid, owner: prepared.owner! }])).has(message.gid);
+    } finally {
+      // Not there may mean not yet: if the commit still arrives, the job is taken over when its lease expires.
+      if (!found) this.runner.cancelReservation();
+    }
+    if (found) this.run(message, prepared);
+  }
+
+  private async enlist(
+    message: JobMessage,
+    steps: string,
+    transaction: TransactionContext,
+    runner: QueryRunnerLike,
+  ): Promise<SelfPreparedJob> {
+    const placed = this.canPlace(message);
+    const owner = this.leases.newOwner();
+    const since = performance.now();
+    let kept = false;
+    try {
+      const inserted = await this.store.insertIn(runner, {
+        ...this.row(message, steps),
+        status: 'submitted',
+        owner: placed ? owner : null,
+        dueIn: placed ? this.leases.leaseDuration : message.delay,
+        lookup: null,
+      });
+      if (!inserted) {
+        const find = async () => (await this.store.findIn(runner, message.gid)) ?? this.store.find(message.gid);
+        await this.assertSame(message, steps, find);
+        return { enlisted: true, ...EXISTING };
+      }
+      if (transaction.outside) {
+        await this.store.deleteOwned({ gid: message.gid, owner });
+        throw new JobOutsideTransactionError(message.gid);
+      }
+      kept = placed;
+      return { enlisted: true, existing: false, owner, placed, since, steps };
+    } finally {
+      if (placed && !kept) this.runner.cancelReservation();
+    }
+  }
+
+  private async submitAlone(message: JobMessage): Promise<void> {
+    if (this.options.insideOwnTransaction()) throw new StandaloneJobInTransactionError(message.gid);
+    const steps = encodeSteps(message.steps);
+    const placed = this.canPlace(message);
+    const owner = placed ? this.leases.newOwner() : null;
+    const since = performance.now();
+    let inserted = false;
+    try {
+      inserted = await this.insert({
+        ...this.row(message, steps),
+        status: 'submitted',
+        owner,
+        dueIn: placed ? this.leases.leaseDuration : message.delay,
+        lookup: null,
+      });
+      if (!inserted) await this.assertSame(message, steps, () => this.store.find(message.gid));
+    } finally {
+      if (placed && !inserted) this.runner.cancelReservation();
+    }
+    if (!inserted) return;
+    if (placed) this.run(message, { enlisted: true, existing: false, owner, placed, since, steps });
+    else this.waker.wake(message.delay);
+  }
+
+  private async submitPrepared(message: JobMessage, prepared: SelfPreparedJob): Promise<void> {
+    const placed = this.canPlace(message);
+    const since = performance.now();
+    let submitted = false;
+    try {
+      submitted = await this.preparedChanges.call({
+        gid: message.gid,
+        owner: prepared.owner!,
+        status: 'submitted',
+        due: placed ? this.leases.leaseDuration : message.delay,
+        release: !placed,
+      });
+    } finally {
+      if (placed && !submitted) this.runner.cancelReservation();
+    }
+    // Otherwise recovery has asked the barrier meanwhile, and sees to the job.
+    if (!submitted) return;
+    if (placed) this.run(message, { ...prepared, placed, since });
+    else this.waker.wake(message.delay);
+  }
+
+  /** Hands the job over in memory, from its stored form: nothing of the caller's objects lives on. */
+  private run(message: JobMessage, prepared: SelfPreparedJob): void {
+    const lease = this.leases.hold({ gid: message.gid, owner: prepared.owner! }, prepared.since);
+    const job = new HeldJob(lease, message.name, prepared.steps);
+    // Its transaction may have stayed open so long that the lease is about to expire, or has.
+    if (lease.remaining > this.leases.leaseDuration / 2) return this.runner.offer(job);
+    void this.leases.confirm(lease).then(
+      (held) => {
+        if (held) return this.runner.offer(job);
+        this.leases.drop(lease);
+        this.runner.cancelReservation();
+      },
+      () => {
+        this.leases.drop(lease);
+        this.runner.cancelReservation();
+      },
+    );
+  }
+
+  /** Keeps a place for a job that this process can run at once. */
+  private canPlace(message: JobMessage): boolean {
+    return message.delay === 0 && this.registry.has(message.steps[0]!.name) && this.runner.reserve();
+  }
+
+  private row(message: JobMessage, steps: string): Pick<NewJob, 'gid' | 'name' | 'steps' | 'stepName'> {
+    return { gid: message.gid, name: message.name, steps, stepName: message.steps[0]!.name };
+  }
+
+  private async insert(job: NewJob): Promise<boolean> {
+    try {
+      return await this.inserts.call(job);
+    } catch (cause) {
+      throw new TransactionManagerUnavailableError('The job store', { cause });
+    }
+  }
+
+  /** The same gid with the same steps is the same job, while it lives or after it succeeded. */
+  private async assertSame(
+    message: JobMessage,
+    steps: string,
+    find: () => Promise<JobRecord | null>,
+  ): Promise<void> {
+    const existing = await find();
+    // Gone again: the other transaction was rolled back while this one waited for it.
+    const status = existing?.status ?? 'rolledBack';
+    const names = existing ? decodeSteps(existing.steps).map((step) => step.name) : [];
+    // A prepared job may yet vanish with its own transaction; this one could not rely on it.
+    const alive = status === 'submitted' || status === 'succeeded';
+    if (!existing || !alive || !sameSteps(existing.steps, steps)) {
+      throw new DuplicateGidError(message.gid, { status, steps: names });
+    }
+  }
+}

@@ -1,0 +1,55 @@
+import { Logger } from '@nestjs/common';
+import { PostgresNotifications } from '../../db/connections/postgres-notifications.js';
+import type { TypeOrmDatabases } from '../../db/typeorm-databases.js';
+import type { DataSourceLike } from '../../db/typeorm.types.js';
+import { MemoryStoreInProductionError } from '../../errors/index.js';
+import type { JobStore } from './job-store.js';
+import { MemoryJobStore } from './memory-job-store.js';
+import type { ResolvedSelfTmOptions } from './self-tm.options.js';
+import { TypeOrmJobStore } from './typeorm-job-store.js';
+
+/** The store that the options ask for, and what goes with its database. */
+export interface OpenStore {
+  readonly store: JobStore;
+  /** Undefined for the memory store. */
+  readonly dataSource: DataSourceLike | undefined;
+  /** All transactions of the database share one connection (SQLite). */
+  readonly serial: boolean;
+  readonly notifications: PostgresNotifications | undefined;
+}
+
+/**
+ * Opens the job store and its tables.
+ *
+ * @throws DataSourceNotFoundError, AmbiguousDataSourceError, UnsupportedDatabaseError, SchemaOutdatedError.
+ * @throws MemoryStoreInProductionError when there is no `DataSource`, in production, and memory was not asked for.
+ */
+export async function openStore(
+  options: ResolvedSelfTmOptions,
+  databases: TypeOrmDatabases,
+  autoMigrate: boolean,
+): Promise<OpenStore> {
+  const { registry } = databases;
+  const wanted = options.store ?? (options.dataSource !== undefined || registry.all.length > 0 ? 'typeorm' : undefined);
+  if (wanted !== 'typeorm') return openMemory(wanted === 'memory');
+
+  const dataSource = registry.get(options.dataSource);
+  const { dialect, connection } = databases.access(dataSource);
+  const store = new TypeOrmJobStore(connection, dialect);
+  await store.initialize(autoMigrate);
+  const notifications = dialect.capabilities.listenNotify
+    ? new PostgresNotifications(dataSource, connection, dialect.tables.jobs)
+    : undefined;
+  return { store, dataSource, serial: !dialect.capabilities.concurrentWriters, notifications };
+}
+
+async function openMemory(asked: boolean): Promise<OpenStore> {
+  if (!asked) {
+    if (process.env.NODE_ENV === 'production') throw new MemoryStoreInProductionError();
+    new Logger('SelfTransactionManager').warn(
+      'The application has no TypeORM DataSource: jobs are kept in memory and do not survive a restart. ' +
+        "Provide a DataSource, or say selfTm({ store: 'memory' }).",
+    );
+  }
+  return { store: new MemoryJobStore(), dataSource: undefined, serial: false, notifications: undefined };
+}

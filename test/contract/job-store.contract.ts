@@ -1,0 +1,503 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { JobStore } from '../../lib/tm/self/job-store.js';
+import { claimAll, newJob, progress, success } from './support.js';
+
+const LEASE = 30_000;
+
+/** A fresh, empty store, and others on the same jobs as other processes would have them. */
+export interface StoreHarness {
+  readonly store: JobStore;
+  another(): Promise<JobStore>;
+  close(): Promise<void>;
+}
+
+/** What every `JobStore` must do; a spec per implementation calls it. */
+export function describeJobStore(title: string, open: () => Promise<StoreHarness>): void {
+  describe(`JobStore contract: ${title}`, () => {
+    let harness: StoreHarness;
+    let store: JobStore;
+
+    beforeEach(async () => {
+      harness = await open();
+      ({ store } = harness);
+    });
+    afterEach(() => harness.close());
+
+    const dueSoon = (dueAt: Date | null | undefined, within: number): void => {
+      const left = (dueAt?.getTime() ?? NaN) - Date.now();
+      // Two clocks of one machine, and the time that the test took in between.
+      expect(left).toBeLessThan(within + 2_000);
+      expect(left).toBeGreaterThan(within - 20_000);
+    };
+
+    describe('insert and find', () => {
+      it('gives a job back as it was written', async () => {
+        const job = newJob({
+          name: 'Grüße 🚀',
+          steps: JSON.stringify([{ step: 'é🙂', args: { text: 'a\u0000b "quoted" \\ \u2028 🎉' } }]),
+          stepName: 'é🙂',
+          owner: 'me',
+          dueIn: 60_000,
+          lookup: '{"dataSource":"default"}',
+        });
+        expect(await store.insert([job])).toEqual(new Set([job.gid]));
+
+        const found = await store.find(job.gid);
+        expect(found).toMatchObject({
+          gid: job.gid,
+          name: job.name,
+          status: 'submitted',
+          steps: job.steps,
+          stepIndex: 0,
+          stepName: job.stepName,
+          attempts: 0,
+          attemptLog: null,
+          owner: 'me',
+          lookup: job.lookup,
+          error: null,
+          endedAt: null,
+        });
+        expect(JSON.parse(found!.steps)[0].args.text).toContain('\u0000');
+        expect(found!.dueAt!.getTime() - found!.createdAt.getTime()).toBeCloseTo(60_000, -2);
+        dueSoon(found!.createdAt, 0);
+      });
+
+      it('keeps arguments of more than a mebibyte', async () => {
+        const steps = JSON.stringify([{ step: 'first', args: '🎈'.repeat(300_000) }]);
+        const jobs = [newJob({ steps }), newJob({ steps }), newJob({ steps })];
+        expect((await store.insert(jobs)).size).toBe(3);
+        expect((await store.find(jobs[2]!.gid))!.steps).toBe(steps);
+      });
+
+      it('leaves out taken gids, and inserts the others', async () => {
+        const [taken, free] = [newJob({ name: 'old' }), newJob()];
+        await store.insert([taken]);
+        expect(await store.insert([{ ...taken, name: 'new' }, free])).toEqual(new Set([free.gid]));
+        expect((await store.find(taken.gid))!.name).toBe('old');
+      });
+
+      it('compares gids exactly', async () => {
+        const gids = ['Case:1', 'case:1', 'CASE:1', 'case:1.'];
+        expect(await store.insert(gids.map((gid) => newJob({ gid })))).toEqual(new Set(gids));
+        expect((await store.find('CASE:1'))!.gid).toBe('CASE:1');
+      });
+
+      it('finds nothing under an unknown gid or what is none', async () => {
+        for (const gid of [randomUUID(), '', 'é', 'a\u0000b', 'x'.repeat(200)]) {
+          expect(await store.find(gid)).toBeNull();
+          expect(await store.retry(gid)).toBe(false);
+          expect(await store.cancel(gid)).toBe(false);
+        }
+      });
+
+      it('inserts more jobs than fit into one statement', async () => {
+        const jobs = Array.from({ length: 1201 }, () => newJob());
+        expect((await store.insert(jobs)).size).toBe(1201);
+        expect(
+          await store.claim({ owner: 'me', limit: 2000, leaseDuration: LEASE, steps: ['first'] }),
+        ).toHaveLength(1201);
+      });
+    });
+
+    describe('claim', () => {
+      it('takes due jobs, oldest first, up to the limit, under the new owner', async () => {
+        const jobs = [-1000, -3000, -2000, 60_000].map((dueIn) => newJob({ dueIn }));
+        await store.insert(jobs);
+        const claimed = await store.claim({ owner: 'me', limit: 2, leaseDuration: LEASE, steps: ['first'] });
+        expect(claimed.map((job) => job.gid)).toEqual([jobs[1]!.gid, jobs[2]!.gid]);
+        for (const job of claimed) {
+          expect(job).toMatchObject({ owner: 'me', attempts: 0, steps: jobs[0]!.steps });
+          dueSoon(job.dueAt, LEASE);
+          const { dueAt, ...stored } = (await store.find(job.gid))!;
+          expect({ ...job, dueAt: null }).toEqual({ ...stored, dueAt: null });
+          expect(Math.abs(dueAt!.getTime() - job.dueAt!.getTime())).toBeLessThan(1000);
+        }
+        expect((await claimAll(store, 'you')).map((job) => job.gid)).toEqual([jobs[0]!.gid]);
+      });
+
+      it('gives every job to one of eight claimers only', async () => {
+        const jobs = Array.from({ length: 400 }, () => newJob());
+        await store.insert(jobs);
+        const stores = await Promise.all(Array.from({ length: 8 }, () => harness.another()));
+        const claimed = await Promise.all(
+          stores.map(async (other, index) => {
+            const gids: string[] = [];
+            for (;;) {
+              const request = { owner: `owner-${index}`, limit: 20, leaseDuration: LEASE, steps: ['first'] };
+              const batch = await other.claim(request);
+              if (batch.length === 0) return gids;
+              gids.push(...batch.map((job) => job.gid));
+            }
+          }),
+        );
+        // A claimer may find everything locked by the others and end early; what is left is still there.
+        const rest = (await claimAll(store, 'last')).map((job) => job.gid);
+        const all = [...claimed.flat(), ...rest];
+        expect(all).toHaveLength(400);
+        expect(new Set(all)).toEqual(new Set(jobs.map((job) => job.gid)));
+      });
+
+      it('counts an expired lease as an attempt, and fences its owner off', async () => {
+        const job = newJob({ owner: 'old' });
+        await store.insert([job]);
+        expect(await claimAll(store, 'new')).toMatchObject([{ gid: job.gid, owner: 'new', attempts: 1 }]);
+        expect(await store.change([success(job.gid, 'old')])).toEqual(new Set());
+        expect(await store.held([{ gid: job.gid, owner: 'old' }])).toEqual(new Set());
+        expect(await store.change([success(job.gid, 'new')])).toEqual(new Set([job.gid]));
+      });
+
+      it('leaves unknown steps alone and names them once they are overdue', async () => {
+        const [known, unknown, fresh] = [
+          newJob(),
+          newJob({ stepName: 'other', dueIn: -60_000 }),
+          newJob({ stepName: 'another' }),
+        ];
+        await store.insert([known, unknown, fresh]);
+        expect((await claimAll(store, 'me')).map((job) => job.gid)).toEqual([known.gid]);
+        expect(await store.find(unknown.gid)).toMatchObject({
+          status: 'submitted',
+          owner: null,
+          attempts: 0,
+        });
+        expect(await store.unknownSteps(['first'], 30_000)).toEqual(['other']);
+        expect(await store.unknownSteps(['first', 'other'], 30_000)).toEqual([]);
+        expect((await store.unknownSteps([], 100)).sort()).toEqual(['another', 'other']);
+        expect(await store.claim({ owner: 'me', limit: 10, leaseDuration: LEASE, steps: [] })).toEqual([]);
+      });
+
+      it('takes prepared jobs whatever their step, without counting attempts', async () => {
+        const job = newJob({ status: 'prepared', stepName: 'elsewhere', owner: 'starter', lookup: '{}' });
+        await store.insert([job]);
+        expect(await claimAll(store, 'me', [])).toMatchObject([
+          { gid: job.gid, status: 'prepared', owner: 'me', attempts: 0, lookup: '{}' },
+        ]);
+      });
+    });
+
+    describe('change', () => {
+      it('ends a job', async () => {
+        const job = newJob({ owner: 'me' });
+        await store.insert([job]);
+        expect(await store.change([success(job.gid, 'me', { attempts: 2, attemptLog: '0:3' })])).toEqual(
+          new Set([job.gid]),
+        );
+        const ended = await store.find(job.gid);
+        expect(ended).toMatchObject({ status: 'succeeded', stepIndex: 1, stepName: null, dueAt: null });
+        expect(ended).toMatchObject({ attempts: 2, attemptLog: '0:3' });
+        dueSoon(ended!.endedAt, 0);
+        expect(await claimAll(store, 'you')).toEqual([]);
+        expect(await store.change([success(job.gid, 'me')])).toEqual(new Set());
+      });
+
+      it('goes on to the next step under the same lease', async () => {
+        const job = newJob({ owner: 'me', dueIn: 45_000 });
+        await store.insert([job]);
+        const before = (await store.find(job.gid))!;
+        expect(await store.change([progress(job.gid, 'me')])).toEqual(new Set([job.gid]));
+        const after = (await store.find(job.gid))!;
+        expect(after).toMatchObject({ status: 'submitted', stepIndex: 1, stepName: 'second', owner: 'me' });
+        expect(after.dueAt).toEqual(before.dueAt);
+        expect(after.endedAt).toBeNull();
+      });
+
+      it('is refused at another step, whoever asks', async () => {
+        const job = newJob({ owner: 'me' });
+        await store.insert([job]);
+        expect(await store.change([progress(job.gid, 'me')])).toEqual(new Set([job.gid]));
+        expect(await store.change([progress(job.gid, 'me')])).toEqual(new Set());
+        expect(await store.change([success(job.gid, 'me', { atStep: 2 })])).toEqual(new Set());
+        expect(await store.find(job.gid)).toMatchObject({ status: 'submitted', stepIndex: 1 });
+      });
+
+      it('leaves out the one lost lease in the middle of a batch', async () => {
+        const jobs = Array.from({ length: 21 }, () => newJob({ owner: 'me', dueIn: LEASE }));
+        jobs[10] = newJob({ owner: 'me', dueIn: -1000 });
+        await store.insert(jobs);
+        expect(await claimAll(store, 'thief')).toHaveLength(1);
+        const changes = jobs.map((job, index) => (index % 2 === 0 ? success : progress)(job.gid, 'me'));
+        const expected = new Set(jobs.filter((_, index) => index !== 10).map((job) => job.gid));
+        expect(await store.change(changes)).toEqual(expected);
+        expect(await store.find(jobs[10]!.gid)).toMatchObject({
+          status: 'submitted',
+          owner: 'thief',
+          stepIndex: 0,
+        });
+        expect(await store.find(jobs[9]!.gid)).toMatchObject({ status: 'submitted', stepIndex: 1 });
+        expect(await store.find(jobs[12]!.gid)).toMatchObject({ status: 'succeeded' });
+      });
+
+      it('backs off: gives the lease up until later, and that is no attempt of its own', async () => {
+        const [soon, late] = [newJob({ owner: 'me' }), newJob({ owner: 'me' })];
+        await store.insert([soon, late]);
+        const retry = { status: 'submitted', stepIndex: 0, stepName: 'first', release: true } as const;
+        const changes = [
+          success(soon.gid, 'me', { ...retry, attempts: 1, error: 'Error: 🙁', due: 0 }),
+          success(late.gid, 'me', { ...retry, attempts: 1, error: 'Error: no', due: 60_000 }),
+        ];
+        expect((await store.change(changes)).size).toBe(2);
+        expect(await store.find(late.gid)).toMatchObject({ owner: null, attempts: 1, error: 'Error: no' });
+        dueSoon((await store.find(late.gid))!.dueAt, 60_000);
+        await expect
+          .poll(() => claimAll(store, 'you'))
+          .toMatchObject([{ gid: soon.gid, attempts: 1, error: 'Error: 🙁' }]);
+      });
+
+      it('keeps the attempt log unless there is a new one, and clears the error', async () => {
+        const job = newJob({ owner: 'me' });
+        await store.insert([job]);
+        await store.change([progress(job.gid, 'me', { attemptLog: '0:2', error: 'Error' })]);
+        await store.change([progress(job.gid, 'me', { atStep: 1, stepIndex: 2 })]);
+        expect(await store.find(job.gid)).toMatchObject({ stepIndex: 2, attemptLog: '0:2', error: null });
+      });
+
+      it('goes through while the same rows are renewed, and neither is lost', async () => {
+        const jobs = Array.from({ length: 60 }, () => newJob({ owner: 'me', dueIn: LEASE }));
+        await store.insert(jobs);
+        const renewer = await harness.another();
+        const keys = jobs.map(({ gid }) => ({ gid, owner: 'me' })).reverse();
+        const rounds = 15;
+        let changing = true;
+        const renewals = (async () => {
+          let renewed = 0;
+          do renewed += (await renewer.renew(keys, LEASE)).size;
+          while (changing);
+          return renewed;
+        })();
+        try {
+          for (let step = 0; step < rounds; step += 1) {
+            const changes = jobs.map((job) => progress(job.gid, 'me', { atStep: step, stepIndex: step + 1 }));
+            expect((await store.change(changes)).size).toBe(jobs.length);
+          }
+        } finally {
+          changing = false;
+          await renewals;
+        }
+        expect(await renewals).toBeGreaterThan(0);
+        expect(await store.find(jobs[0]!.gid)).toMatchObject({ stepIndex: rounds, owner: 'me' });
+      });
+    });
+
+    describe('prepared jobs', () => {
+      const prepare = async (): Promise<string> => {
+        const job = newJob({ status: 'prepared', owner: 'starter', dueIn: 60_000 });
+        await store.insert([job]);
+        return job.gid;
+      };
+
+      it('are submitted, under the lease or released', async () => {
+        const [kept, released] = [await prepare(), await prepare()];
+        const changes = [
+          { gid: kept, owner: 'starter', status: 'submitted', due: LEASE, release: false },
+          { gid: released, owner: 'starter', status: 'submitted', due: 0, release: true },
+        ] as const;
+        expect(await store.changePrepared(changes)).toEqual(new Set([kept, released]));
+        expect(await store.find(kept)).toMatchObject({
+          status: 'submitted',
+          owner: 'starter',
+          endedAt: null,
+        });
+        await expect.poll(() => claimAll(store, 'me')).toMatchObject([{ gid: released, attempts: 0 }]);
+      });
+
+      it('are rolled back', async () => {
+        const gid = await prepare();
+        const change = { gid, owner: 'starter', status: 'rolledBack', due: null, release: false } as const;
+        expect(await store.changePrepared([change])).toEqual(new Set([gid]));
+        const job = await store.find(gid);
+        expect(job).toMatchObject({ status: 'rolledBack', dueAt: null });
+        dueSoon(job!.endedAt, 0);
+        expect(await store.changePrepared([{ ...change, status: 'submitted' }])).toEqual(new Set());
+      });
+
+      it('wait on, and belong to their owner only', async () => {
+        const gid = await prepare();
+        const change = { gid, owner: 'starter', status: 'prepared', due: 5_000, release: true } as const;
+        expect(await store.changePrepared([{ ...change, owner: 'other' }])).toEqual(new Set());
+        expect(await store.changePrepared([change])).toEqual(new Set([gid]));
+        expect(await store.find(gid)).toMatchObject({ status: 'prepared', owner: null });
+        expect(await store.change([success(gid, 'starter')])).toEqual(new Set());
+      });
+
+      it('can be neither retried nor canceled', async () => {
+        const gid = await prepare();
+        expect(await store.retry(gid)).toBe(false);
+        expect(await store.cancel(gid)).toBe(false);
+        expect(await store.find(gid)).toMatchObject({ status: 'prepared', owner: 'starter' });
+      });
+    });
+
+    describe('leases', () => {
+      it('are renewed and held by their owner, until the job ends', async () => {
+        const [mine, prepared, ended, other] = [
+          newJob({ owner: 'me', dueIn: 500 }),
+          newJob({ owner: 'me', status: 'prepared' }),
+          newJob({ owner: 'me' }),
+          newJob({ owner: 'you' }),
+        ];
+        await store.insert([mine, prepared, ended, other]);
+        await store.change([success(ended.gid, 'me')]);
+        const keys = [mine, prepared, ended, other, newJob()].map(({ gid }) => ({ gid, owner: 'me' }));
+        const held = new Set([mine.gid, prepared.gid]);
+        expect(await store.held(keys)).toEqual(held);
+        expect(await store.renew(keys, LEASE)).toEqual(held);
+        dueSoon((await store.find(mine.gid))!.dueAt, LEASE);
+        expect((await store.find(ended.gid))!.dueAt).toBeNull();
+        expect((await claimAll(store, 'thief')).map((job) => job.gid)).toEqual([other.gid]);
+      });
+
+      it('are renewed in any number', async () => {
+        const jobs = Array.from({ length: 1001 }, () => newJob({ owner: 'me' }));
+        await store.insert(jobs);
+        expect(
+          (
+            await store.renew(
+              jobs.map(({ gid }) => ({ gid, owner: 'me' })),
+              LEASE,
+            )
+          ).size,
+        ).toBe(1001);
+        expect((await store.renew([], LEASE)).size).toBe(0);
+        expect((await store.change([])).size).toBe(0);
+      });
+    });
+
+    describe('retry and cancel', () => {
+      const failed = async (): Promise<string> => {
+        const job = newJob({ owner: 'me' });
+        await store.insert([job]);
+        await store.change([progress(job.gid, 'me', { attemptLog: '0:2' })]);
+        const failure = {
+          atStep: 1,
+          status: 'failed',
+          stepName: 'second',
+          attempts: 5,
+          error: 'Error: no',
+        } as const;
+        await store.change([success(job.gid, 'me', failure)]);
+        return job.gid;
+      };
+
+      it('retries a failed job at the step that failed', async () => {
+        const gid = await failed();
+        const job = await store.find(gid);
+        expect(job).toMatchObject({ status: 'failed', stepIndex: 1, stepName: 'second', error: 'Error: no' });
+        expect(job).toMatchObject({ attempts: 5, dueAt: null });
+        expect(job!.endedAt).toBeInstanceOf(Date);
+
+        expect(await store.retry(gid)).toBe(true);
+        expect(await store.retry(gid)).toBe(false);
+        const [claimed] = await claimAll(store, 'you');
+        expect(claimed).toMatchObject({ gid, stepIndex: 1, stepName: 'second', attempts: 0, endedAt: null });
+        expect(await store.change([success(gid, 'me', { atStep: 1, stepIndex: 2 })])).toEqual(new Set());
+      });
+
+      it('cancels a job, which fences its owner off', async () => {
+        const job = newJob({ owner: 'me' });
+        await store.insert([job]);
+        expect(await store.cancel(job.gid)).toBe(true);
+        expect(await store.cancel(job.gid)).toBe(false);
+        expect(await store.change([progress(job.gid, 'me')])).toEqual(new Set());
+        expect(await store.held([{ gid: job.gid, owner: 'me' }])).toEqual(new Set());
+        expect(await store.find(job.gid)).toMatchObject({ status: 'canceled', dueAt: null });
+        expect(await claimAll(store, 'you')).toEqual([]);
+      });
+
+      it('cancels a failed job, and no other', async () => {
+        const gid = await failed();
+        expect(await store.cancel(gid)).toBe(true);
+        expect(await store.retry(gid)).toBe(false);
+        const job = newJob({ owner: 'me' });
+        await store.insert([job]);
+        await store.change([success(job.gid, 'me')]);
+        expect(await store.cancel(job.gid)).toBe(false);
+        expect(await store.retry(job.gid)).toBe(false);
+      });
+    });
+
+    it('deletes a job under its owner, only while it is as it was inserted', async () => {
+      const [mine, started] = [newJob({ owner: 'me' }), newJob({ owner: 'me' })];
+      await store.insert([mine, started]);
+      await store.change([progress(started.gid, 'me')]);
+      await store.deleteOwned({ gid: mine.gid, owner: 'you' });
+      expect(await store.find(mine.gid)).not.toBeNull();
+      await store.deleteOwned({ gid: mine.gid, owner: 'me' });
+      await store.deleteOwned({ gid: started.gid, owner: 'me' });
+      expect(await store.find(mine.gid)).toBeNull();
+      expect(await store.find(started.gid)).not.toBeNull();
+    });
+
+    describe('list', () => {
+      it('filters by status, step, name and time', async () => {
+        const [a, b, c] = [
+          newJob({ gid: 'a', name: 'Order' }),
+          newJob({ gid: 'b', name: 'order', stepName: 'second' }),
+          newJob({ gid: 'c', name: 'Order', owner: 'me' }),
+        ];
+        await store.insert([a, b, c]);
+        await store.change([success('c', 'me')]);
+        const gids = async (query: Partial<Parameters<JobStore['list']>[0]>): Promise<string[]> =>
+          (await store.list({ limit: 10, ...query })).map((job) => job.gid);
+        expect(await gids({})).toEqual(['c', 'b', 'a']);
+        expect(await gids({ status: ['submitted', 'failed'] })).toEqual(['b', 'a']);
+        expect(await gids({ status: ['failed'] })).toEqual([]);
+        expect(await gids({ step: 'first' })).toEqual(['a']);
+        expect(await gids({ name: 'Order' })).toEqual(['c', 'a']);
+        expect(await gids({ name: 'Order', status: ['succeeded'] })).toEqual(['c']);
+        const { createdAt } = (await store.find('a'))!;
+        const later = new Date(createdAt.getTime() + 60_000);
+        expect(await gids({ createdAfter: createdAt, createdBefore: later })).toEqual(['c', 'b', 'a']);
+        expect(await gids({ createdAfter: later })).toEqual([]);
+        expect(await gids({ createdBefore: new Date(createdAt.getTime() - 60_000) })).toEqual([]);
+      });
+
+      it('goes through all jobs page by page', async () => {
+        const all = Array.from({ length: 25 }, (_, index) => `job-${String(index).padStart(2, '0')}`);
+        await store.insert(all.map((gid) => newJob({ gid })));
+        const seen: string[] = [];
+        for (let before: string | undefined; ; before = seen.at(-1)) {
+          const page = await store.list({ limit: 10, ...(before === undefined ? {} : { before }) });
+          seen.push(...page.map((job) => job.gid));
+          if (page.length < 10) break;
+        }
+        expect(seen).toEqual([...all].reverse());
+      });
+    });
+
+    it('sweeps ended jobs whose retention is over, page by page, and never failed ones', async () => {
+      const jobs = Array.from({ length: 12 }, (_, index) =>
+        newJob({ gid: `job-${index + 10}`, owner: 'me' }),
+      );
+      await store.insert(jobs);
+      await store.insert([
+        newJob({ gid: 'job-30', status: 'prepared', owner: 'me', lookup: '{"dataSource":"x"}' }),
+      ]);
+      await store.change(jobs.slice(0, 9).map((job) => success(job.gid, 'me')));
+      await store.change([success('job-19', 'me', { status: 'failed', stepIndex: 0, stepName: 'first' })]);
+      await store.cancel('job-20');
+      await store.changePrepared([
+        { gid: 'job-30', owner: 'me', status: 'rolledBack', due: null, release: false },
+      ]);
+
+      expect((await store.expired('', 100, 60_000)).jobs).toEqual([]);
+      const swept: { gid: string; lookup: string | null }[] = [];
+      let pages = 0;
+      for (let after: string | null = ''; after !== null; pages += 1) {
+        const page = await store.expired(after, 5, 0);
+        swept.push(...page.jobs);
+        after = page.next;
+      }
+      expect(pages).toBe(3);
+      expect(swept.map((job) => job.gid)).toEqual([
+        ...jobs.slice(0, 9).map((job) => job.gid),
+        'job-20',
+        'job-30',
+      ]);
+      expect(swept.at(-1)!.lookup).toBe('{"dataSource":"x"}');
+
+      await store.delete([...swept.map((job) => job.gid), 'job-19', 'job-21']);
+      await store.delete([]);
+      expect((await store.list({ limit: 100 })).map((job) => job.gid)).toEqual(['job-21', 'job-19']);
+    });
+  });
+}

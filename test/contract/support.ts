@@ -1,0 +1,114 @@
+import { randomUUID } from 'node:crypto';
+import { DataSource, type QueryRunner } from 'typeorm';
+import type { OwnConnection } from '../../lib/db/connections/own-connection.js';
+import { dialectFor } from '../../lib/db/dialects/dialect-for.js';
+import type { SteppingDialect } from '../../lib/db/dialects/stepping.dialect.js';
+import type { TableOptions } from '../../lib/db/dialects/table-names.js';
+import { SerialGate } from '../../lib/db/transactions/serial-gate.js';
+import type { DataSourceLike, QueryRunnerLike } from '../../lib/db/typeorm.types.js';
+import type { JobChange, JobStore, NewJob } from '../../lib/tm/self/job-store.js';
+import { TypeOrmJobStore } from '../../lib/tm/self/typeorm-job-store.js';
+import type { ExtraOptions, TestDatabase } from '../support/database.js';
+
+/** One `DataSource` of a test database, with the library's parts on it. */
+export interface OpenDataSource {
+  readonly dataSource: DataSource;
+  readonly dialect: SteppingDialect;
+  readonly connection: OwnConnection;
+  readonly gate: SerialGate;
+  readonly store: TypeOrmJobStore;
+  close(): Promise<void>;
+}
+
+/** Opens a `DataSource`; its store is not initialized yet. */
+export async function openDataSource(
+  database: TestDatabase,
+  { extra = {}, tables, insideHolder = () => false }: OpenOptions = {},
+): Promise<OpenDataSource> {
+  const dataSource = await new DataSource(database.dataSourceOptions(extra)).initialize();
+  const like = dataSource as unknown as DataSourceLike;
+  const gate = new SerialGate();
+  const dialect = dialectFor(like, tables);
+  const connection = dialect.connect({ gate, insideHolder });
+  return {
+    dataSource,
+    dialect,
+    connection,
+    gate,
+    store: new TypeOrmJobStore(connection, dialect),
+    close: () => dataSource.destroy(),
+  };
+}
+
+export interface OpenOptions {
+  readonly extra?: ExtraOptions;
+  readonly tables?: TableOptions;
+  readonly insideHolder?: () => boolean;
+}
+
+/** The same, with the tables made. */
+export async function openStore(database: TestDatabase, options?: OpenOptions): Promise<OpenDataSource> {
+  const open = await openDataSource(database, options);
+  await open.store.initialize(true);
+  return open;
+}
+
+/** Runs `work` in a transaction on a query runner, which is rolled back unless `work` has ended it. */
+export async function onRunner<T>(
+  dataSource: DataSource,
+  work: (runner: QueryRunner & QueryRunnerLike) => Promise<T>,
+  isolation?: Parameters<QueryRunner['startTransaction']>[0],
+): Promise<T> {
+  const runner = dataSource.createQueryRunner() as QueryRunner & QueryRunnerLike;
+  await runner.connect();
+  await runner.startTransaction(isolation);
+  try {
+    return await work(runner);
+  } finally {
+    if (runner.isTransactionActive) await runner.rollbackTransaction();
+    await runner.release();
+  }
+}
+
+/** A job as most tests need it: submitted, unowned, due a second ago, of one step `first`. */
+export function newJob(values: Partial<NewJob> = {}): NewJob {
+  return {
+    gid: randomUUID(),
+    name: null,
+    status: 'submitted',
+    steps: '[{"step":"first"}]',
+    stepName: 'first',
+    owner: null,
+    dueIn: -1000,
+    lookup: null,
+    ...values,
+  };
+}
+
+/** The success of the only step. */
+export function success(gid: string, owner: string, values: Partial<JobChange> = {}): JobChange {
+  return {
+    gid,
+    owner,
+    atStep: 0,
+    status: 'succeeded',
+    stepIndex: 1,
+    stepName: null,
+    attempts: 0,
+    attemptLog: null,
+    error: null,
+    due: null,
+    release: false,
+    ...values,
+  };
+}
+
+/** The success of a step that is followed by another one: the lease goes on. */
+export function progress(gid: string, owner: string, values: Partial<JobChange> = {}): JobChange {
+  return success(gid, owner, { status: 'submitted', stepName: 'second', due: 'keep', ...values });
+}
+
+/** Claims everything that is due and of step `first`. */
+export function claimAll(store: JobStore, owner: string, steps: readonly string[] = ['first', 'second']) {
+  return store.claim({ owner, limit: 1000, leaseDuration: 30_000, steps });
+}
