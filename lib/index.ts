@@ -29,7 +29,9 @@ export {
   type TransactionOutcome,
   type TransactionParticipant,
 } from './core/tm/transaction-context.js';
+export { tenantTransaction, type TenantTransaction } from './core/tm/tenant-transaction.js';
 export type { JobTransaction } from './core/tm/transaction-resolver.js';
+export type { BarrierDatabase } from './core/tm/barrier-database.js';
 export type { DatabaseLookup } from './core/tm/database-lookup.js';
 
 export { selfTm, type SelfTmAsyncOptions } from './tm/self/self-tm.strategy.js';

@@ -1,10 +1,14 @@
 import type { ModulesContainer } from '@nestjs/core';
+import { isBarrierDatabase, type BarrierDatabase } from '../core/tm/barrier-database.js';
 import type { DatabaseLookup } from '../core/tm/database-lookup.js';
 import { AmbiguousDataSourceError, DataSourceNotFoundError } from '../errors/index.js';
 import type { DataSourceLike } from './typeorm.types.js';
 
 /**
- * Finds a transaction's database again after a crash, in applications with a database per tenant.
+ * Finds a transaction's database again after a crash, in applications with a database per tenant: returns a
+ * TypeORM `DataSource`, or a `BarrierDatabase` for transactions of another library; nothing for what is not
+ * its own, which is then looked for by name among the application's. It should know the names that it accepts:
+ * the lookup is what was stored with the job.
  *
  * @publicApi
  */
@@ -85,9 +89,9 @@ export class DataSourceRegistry {
    *
    * @throws DataSourceNotFoundError when neither the resolver nor the application knows it.
    */
-  async find(lookup: DatabaseLookup): Promise<DataSourceLike> {
+  async find(lookup: DatabaseLookup): Promise<DataSourceLike | BarrierDatabase> {
     const resolved: unknown = this.resolver ? await this.resolver(lookup) : undefined;
-    if (isDataSource(resolved)) return resolved;
+    if (isDataSource(resolved) || isBarrierDatabase(resolved)) return resolved;
     const known = this.byName.get(lookup.dataSource);
     if (!known) throw new DataSourceNotFoundError(lookup.dataSource, this.names);
     return known;

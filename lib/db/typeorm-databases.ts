@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import { isBarrierDatabase, type BarrierDatabase } from '../core/tm/barrier-database.js';
 import type { DatabaseLookup } from '../core/tm/database-lookup.js';
 import type { TransactionOutcome } from '../core/tm/transaction-context.js';
 import { TypeOrmBarrier } from './barrier/typeorm-barrier.js';
@@ -79,19 +80,22 @@ export class TypeOrmDatabases {
 
   /** Asks the database of a stored lookup how the transaction of `gid` ended. */
   async queryPrepared(lookup: DatabaseLookup, gid: string): Promise<TransactionOutcome> {
-    const barrier = await this.barrierOf(await this.registry.find(lookup));
-    return barrier.queryPrepared(gid);
+    return (await this.find(lookup)).queryPrepared(gid);
   }
 
   /** Deletes barrier rows of jobs that are known to have ended, in the database of their lookup. */
   async purge(lookup: DatabaseLookup, gids: readonly string[]): Promise<void> {
-    const barrier = await this.barrierOf(await this.registry.find(lookup));
-    await barrier.purge(gids);
+    await (await this.find(lookup)).purge(gids);
   }
 
   /** The barriers opened so far, which may hold done-marks of transactional steps. */
   opened(): Promise<TypeOrmBarrier[]> {
     return Promise.all(this.barriers.values());
+  }
+
+  private async find(lookup: DatabaseLookup): Promise<BarrierDatabase> {
+    const found = await this.registry.find(lookup);
+    return isBarrierDatabase(found) ? found : this.barrierOf(found);
   }
 
   private async open(dataSource: DataSourceLike): Promise<TypeOrmBarrier> {

@@ -1,13 +1,16 @@
 import type { EntityManagerLike, QueryRunnerLike } from '../../db/typeorm.types.js';
+import type { TenantTransaction } from './tenant-transaction.js';
 import type { TransactionContext } from './transaction-context.js';
 
 /**
  * What may be passed as `createJob({ transaction })`: a TypeORM `EntityManager` or `QueryRunner` with an
- * active transaction, a `TransactionContext`, or `'none'` for a job of its own whatever is around it.
+ * active transaction, one with its tenant (`tenantTransaction()`), a `TransactionContext`, or `'none'` for a job
+ * of its own whatever is around it.
  *
  * @publicApi
  */
-export type JobTransaction = EntityManagerLike | QueryRunnerLike | TransactionContext | 'none';
+export type JobTransaction =
+  EntityManagerLike | QueryRunnerLike | TenantTransaction | TransactionContext | 'none';
 
 /** Finds the transaction that a job takes part in. */
 export abstract class TransactionResolver {

@@ -1,3 +1,4 @@
+import { TenantTransaction } from '../../core/tm/tenant-transaction.js';
 import { TransactionContext } from '../../core/tm/transaction-context.js';
 import { TransactionResolver, type JobTransaction } from '../../core/tm/transaction-resolver.js';
 import { InvalidTransactionError, TransactionEndedError, TransactionNotActiveError } from '../../errors/index.js';
@@ -17,15 +18,13 @@ export class TypeOrmTransactionResolver extends TransactionResolver {
     if (transaction === 'none') return null;
     if (transaction === undefined) return this.ambient(gid);
     if (transaction instanceof TransactionContext) return transaction;
+    if (transaction instanceof TenantTransaction) {
+      return this.contextOf(runnerOf(transaction.transaction), transaction.tenant);
+    }
     return this.contextOf(runnerOf(transaction));
   }
 
-  /**
-   * The context of a TypeORM transaction, for a job that names its tenant.
-   *
-   * @param tenant stored with the job and handed to `dataSourceResolver` when the database is looked for.
-   */
-  contextOf(given: QueryRunnerLike, tenant?: string): TransactionContext {
+  private contextOf(given: QueryRunnerLike, tenant?: string): TransactionContext {
     const runner = realRunner(given);
     const dataSource = dataSourceOf(runner);
     return new TypeOrmTransactionContext(

@@ -130,8 +130,8 @@ export abstract class JobStore {
   abstract changeIn(runner: QueryRunnerLike, change: JobChange): Promise<boolean>;
   abstract changePrepared(changes: readonly PreparedChange[]): Promise<Set<string>>;
 
-  /** Deletes a job that was inserted outside the transaction it was meant for. */
-  abstract deleteOwned(key: LeaseKey): Promise<void>;
+  /** Deletes a job that was inserted outside the transaction it was meant for, unless somebody has taken it. */
+  abstract deleteNew(gid: string, owner: string | null): Promise<void>;
 
   abstract find(gid: string): Promise<JobRecord | null>;
   /** Reads a job through the transaction of `runner`, which sees its own uncommitted rows. */

@@ -117,12 +117,9 @@ export class MemoryJobStore extends JobStore {
     );
   }
 
-  override async deleteOwned(key: LeaseKey): Promise<void> {
-    this.eachHeld(
-      [key],
-      (job) => job.stepIndex === 0 && job.attempts === 0,
-      (job) => this.jobs.delete(job.gid),
-    );
+  override async deleteNew(gid: string, owner: string | null): Promise<void> {
+    const job = this.jobs.get(gid);
+    if (job?.owner === owner && job.stepIndex === 0 && job.attempts === 0) this.jobs.delete(gid);
   }
 
   override async find(gid: string): Promise<JobRecord | null> {

@@ -138,7 +138,7 @@ export class SelfTransactionManager extends TransactionManager {
         return { enlisted: true, ...EXISTING };
       }
       if (transaction.outside) {
-        await this.store.deleteOwned({ gid: message.gid, owner });
+        await this.store.deleteNew(message.gid, placed ? owner : null);
         throw new JobOutsideTransactionError(message.gid);
       }
       kept = placed;

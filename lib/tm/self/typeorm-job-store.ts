@@ -134,8 +134,8 @@ export class TypeOrmJobStore extends JobStore {
     return this.own(() => this.batched(changes, 'change', (batch) => this.table.changePrepared(batch)));
   }
 
-  override deleteOwned(key: LeaseKey): Promise<void> {
-    return this.own(() => this.table.deleteNew(key.gid, key.owner));
+  override deleteNew(gid: string, owner: string | null): Promise<void> {
+    return this.own(() => this.table.deleteNew(gid, owner));
   }
 
   override async find(gid: string): Promise<JobRecord | null> {
