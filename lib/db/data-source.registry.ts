@@ -54,14 +54,18 @@ export class DataSourceRegistry {
     return [...this.byName.keys()];
   }
 
+  /** The `DataSource` named default, or the only one. */
+  get default(): DataSourceLike | undefined {
+    return this.byName.size === 1 ? this.all[0] : this.byName.get(DEFAULT_NAME);
+  }
+
   /**
    * The `DataSource` of that name; without one, the default: the one of that name, or the only one.
    *
    * @throws DataSourceNotFoundError, or AmbiguousDataSourceError when several have no default among them.
    */
   get(name?: string): DataSourceLike {
-    if (name === undefined && this.byName.size === 1) return this.all[0]!;
-    const dataSource = this.byName.get(name ?? DEFAULT_NAME);
+    const dataSource = name === undefined ? this.default : this.byName.get(name);
     if (dataSource) return dataSource;
     if (name === undefined && this.byName.size > 0) throw new AmbiguousDataSourceError(this.names);
     throw new DataSourceNotFoundError(name, this.names);

@@ -25,6 +25,8 @@ export interface CreateJobOptions {
   readonly gid?: string;
   /** How long after its start the first step runs: milliseconds, or a text such as `'10m'`. Default: 0. */
   readonly delay?: Duration;
+  /** Settings of the transaction manager in use, made by a function of it. The self-TM has none. */
+  readonly manager?: unknown;
 }
 
 const MAX_NAME_LENGTH = 255;
@@ -66,6 +68,7 @@ export class DistributedJobFactory {
       gid,
       name,
       delay,
+      ...(options.manager !== undefined && { manager: options.manager }),
       onStandalone: () => this.checkStandalone(gid, transaction === 'none'),
       transaction: () => (given === undefined ? this.transactions.resolve(undefined, gid) : given),
     });

@@ -30,6 +30,8 @@ export interface JobSettings {
   readonly name: string | null;
   /** Milliseconds. */
   readonly delay: number;
+  /** Settings for the transaction manager, passed on as they are. */
+  readonly manager?: unknown;
   /** Finds the transaction at the moment of the start: it may have ended since the job was created. */
   readonly transaction: () => TransactionContext | null;
   /** Called when the job starts outside any transaction, and may refuse it. */
@@ -162,6 +164,8 @@ export class DistributedJob {
   }
 
   private message(): JobMessage {
-    return { gid: this.gid, name: this.settings.name, steps: [...this.steps], delay: this.settings.delay };
+    const { gid, name, delay, manager } = this.settings;
+    const message = { gid, name, steps: [...this.steps], delay };
+    return manager === undefined ? message : { ...message, settings: manager };
   }
 }

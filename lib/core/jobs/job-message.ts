@@ -19,4 +19,6 @@ export interface JobMessage {
   readonly steps: readonly StoredStep[];
   /** Milliseconds between the start of the job and the start of its first step. */
   readonly delay: number;
+  /** What `createJob({ manager })` said; only the transaction manager that it is meant for knows its shape. */
+  readonly settings?: unknown;
 }

@@ -33,12 +33,10 @@ export class StepExplorer {
    */
   explore(): StepDefinition[] {
     const found: FoundStep[] = [];
-    // An instance that is provided under several tokens, by a factory that hands it on, is one step.
+    // An instance that is provided under several tokens, by an alias or a factory that hands it on, is one step.
     const byInstance = new Map<object, FoundStep>();
     for (const module of this.modules.values()) {
       for (const [token, wrapper] of module.providers) {
-        // What it stands for is found at its own place.
-        if (wrapper.isAlias) continue;
         const step = isSingleton(wrapper)
           ? this.singleton(token, wrapper, module, byInstance)
           : this.perContext(token, wrapper, module);
@@ -77,6 +75,8 @@ export class StepExplorer {
   }
 
   private perContext(token: unknown, wrapper: ProviderWrapper, module: HostModule): FoundStep | undefined {
+    // What it stands for is found at its own place.
+    if (wrapper.isAlias) return undefined;
     const isFactory = wrapper.inject != null;
     const candidates = isFactory ? [token] : [wrapper.metatype, token];
     const classes = candidates.filter((each) => this.accessor.get(each) !== undefined) as object[];

@@ -95,11 +95,13 @@ export class PostgresJobTable extends JobTable {
       `
       WITH locked AS MATERIALIZED (
         SELECT l.gid
-          FROM unnest($1::text[], $2::text[]) AS k(gid, owner)
-          JOIN ${this.jobs} l ON l.gid = k.gid AND l.owner = k.owner
-         WHERE l.status IN ('submitted', 'prepared')
-         ORDER BY l.gid
-           FOR UPDATE OF l SKIP LOCKED
+          FROM (SELECT * FROM unnest($1::text[], $2::text[]) AS n(gid, owner) ORDER BY n.gid COLLATE "C") k
+         CROSS JOIN LATERAL (
+           SELECT t.gid
+             FROM ${this.jobs} t
+            WHERE t.gid = k.gid AND t.owner = k.owner AND t.status IN ('submitted', 'prepared')
+              FOR UPDATE SKIP LOCKED
+         ) l
       )
       UPDATE ${this.jobs} j
          SET due_at = clock_timestamp() + $3::float8 * interval '1 millisecond'
@@ -190,12 +192,16 @@ export class PostgresJobTable extends JobTable {
       `
       WITH locked AS MATERIALIZED (
         SELECT l.gid, c.status, c.due, c.release
-          FROM unnest($1::text[], $2::text[], $3::text[], $4::float8[], $5::bool[])
-            AS c(gid, owner, status, due, release)
-          JOIN ${this.jobs} l ON l.gid = c.gid AND l.owner = c.owner
-         WHERE l.status = 'prepared'
-         ORDER BY l.gid
-           FOR UPDATE OF l
+          FROM (SELECT *
+                  FROM unnest($1::text[], $2::text[], $3::text[], $4::float8[], $5::bool[])
+                    AS n(gid, owner, status, due, release)
+                 ORDER BY n.gid COLLATE "C") c
+         CROSS JOIN LATERAL (
+           SELECT t.gid
+             FROM ${this.jobs} t
+            WHERE t.gid = c.gid AND t.owner = c.owner AND t.status = 'prepared'
+              FOR UPDATE
+         ) l
       )
       UPDATE ${this.jobs} j
          SET status = c.status,
@@ -229,14 +235,18 @@ export class PostgresJobTable extends JobTable {
       sql: `
       WITH locked AS MATERIALIZED (
         SELECT l.gid, c.status, c.step_index, c.step_name, c.attempts, c.attempt_log, c.error, c.due, c.keep, c.release
-          FROM unnest($1::text[], $2::text[], $3::int[], $4::text[], $5::int[], $6::text[], $7::int[],
-                      $8::text[], $9::text[], $10::float8[], $11::bool[], $12::bool[])
-            AS c(gid, owner, at_step, status, step_index, step_name, attempts,
-                 attempt_log, error, due, keep, release)
-          JOIN ${this.jobs} l ON l.gid = c.gid AND l.owner = c.owner AND l.step_index = c.at_step
-         WHERE l.status = 'submitted'
-         ORDER BY l.gid
-           FOR UPDATE OF l ${wait}
+          FROM (SELECT *
+                  FROM unnest($1::text[], $2::text[], $3::int[], $4::text[], $5::int[], $6::text[], $7::int[],
+                              $8::text[], $9::text[], $10::float8[], $11::bool[], $12::bool[])
+                    AS n(gid, owner, at_step, status, step_index, step_name, attempts,
+                         attempt_log, error, due, keep, release)
+                 ORDER BY n.gid COLLATE "C") c
+         CROSS JOIN LATERAL (
+           SELECT t.gid
+             FROM ${this.jobs} t
+            WHERE t.gid = c.gid AND t.owner = c.owner AND t.step_index = c.at_step AND t.status = 'submitted'
+              FOR UPDATE ${wait}
+         ) l
       )
       UPDATE ${this.jobs} j
          SET status = c.status,

@@ -45,23 +45,19 @@ export function ambientFrame(): AmbientFrame | undefined {
   return frame.dataSource.manager.queryRunner === frame.runner ? frame : undefined;
 }
 
-/** Runs `work` as if it were the callback of a `transaction()` on `runner`. */
-export async function runInFrame<T>(
-  dataSource: DataSourceLike,
-  runner: QueryRunnerLike,
-  work: () => Promise<T> | T,
-): Promise<T> {
-  const frame: AmbientFrame = { dataSource, runner, parent: frames.getStore(), ended: false, managed: false };
-  try {
-    return await frames.run(frame, () => {
-      const result = work();
-      // Whoever manages `dataSource.manager` has set it by now, in the callback's first synchronous part.
-      frame.managed = dataSource.manager.queryRunner === runner;
-      return result;
-    });
-  } finally {
-    frame.ended = true;
-  }
+/** Makes the frame of a transaction that is open on `runner`. Whoever ends the transaction marks it ended. */
+export function openFrame(dataSource: DataSourceLike, runner: QueryRunnerLike): AmbientFrame {
+  return { dataSource, runner, parent: frames.getStore(), ended: false, managed: false };
+}
+
+/** Runs `work` as the callback of a transaction. */
+export function runInFrame<T>(frame: AmbientFrame, work: () => T): T {
+  return frames.run(frame, () => {
+    const result = work();
+    // Whoever manages `dataSource.manager` has set it by now, in the callback's first synchronous part.
+    frame.managed = frame.dataSource.manager.queryRunner === frame.runner;
+    return result;
+  });
 }
 
 /**
@@ -94,8 +90,14 @@ function wrapTransaction(dataSource: DataSourceLike, manager: EntityManagerLike)
       const at = args.findIndex((arg) => typeof arg === 'function');
       if (at < 0) return original.apply(this, args);
       const callback = args[at] as (manager: EntityManagerLike) => Promise<unknown>;
-      const framed = (inner: EntityManagerLike) =>
-        runInFrame(dataSource, inner.queryRunner!, () => callback(inner));
+      const framed = async (inner: EntityManagerLike) => {
+        const frame = openFrame(dataSource, inner.queryRunner!);
+        try {
+          return await runInFrame(frame, () => callback(inner));
+        } finally {
+          frame.ended = true;
+        }
+      };
       const call = () => original.apply(this, args.with(at, framed));
       return serial && !insideTransactionOf(dataSource) ? gateOf(dataSource).run(call) : call();
     },

@@ -1,6 +1,6 @@
 import { StepTransactionClosedError } from '../../errors/index.js';
 import type { DataSourceLike, EntityManagerLike, QueryRunnerLike } from '../typeorm.types.js';
-import { runInFrame } from './ambient-transaction.js';
+import { openFrame, runInFrame, type AmbientFrame } from './ambient-transaction.js';
 import { RunnerWatch } from './runner-watch.js';
 
 /** What of a query runner sends statements, and so must end with the attempt. */
@@ -23,16 +23,18 @@ export function realRunner(runner: QueryRunnerLike): QueryRunnerLike {
  */
 export class StepTransaction {
   readonly manager: EntityManagerLike;
+  private readonly frame: AmbientFrame;
   private readonly inFlight = new Set<Promise<unknown>>();
   private closed = false;
   /** How the transaction ended, once `commit()` or `rollback()` has tried. */
   outcome: 'committed' | 'rolledBack' | 'inDoubt' | undefined;
 
   private constructor(
-    private readonly dataSource: DataSourceLike,
+    dataSource: DataSourceLike,
     readonly runner: QueryRunnerLike,
     private readonly watch: RunnerWatch,
   ) {
+    this.frame = openFrame(dataSource, runner);
     this.manager = dataSource.createEntityManager(this.facade()) as EntityManagerLike;
   }
 
@@ -63,7 +65,7 @@ export class StepTransaction {
 
   /** Runs the step inside: what it calls finds this transaction around itself. */
   run<T>(work: () => Promise<T>): Promise<T> {
-    return runInFrame(this.dataSource, this.runner, work);
+    return runInFrame(this.frame, work);
   }
 
   /** Whether everything since `begin()` is still in one transaction. */
@@ -85,15 +87,20 @@ export class StepTransaction {
     }
   }
 
+  /** A ROLLBACK that fails is none the worse: without a COMMIT, the database rolls back by itself. */
   async rollback(): Promise<void> {
     try {
       await this.runner.rollbackTransaction();
+    } catch {
+      // See above.
     } finally {
       await this.end();
     }
   }
 
   private async end(): Promise<void> {
+    // A step that goes on all the same has outlived its transaction.
+    this.frame.ended = true;
     this.watch.transaction?.settle('inDoubt');
     await this.runner.release();
   }

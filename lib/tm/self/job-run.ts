@@ -4,13 +4,14 @@ import type { ResolvedRetryPolicy } from '../../core/steps/retry-policy.js';
 import type { StepDefinition } from '../../core/steps/step-definition.js';
 import type { StepAttempt, StepExecutor } from '../../core/steps/step.executor.js';
 import type { StepRegistry } from '../../core/steps/step.registry.js';
+import type { TransactionalOutcome } from '../../db/transactions/transactional-step.runner.js';
 import { LeaseLostError, SteppingError, StepAbandonedError, UnrecoverableStepError } from '../../errors/index.js';
 import { storableError } from './error-text.js';
 import type { HeldJob } from './held-job.js';
 import type { JobChange } from './job-store.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 import type { ProgressWriter } from './progress-writer.js';
-import type { TransactionalOutcome, TransactionalStepRunner } from './transactional-step.runner.js';
+import type { SelfTransactionalSteps } from './self-transactional-steps.js';
 
 /** When a job that does not fit this process is looked at again, by this process or by one that it fits. */
 const UNFIT_DELAY_MS = 10_000;
@@ -18,7 +19,7 @@ const UNFIT_DELAY_MS = 10_000;
 export interface JobRunServices {
   readonly registry: StepRegistry;
   readonly executor: StepExecutor;
-  readonly transactional: TransactionalStepRunner;
+  readonly transactional: SelfTransactionalSteps;
   readonly leases: LeaseKeeper;
   readonly writer: ProgressWriter;
   readonly retryPolicyOf: (definition: StepDefinition) => ResolvedRetryPolicy;

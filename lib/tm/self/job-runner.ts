@@ -8,7 +8,7 @@ import type { ProgressWriter } from './progress-writer.js';
 
 /** How many jobs may wait in memory for each one that may run, so that draining is no round trip per job. */
 const WAITING_PER_RUNNING = 8;
-const MIN_WAITING = 256;
+const MIN_WAITING = 512;
 
 /** Runs the jobs that this process holds: a bounded queue in memory, so many at a time. */
 export class JobRunner {

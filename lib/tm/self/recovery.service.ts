@@ -87,7 +87,9 @@ export class RecoveryService implements Wakeable {
 
   /** One run: claims a batch and hands it on. The service calls it by itself. */
   async runOnce(): Promise<RecoverySummary> {
-    const places = Math.min(CLAIM_BATCH, this.runner.room);
+    // Jobs that are started while the claim is under way keep half of the room: without a place, each would be
+    // left to others and wake this very recovery again.
+    const places = Math.min(CLAIM_BATCH, Math.ceil(this.runner.room / 2));
     const reserved = places > 0 && this.runner.reserve(places) ? places : 0;
     let used = 0;
     try {

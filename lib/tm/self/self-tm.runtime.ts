@@ -7,6 +7,7 @@ import type { StepDefinition } from '../../core/steps/step-definition.js';
 import { StepExecutor } from '../../core/steps/step.executor.js';
 import type { StepRegistry } from '../../core/steps/step.registry.js';
 import { insideTransactionOf } from '../../db/transactions/ambient-transaction.js';
+import { TransactionalStepRunner } from '../../db/transactions/transactional-step.runner.js';
 import type { TypeOrmDatabases } from '../../db/typeorm-databases.js';
 import { JobRun } from './job-run.js';
 import { jobInfoOf } from './job-info.mapper.js';
@@ -20,9 +21,9 @@ import type { RecoverySchedule } from './recovery-schedule.js';
 import { RecoveryService } from './recovery.service.js';
 import { RetentionService } from './retention.service.js';
 import { SelfTransactionManager } from './self.transaction-manager.js';
+import { SelfTransactionalSteps } from './self-transactional-steps.js';
 import type { ResolvedSelfTmOptions } from './self-tm.options.js';
 import type { OpenStore } from './store-opener.js';
-import { TransactionalStepRunner } from './transactional-step.runner.js';
 import { UnknownStepReporter } from './unknown-step.reporter.js';
 
 /** How often ended jobs are swept and unknown steps are looked for. */
@@ -62,7 +63,13 @@ export class SelfTmRuntime {
     this.leases = new LeaseKeeper(store, new OwnerTokens(), options.leaseDuration);
     this.writer = new ProgressWriter(store, this.leases);
     const executor = new StepExecutor(services.serializer, options.gracePeriod);
-    const transactional = new TransactionalStepRunner(executor, store, this.leases, databases, dataSource);
+    const transactional = new SelfTransactionalSteps(
+      new TransactionalStepRunner(executor),
+      store,
+      this.leases,
+      databases,
+      dataSource,
+    );
     const wakeIn = (delay: number) => this.waker.wake(delay);
     const runServices = {
       registry,

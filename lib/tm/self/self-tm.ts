@@ -4,7 +4,7 @@ import type { TransactionContext } from '../../core/tm/transaction-context.js';
 import { TransactionManager, type PreparedJob } from '../../core/tm/transaction-manager.js';
 import type { TypeOrmDatabases } from '../../db/typeorm-databases.js';
 import { beforeDestroy } from '../../db/destroy-guard.js';
-import { SteppingNotReadyError } from '../../errors/index.js';
+import { InvalidOptionError, SteppingNotReadyError } from '../../errors/index.js';
 import { openStore } from './store-opener.js';
 import type { ResolvedSelfTmOptions } from './self-tm.options.js';
 import { SelfTmRuntime, type SelfTmServices } from './self-tm.runtime.js';
@@ -49,11 +49,13 @@ export class SelfTm extends TransactionManager {
   }
 
   override async prepare(message: JobMessage, transaction: TransactionContext): Promise<PreparedJob> {
+    refuseSettings(message);
     const runtime = this.opened ?? (await this.runtime());
     return runtime.manager.prepare(message, transaction);
   }
 
   override async submit(message: JobMessage, prepared?: PreparedJob): Promise<void> {
+    refuseSettings(message);
     const runtime = this.opened ?? (await this.runtime());
     return runtime.manager.submit(message, prepared as never);
   }
@@ -90,4 +92,9 @@ export class SelfTm extends TransactionManager {
     if (store.dataSource) beforeDestroy(store.dataSource, () => runtime.stop());
     return runtime;
   }
+}
+
+/** Settings that are meant for another transaction manager would otherwise be ignored without a word. */
+function refuseSettings({ settings }: JobMessage): void {
+  if (settings !== undefined) throw new InvalidOptionError('manager', settings, 'left out: the self-TM has no settings per job');
 }

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { checkGid } from '../../core/jobs/gid.js';
-import type { JobStatus } from '../../core/jobs/job-status.js';
 import type { OwnConnection, Statement } from '../../db/connections/own-connection.js';
 import type { JobCatalog } from '../../db/dialects/job-catalog.js';
 import type { JobRow, JobTable } from '../../db/dialects/job-table.js';
@@ -15,6 +14,7 @@ import {
   TransactionManagerUnavailableError,
 } from '../../errors/index.js';
 import { inBatches } from './job-batches.js';
+import { firstRecordOf, recordOf } from './job-record.mapper.js';
 import {
   JobStore,
   type ClaimRequest,
@@ -65,8 +65,12 @@ export class TypeOrmJobStore extends JobStore {
    * it, and is logged; alone, it makes the insert throw.
    */
   override insert(jobs: readonly NewJob[]): Promise<Set<string>> {
+    const insert = (batch: readonly NewJob[]): Promise<Set<string>> => this.table.insert(batch);
     return this.own(() =>
-      this.batched(jobs, 'insert', (batch) => this.table.insert(batch), jobs.length === 1),
+      this.batched(jobs, insert, (job, error) => {
+        if (jobs.length === 1) throw error;
+        this.report(job.gid, error);
+      }),
     );
   }
 
@@ -94,24 +98,32 @@ export class TypeOrmJobStore extends JobStore {
   }
 
   override renew(keys: readonly LeaseKey[], leaseDuration: number): Promise<Set<string>> {
-    return this.own(() => this.batched(keys, 'renew', (batch) => this.table.renew(batch, leaseDuration)));
+    return this.own(() => this.batched(keys, (batch) => this.table.renew(batch, leaseDuration)));
   }
 
   override held(keys: readonly LeaseKey[]): Promise<Set<string>> {
-    return this.own(() => this.batched(keys, 'read', (batch) => this.table.held(batch)));
+    return this.own(() => this.batched(keys, (batch) => this.table.held(batch)));
   }
 
   /** Rows that somebody has locked are tried again, in the end with patience; one that stays locked is left out. */
   override change(changes: readonly JobChange[]): Promise<Set<string>> {
     return this.own(async () => {
+      const settled = new Set<string>();
       const changed = new Set<string>();
+      const leaveOut = (change: JobChange, error: unknown): void => {
+        settled.add(change.gid);
+        this.report(change.gid, error);
+      };
       let remaining = changes;
       for (let tries = 0; ; tries += 1) {
         const patient = tries === LOCKED_RETRIES;
-        for (const gid of await this.changeOnce(remaining, patient)) changed.add(gid);
-        remaining = remaining.filter((change) => !changed.has(change.gid));
+        for (const gid of await this.changeOnce(remaining, patient, leaveOut)) {
+          changed.add(gid);
+          settled.add(gid);
+        }
+        remaining = remaining.filter((change) => !settled.has(change.gid));
         if (!this.dialect.capabilities.skipLocked || remaining.length === 0 || patient) return changed;
-        const locked = await this.batched(remaining, 'read', (batch) => this.table.unchanged(batch));
+        const locked = await this.batched(remaining, (batch) => this.table.unchanged(batch));
         remaining = remaining.filter((change) => locked.has(change.gid));
         if (remaining.length === 0) return changed;
         await sleep(FIRST_LOCKED_PAUSE_MS * 2 ** tries);
@@ -131,7 +143,7 @@ export class TypeOrmJobStore extends JobStore {
   }
 
   override changePrepared(changes: readonly PreparedChange[]): Promise<Set<string>> {
-    return this.own(() => this.batched(changes, 'change', (batch) => this.table.changePrepared(batch)));
+    return this.own(() => this.batched(changes, (batch) => this.table.changePrepared(batch)));
   }
 
   override deleteNew(gid: string, owner: string | null): Promise<void> {
@@ -142,13 +154,13 @@ export class TypeOrmJobStore extends JobStore {
     if (!isGid(gid)) return null;
     const { sql, params } = this.catalog.findStatement(gid);
     const { rows } = await this.own(() => this.connection.query(sql, params));
-    return firstOf(rows as JobRow[]);
+    return firstRecordOf(rows as JobRow[]);
   }
 
   override async findIn(runner: QueryRunnerLike, gid: string): Promise<JobRecord | null> {
     if (!isGid(gid)) return null;
     const result = await this.runIn(runner, gid, this.catalog.findStatement(gid));
-    return firstOf((result.records ?? []) as JobRow[]);
+    return firstRecordOf((result.records ?? []) as JobRow[]);
   }
 
   /** `createdAfter` is inclusive and `createdBefore` exclusive. Throws `InvalidGidError` for a `before` that is none. */
@@ -186,15 +198,19 @@ export class TypeOrmJobStore extends JobStore {
     return this.own(() => this.catalog.overdueSteps(known, overdue));
   }
 
-  private async changeOnce(changes: readonly JobChange[], patient: boolean): Promise<Set<string>> {
-    if (!patient) return this.batched(changes, 'change', (batch) => this.table.change(batch));
+  private async changeOnce(
+    changes: readonly JobChange[],
+    patient: boolean,
+    leaveOut: (change: JobChange, error: unknown) => void,
+  ): Promise<Set<string>> {
+    if (!patient) return this.batched(changes, (batch) => this.table.change(batch), leaveOut);
     try {
-      return await this.batched(changes, 'change', (batch) =>
-        this.table.changePatiently(batch, LOCK_TIMEOUT_MS),
-      );
+      const change = (batch: readonly JobChange[]): Promise<Set<string>> =>
+        this.table.changePatiently(batch, LOCK_TIMEOUT_MS);
+      return await this.batched(changes, change, leaveOut);
     } catch (error) {
       if (!this.dialect.isTransientError(error)) throw error;
-      return this.changeOnce(changes, false);
+      return this.changeOnce(changes, false, leaveOut);
     }
   }
 
@@ -215,19 +231,14 @@ export class TypeOrmJobStore extends JobStore {
 
   private batched<T extends { readonly gid: string }>(
     rows: readonly T[],
-    action: string,
     run: (batch: readonly T[]) => Promise<Set<string>>,
-    failAlone = false,
+    leaveOut = (row: T, error: unknown): void => this.report(row.gid, error),
   ): Promise<Set<string>> {
-    return inBatches(rows, run, {
-      isRowError: (error) => this.dialect.isRowError(error),
-      leaveOut: (row, error) => {
-        if (failAlone) throw error;
-        this.logger.error(
-          `Job '${row.gid}' is left out: the database refuses to ${action} it: ${String(error)}`,
-        );
-      },
-    });
+    return inBatches(rows, run, { isRowError: (error) => this.dialect.isRowError(error), leaveOut });
+  }
+
+  private report(gid: string, error: unknown): void {
+    this.logger.error(`The database refuses to write job '${gid}', which is left out: ${String(error)}`);
   }
 
   private async runIn(
@@ -252,33 +263,6 @@ export class TypeOrmJobStore extends JobStore {
       throw new TransactionManagerUnavailableError('The database of the jobs', { cause: error });
     }
   }
-}
-
-function recordOf(row: JobRow): JobRecord {
-  return {
-    gid: row.gid,
-    name: row.name,
-    status: row.status as JobStatus,
-    steps: row.steps,
-    stepIndex: Number(row.step_index),
-    stepName: row.step_name,
-    attempts: Number(row.attempts),
-    attemptLog: row.attempt_log,
-    owner: row.owner,
-    lookup: row.lookup,
-    error: row.error,
-    createdAt: dateOf(row.created_ms)!,
-    dueAt: dateOf(row.due_ms),
-    endedAt: dateOf(row.ended_ms),
-  };
-}
-
-function firstOf(rows: readonly JobRow[]): JobRecord | null {
-  return rows[0] ? recordOf(rows[0]) : null;
-}
-
-function dateOf(milliseconds: JobRow['due_ms']): Date | null {
-  return milliseconds === null ? null : new Date(Math.floor(Number(milliseconds)));
 }
 
 /** Drivers give back truth values as booleans, numbers or, as their settings are, strings. */

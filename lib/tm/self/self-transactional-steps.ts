@@ -1,0 +1,49 @@
+import type { StepAttempt } from '../../core/steps/step.executor.js';
+import { barrierMark, type DoneMark } from '../../db/transactions/done-mark.js';
+import type { TransactionalOutcome, TransactionalStepRunner } from '../../db/transactions/transactional-step.runner.js';
+import type { TypeOrmDatabases } from '../../db/typeorm-databases.js';
+import type { DataSourceLike } from '../../db/typeorm.types.js';
+import { DataSourceNotFoundError } from '../../errors/index.js';
+import type { JobChange, JobStore } from './job-store.js';
+import type { Lease } from './lease.js';
+import type { LeaseKeeper } from './lease-keeper.js';
+
+/**
+ * Transactional steps of the self-TM. In the store's own database the done-mark is the fenced change of the
+ * job's row; elsewhere it is a barrier row, and the lease is confirmed once more before the commit.
+ */
+export class SelfTransactionalSteps {
+  constructor(
+    private readonly runner: TransactionalStepRunner,
+    private readonly store: JobStore,
+    private readonly leases: LeaseKeeper,
+    private readonly databases: TypeOrmDatabases,
+    /** Where the jobs are stored; undefined for the memory store. */
+    private readonly storeDataSource: DataSourceLike | undefined,
+  ) {}
+
+  async run(attempt: StepAttempt, lease: Lease, completion: JobChange): Promise<TransactionalOutcome> {
+    const { registry } = this.databases;
+    const { transactional } = attempt.definition;
+    const name = transactional === false ? undefined : transactional.dataSource;
+    const dataSource = name === undefined ? (registry.default ?? this.storeDataSource) : registry.get(name);
+    if (!dataSource) throw new DataSourceNotFoundError(name, registry.names);
+    const mark =
+      dataSource === this.storeDataSource
+        ? this.rowMark(completion)
+        : barrierMark(await this.databases.barrierOf(dataSource), attempt, () => this.leases.confirm(lease));
+    return this.runner.run(attempt, dataSource, mark);
+  }
+
+  private rowMark(completion: JobChange): DoneMark {
+    return {
+      stores: true,
+      isSet: async () => false,
+      set: (transaction) => this.store.changeIn(transaction.runner, completion),
+      isCommitted: async () => {
+        const record = await this.store.find(completion.gid);
+        return record?.status === completion.status && record.stepIndex === completion.stepIndex;
+      },
+    };
+  }
+}
