@@ -2,6 +2,7 @@ import type { StepExplorer } from './core/steps/step.explorer.js';
 import type { StepRegistry } from './core/steps/step.registry.js';
 import type { TransactionManager } from './core/tm/transaction-manager.js';
 import type { TypeOrmDatabases } from './db/typeorm-databases.js';
+import { beforeDestroy } from './db/destroy-guard.js';
 import { observeTransactions } from './db/transactions/ambient-transaction.js';
 
 /** Finds what the application provides, once all of it exists, and makes the transaction manager ready. */
@@ -13,9 +14,13 @@ export class SteppingInitializer {
     private readonly manager: TransactionManager,
   ) {}
 
-  async initialize(): Promise<void> {
+  /** @param finish ends what is under way; awaited before a pool is closed. */
+  async initialize(finish: () => Promise<void>): Promise<void> {
     this.databases.registry.discover();
-    for (const dataSource of this.databases.registry.all) observeTransactions(dataSource);
+    for (const dataSource of this.databases.registry.all) {
+      observeTransactions(dataSource);
+      beforeDestroy(dataSource, finish);
+    }
     this.registry.register(this.explorer.explore());
     await this.manager.initialize();
     await this.databases.openAll();

@@ -25,6 +25,7 @@ export interface SteppingProcess {
 @Injectable()
 export class SteppingLifecycle implements OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown {
   private readonly processes: SteppingProcess[] = [];
+  private stopping = false;
 
   constructor(modules: ModulesContainer) {
     moveInHookOrder(modules, SteppingLifecycleModule, -1);
@@ -43,11 +44,21 @@ export class SteppingLifecycle implements OnApplicationBootstrap, OnModuleDestro
   }
 
   async beforeApplicationShutdown(): Promise<void> {
+    await this.finish();
+  }
+
+  /**
+   * Ends what is under way, before a pool is closed. A `DataSource` that is closed while the application goes
+   * on, perhaps to be opened again, stops nothing.
+   */
+  async finish(): Promise<void> {
     await Promise.all(this.processes.map((process) => process.drain()));
+    if (this.stopping) await this.stop();
   }
 
   /** Called by whichever hook comes first, which differs between the versions of Nest. */
   async stop(): Promise<void> {
+    this.stopping = true;
     await Promise.all(this.processes.map((process) => process.stop()));
   }
 }

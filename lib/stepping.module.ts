@@ -75,7 +75,7 @@ export class SteppingModule implements OnModuleInit, OnModuleDestroy {
   }
 
   async onModuleInit(): Promise<void> {
-    await this.initializer.initialize();
+    await this.initializer.initialize(() => this.lifecycle.finish());
   }
 
   async onModuleDestroy(): Promise<void> {

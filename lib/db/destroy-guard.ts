@@ -8,16 +8,11 @@ const guards = new WeakMap<DataSourceLike, Set<Finish>>();
  *
  * Shutdown hooks alone cannot promise that no query follows the close: between them the HTTP server may still
  * serve requests that start jobs, and their order among modules is not ours.
- *
- * @returns takes the guard away.
  */
-export function beforeDestroy(dataSource: DataSourceLike, finish: Finish): () => void {
+export function beforeDestroy(dataSource: DataSourceLike, finish: Finish): void {
   let guard = guards.get(dataSource);
-  if (!guard) {
-    guards.set(dataSource, (guard = wrapDestroy(dataSource)));
-  }
+  if (!guard) guards.set(dataSource, (guard = wrapDestroy(dataSource)));
   guard.add(finish);
-  return () => guard.delete(finish);
 }
 
 function wrapDestroy(dataSource: DataSourceLike): Set<Finish> {

@@ -8,8 +8,8 @@ import type { OwnConnection } from './connections/own-connection.js';
 import { dialectFor } from './dialects/dialect-for.js';
 import type { SteppingDialect } from './dialects/stepping.dialect.js';
 import type { TableOptions } from './dialects/table-names.js';
-import { gateOf, insideTransactionOf } from './transactions/ambient-transaction.js';
-import type { DataSourceLike } from './typeorm.types.js';
+import { gateOf, insideTransactionOf, runInFrame } from './transactions/ambient-transaction.js';
+import type { DataSourceLike, QueryRunnerLike } from './typeorm.types.js';
 
 /** How the library's own statements reach one database. */
 export interface DatabaseAccess {
@@ -24,6 +24,7 @@ export class TypeOrmDatabases {
   private readonly logger = new Logger(TypeOrmDatabases.name);
   private readonly accesses = new Map<DataSourceLike, DatabaseAccess>();
   private readonly barriers = new Map<DataSourceLike, Promise<TypeOrmBarrier>>();
+  private readonly ready = new WeakSet<DataSourceLike>();
 
   constructor(
     readonly registry: DataSourceRegistry,
@@ -55,10 +56,24 @@ export class TypeOrmDatabases {
     if (!barrier) {
       barrier = this.open(dataSource);
       this.barriers.set(dataSource, barrier);
-      // A database that was down is tried again with the next job.
-      barrier.catch(() => this.barriers.delete(dataSource));
+      barrier.then(
+        () => this.ready.add(dataSource),
+        // A database that was down is tried again with the next job.
+        () => this.barriers.delete(dataSource),
+      );
     }
     return barrier;
+  }
+
+  /**
+   * The barrier of a database for the transaction that is open on `runner`. On SQLite nobody else can use the
+   * connection until that ends: a database that has not been used before (a tenant's) is opened inside of the
+   * transaction, and not remembered, since a rollback takes the table back.
+   */
+  barrierIn(dataSource: DataSourceLike, runner: QueryRunnerLike): Promise<TypeOrmBarrier> {
+    const { capabilities } = this.access(dataSource).dialect;
+    if (capabilities.concurrentWriters || this.ready.has(dataSource)) return this.barrierOf(dataSource);
+    return runInFrame(dataSource, runner, () => this.open(dataSource));
   }
 
   /**

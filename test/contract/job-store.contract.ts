@@ -419,10 +419,10 @@ export function describeJobStore(title: string, open: () => Promise<StoreHarness
       const [mine, started] = [newJob({ owner: 'me' }), newJob({ owner: 'me' })];
       await store.insert([mine, started]);
       await store.change([progress(started.gid, 'me')]);
-      await store.deleteOwned({ gid: mine.gid, owner: 'you' });
+      await store.deleteNew(mine.gid, 'you');
       expect(await store.find(mine.gid)).not.toBeNull();
-      await store.deleteOwned({ gid: mine.gid, owner: 'me' });
-      await store.deleteOwned({ gid: started.gid, owner: 'me' });
+      await store.deleteNew(mine.gid, 'me');
+      await store.deleteNew(started.gid, 'me');
       expect(await store.find(mine.gid)).toBeNull();
       expect(await store.find(started.gid)).not.toBeNull();
     });

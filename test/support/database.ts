@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe } from 'vitest';
+import { describe, it } from 'vitest';
 import type { DataSourceOptions } from 'typeorm';
 
 export type Backend = 'postgres' | 'mariadb' | 'sqlite';
@@ -43,6 +43,14 @@ export function describeBackends(
     if (skipReason) describe.skip(`${title} [${backend}] (skipped: ${skipReason})`, () => suite(backend));
     else describe(`${title} [${backend}]`, () => suite(backend));
   }
+}
+
+/** `it` for tests that concern some databases only; on the others there is nothing to run, or to skip. */
+export function itOn(
+  backend: Backend,
+  ...concerned: readonly Backend[]
+): (title: string, test: () => Promise<void>, timeout?: number) => void {
+  return concerned.includes(backend) ? it : () => undefined;
 }
 
 /** Creates a fresh schema (PostgreSQL), database (MariaDB, MySQL) or file (SQLite, WAL). */

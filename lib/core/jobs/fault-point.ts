@@ -7,7 +7,6 @@ export type FaultPoint =
   | 'job:prepared'
   | 'job:before-barrier'
   | 'job:started'
-  | 'job:committed'
   | 'job:before-submit'
   | 'job:submitted'
   | 'step:before-execute'

@@ -149,6 +149,7 @@ export class RunnerWatch {
     const { depth } = this;
     if (!transaction || transaction.settled) return original();
     if (depth > 1) {
+      transaction.checkConnection();
       await this.savepoint(`ROLLBACK TO SAVEPOINT typeorm_${depth - 1}`, original);
       transaction.savepointRolledBack(depth);
       return;
@@ -156,6 +157,8 @@ export class RunnerWatch {
 
     transaction.closed = true;
     await transaction.startsSettled();
+    // Somebody may have committed it on the raw connection, which is no rollback any more.
+    transaction.checkConnection();
     this.expected = 'ROLLBACK';
     try {
       await original();

@@ -113,10 +113,14 @@ export class SelfTmRuntime {
     this.services.schedule.start(this.options.recoveryInterval, () => this.tick());
   }
 
-  /** Stops in the order in which the parts depend on each other; the second call waits for the first. */
-  stop(): Promise<void> {
+  /**
+   * Stops in the order in which the parts depend on each other. A later call waits for the first, and for what
+   * was handed back meanwhile: jobs whose transaction committed after the stop.
+   */
+  async stop(): Promise<void> {
     this.stopped ??= this.shutDown();
-    return this.stopped;
+    await this.stopped;
+    await this.writer.flush();
   }
 
   private async shutDown(): Promise<void> {

@@ -3,7 +3,6 @@ import type { JobMessage } from '../../core/jobs/job-message.js';
 import type { TransactionContext } from '../../core/tm/transaction-context.js';
 import { TransactionManager, type PreparedJob } from '../../core/tm/transaction-manager.js';
 import type { TypeOrmDatabases } from '../../db/typeorm-databases.js';
-import { beforeDestroy } from '../../db/destroy-guard.js';
 import { InvalidOptionError, SteppingNotReadyError } from '../../errors/index.js';
 import { openStore } from './store-opener.js';
 import type { ResolvedSelfTmOptions } from './self-tm.options.js';
@@ -88,9 +87,7 @@ export class SelfTm extends TransactionManager {
 
   private async open(): Promise<SelfTmRuntime> {
     const store = await openStore(this.options, this.databases, this.autoMigrate);
-    const runtime = new SelfTmRuntime(store, this.options, this.services);
-    if (store.dataSource) beforeDestroy(store.dataSource, () => runtime.stop());
-    return runtime;
+    return new SelfTmRuntime(store, this.options, this.services);
   }
 }
 

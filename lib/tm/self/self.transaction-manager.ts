@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { JobMessage } from '../../core/jobs/job-message.js';
 import { encodeSteps, sameSteps, decodeSteps } from '../../core/jobs/step-encoding.js';
 import type { StepRegistry } from '../../core/steps/step.registry.js';
@@ -29,6 +30,10 @@ interface SelfPreparedJob extends PreparedJob {
   readonly since: number;
   readonly steps: string;
 }
+
+/** How long the same job may be found prepared: its transaction has committed, and the submit is on its way. */
+const SUBMIT_PATIENCE_MS = 500;
+const SUBMIT_PAUSE_MS = 10;
 
 const EXISTING = { existing: true, owner: null, placed: false, since: 0, steps: '' };
 
@@ -71,13 +76,15 @@ export class SelfTransactionManager extends TransactionManager {
     if (runner && this.options.dataSource !== undefined && dataSourceOf(runner) === this.options.dataSource) {
       return this.enlist(message, steps, transaction, runner);
     }
+    // Written on the only connection of an open transaction, the job would share the fate of that one.
+    if (this.options.insideOwnTransaction()) throw new StandaloneJobInTransactionError(message.gid);
     const lookup = encodeLookup(transaction.lookup, message.delay);
     const owner = this.leases.newOwner();
     const job = { ...this.row(message, steps), status: 'prepared', owner, lookup } as const;
     const since = performance.now();
     const inserted = await this.insert({ ...job, dueIn: this.options.queryPreparedAfter });
     if (inserted) return { enlisted: false, existing: false, owner, placed: false, since, steps };
-    await this.assertSame(message, steps, () => this.store.find(message.gid));
+    await this.assertSame(message, steps, () => this.findSubmitted(message.gid));
     return { enlisted: true, ...EXISTING };
   }
 
@@ -163,7 +170,7 @@ export class SelfTransactionManager extends TransactionManager {
         dueIn: placed ? this.leases.leaseDuration : message.delay,
         lookup: null,
       });
-      if (!inserted) await this.assertSame(message, steps, () => this.store.find(message.gid));
+      if (!inserted) await this.assertSame(message, steps, () => this.findSubmitted(message.gid));
     } finally {
       if (placed && !inserted) this.runner.cancelReservation();
     }
@@ -226,6 +233,15 @@ export class SelfTransactionManager extends TransactionManager {
       return await this.inserts.call(job);
     } catch (cause) {
       throw new TransactionManagerUnavailableError('The job store', { cause });
+    }
+  }
+
+  private async findSubmitted(gid: string): Promise<JobRecord | null> {
+    const deadline = performance.now() + SUBMIT_PATIENCE_MS;
+    for (;;) {
+      const record = await this.store.find(gid);
+      if (record?.status !== 'prepared' || performance.now() >= deadline) return record;
+      await sleep(SUBMIT_PAUSE_MS);
     }
   }
 

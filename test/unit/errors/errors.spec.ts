@@ -43,6 +43,7 @@ const samples: SteppingError[] = [
   new errors.StepTimeoutError('s', 100),
   new errors.StepTransactionClosedError(),
   new errors.StepTransactionLostError('s'),
+  new errors.SteppingNotReadyError(),
   new errors.TransactionConflictError('g'),
   new errors.TransactionEndedError('g'),
   new errors.TransactionManagerUnavailableError('DTM'),
@@ -54,7 +55,7 @@ const samples: SteppingError[] = [
 ];
 
 describe('the errors', () => {
-  it('has a sample of every exported class', () => {
+  it('has a sample of every class of this folder', () => {
     const exported = Object.keys(errors).filter((name) => name !== 'SteppingError');
     expect(samples.map((error) => error.constructor.name).sort()).toEqual(exported.sort());
   });
@@ -63,7 +64,7 @@ describe('the errors', () => {
     expect(error).toBeInstanceOf(SteppingError);
     expect(error).toBeInstanceOf(Error);
     expect(error.name).toBe(error.constructor.name);
-    const words = error.name.replace(/Error$/, '').replace(/(?<=.)([A-Z])/g, '_$1');
+    const words = error.name.replace(/^Stepping|Error$/g, '').replace(/(?<=.)([A-Z])/g, '_$1');
     expect(error.code).toBe(`STEPPING_${words.toUpperCase()}`);
     expect(error.stack?.split('\n')[0]).toContain(`${error.name}: ${error.message}`);
     expect(error.message).not.toMatch(/undefined|\[object/);

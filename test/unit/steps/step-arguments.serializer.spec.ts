@@ -223,6 +223,20 @@ describe('arguments of a class', () => {
     expect(await roundTrip(amount, Amount)).toEqual(amount);
   });
 
+  it('compares what its properties do not show: maps, sets and patterns', async () => {
+    class Filter {
+      @Type(() => Number) limits?: Map<string, number>;
+      @Transform(({ value }) => new Set(value as string[]), { toClassOnly: true })
+      @Transform(({ value }) => [...(value as Set<string>)], { toPlainOnly: true })
+      tags = new Set<string>();
+      @Type(() => RegExp) pattern?: RegExp;
+    }
+    const filter = Object.assign(new Filter(), { limits: new Map([['a', 1]]), tags: new Set(['x', 'y']) });
+    expect(await roundTrip(filter, Filter)).toEqual(filter);
+    const error = refusal(Object.assign(new Filter(), { pattern: /x/ }), Filter);
+    expect(error).toMatchObject({ path: 'args.pattern', reason: expect.stringContaining('another value') });
+  });
+
   it('are refused when @Exclude() would lose what they hold', () => {
     class Login {
       user = '';

@@ -200,6 +200,12 @@ describe('StepExplorer', () => {
     expect(found[0]!.classes).toEqual([Pay, Ship]);
   });
 
+  it('finds what an alias stands for by the class of the alias', async () => {
+    const found = await only({ providers: [{ provide: Pay, useExisting: Ship }, Ship, Calls] });
+    expect(found).toMatchObject({ name: 'ship', place: 'Ship in RootTestModule' });
+    expect(found.classes.toSorted()).toEqual([Pay, Ship]);
+  });
+
   it('has both places of a class that two modules provide', async () => {
     const found = await steps({ imports: [moduleOf('ShopModule', [Pay]), moduleOf('KioskModule', [Pay])] });
     let error: unknown;
@@ -369,6 +375,11 @@ describe('steps that are no singletons', () => {
     await expect(steps({ providers: [provider, Tenant] })).rejects.toThrow(
       /Pay cannot be a step: it is provided by a factory.*Pay in RootTestModule/,
     );
+  });
+
+  it('are found once when an alias stands for them', async () => {
+    const found = await only({ providers: [{ provide: Pay, useExisting: Dependent }, Dependent, Tenant] });
+    expect(found.name).toBe('dependent');
   });
 
   it('are refused when they turn out to have no execute', async () => {
