@@ -8,7 +8,7 @@ import type { OwnConnection } from './connections/own-connection.js';
 import { dialectFor } from './dialects/dialect-for.js';
 import type { SteppingDialect } from './dialects/stepping.dialect.js';
 import type { TableOptions } from './dialects/table-names.js';
-import { gateOf, insideTransactionOf, runInFrame } from './transactions/ambient-transaction.js';
+import { gateOf, insideTransactionOf, openFrame, runInFrame } from './transactions/ambient-transaction.js';
 import type { DataSourceLike, QueryRunnerLike } from './typeorm.types.js';
 
 /** How the library's own statements reach one database. */
@@ -73,7 +73,7 @@ export class TypeOrmDatabases {
   barrierIn(dataSource: DataSourceLike, runner: QueryRunnerLike): Promise<TypeOrmBarrier> {
     const { capabilities } = this.access(dataSource).dialect;
     if (capabilities.concurrentWriters || this.ready.has(dataSource)) return this.barrierOf(dataSource);
-    return runInFrame(dataSource, runner, () => this.open(dataSource));
+    return runInFrame(openFrame(dataSource, runner), () => this.open(dataSource));
   }
 
   /**

@@ -14,6 +14,12 @@ import type { TypeOrmBarrier } from '../barrier/typeorm-barrier.js';
 import type { QueryRunnerLike } from '../typeorm.types.js';
 import { RunnerWatch } from './runner-watch.js';
 
+/** The barrier of the transaction's database, as it is reached while the transaction is open and afterwards. */
+export interface TransactionBarrier {
+  within(): Promise<TypeOrmBarrier>;
+  afterwards(): Promise<TypeOrmBarrier>;
+}
+
 /** A TypeORM transaction: the one open on a query runner. */
 export class TypeOrmTransactionContext extends TransactionContext {
   private readonly watch: RunnerWatch;
@@ -21,7 +27,7 @@ export class TypeOrmTransactionContext extends TransactionContext {
   constructor(
     override readonly queryRunner: QueryRunnerLike,
     private readonly resolveLookup: () => DatabaseLookup,
-    private readonly barrier: () => Promise<TypeOrmBarrier>,
+    private readonly barrier: TransactionBarrier,
   ) {
     super();
     this.watch = RunnerWatch.of(queryRunner);
@@ -47,7 +53,7 @@ export class TypeOrmTransactionContext extends TransactionContext {
   }
 
   async insertBarrier(gid: string): Promise<void> {
-    const barrier = await this.barrier();
+    const barrier = await this.barrier.within();
     const inserted = await barrier.insert(this.queryRunner, { gid });
     if (this.outside) {
       // It was committed on its own and would read as the commit of a transaction that is gone.
@@ -61,6 +67,6 @@ export class TypeOrmTransactionContext extends TransactionContext {
   }
 
   async queryPrepared(gid: string): Promise<TransactionOutcome> {
-    return (await this.barrier()).queryPrepared(gid);
+    return (await this.barrier.afterwards()).queryPrepared(gid);
   }
 }

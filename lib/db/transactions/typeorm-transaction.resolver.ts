@@ -33,7 +33,10 @@ export class TypeOrmTransactionResolver extends TransactionResolver {
         const lookup = this.databases.registry.lookupOf(dataSource);
         return tenant === undefined ? lookup : { ...lookup, tenant };
       },
-      () => this.databases.barrierOf(dataSource),
+      {
+        within: () => this.databases.barrierIn(dataSource, runner),
+        afterwards: () => this.databases.barrierOf(dataSource),
+      },
     );
   }
 

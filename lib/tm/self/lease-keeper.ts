@@ -106,8 +106,16 @@ export class LeaseKeeper {
     // A row that somebody has locked is skipped by the renewal; that is no loss yet.
     const held = await this.store.held(missing);
     for (const lease of missing) {
-      if (!held.has(lease.gid) && this.held.get(lease.gid) === lease) this.lose(lease, 'another process has it');
+      if (held.has(lease.gid) || this.held.get(lease.gid) !== lease) continue;
+      if ((await this.store.find(lease.gid))?.status === 'canceled') this.letEnd(lease);
+      else this.lose(lease, 'another process has it');
     }
+  }
+
+  /** A canceled job is nobody's any more: its step may come to an end, and nothing will follow. */
+  private letEnd(lease: Lease): void {
+    this.drop(lease);
+    lease.validUntil = Number.POSITIVE_INFINITY;
   }
 
   private lose(lease: Lease, reason: string): void {

@@ -10,6 +10,7 @@ import type { SelfTmRuntime } from './self-tm.runtime.js';
 
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 1000;
+const FILTERS: readonly string[] = ['status', 'step', 'name', 'createdAfter', 'createdBefore', 'limit', 'cursor'];
 
 /** `DistributedJobs` over the job store of the self-TM. */
 export class SelfDistributedJobs extends DistributedJobs {
@@ -58,6 +59,11 @@ function toQuery(filter: JobFilter): JobQuery {
   const { limit = DEFAULT_LIMIT, cursor, step, name, createdAfter, createdBefore } = filter;
   if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT) {
     throw new InvalidOptionError('filter.limit', limit, `a whole number from 1 to ${MAX_LIMIT}`);
+  }
+  const unknown = Object.keys(filter).find((key) => !FILTERS.includes(key));
+  if (unknown !== undefined) throw new InvalidOptionError(`filter.${unknown}`, undefined, `one of ${FILTERS.join(', ')}`);
+  for (const [option, text] of Object.entries({ step, name })) {
+    if (text !== undefined && typeof text !== 'string') throw new InvalidOptionError(`filter.${option}`, text, 'a text');
   }
   for (const [option, date] of Object.entries({ createdAfter, createdBefore })) {
     if (date !== undefined && !(date instanceof Date && Number.isFinite(date.getTime()))) {

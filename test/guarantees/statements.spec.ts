@@ -1,0 +1,86 @@
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { Databases, describePlacements, TestApplication } from '../fixtures/application.js';
+import { Order } from '../fixtures/order.entity.js';
+import { StatementLog } from '../fixtures/statement-log.js';
+import { Ping } from '../fixtures/steps.js';
+import { waitFor } from '../support/wait-for.js';
+
+const JOBS = 1000;
+const WORKERS = 16;
+
+describePlacements(
+  'the statements of jobs',
+  (backend, placement) => {
+    let databases: Databases;
+    let app: TestApplication;
+    let log: StatementLog;
+
+    beforeAll(async () => {
+      databases = await Databases.create(backend, placement);
+      // The default interval: a recovery that runs all the time would be counted as well.
+      app = await TestApplication.start(databases, {
+        dataSource: { poolSize: WORKERS },
+        selfTm: { recoveryInterval: '1s', queryPreparedAfter: '10s' },
+      });
+      log = new StatementLog();
+      await log.ignore(() => databases.store.query('SELECT 1'));
+    });
+    afterAll(async () => {
+      log?.close();
+      await app?.close();
+      await databases?.drop();
+    });
+    beforeEach(() => log.clear());
+
+    async function place(id: string, withJob: boolean): Promise<void> {
+      await app.dataSource.transaction(async (manager) => {
+        await manager.insert(Order, { id });
+        if (withJob) await app.jobs.createJob().addStep(Ping).start();
+      });
+    }
+
+    async function succeeded(): Promise<number> {
+      const [row] = await databases.store.query(`SELECT count(*)::int AS n FROM stepping_jobs WHERE status = 'succeeded'`);
+      return row!.n as number;
+    }
+
+    it('a job adds exactly one statement to its transaction', async () => {
+      await place(`warm-${placement}`, true);
+      await waitFor(async () => (await succeeded()) === 1);
+      log.clear();
+      await place(`without-${placement}`, false);
+      await place(`with-${placement}`, true);
+      const [without, withJob] = log.transactions();
+      expect(without!.map((sql) => sql.split(' ')[0])).toEqual(['START', 'INSERT', 'COMMIT']);
+      expect(withJob!.map((sql) => sql.split(' ')[0])).toEqual(['START', 'INSERT', 'INSERT', 'COMMIT']);
+      expect(log.transactions()).toHaveLength(2);
+      await waitFor(async () => (await succeeded()) === 2);
+    });
+
+    it(`${JOBS} jobs of ${WORKERS} concurrent transactions share the statements that see them through`, async () => {
+      const before = await succeeded();
+      log.clear();
+      const ids = Array.from({ length: JOBS }, (_, index) => `order-${placement}-${index}`);
+      await Promise.all(
+        Array.from({ length: WORKERS }, async () => {
+          for (let id = ids.pop(); id; id = ids.pop()) await place(id, true);
+        }),
+      );
+      await waitFor(() => app.recording.executions.length === before + JOBS, { timeout: 20_000 });
+      await waitFor(async () => (await succeeded()) === before + JOBS, { timeout: 20_000 });
+
+      const transactions = log.transactions();
+      expect(transactions).toHaveLength(JOBS);
+      for (const statements of transactions) expect(statements).toHaveLength(4);
+      const further = log.statements.length - 4 * JOBS;
+      console.log(`${JOBS} jobs, placement ${placement}: ${further} further statements, of all connections, LISTEN's included`);
+      const kinds = new Map<string, number>();
+      for (const {sql} of log.statements) { const k = sql.replace(/\s+/g, ' ').slice(0, 60); kinds.set(k, (kinds.get(k) ?? 0) + 1); }
+      console.log([...kinds]);
+      expect(further).toBeGreaterThan(0);
+      if (placement === 'one') expect(further).toBeLessThanOrEqual(200);
+      expect(app.recording.executions).toHaveLength(before + JOBS);
+    });
+  },
+  ['postgres'],
+);
