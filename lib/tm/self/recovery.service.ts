@@ -21,6 +21,8 @@ export interface RecoverySummary {
 const CLAIM_BATCH = 300;
 /** Prepared jobs are settled even while this process has no room for steps. */
 const QUERY_BATCH = 50;
+/** How many jobs one line of the log names. */
+const REPORTED_GIDS = 5;
 /** `setTimeout` holds 32 bits; a day is far below that and far above any interval. */
 const MAX_WAKE_MS = 24 * 3600 * 1000;
 
@@ -106,11 +108,11 @@ export class RecoveryService implements Wakeable {
       for (const record of submitted) {
         const claimed = faultPoint('recovery:claimed', record.gid);
         if (claimed) await claimed;
-        this.report(record);
         const lease = this.leases.hold({ gid: record.gid, owner }, since);
         used += 1;
         this.runner.offer(HeldJob.of(record, lease));
       }
+      this.report(submitted);
       await this.prepared.resolve(prepared);
       if (records.length > 0 && records.length === reserved) this.again = true;
       return { claimed: submitted.length, queried: prepared.length };
@@ -153,10 +155,13 @@ export class RecoveryService implements Wakeable {
     this.state = { ...this.state, error };
   }
 
-  private report(record: JobRecord): void {
-    if (record.attempts === 0 || record.error !== null) return;
+  private report(records: readonly JobRecord[]): void {
+    const takenOver = records.filter((record) => record.attempts > 0 && record.error === null);
+    if (takenOver.length === 0) return;
+    const some = takenOver.slice(0, REPORTED_GIDS).map((record) => record.gid);
+    const more = takenOver.length > some.length ? ` and ${takenOver.length - some.length} more` : '';
     this.logger.warn(
-      `Job ${record.gid} is taken over at step ${record.stepName}: the process that ran it has lost its lease.`,
+      `Jobs are taken over, since the process that held them has lost their leases: ${some.join(', ')}${more}.`,
     );
   }
 }

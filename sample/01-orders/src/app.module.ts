@@ -1,0 +1,40 @@
+import { Module } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { selfTm, SteppingModule } from 'nestjs-stepping';
+import { ConfigModule } from './config/config.module.js';
+import { databaseIn, ShopConfig } from './config/shop.config.js';
+import { HealthModule } from './health/health.module.js';
+import { OrdersModule } from './orders/orders.module.js';
+import { StockModule } from './stock/stock.module.js';
+import { WebhooksModule } from './webhooks/webhooks.module.js';
+
+@Module({
+  imports: [
+    ConfigModule,
+    TypeOrmModule.forRootAsync({
+      inject: [ShopConfig],
+      useFactory: (config: ShopConfig) => ({
+        type: 'better-sqlite3',
+        database: databaseIn(config.dataFolder),
+        enableWAL: true,
+        // The driver is synchronous: a process that waits for a lock can do nothing else meanwhile.
+        timeout: 100,
+        autoLoadEntities: true,
+        // For a sample; an application has migrations.
+        synchronize: true,
+      }),
+    }),
+    SteppingModule.forRoot({
+      // Every job of this service belongs to an order: one without a transaction would be a mistake.
+      requireTransaction: true,
+      // A process that dies keeps its jobs until their leases end. The default of 30 s is the better choice
+      // for a service; 5 s makes the demonstration quick.
+      transactionManager: selfTm({ leaseDuration: '5s' }),
+    }),
+    OrdersModule,
+    StockModule,
+    WebhooksModule,
+    HealthModule,
+  ],
+})
+export class AppModule {}

@@ -1,0 +1,37 @@
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Injectable } from '@nestjs/common';
+
+/** The compiled files are in build/sample/01-orders. */
+const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
+
+/** Where the files of this sample are, in the repository. */
+export const FIXTURES = {
+  orders: join(ROOT, 'sample/01-orders/data/orders.csv'),
+  products: join(ROOT, 'sample/01-orders/data/products.csv'),
+} as const;
+
+/** Where a service, or the demonstration, writes unless it is told otherwise. */
+export const DEFAULT_FOLDERS = {
+  service: join(ROOT, 'build/data/01-orders'),
+  demonstration: join(ROOT, 'build/data/01-orders-demo'),
+} as const;
+
+/** Where things are in a folder that a service writes to. */
+export const databaseIn = (folder: string): string => join(folder, 'shop.sqlite');
+export const outboxIn = (folder: string): string => join(folder, 'outbox');
+
+/** The settings of the service, from environment variables. */
+@Injectable()
+export class ShopConfig {
+  readonly port = Number(process.env.PORT ?? 3000);
+
+  /** The database and the outbox are in it. */
+  readonly dataFolder = resolve(process.env.DATA_FOLDER ?? DEFAULT_FOLDERS.service);
+
+  /** Who is told of new orders: by default this service itself, in the place of a partner. */
+  readonly webhookUrl = process.env.WEBHOOK_URL ?? `http://127.0.0.1:${this.port}/webhooks/orders`;
+
+  /** How long the mail server takes to answer, in milliseconds. */
+  readonly mailLatency = Number(process.env.MAIL_LATENCY_MS ?? 0);
+}

@@ -1,0 +1,101 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { until } from './until.js';
+
+const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
+
+/** The service in a process of its own, as `npm run start:service` runs it. */
+export class ServiceProcess {
+  private ended = false;
+
+  private constructor(
+    private readonly child: ChildProcess,
+    readonly url: string,
+    private readonly log: string,
+  ) {
+    const end = (): void => {
+      this.ended = true;
+    };
+    child.once('exit', end);
+    child.once('error', end);
+  }
+
+  /** Starts it and waits until it answers. What it logs goes to `service.log` in the folder. */
+  static async start(folder: string, port: number, mailLatencyMs: number): Promise<ServiceProcess> {
+    const log = join(folder, 'service.log');
+    const output = openSync(log, 'a');
+    const child = spawn(process.execPath, [MAIN], {
+      env: {
+        ...process.env,
+        PORT: String(port),
+        DATA_FOLDER: folder,
+        MAIL_LATENCY_MS: String(mailLatencyMs),
+        NO_COLOR: '1',
+      },
+      stdio: ['ignore', output, output],
+    });
+    closeSync(output);
+    // However the demonstration ends, it does not wait for the service, and does not leave it behind.
+    child.unref();
+    process.once('exit', () => child.kill('SIGKILL'));
+    const service = new ServiceProcess(child, `http://127.0.0.1:${port}`, log);
+    await until('the service answers', 30, async () => {
+      if (service.ended) throw new Error(`the service ended while it was starting:\n${service.lastWords}`);
+      const response = await fetch(`${service.url}/health`).catch(() => undefined);
+      return response?.ok ? true : undefined;
+    });
+    return service;
+  }
+
+  get pid(): number {
+    return this.child.pid!;
+  }
+
+  /** The last lines of its log. */
+  get lastWords(): string {
+    return readFileSync(this.log, 'utf8').trimEnd().split('\n').slice(-15).join('\n');
+  }
+
+  async get<T>(path: string): Promise<T> {
+    const response = await fetch(this.url + path);
+    if (!response.ok) throw new Error(`GET ${path} was answered ${response.status}`);
+    return (await response.json()) as T;
+  }
+
+  async post<T>(path: string, body: object = {}): Promise<{ status: number; body: T }> {
+    const response = await fetch(this.url + path, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    return { status: response.status, body: (await response.json()) as T };
+  }
+
+  /** SIGKILL: the process has no time for anything. */
+  async kill(): Promise<void> {
+    this.child.kill('SIGKILL');
+    await until(`process ${this.pid} is gone`, 10, () => this.ended || undefined, 1);
+  }
+
+  /** SIGTERM, as a deployment stops a service. */
+  async stop(): Promise<void> {
+    this.child.kill('SIGTERM');
+    await until(`process ${this.pid} has shut down`, 20, () => this.ended || undefined);
+  }
+}
+
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer().once('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const address = probe.address();
+      probe.close(() => {
+        if (address !== null && typeof address === 'object') resolve(address.port);
+        else reject(new Error('There is no free port'));
+      });
+    });
+  });
+}

@@ -1,0 +1,18 @@
+import 'reflect-metadata';
+import { ValidationPipe } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { AppModule } from './app.module.js';
+import { ShopConfig } from './config/shop.config.js';
+import { runDemonstration } from './demo/demonstration.js';
+
+async function serve(): Promise<void> {
+  const app = await NestFactory.create(AppModule);
+  app.useGlobalPipes(new ValidationPipe({ transform: true, whitelist: true }));
+  // So that SIGTERM gives running steps their time to finish, and hands the other jobs back.
+  app.enableShutdownHooks();
+  await app.listen(app.get(ShopConfig).port, '127.0.0.1');
+}
+
+const [command, folder] = process.argv.slice(2);
+if (command === 'demo') process.exitCode = await runDemonstration(folder);
+else await serve();

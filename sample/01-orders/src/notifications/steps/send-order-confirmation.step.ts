@@ -1,0 +1,33 @@
+import { Step, type StepContext, type StepHandler } from 'nestjs-stepping';
+import { DataSource } from 'typeorm';
+import { Order } from '../../orders/order.entity.js';
+import { StockService } from '../../stock/stock.service.js';
+import { Mailer } from '../mailer.js';
+import { orderConfirmation } from '../order-confirmation.js';
+
+/** Arguments name what is meant and leave its data in the database. */
+export interface OrderConfirmation {
+  readonly orderNumber: string;
+}
+
+/**
+ * Sends the confirmation of an order. A crash may repeat it, since no transaction spans a mail server: the
+ * idempotency key makes the repetition the same mail.
+ */
+@Step({ name: 'send-order-confirmation', timeout: '30s' })
+export class SendOrderConfirmation implements StepHandler<OrderConfirmation> {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly stock: StockService,
+    private readonly mailer: Mailer,
+  ) {}
+
+  async execute({ orderNumber }: OrderConfirmation, context: StepContext): Promise<void> {
+    const order = await this.dataSource.manager.findOneOrFail(Order, {
+      where: { number: orderNumber },
+      relations: { lines: true },
+    });
+    const movements = await this.stock.movementsOf(orderNumber);
+    await this.mailer.send(orderConfirmation(order, movements), context.idempotencyKey, context.signal);
+  }
+}
