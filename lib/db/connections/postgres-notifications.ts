@@ -41,7 +41,7 @@ export class PostgresNotifications {
       await this.connect(onNotification);
       this.warned = false;
     } catch (error) {
-      this.lost(onNotification, error);
+      this.lost(onNotification, error as Error);
     }
   }
 
@@ -80,7 +80,7 @@ export class PostgresNotifications {
     const Client = pool?.Client ?? pool?.options?.Client;
     if (typeof Client !== 'function') return;
     const client = new Client(pool.options);
-    client.on('error', (error: unknown) => this.lost(onNotification, error));
+    client.on('error', (error: Error) => this.lost(onNotification, error));
     client.on('end', () => this.lost(onNotification, undefined));
     client.on('notification', onNotification);
     this.client = client;
@@ -90,7 +90,7 @@ export class PostgresNotifications {
     onNotification();
   }
 
-  private lost(onNotification: () => void, error: unknown): void {
+  private lost(onNotification: () => void, error: Error | undefined): void {
     if (this.closed || this.timer) return;
     const client = this.client;
     this.client = undefined;

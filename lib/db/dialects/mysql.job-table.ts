@@ -120,7 +120,7 @@ export class MysqlJobTable extends JobTable {
     return this.connection.transaction(async (run) => {
       const locked = await this.lock(run, updates, `status = 'submitted'`, 'SKIP LOCKED');
       const allowed = updates.filter((update) => isUnchanged(update, locked));
-      for (const group of groupsOf(allowed, ({ gid, owner, atStep, ...values }) => values)) {
+      for (const group of groupsOf(allowed, assigned)) {
         await run(
           `
           UPDATE ${this.jobs} FORCE INDEX (PRIMARY)
@@ -157,7 +157,7 @@ export class MysqlJobTable extends JobTable {
     return this.connection.transaction(async (run) => {
       const locked = await this.lock(run, updates, `status = 'prepared'`, '');
       const allowed = updates.filter((update) => locked.get(update.gid)?.owner === update.owner);
-      for (const group of groupsOf(allowed, ({ gid, owner, ...values }) => values)) {
+      for (const group of groupsOf(allowed, ({ status, due, release }) => [status, due, release])) {
         const [{ status, due, release }] = group as [PreparedUpdate];
         await run(
           `
@@ -268,10 +268,10 @@ function isUnchanged(update: JobUpdate, rows: ReadonlyMap<string, LockedRow>): b
 }
 
 /** The rows that get the same values, so that each group is one statement. */
-function groupsOf<T>(rows: readonly T[], valuesOf: (row: T) => object): T[][] {
+function groupsOf<T>(rows: readonly T[], valuesOf: (row: T) => readonly unknown[]): T[][] {
   const groups = new Map<string, T[]>();
   for (const row of rows) {
-    const key = JSON.stringify(Object.entries(valuesOf(row)).sort(([a], [b]) => (a < b ? -1 : 1)));
+    const key = JSON.stringify(valuesOf(row));
     const group = groups.get(key);
     if (group) group.push(row);
     else groups.set(key, [row]);

@@ -84,7 +84,7 @@ export class PostgresDialect extends SteppingDialect implements PooledSessions {
   }
 
   override async migrate(connection: OwnConnection, migrations: readonly Migration[]): Promise<void> {
-    const { schema, tables, names } = this;
+    const { schema, tables } = this;
     await connection.transaction(async (run) => {
       await run(`SET LOCAL lock_timeout = '${MIGRATION_QUEUE_TIMEOUT}'`, []);
       await run(`SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, [`stepping ${tables.jobs}`]);

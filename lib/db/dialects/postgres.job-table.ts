@@ -106,7 +106,7 @@ export class PostgresJobTable extends JobTable {
       UPDATE ${this.jobs} j
          SET due_at = clock_timestamp() + $3::float8 * interval '1 millisecond'
         FROM locked
-       WHERE j.gid = locked.gid
+       WHERE j.gid = locked.gid AND j.gid = ANY ($1::text[])
       RETURNING j.gid`,
       [keys.map((key) => key.gid), keys.map((key) => key.owner), leaseDuration],
     );
@@ -259,7 +259,7 @@ export class PostgresJobTable extends JobTable {
              due_at = CASE WHEN c.keep THEN j.due_at ELSE clock_timestamp() + c.due * interval '1 millisecond' END,
              ended_at = CASE WHEN c.status = 'submitted' THEN NULL ELSE clock_timestamp() END
         FROM locked c
-       WHERE j.gid = c.gid
+       WHERE j.gid = c.gid AND j.gid = ANY ($1::text[])
       RETURNING j.gid`,
       params: [
         updates.map((update) => update.gid),

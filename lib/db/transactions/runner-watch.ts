@@ -80,7 +80,8 @@ export class RunnerWatch {
     return transaction.enlist(participant, this.depth, this.savepoints > 0, work);
   }
 
-  private get depth(): number {
+  /** 1 in the outermost transaction, one more in each savepoint. */
+  get depth(): number {
     return this.runner.transactionDepth ?? 1;
   }
 

@@ -68,9 +68,9 @@ export class StepTransaction {
     return runInFrame(this.frame, work);
   }
 
-  /** Whether everything since `begin()` is still in one transaction. */
+  /** Whether everything since `begin()` is still in one transaction, and no savepoint is left open in it. */
   get intact(): boolean {
-    return this.watch.transaction?.intact === true;
+    return this.watch.transaction?.intact === true && this.watch.depth === 1;
   }
 
   /** Takes no further statements from the step, and waits for those under way. */
@@ -90,7 +90,12 @@ export class StepTransaction {
   /** A ROLLBACK that fails is none the worse: without a COMMIT, the database rolls back by itself. */
   async rollback(): Promise<void> {
     try {
-      await this.runner.rollbackTransaction();
+      // A step may have ended the transaction itself. TypeORM still counts it as open, and on SQLite the runner
+      // is everybody's: with another one, the ROLLBACK has something to end.
+      if (this.watch.transaction?.outside) await this.runner.query('BEGIN');
+      // Savepoints of a step that was stopped inside of them come first.
+      do await this.runner.rollbackTransaction();
+      while (this.runner.isTransactionActive);
     } catch {
       // See above.
     } finally {
