@@ -61,7 +61,12 @@ export class SteppingModule implements OnModuleInit, OnModuleDestroy {
   static forRoot(options: SteppingModuleOptions = {}): DynamicModule {
     resolveSteppingOptions(options);
     const { transactionManager, isGlobal, ...settings } = options;
-    return define(transactionManager, isGlobal, [{ provide: STEPPING_MODULE_OPTIONS, useValue: settings }], []);
+    return define(
+      transactionManager,
+      isGlobal,
+      [{ provide: STEPPING_MODULE_OPTIONS, useValue: settings }],
+      [],
+    );
   }
 
   /**
@@ -90,7 +95,11 @@ function define(
   imports: NonNullable<DynamicModule['imports']>,
 ): DynamicModule {
   if (!Array.isArray(strategy.providers)) {
-    throw new InvalidOptionError('transactionManager', strategy, 'selfTm(), or what another strategy function returns');
+    throw new InvalidOptionError(
+      'transactionManager',
+      strategy,
+      'selfTm(), or what another strategy function returns',
+    );
   }
   return {
     module: SteppingModule,

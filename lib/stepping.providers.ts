@@ -13,7 +13,10 @@ import { TransactionResolver } from './core/tm/transaction-resolver.js';
 import { DataSourceRegistry } from './db/data-source.registry.js';
 import { TypeOrmTransactionResolver } from './db/transactions/typeorm-transaction.resolver.js';
 import { TypeOrmDatabases } from './db/typeorm-databases.js';
-import { resolveSteppingOptions, type ResolvedSteppingOptions } from './interfaces/resolve-stepping-options.js';
+import {
+  resolveSteppingOptions,
+  type ResolvedSteppingOptions,
+} from './interfaces/resolve-stepping-options.js';
 import { STEPPING_MODULE_OPTIONS, STEPPING_RESOLVED_OPTIONS } from './stepping.constants.js';
 import { SteppingInitializer } from './stepping.initializer.js';
 

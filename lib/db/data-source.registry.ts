@@ -78,7 +78,8 @@ export class DataSourceRegistry {
    */
   lookupOf(dataSource: DataSourceLike): DatabaseLookup {
     const name = this.nameOf(dataSource);
-    if (!this.resolver && this.byName.get(name) !== dataSource) throw new DataSourceNotFoundError(name, this.names);
+    if (!this.resolver && this.byName.get(name) !== dataSource)
+      throw new DataSourceNotFoundError(name, this.names);
     return { dataSource: name };
   }
 

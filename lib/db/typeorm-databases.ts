@@ -88,7 +88,9 @@ export class TypeOrmDatabases {
         await this.barrierOf(dataSource);
       } catch (error) {
         const name = this.registry.nameOf(dataSource);
-        this.logger.warn(`Jobs cannot be started in transactions of the DataSource '${name}': ${String(error)}`);
+        this.logger.warn(
+          `Jobs cannot be started in transactions of the DataSource '${name}': ${String(error)}`,
+        );
       }
     }
   }

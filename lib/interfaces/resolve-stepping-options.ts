@@ -29,15 +29,24 @@ const OPTIONS = new Set([
 /** @throws InvalidOptionError for an unknown option, or a value that cannot be. */
 export function resolveSteppingOptions(options: SteppingOptions = {}): ResolvedSteppingOptions {
   for (const option of Object.keys(options)) {
-    if (!OPTIONS.has(option)) throw new InvalidOptionError(option, undefined, `one of ${[...OPTIONS].join(', ')}`);
+    if (!OPTIONS.has(option))
+      throw new InvalidOptionError(option, undefined, `one of ${[...OPTIONS].join(', ')}`);
   }
-  const { autoMigrate = true, tables = {}, requireTransaction = false, dataSourceResolver, onJobFailed } = options;
-  if (typeof autoMigrate !== 'boolean') throw new InvalidOptionError('autoMigrate', autoMigrate, 'true or false');
+  const {
+    autoMigrate = true,
+    tables = {},
+    requireTransaction = false,
+    dataSourceResolver,
+    onJobFailed,
+  } = options;
+  if (typeof autoMigrate !== 'boolean')
+    throw new InvalidOptionError('autoMigrate', autoMigrate, 'true or false');
   if (typeof requireTransaction !== 'boolean' && requireTransaction !== 'warn') {
     throw new InvalidOptionError('requireTransaction', requireTransaction, "true, false or 'warn'");
   }
   for (const [option, value] of Object.entries({ dataSourceResolver, onJobFailed })) {
-    if (value !== undefined && typeof value !== 'function') throw new InvalidOptionError(option, value, 'a function');
+    if (value !== undefined && typeof value !== 'function')
+      throw new InvalidOptionError(option, value, 'a function');
   }
   resolveTableNames(tables);
   return {

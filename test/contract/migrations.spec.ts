@@ -67,11 +67,11 @@ describeBackends('migrations', (backend) => {
     expect(await many[9]!.store.find(job.gid)).not.toBeNull();
   });
 
-  it('is safe when several processes start at once', { timeout: 90_000 }, async () => {
+  it('is safe when ten processes start at once', { timeout: 120_000 }, async () => {
     const options = JSON.stringify(database.dataSourceOptions({ poolSize: 2 }));
-    const apps = Array.from({ length: 3 }, () => startApp('migrate', { env: { MIGRATE: options } }));
+    const apps = Array.from({ length: 10 }, () => startApp('migrate', { env: { MIGRATE: options } }));
     const isReady = (message: Record<string, unknown>): boolean => message['type'] === 'ready';
-    await Promise.all(apps.map((app) => app.waitForMessage(isReady, { timeout: 60_000 })));
+    await Promise.all(apps.map((app) => app.waitForMessage(isReady, { timeout: 90_000 })));
     for (const app of apps) app.send({ go: true });
     const exits = await Promise.all(apps.map((app) => app.exited));
     expect(exits.map((exit, index) => (exit.code === 0 ? '' : apps[index]!.log)).join('')).toBe('');

@@ -4,8 +4,8 @@ import ts from 'typescript';
 import { afterAll, expect, it } from 'vitest';
 
 const root = new URL('../..', import.meta.url).pathname;
-const documents = ['README.md', ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)].filter((name) =>
-  name.endsWith('.md'),
+const documents = ['README.md', ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)].filter(
+  (name) => name.endsWith('.md'),
 );
 
 // Inside the repository, so that packages are found as by any file of it.
@@ -71,7 +71,9 @@ it('no link of the documentation leads nowhere', () => {
     return [...text.matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)]
       .map((match) => match[1]!)
       .filter((link) => !/^[a-z]+:/.test(link))
-      .filter((link) => !ts.sys.fileExists(join(folderOf, link)) && !ts.sys.directoryExists(join(folderOf, link)))
+      .filter(
+        (link) => !ts.sys.fileExists(join(folderOf, link)) && !ts.sys.directoryExists(join(folderOf, link)),
+      )
       .map((link) => `${document}: ${link}`);
   });
   expect(broken).toEqual([]);

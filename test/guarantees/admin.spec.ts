@@ -1,5 +1,11 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import { InvalidGidError, InvalidOptionError, JobNotFoundError, JobStateError, UnrecoverableStepError } from '../../lib/index.js';
+import {
+  InvalidGidError,
+  InvalidOptionError,
+  JobNotFoundError,
+  JobStateError,
+  UnrecoverableStepError,
+} from '../../lib/index.js';
 import { Databases, describePlacements, TestApplication } from '../fixtures/application.js';
 import { fence } from '../fixtures/fates.js';
 import { Order } from '../fixtures/order.entity.js';
@@ -33,14 +39,24 @@ describeBackends('repairing jobs', (backend) => {
       signal ??= context.signal;
       await held;
     };
-    const job = app.jobs.createJob().addStep(ReserveStock, { orderId: '1' }).addStep(SendEmail, { orderId: '1' });
+    const job = app.jobs
+      .createJob()
+      .addStep(ReserveStock, { orderId: '1' })
+      .addStep(SendEmail, { orderId: '1' });
     const { gid } = await job.start();
     await waitFor(() => signal);
     await app.admin.cancel(gid);
-    expect(await app.admin.find(gid)).toMatchObject({ status: 'canceled', dueAt: null, endedAt: expect.any(Date) });
+    expect(await app.admin.find(gid)).toMatchObject({
+      status: 'canceled',
+      dueAt: null,
+      endedAt: expect.any(Date),
+    });
 
     // Another job, started later, has its lease renewed twice: so would have been the one of the canceled job.
-    const other = await app.jobs.createJob({ transaction: 'none' }).addStep(ReserveStock, { orderId: '2' }).start();
+    const other = await app.jobs
+      .createJob({ transaction: 'none' })
+      .addStep(ReserveStock, { orderId: '2' })
+      .start();
     const dueAt = async () => (await app.admin.find(other.gid))!.dueAt!.getTime();
     for (let renewals = 0; renewals < 2; renewals += 1) {
       const before = await dueAt();
@@ -74,17 +90,30 @@ describeBackends('repairing jobs', (backend) => {
     app.recording.onExecute = () => undefined;
     await app.admin.cancel(gid);
     expect((await app.admin.find(gid))!.status).toBe('canceled');
-    await expect(app.admin.retry(gid)).rejects.toMatchObject({ constructor: JobStateError, status: 'canceled', action: 'retry' });
+    await expect(app.admin.retry(gid)).rejects.toMatchObject({
+      constructor: JobStateError,
+      status: 'canceled',
+      action: 'retry',
+    });
     await expect(app.admin.cancel(gid)).rejects.toThrow(JobStateError);
   });
 
   it('neither is possible for a job that has succeeded, and retry() not for one that lives', async () => {
     const { gid } = await app.jobs.createJob().addStep(Ping).start();
     await app.ended(gid);
-    await expect(app.admin.retry(gid)).rejects.toMatchObject({ constructor: JobStateError, status: 'succeeded' });
-    await expect(app.admin.cancel(gid)).rejects.toMatchObject({ constructor: JobStateError, status: 'succeeded' });
+    await expect(app.admin.retry(gid)).rejects.toMatchObject({
+      constructor: JobStateError,
+      status: 'succeeded',
+    });
+    await expect(app.admin.cancel(gid)).rejects.toMatchObject({
+      constructor: JobStateError,
+      status: 'succeeded',
+    });
     const living = await app.jobs.createJob({ delay: '1h' }).addStep(Ping).start();
-    await expect(app.admin.retry(living.gid)).rejects.toMatchObject({ constructor: JobStateError, status: 'submitted' });
+    await expect(app.admin.retry(living.gid)).rejects.toMatchObject({
+      constructor: JobStateError,
+      status: 'submitted',
+    });
     await app.admin.cancel(living.gid);
   });
 
@@ -145,7 +174,9 @@ describeBackends('listing jobs', (backend) => {
     app = await TestApplication.start(databases, { selfTm: { recoveryInterval: '1h' } });
     for (let index = 0; index < 7; index += 1) {
       const job = app.jobs.createJob({ name: index % 2 ? 'odd' : 'even', gid: `job-${index}`, delay: '1h' });
-      gids.unshift((await (index < 3 ? job.addStep(Ping) : job.addStep(SendEmail, { orderId: '1' })).start()).gid);
+      gids.unshift(
+        (await (index < 3 ? job.addStep(Ping) : job.addStep(SendEmail, { orderId: '1' })).start()).gid,
+      );
     }
     await app.admin.cancel('job-6');
   });
@@ -203,7 +234,10 @@ describeBackends('listing jobs', (backend) => {
       { name: {} },
       { stauts: 'failed' },
     ];
-    for (const filter of bad) await expect(app.admin.list(filter as never), JSON.stringify(filter)).rejects.toThrow(InvalidOptionError);
+    for (const filter of bad)
+      await expect(app.admin.list(filter as never), JSON.stringify(filter)).rejects.toThrow(
+        InvalidOptionError,
+      );
     await expect(app.admin.list({ cursor: 'no gid' })).rejects.toThrow(InvalidGidError);
   });
 });
@@ -222,7 +256,9 @@ describePlacements('a job whose transaction is open', (backend, placement) => {
   });
 
   it(
-    placement === 'one' ? 'is found from inside, without waiting for itself' : 'is prepared, and can be neither retried nor canceled',
+    placement === 'one'
+      ? 'is found from inside, without waiting for itself'
+      : 'is prepared, and can be neither retried nor canceled',
     async () => {
       const { gid } = await app.dataSource.transaction(async (manager) => {
         await manager.insert(Order, { id: '1' });
@@ -231,7 +267,10 @@ describePlacements('a job whose transaction is open', (backend, placement) => {
         if (placement === 'two') {
           expect(found).toMatchObject({ status: 'prepared', steps: [{ status: 'pending', attempts: 0 }] });
           for (const action of ['retry', 'cancel'] as const) {
-            await expect(app.admin[action](job.gid)).rejects.toMatchObject({ constructor: JobStateError, status: 'prepared' });
+            await expect(app.admin[action](job.gid)).rejects.toMatchObject({
+              constructor: JobStateError,
+              status: 'prepared',
+            });
           }
         } else {
           // On SQLite there is one connection, which sees its own row; elsewhere another one looks.

@@ -55,7 +55,12 @@ describePlacements('the order of steps', (backend, placement) => {
     app.recording.onExecute = () => undefined;
     const jobs = await Promise.all(
       Array.from({ length: 40 }, () =>
-        app.jobs.createJob({ transaction: 'none' }).addStep(ReserveStock, order).addStep(Ping).addStep(SendEmail, order).start(),
+        app.jobs
+          .createJob({ transaction: 'none' })
+          .addStep(ReserveStock, order)
+          .addStep(Ping)
+          .addStep(SendEmail, order)
+          .start(),
       ),
     );
     for (const { gid } of jobs) {
@@ -87,7 +92,10 @@ describePlacements(
         await lock.query('BEGIN');
         await lock.query(`SELECT gid FROM stepping_jobs WHERE gid = '${gid}' FOR UPDATE`);
       };
-      const job = app.jobs.createJob({ transaction: 'none' }).addStep(ReserveStock, order).addStep(SendEmail, order);
+      const job = app.jobs
+        .createJob({ transaction: 'none' })
+        .addStep(ReserveStock, order)
+        .addStep(SendEmail, order);
       const { gid } = await job.start();
       try {
         await waitFor(() => app.recording.trace(gid).length === 1);

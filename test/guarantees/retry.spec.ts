@@ -1,5 +1,11 @@
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
-import { Step, UnrecoverableStepError, type JobInfo, type StepContext, type StepHandler } from '../../lib/index.js';
+import {
+  Step,
+  UnrecoverableStepError,
+  type JobInfo,
+  type StepContext,
+  type StepHandler,
+} from '../../lib/index.js';
 import { Databases, TestApplication } from '../fixtures/application.js';
 import { fence } from '../fixtures/fates.js';
 import { Recording } from '../fixtures/recording.js';
@@ -83,7 +89,12 @@ describeBackends('attempts', (backend) => {
 
   it('end at maxAttempts: the job fails, keeps its error, and is reported once', async () => {
     failing(['limited']);
-    const { gid } = await app.jobs.createJob().addStep(ReserveStock, { orderId: '1' }).addStep(Limited).addStep(Ping).start();
+    const { gid } = await app.jobs
+      .createJob()
+      .addStep(ReserveStock, { orderId: '1' })
+      .addStep(Limited)
+      .addStep(Ping)
+      .start();
     const job = await app.ended(gid);
     expect(app.recording.trace(gid)).toEqual(['reserve-stock#1', 'limited#1', 'limited#2', 'limited#3']);
     expect(job.status).toBe('failed');
@@ -159,7 +170,11 @@ describeBackends('attempts', (backend) => {
 
   it('go on at the failed step, counted anew, after retry()', async () => {
     failing(['limited']);
-    const job = app.jobs.createJob().addStep(ReserveStock, { orderId: '1' }).addStep(Limited).addStep(SendEmail, { orderId: '1' });
+    const job = app.jobs
+      .createJob()
+      .addStep(ReserveStock, { orderId: '1' })
+      .addStep(Limited)
+      .addStep(SendEmail, { orderId: '1' });
     const { gid } = await job.start();
     expect((await app.ended(gid)).status).toBe('failed');
     app.recording.onExecute = () => undefined;

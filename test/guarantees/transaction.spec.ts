@@ -40,7 +40,10 @@ describePlacements('a job in a transaction', (backend, placement) => {
         throw failure;
       }),
     ).rejects.toBe(failure);
-    const later = await app.jobs.createJob({ transaction: 'none' }).addStep(SendEmail, { orderId: 'x' }).start();
+    const later = await app.jobs
+      .createJob({ transaction: 'none' })
+      .addStep(SendEmail, { orderId: 'x' })
+      .start();
     await app.ended(later.gid);
     expect(app.recording.of(gid)).toEqual([]);
     expect((await app.admin.find(gid))?.status ?? 'rolledBack').toBe('rolledBack');

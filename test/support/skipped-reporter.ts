@@ -12,8 +12,10 @@ export default class SkippedReporter implements Reporter {
       for (const test of module.children.allTests('skipped')) {
         const result = test.result();
         const note = result.state === 'skipped' ? result.note : undefined;
-        const suite = test.parent.type === 'suite' ? test.parent.fullName : test.name;
-        const line = note ? `${test.fullName}: ${note}` : suite;
+        const { parent } = test;
+        const wholeSuite = parent.type === 'suite' && parent.options.mode === 'skip';
+        const title = wholeSuite ? parent.fullName : test.fullName;
+        const line = note ? `${title}: ${note}` : title;
         const key = `${module.relativeModuleId} > ${line}`;
         skipped.set(key, (skipped.get(key) ?? 0) + 1);
       }

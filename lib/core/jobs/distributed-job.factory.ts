@@ -59,7 +59,10 @@ export class DistributedJobFactory {
     if (name !== null && (typeof name !== 'string' || name.length === 0 || name.length > MAX_NAME_LENGTH)) {
       throw new InvalidOptionError('name', name, `a text of 1 to ${MAX_NAME_LENGTH} characters`);
     }
-    const delay = options.delay === undefined ? 0 : parseDuration(options.delay, 'delay', { max: MAX_STORED_DURATION_MS });
+    const delay =
+      options.delay === undefined
+        ? 0
+        : parseDuration(options.delay, 'delay', { max: MAX_STORED_DURATION_MS });
     const { transaction } = options;
     // A transaction that was passed is checked here, where the mistake is; the one around is looked for
     // at the start, since it need not be the same by then.

@@ -60,7 +60,11 @@ export class TransactionSettler {
     await faultPoint('job:submitted', message.gid);
   }
 
-  private async decide(message: JobMessage, prepared: PreparedJob, transaction: TransactionContext): Promise<void> {
+  private async decide(
+    message: JobMessage,
+    prepared: PreparedJob,
+    transaction: TransactionContext,
+  ): Promise<void> {
     if (prepared.enlisted) return this.manager.inDoubt(message, prepared);
     const outcome = await transaction.queryPrepared(message.gid);
     if (outcome === 'committed') await this.submit(message, prepared);

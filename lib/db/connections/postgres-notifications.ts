@@ -98,7 +98,9 @@ export class PostgresNotifications {
     client?.end().catch(() => undefined);
     if (error && !this.warned) {
       this.warned = true;
-      this.logger.warn(`LISTEN is not available, new jobs of other processes are found by polling: ${String(error)}`);
+      this.logger.warn(
+        `LISTEN is not available, new jobs of other processes are found by polling: ${String(error)}`,
+      );
     }
     this.timer = detached(() =>
       setTimeout(() => {

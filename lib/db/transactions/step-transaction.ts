@@ -4,7 +4,14 @@ import { openFrame, runInFrame, type AmbientFrame } from './ambient-transaction.
 import { RunnerWatch } from './runner-watch.js';
 
 /** What of a query runner sends statements, and so must end with the attempt. */
-const SENDING = new Set(['query', 'sql', 'stream', 'startTransaction', 'commitTransaction', 'rollbackTransaction']);
+const SENDING = new Set([
+  'query',
+  'sql',
+  'stream',
+  'startTransaction',
+  'commitTransaction',
+  'rollbackTransaction',
+]);
 
 /** The query runner behind a step's own one. */
 const RUNNER = Symbol.for('nestjs-stepping.query-runner');

@@ -23,7 +23,11 @@ export class TransactionalStepRunner {
     return dataSource.options.type === 'better-sqlite3' ? gateOf(dataSource).run(run) : run();
   }
 
-  private async runIn(dataSource: DataSourceLike, attempt: StepAttempt, mark: DoneMark): Promise<TransactionalOutcome> {
+  private async runIn(
+    dataSource: DataSourceLike,
+    attempt: StepAttempt,
+    mark: DoneMark,
+  ): Promise<TransactionalOutcome> {
     const transaction = await StepTransaction.begin(dataSource, attempt.gid);
     const { signal } = attempt.controller;
     // A step that is shut down may still finish; one that is out of time or has lost its job may not.
@@ -49,12 +53,20 @@ export class TransactionalStepRunner {
     return outcome;
   }
 
-  private async mark(transaction: StepTransaction, attempt: StepAttempt, mark: DoneMark): Promise<StepOutcome> {
+  private async mark(
+    transaction: StepTransaction,
+    attempt: StepAttempt,
+    mark: DoneMark,
+  ): Promise<StepOutcome> {
     if (!transaction.intact) return { kind: 'failed', error: new StepTransactionLostError(attempt.stepName) };
     return (await mark.set(transaction)) ? { kind: 'succeeded' } : { kind: 'interrupted', settled: true };
   }
 
-  private async commit(transaction: StepTransaction, attempt: StepAttempt, mark: DoneMark): Promise<TransactionalOutcome> {
+  private async commit(
+    transaction: StepTransaction,
+    attempt: StepAttempt,
+    mark: DoneMark,
+  ): Promise<TransactionalOutcome> {
     await faultPoint('step:before-commit', attempt.gid);
     let error: unknown = new StepTransactionLostError(attempt.stepName);
     try {

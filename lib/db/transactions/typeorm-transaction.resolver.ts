@@ -1,7 +1,11 @@
 import { TenantTransaction } from '../../core/tm/tenant-transaction.js';
 import { TransactionContext } from '../../core/tm/transaction-context.js';
 import { TransactionResolver, type JobTransaction } from '../../core/tm/transaction-resolver.js';
-import { InvalidTransactionError, TransactionEndedError, TransactionNotActiveError } from '../../errors/index.js';
+import {
+  InvalidTransactionError,
+  TransactionEndedError,
+  TransactionNotActiveError,
+} from '../../errors/index.js';
 import { TypeOrmDatabases } from '../typeorm-databases.js';
 import { dataSourceOf, type EntityManagerLike, type QueryRunnerLike } from '../typeorm.types.js';
 import { ambientFrame } from './ambient-transaction.js';

@@ -62,7 +62,12 @@ export class WatchedTransaction {
   }
 
   /** Runs the start of a job; the end of the transaction waits for it. */
-  async enlist<T>(participant: TransactionParticipant, depth: number, unsure: boolean, work: () => Promise<T>): Promise<T> {
+  async enlist<T>(
+    participant: TransactionParticipant,
+    depth: number,
+    unsure: boolean,
+    work: () => Promise<T>,
+  ): Promise<T> {
     const entry: Entry = { participant, depth, doubtful: unsure };
     this.entries.push(entry);
     const start = work();

@@ -22,7 +22,14 @@ export class HeldJob {
   }
 
   static of(record: JobRecord, lease: Lease): HeldJob {
-    return new HeldJob(lease, record.name, record.steps, record.stepIndex, record.attempts, record.attemptLog);
+    return new HeldJob(
+      lease,
+      record.name,
+      record.steps,
+      record.stepIndex,
+      record.attempts,
+      record.attemptLog,
+    );
   }
 
   get gid(): string {

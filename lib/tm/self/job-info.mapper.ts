@@ -7,7 +7,13 @@ export function jobInfoOf(record: JobRecord): JobInfo {
   const log = parseLog(record.attemptLog);
   const steps = decodeSteps(record.steps).map((step, index): StepInfo => {
     const status = stepStatus(record, index);
-    return { index, name: step.name, status, args: step.args, attempts: attemptsOf(record, index, status, log) };
+    return {
+      index,
+      name: step.name,
+      status,
+      args: step.args,
+      attempts: attemptsOf(record, index, status, log),
+    };
   });
   const { gid, name, status, error, createdAt, dueAt, endedAt } = record;
   return { gid, name, status, steps, error, createdAt, dueAt, endedAt };

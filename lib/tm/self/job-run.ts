@@ -5,7 +5,12 @@ import type { StepDefinition } from '../../core/steps/step-definition.js';
 import type { StepAttempt, StepExecutor } from '../../core/steps/step.executor.js';
 import type { StepRegistry } from '../../core/steps/step.registry.js';
 import type { TransactionalOutcome } from '../../db/transactions/transactional-step.runner.js';
-import { LeaseLostError, SteppingError, StepAbandonedError, UnrecoverableStepError } from '../../errors/index.js';
+import {
+  LeaseLostError,
+  SteppingError,
+  StepAbandonedError,
+  UnrecoverableStepError,
+} from '../../errors/index.js';
 import { storableError } from './error-text.js';
 import type { HeldJob } from './held-job.js';
 import type { JobChange } from './job-store.js';
@@ -135,7 +140,8 @@ export class JobRun {
   private async failed(policy: ResolvedRetryPolicy, error: unknown): Promise<boolean> {
     const { job, services } = this;
     const { attempt } = job;
-    const delay = isUnrecoverable(error) || attempt >= policy.maxAttempts ? false : policy.nextDelay(attempt, error);
+    const delay =
+      isUnrecoverable(error) || attempt >= policy.maxAttempts ? false : policy.nextDelay(attempt, error);
     if (delay === false) return this.fail(attempt, error);
 
     this.log('failed', attempt, error, delay);
@@ -147,7 +153,11 @@ export class JobRun {
   private async fail(attempts: number, error: unknown): Promise<boolean> {
     const { job, services } = this;
     this.log('failed', attempts, error, false);
-    const stored = await services.writer.write(job.lease, job.failedForGood(attempts, storableError(error)), true);
+    const stored = await services.writer.write(
+      job.lease,
+      job.failedForGood(attempts, storableError(error)),
+      true,
+    );
     this.forget();
     if (stored) await services.onFailed(job.gid, error);
     return false;

@@ -92,7 +92,9 @@ export class ProgressWriter {
       await this.answer(valid, changed);
     } catch (error) {
       if (!this.failing) {
-        this.logger.warn(`Storing the progress of ${valid.length} jobs failed; it is tried again: ${String(error)}`);
+        this.logger.warn(
+          `Storing the progress of ${valid.length} jobs failed; it is tried again: ${String(error)}`,
+        );
       }
       this.failing = true;
       this.again(valid);
@@ -102,7 +104,8 @@ export class ProgressWriter {
   private async answer(batch: readonly Waiting[], changed: ReadonlySet<string>): Promise<void> {
     for (const entry of batch) {
       if (changed.has(entry.change.gid)) entry.resolve(true);
-      else await this.lookUp(entry);
+      // What cannot be looked up now is written again: the others of the batch have their answer.
+      else await this.lookUp(entry).catch(() => this.again([entry]));
     }
   }
 

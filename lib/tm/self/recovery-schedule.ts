@@ -18,7 +18,8 @@ export class RecoverySchedule {
 
   start(interval: number, tick: () => void): void {
     this.registry = this.find() ?? new SchedulerRegistry();
-    for (let other = 2; this.registry.doesExist('interval', this.name); other += 1) this.name = `${NAME}-${other}`;
+    for (let other = 2; this.registry.doesExist('interval', this.name); other += 1)
+      this.name = `${NAME}-${other}`;
     this.registry.addInterval(
       this.name,
       detached(() => setInterval(tick, interval)),

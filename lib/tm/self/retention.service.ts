@@ -32,7 +32,9 @@ export class RetentionService {
   run(): Promise<void> {
     if (this.stopped) return Promise.resolve();
     this.running ??= this.sweep()
-      .catch((error: unknown) => this.logger.warn(`Deleting ended jobs failed; it is tried again: ${String(error)}`))
+      .catch((error: unknown) =>
+        this.logger.warn(`Deleting ended jobs failed; it is tried again: ${String(error)}`),
+      )
       .finally(() => (this.running = undefined));
     return this.running;
   }
@@ -68,7 +70,9 @@ export class RetentionService {
       try {
         await this.databases.purge(database, gids);
       } catch (error) {
-        this.logger.warn(`${gids.length} ended jobs are kept: their barrier rows cannot be deleted. ${String(error)}`);
+        this.logger.warn(
+          `${gids.length} ended jobs are kept: their barrier rows cannot be deleted. ${String(error)}`,
+        );
         for (const gid of gids) deletable.delete(gid);
       }
     }

@@ -62,12 +62,17 @@ export function resolveSelfTmOptions(options: SelfTmOptions = {}): ResolvedSelfT
     throw new InvalidOptionError('selfTm.store', store, `'typeorm' or 'memory'`);
   }
   if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > MAX_CONCURRENCY) {
-    throw new InvalidOptionError('selfTm.concurrency', concurrency, `a whole number from 1 to ${MAX_CONCURRENCY}`);
+    throw new InvalidOptionError(
+      'selfTm.concurrency',
+      concurrency,
+      `a whole number from 1 to ${MAX_CONCURRENCY}`,
+    );
   }
   if (dataSource !== undefined && (typeof dataSource !== 'string' || dataSource === '')) {
     throw new InvalidOptionError('selfTm.dataSource', dataSource, 'the name of a DataSource');
   }
-  if (typeof runSteps !== 'boolean') throw new InvalidOptionError('selfTm.runSteps', runSteps, 'true or false');
+  if (typeof runSteps !== 'boolean')
+    throw new InvalidOptionError('selfTm.runSteps', runSteps, 'true or false');
   const duration = (name: keyof SelfTmOptions, fallback: Duration, min: number, max?: number) =>
     parseDuration(options[name] ?? fallback, `selfTm.${name}`, max === undefined ? { min } : { min, max });
   return {

@@ -30,7 +30,10 @@ export class SelfTm extends TransactionManager {
     this.ready = true;
     const { registry } = this.databases;
     // A DataSource that the application initializes in a hook of its own is opened with its first job.
-    const waits = this.options.store !== 'memory' && registry.all.length > 0 && !registry.get(this.options.dataSource).isInitialized;
+    const waits =
+      this.options.store !== 'memory' &&
+      registry.all.length > 0 &&
+      !registry.get(this.options.dataSource).isInitialized;
     if (!waits) await this.runtime();
   }
 
@@ -93,5 +96,6 @@ export class SelfTm extends TransactionManager {
 
 /** Settings that are meant for another transaction manager would otherwise be ignored without a word. */
 function refuseSettings({ settings }: JobMessage): void {
-  if (settings !== undefined) throw new InvalidOptionError('manager', settings, 'left out: the self-TM has no settings per job');
+  if (settings !== undefined)
+    throw new InvalidOptionError('manager', settings, 'left out: the self-TM has no settings per job');
 }

@@ -1,6 +1,9 @@
 import type { StepAttempt } from '../../core/steps/step.executor.js';
 import { barrierMark, type DoneMark } from '../../db/transactions/done-mark.js';
-import type { TransactionalOutcome, TransactionalStepRunner } from '../../db/transactions/transactional-step.runner.js';
+import type {
+  TransactionalOutcome,
+  TransactionalStepRunner,
+} from '../../db/transactions/transactional-step.runner.js';
 import type { TypeOrmDatabases } from '../../db/typeorm-databases.js';
 import type { DataSourceLike } from '../../db/typeorm.types.js';
 import { DataSourceNotFoundError } from '../../errors/index.js';

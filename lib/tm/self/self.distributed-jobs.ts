@@ -10,7 +10,15 @@ import type { SelfTmRuntime } from './self-tm.runtime.js';
 
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 1000;
-const FILTERS: readonly string[] = ['status', 'step', 'name', 'createdAfter', 'createdBefore', 'limit', 'cursor'];
+const FILTERS: readonly string[] = [
+  'status',
+  'step',
+  'name',
+  'createdAfter',
+  'createdBefore',
+  'limit',
+  'cursor',
+];
 
 /** `DistributedJobs` over the job store of the self-TM. */
 export class SelfDistributedJobs extends DistributedJobs {
@@ -61,9 +69,11 @@ function toQuery(filter: JobFilter): JobQuery {
     throw new InvalidOptionError('filter.limit', limit, `a whole number from 1 to ${MAX_LIMIT}`);
   }
   const unknown = Object.keys(filter).find((key) => !FILTERS.includes(key));
-  if (unknown !== undefined) throw new InvalidOptionError(`filter.${unknown}`, undefined, `one of ${FILTERS.join(', ')}`);
+  if (unknown !== undefined)
+    throw new InvalidOptionError(`filter.${unknown}`, undefined, `one of ${FILTERS.join(', ')}`);
   for (const [option, text] of Object.entries({ step, name })) {
-    if (text !== undefined && typeof text !== 'string') throw new InvalidOptionError(`filter.${option}`, text, 'a text');
+    if (text !== undefined && typeof text !== 'string')
+      throw new InvalidOptionError(`filter.${option}`, text, 'a text');
   }
   for (const [option, date] of Object.entries({ createdAfter, createdBefore })) {
     if (date !== undefined && !(date instanceof Date && Number.isFinite(date.getTime()))) {

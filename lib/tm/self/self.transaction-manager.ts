@@ -140,7 +140,8 @@ export class SelfTransactionManager extends TransactionManager {
         lookup: null,
       });
       if (!inserted) {
-        const find = async () => (await this.store.findIn(runner, message.gid)) ?? this.store.find(message.gid);
+        const find = async () =>
+          (await this.store.findIn(runner, message.gid)) ?? this.store.find(message.gid);
         await this.assertSame(message, steps, find);
         return { enlisted: true, ...EXISTING };
       }

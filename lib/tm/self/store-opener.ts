@@ -30,7 +30,8 @@ export async function openStore(
   autoMigrate: boolean,
 ): Promise<OpenStore> {
   const { registry } = databases;
-  const wanted = options.store ?? (options.dataSource !== undefined || registry.all.length > 0 ? 'typeorm' : undefined);
+  const wanted =
+    options.store ?? (options.dataSource !== undefined || registry.all.length > 0 ? 'typeorm' : undefined);
   if (wanted !== 'typeorm') return openMemory(wanted === 'memory');
 
   const dataSource = registry.get(options.dataSource);

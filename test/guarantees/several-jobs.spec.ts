@@ -1,0 +1,62 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { Databases, describePlacements, TestApplication } from '../fixtures/application.js';
+import { expectNeverRan, expectRanOnce } from '../fixtures/fates.js';
+import { SendEmail } from '../fixtures/steps.js';
+
+describePlacements('several jobs in one transaction', (backend, placement) => {
+  let databases: Databases;
+  let app: TestApplication;
+
+  beforeAll(async () => {
+    databases = await Databases.create(backend, placement);
+    app = await TestApplication.start(databases);
+  });
+  afterAll(async () => {
+    await app?.close();
+    await databases?.drop();
+  });
+
+  const start = async (index: number) =>
+    (
+      await app.jobs
+        .createJob()
+        .addStep(SendEmail, { orderId: `order-${index}` })
+        .start()
+    ).gid;
+
+  it('all run, each with its own arguments, when a hundred are started at once', async () => {
+    const gids = await app.dataSource.transaction(() =>
+      Promise.all(Array.from({ length: 100 }, (_, index) => start(index))),
+    );
+    expect(new Set(gids).size).toBe(100);
+    for (const [index, gid] of gids.entries()) {
+      await expectRanOnce(app, gid, ['send-email']);
+      expect(app.recording.of(gid)[0]!.args).toEqual({ orderId: `order-${index}` });
+    }
+  });
+
+  it('all vanish when it rolls back', async () => {
+    let gids: string[] = [];
+    const failing = app.dataSource.transaction(async () => {
+      gids = await Promise.all(Array.from({ length: 20 }, (_, index) => start(index)));
+      throw new Error('no');
+    });
+    await expect(failing).rejects.toThrow('no');
+    expect(gids).toHaveLength(20);
+    await expectNeverRan(app, ...gids);
+  });
+
+  it('run in whichever of several transactions they were started', async () => {
+    let lost = '';
+    const failing = app.dataSource.transaction(async () => {
+      lost = await start(1);
+      throw new Error('no');
+    });
+    const [kept] = await Promise.all([
+      app.dataSource.transaction(async () => [await start(2), await start(3)]),
+      expect(failing).rejects.toThrow('no'),
+    ]);
+    for (const gid of kept) await expectRanOnce(app, gid, ['send-email']);
+    await expectNeverRan(app, lost);
+  });
+});
