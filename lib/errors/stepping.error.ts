@@ -30,7 +30,5 @@ export abstract class SteppingError extends Error {
     super(message, cause === undefined ? undefined : { cause });
     this.name = name;
     this.code = code;
-    // The first line of the stack was written before the name was known.
-    Error.captureStackTrace?.(this, new.target);
   }
 }

@@ -106,6 +106,16 @@ describe('HttpRequestStep', () => {
     await expect(send({ url: origin })).resolves.toBeUndefined();
   });
 
+  it('does not wait for a body that it does not read, nor keep its connection', async () => {
+    let gone = false;
+    answer = (response) => {
+      response.on('close', () => (gone = true));
+      response.writeHead(200).write('the first of many lines');
+    };
+    await send({ url: origin });
+    await expect.poll(() => gone).toBe(true);
+  });
+
   it('follows redirects', async () => {
     answer = (response, { path }) =>
       path === '/old' ? response.writeHead(307, { location: '/new' }).end() : response.writeHead(200).end();
