@@ -141,7 +141,9 @@ export class JobRun {
     const { job, services } = this;
     const { attempt } = job;
     const delay =
-      isUnrecoverable(error) || attempt >= policy.maxAttempts ? false : policy.nextDelay(attempt, error);
+      isUnrecoverable(error) || attempt >= policy.maxAttempts
+        ? false
+        : policy.nextDelay(attempt, error, (problem) => this.reportPolicy(problem));
     if (delay === false) return this.fail(attempt, error);
 
     this.log('failed', attempt, error, delay);
@@ -178,6 +180,13 @@ export class JobRun {
   private forget(): false {
     this.services.leases.drop(this.job.lease);
     return false;
+  }
+
+  private reportPolicy(problem: unknown): void {
+    JobRun.logger.error(
+      `The retry function of step ${this.job.step.name} gave no usable answer; the exponential wait takes its ` +
+        `place: ${String(problem)}`,
+    );
   }
 
   /** One structured line per attempt that failed; never the arguments, which may hold secrets. */
