@@ -33,8 +33,8 @@ class Patient implements StepHandler {
   }
 }
 
-/** Says how often; how long is left to the module. */
-@Step({ name: 'partly', retry: { maxAttempts: 2 } })
+/** Says how long it waits; how often is left to the module. */
+@Step({ name: 'partly', retry: { delay: 1 } })
 class Partly implements StepHandler {
   constructor(private readonly recording: Recording) {}
   async execute(_: void, context: StepContext): Promise<void> {
@@ -53,7 +53,7 @@ describeBackends('attempts', (backend) => {
     app = await TestApplication.start(databases, {
       providers: [ByFunction, Patient, Partly],
       module: {
-        retry: { delay: 5, jitter: false },
+        retry: { delay: 5, jitter: false, maxAttempts: 6 },
         onJobFailed: (job, error) => {
           failures.push({ job, error });
           if (job.name === 'bad-hook') throw new Error('a hook that fails');
@@ -136,7 +136,7 @@ describeBackends('attempts', (backend) => {
     failing(['partly']);
     const { gid } = await app.jobs.createJob().addStep(Partly).start();
     expect((await app.ended(gid)).status).toBe('failed');
-    expect(app.recording.trace(gid)).toEqual(['partly#1', 'partly#2']);
+    expect(app.recording.trace(gid).at(-1)).toBe('partly#6');
   });
 
   it('wait longer each time, up to maxDelay, by the clock of the database', async () => {

@@ -82,6 +82,29 @@ describePlacements(
       if (placement === 'one') expect(further).toBeLessThanOrEqual(200);
       expect(app.recording.executions).toHaveLength(before + JOBS);
     });
+
+    it('a job keeps its place in this process, however often recovery looks for others', async () => {
+      const watchful = await TestApplication.start(databases, {
+        selfTm: { recoveryInterval: 10, queryPreparedAfter: '10s' },
+      });
+      try {
+        log.clear();
+        await Promise.all(
+          Array.from({ length: 8 }, async () => {
+            for (let count = 0; count < 25; count += 1) {
+              await watchful.dataSource.transaction(async () =>
+                watchful.jobs.createJob().addStep(Ping).start(),
+              );
+            }
+          }),
+        );
+        await waitFor(() => watchful.recording.executions.length === 200);
+        // The row of a job without a place is for everyone, and everyone is told.
+        expect(log.count(/pg_notify/)).toBe(0);
+      } finally {
+        await watchful.close();
+      }
+    });
   },
   ['postgres'],
 );

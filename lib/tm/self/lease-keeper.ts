@@ -57,6 +57,17 @@ export class LeaseKeeper {
     return this.isGood(lease);
   }
 
+  /**
+   * A canceled job is nobody's any more: a step at work may come to its end, and nothing follows. One that waits
+   * in memory is not begun.
+   */
+  cancel(gid: string): void {
+    const lease = this.held.get(gid);
+    if (!lease) return;
+    this.drop(lease);
+    lease.cancel();
+  }
+
   /** Stops renewing, for a process that has handed everything back. */
   async stop(): Promise<void> {
     this.rest();
@@ -107,15 +118,9 @@ export class LeaseKeeper {
     const held = await this.store.held(missing);
     for (const lease of missing) {
       if (held.has(lease.gid) || this.held.get(lease.gid) !== lease) continue;
-      if ((await this.store.find(lease.gid))?.status === 'canceled') this.letEnd(lease);
+      if ((await this.store.find(lease.gid))?.status === 'canceled') this.cancel(lease.gid);
       else this.lose(lease, 'another process has it');
     }
-  }
-
-  /** A canceled job is nobody's any more: its step may come to an end, and nothing will follow. */
-  private letEnd(lease: Lease): void {
-    this.drop(lease);
-    lease.validUntil = Number.POSITIVE_INFINITY;
   }
 
   private lose(lease: Lease, reason: string): void {

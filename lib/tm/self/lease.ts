@@ -1,6 +1,6 @@
 /** The right of this process to run one job, until a time that it knows to be early enough. */
 export class Lease {
-  /** Set once, when the lease is lost: nothing may be written for the job any more. */
+  /** Set once, when the lease is lost or its job canceled: nothing may be written for the job any more. */
   lost = false;
   private listener: (() => void) | undefined;
 
@@ -18,6 +18,11 @@ export class Lease {
   /** Called at most once, when the lease is lost while somebody listens. */
   onLost(listener: (() => void) | undefined): void {
     this.listener = listener;
+  }
+
+  /** The job was canceled: nobody else runs it, so that a step at work need not hear of it. */
+  cancel(): void {
+    this.lost = true;
   }
 
   lose(): void {

@@ -50,6 +50,8 @@ export class SelfDistributedJobs extends DistributedJobs {
   async cancel(gid: string): Promise<void> {
     const runtime = await this.selfTm.runtime();
     if (!(await runtime.store.cancel(checkGid(gid)))) await this.refuse(runtime, gid, 'cancel');
+    // Other processes notice when they renew, or store the end of a step.
+    runtime.leases.cancel(gid);
   }
 
   recovery(): RecoveryState {

@@ -58,23 +58,18 @@ describeBackends(
     beforeEach(async () => {
       databases = await Databases.create(backend, 'one');
     });
-    /** The server processes that listen for this test's jobs: their statement names the only channel of it. */
-    const listeners = async (channel = '%'): Promise<number[]> =>
+    /** The server's processes that listen for the runner: its connections carry the name of the test's schema. */
+    const listeners = async (): Promise<number[]> =>
       (
         await databases.store.query<{ pid: number }>(
-          `SELECT pid FROM pg_stat_activity WHERE query LIKE 'LISTEN "stepping_' || $1 AND application_name = $2`,
-          [channel, databases.store.schema],
+          `SELECT pid FROM pg_stat_activity WHERE query LIKE 'LISTEN "stepping_%' AND application_name = $1`,
+          [databases.store.schema],
         )
       ).map(({ pid }) => pid);
-    const listening = { extra: {} as Record<string, string> };
     const runner = async (): Promise<TestApplication> => {
-      listening.extra = {
-        application_name: databases.store.schema!,
-        options: `-c search_path=${databases.store.schema!}`,
-      };
       const app = await TestApplication.start(databases, {
         selfTm: { recoveryInterval: SELDOM },
-        dataSource: listening,
+        dataSource: { extra: { application_name: databases.store.schema } },
       });
       apps.push(app);
       return app;
