@@ -133,6 +133,7 @@ export class SelfTmRuntime {
   }
 
   private tick(): void {
+    this.manager.forfeitPlaces();
     this.recovery.wake(0);
     const now = performance.now();
     if (now < this.housekeepingAt) return;

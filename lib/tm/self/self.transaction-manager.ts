@@ -17,6 +17,7 @@ import type { JobRunner } from './job-runner.js';
 import type { JobRecord, JobStore, NewJob, PreparedChange } from './job-store.js';
 import type { JobWaker } from './job-waker.js';
 import type { LeaseKeeper } from './lease-keeper.js';
+import { PendingPlaces, type PendingPlace } from './pending-places.js';
 import { encodeLookup } from './prepared-lookup.js';
 
 /** What the self-TM remembers of a prepared job. */
@@ -24,8 +25,8 @@ interface SelfPreparedJob extends PreparedJob {
   /** The job was there already: there is nothing to run, or to undo. */
   readonly existing: boolean;
   readonly owner: string | null;
-  /** A place in the runner is kept for it; otherwise any process may take it. */
-  readonly placed: boolean;
+  /** The place that is kept for it; without one, any process may take it. */
+  readonly place: PendingPlace | undefined;
   /** When the statement that wrote it was sent, by `performance.now()`. */
   readonly since: number;
   readonly steps: string;
@@ -35,7 +36,10 @@ interface SelfPreparedJob extends PreparedJob {
 const SUBMIT_PATIENCE_MS = 500;
 const SUBMIT_PAUSE_MS = 10;
 
-const EXISTING = { existing: true, owner: null, placed: false, since: 0, steps: '' };
+/** A job in the store, under a lease of this process. */
+type LeasedJob = { readonly owner: string } & Pick<SelfPreparedJob, 'since' | 'steps'>;
+
+const EXISTING = { existing: true, owner: null, place: undefined, since: 0, steps: '' };
 
 export interface SelfTransactionManagerOptions {
   /** Where the jobs are stored; undefined for the memory store. */
@@ -56,6 +60,7 @@ export interface SelfTransactionManagerOptions {
 export class SelfTransactionManager extends TransactionManager {
   private readonly inserts: GroupCall<NewJob>;
   private readonly preparedChanges: GroupCall<PreparedChange>;
+  private readonly places: PendingPlaces;
 
   constructor(
     private readonly store: JobStore,
@@ -66,6 +71,7 @@ export class SelfTransactionManager extends TransactionManager {
     private readonly options: SelfTransactionManagerOptions,
   ) {
     super();
+    this.places = new PendingPlaces(runner, leases.leaseDuration);
     this.inserts = new GroupCall((jobs) => store.insert(jobs));
     this.preparedChanges = new GroupCall((changes) => store.changePrepared(changes));
   }
@@ -83,7 +89,7 @@ export class SelfTransactionManager extends TransactionManager {
     const job = { ...this.row(message, steps), status: 'prepared', owner, lookup } as const;
     const since = performance.now();
     const inserted = await this.insert({ ...job, dueIn: this.options.queryPreparedAfter });
-    if (inserted) return { enlisted: false, existing: false, owner, placed: false, since, steps };
+    if (inserted) return { enlisted: false, existing: false, owner, place: undefined, since, steps };
     await this.assertSame(message, steps, () => this.findSubmitted(message.gid));
     return { enlisted: true, ...EXISTING };
   }
@@ -92,12 +98,16 @@ export class SelfTransactionManager extends TransactionManager {
     if (!prepared) return this.submitAlone(message);
     if (prepared.existing) return;
     if (!prepared.enlisted) return this.submitPrepared(message, prepared);
-    if (!prepared.placed) return this.waker.wake(message.delay);
-    this.run(message, prepared);
+    this.runPlaced(message, prepared);
+  }
+
+  /** Frees the places of jobs that never came; to be called now and then. */
+  forfeitPlaces(): void {
+    this.places.forfeit();
   }
 
   async abort(message: JobMessage, prepared: SelfPreparedJob): Promise<void> {
-    if (prepared.placed) this.runner.cancelReservation();
+    if (prepared.place) this.places.giveBack(prepared.place);
     if (prepared.enlisted) return;
     await this.preparedChanges.call({
       gid: message.gid,
@@ -110,15 +120,16 @@ export class SelfTransactionManager extends TransactionManager {
 
   override async inDoubt(message: JobMessage, prepared: SelfPreparedJob): Promise<void> {
     if (prepared.existing) return;
-    if (!prepared.placed) return this.waker.wake(message.delay);
+    const { place, owner } = prepared;
+    if (!place) return this.waker.wake(message.delay);
     let found = false;
     try {
-      found = (await this.store.held([{ gid: message.gid, owner: prepared.owner! }])).has(message.gid);
+      found = (await this.store.held([{ gid: message.gid, owner: owner! }])).has(message.gid);
     } finally {
       // Not there may mean not yet: if the commit still arrives, the job is taken over when its lease expires.
-      if (!found) this.runner.cancelReservation();
+      if (!found) this.places.giveBack(place);
     }
-    if (found) this.run(message, prepared);
+    if (found) this.runPlaced(message, prepared);
   }
 
   private async enlist(
@@ -127,7 +138,7 @@ export class SelfTransactionManager extends TransactionManager {
     transaction: TransactionContext,
     runner: QueryRunnerLike,
   ): Promise<SelfPreparedJob> {
-    const placed = this.canPlace(message);
+    const place = this.isRunnable(message) ? this.places.keep() : undefined;
     const owner = this.leases.newOwner();
     const since = performance.now();
     let kept = false;
@@ -135,8 +146,8 @@ export class SelfTransactionManager extends TransactionManager {
       const inserted = await this.store.insertIn(runner, {
         ...this.row(message, steps),
         status: 'submitted',
-        owner: placed ? owner : null,
-        dueIn: placed ? this.leases.leaseDuration : message.delay,
+        owner: place ? owner : null,
+        dueIn: place ? this.leases.leaseDuration : message.delay,
         lookup: null,
       });
       if (!inserted) {
@@ -146,13 +157,13 @@ export class SelfTransactionManager extends TransactionManager {
         return { enlisted: true, ...EXISTING };
       }
       if (transaction.outside) {
-        await this.store.deleteNew(message.gid, placed ? owner : null);
+        await this.store.deleteNew(message.gid, place ? owner : null);
         throw new JobOutsideTransactionError(message.gid);
       }
-      kept = placed;
-      return { enlisted: true, existing: false, owner, placed, since, steps };
+      kept = true;
+      return { enlisted: true, existing: false, owner, place, since, steps };
     } finally {
-      if (placed && !kept) this.runner.cancelReservation();
+      if (place && !kept) this.places.giveBack(place);
     }
   }
 
@@ -176,7 +187,7 @@ export class SelfTransactionManager extends TransactionManager {
       if (placed && !inserted) this.runner.cancelReservation();
     }
     if (!inserted) return;
-    if (placed) this.run(message, { enlisted: true, existing: false, owner, placed, since, steps });
+    if (owner !== null) this.run(message, { owner, since, steps });
     else this.waker.wake(message.delay);
   }
 
@@ -197,14 +208,21 @@ export class SelfTransactionManager extends TransactionManager {
     }
     // Otherwise recovery has asked the barrier meanwhile, and sees to the job.
     if (!submitted) return;
-    if (placed) this.run(message, { ...prepared, placed, since });
+    if (placed) this.run(message, { owner: prepared.owner!, since, steps: prepared.steps });
     else this.waker.wake(message.delay);
   }
 
-  /** Hands the job over in memory, from its stored form: nothing of the caller's objects lives on. */
-  private run(message: JobMessage, prepared: SelfPreparedJob): void {
-    const lease = this.leases.hold({ gid: message.gid, owner: prepared.owner! }, prepared.since);
-    const job = new HeldJob(lease, message.name, prepared.steps);
+  private runPlaced(message: JobMessage, { place, owner, since, steps }: SelfPreparedJob): void {
+    if (place && this.places.take(place)) this.run(message, { owner: owner!, since, steps });
+    else this.waker.wake(message.delay);
+  }
+
+  /**
+   * Hands a job with a place over in memory, from its stored form: nothing of the caller's objects lives on.
+   */
+  private run({ gid, name }: JobMessage, { owner, since, steps }: LeasedJob): void {
+    const lease = this.leases.hold({ gid, owner }, since);
+    const job = new HeldJob(lease, name, steps);
     // Its transaction may have stayed open so long that the lease is about to expire, or has.
     if (lease.remaining > this.leases.leaseDuration / 2) return this.runner.offer(job);
     void this.leases.confirm(lease).then(
@@ -220,9 +238,13 @@ export class SelfTransactionManager extends TransactionManager {
     );
   }
 
-  /** Keeps a place for a job that this process can run at once. */
+  /** Reserves a place for a job that this process can run at once. */
   private canPlace(message: JobMessage): boolean {
-    return message.delay === 0 && this.registry.has(message.steps[0]!.name) && this.runner.reserve();
+    return this.isRunnable(message) && this.runner.reserve();
+  }
+
+  private isRunnable(message: JobMessage): boolean {
+    return message.delay === 0 && this.registry.has(message.steps[0]!.name);
   }
 
   private row(message: JobMessage, steps: string): Pick<NewJob, 'gid' | 'name' | 'steps' | 'stepName'> {
