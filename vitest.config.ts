@@ -13,6 +13,10 @@ export default defineConfig({
         find: /^nestjs-stepping$/,
         replacement: fileURLToPath(new URL('./lib/index.ts', import.meta.url)),
       },
+      {
+        find: /^nestjs-stepping\/dtm$/,
+        replacement: fileURLToPath(new URL('./lib/tm/dtm/index.ts', import.meta.url)),
+      },
     ],
   },
   test: {

@@ -100,6 +100,12 @@ export class TypeOrmDatabases {
     return (await this.find(lookup)).queryPrepared(gid);
   }
 
+  /** Whether the transaction of `gid` is known to have committed; asks without deciding anything. */
+  async isCommitted(lookup: DatabaseLookup, gid: string): Promise<boolean> {
+    const found = await this.registry.find(lookup);
+    return !isBarrierDatabase(found) && (await this.barrierOf(found)).isCommitted(gid);
+  }
+
   /** Deletes barrier rows of jobs that are known to have ended, in the database of their lookup. */
   async purge(lookup: DatabaseLookup, gids: readonly string[]): Promise<void> {
     await (await this.find(lookup)).purge(gids);

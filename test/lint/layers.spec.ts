@@ -21,6 +21,9 @@ const refused: [path: string, code: string, rule: string][] = [
   ['lib/tm/self/a.ts', `export * from '../dtm/x.js';`, 'no-restricted-imports'],
   ['lib/tm/self/b.ts', `export * from '../../index.js';`, 'no-restricted-imports'],
   ['lib/tm/self/c.ts', `export * from '../../stepping.module.js';`, 'no-restricted-imports'],
+  ['lib/tm/dtm/a.ts', `export * from '../self/x.js';`, 'no-restricted-imports'],
+  ['lib/tm/dtm/b.ts', `export const x = () => import('@grpc/grpc-js');`, 'no-restricted-imports'],
+  ['lib/tm/dtm/grpc-a.ts', `export * from '../self/x.js';`, 'no-restricted-imports'],
   ['lib/interfaces/a.ts', `export * from '../tm/self/x.js';`, 'no-restricted-imports'],
   ['lib/stepping.a.ts', `export * from '@nestjs/core/injector/module.js';`, 'no-restricted-imports'],
   ['lib/stepping.b.ts', `export * from 'pg';`, 'no-restricted-imports'],
@@ -41,6 +44,8 @@ const accepted: [path: string, code: string][] = [
   ['lib/db/barrier/z.ts', `export * from '../../core/tm/x.js';`],
   ['lib/tm/self/y.ts', `export * from '../../db/barrier/x.js';`],
   ['lib/tm/self/z.ts', `export * from '../../interfaces/x.js';`],
+  ['lib/tm/dtm/z.ts', `export * from '../../db/barrier/x.js';`],
+  ['lib/tm/dtm/grpc-z.ts', `export const x = () => import('@grpc/grpc-js');`],
   ['lib/interfaces/z.ts', `export * from '../db/dialects/x.js';`],
   ['lib/stepping.z.ts', `export * from './tm/self/x.js';`],
 ];

@@ -70,6 +70,7 @@ export class DistributedJobFactory {
     return new DistributedJob(this.environment, {
       gid,
       name,
+      callerGid: options.gid !== undefined,
       delay,
       ...(options.manager !== undefined && { manager: options.manager }),
       onStandalone: () => this.checkStandalone(gid, transaction === 'none'),

@@ -28,6 +28,8 @@ export interface JobEnvironment {
 export interface JobSettings {
   readonly gid: string;
   readonly name: string | null;
+  /** Whether the caller chose the gid. */
+  readonly callerGid: boolean;
   /** Milliseconds. */
   readonly delay: number;
   /** Settings for the transaction manager, passed on as they are. */
@@ -164,8 +166,14 @@ export class DistributedJob {
   }
 
   private message(): JobMessage {
-    const { gid, name, delay, manager } = this.settings;
-    const message = { gid, name, steps: [...this.steps], delay };
-    return manager === undefined ? message : { ...message, settings: manager };
+    const { gid, name, delay, manager, callerGid } = this.settings;
+    return {
+      gid,
+      name,
+      steps: [...this.steps],
+      delay,
+      ...(callerGid && { callerGid }),
+      ...(manager !== undefined && { settings: manager }),
+    };
   }
 }

@@ -84,8 +84,13 @@ export class TypeOrmBarrier {
 
   /** Whether a row is there and committed, whatever its reason. */
   async exists(gid: string, branchId = '00', op = 'msg'): Promise<boolean> {
-    const reason = await this.own(() => this.table.reasonOf({ gid, branchId, op, barrierId: BARRIER_ID }));
-    return reason !== undefined;
+    return (await this.reasonOf(gid, branchId, op)) !== undefined;
+  }
+
+  /** Whether the transaction of `gid` is known to have committed. No row says neither yes nor no. */
+  async isCommitted(gid: string): Promise<boolean> {
+    const reason = await this.reasonOf(gid, '00', 'msg');
+    return reason !== undefined && reason !== ROLLBACK_REASON;
   }
 
   /**
@@ -118,6 +123,10 @@ export class TypeOrmBarrier {
   /** Deletes the rows of jobs that are known to have ended at their transaction manager. */
   async purge(gids: readonly string[]): Promise<void> {
     if (gids.length > 0) await this.own(() => this.table.purge(gids));
+  }
+
+  private reasonOf(gid: string, branchId: string, op: string): Promise<string | undefined> {
+    return this.own(() => this.table.reasonOf({ gid, branchId, op, barrierId: BARRIER_ID }));
   }
 
   private get table(): BarrierTable {

@@ -1,24 +1,12 @@
 import { DistributedJobs, type RecoveryState } from '../../core/jobs/distributed-jobs.js';
 import { checkGid } from '../../core/jobs/gid.js';
 import type { JobFilter, JobInfo, JobPage } from '../../core/jobs/job-info.js';
-import { JOB_STATUSES, type JobStatus } from '../../core/jobs/job-status.js';
-import { InvalidOptionError, JobNotFoundError, JobStateError } from '../../errors/index.js';
+import { checkJobFilter } from '../../core/jobs/job-filter.js';
+import { JobNotFoundError, JobStateError } from '../../errors/index.js';
 import { jobInfoOf } from './job-info.mapper.js';
 import type { JobQuery } from './job-store.js';
 import type { SelfTm } from './self-tm.js';
 import type { SelfTmRuntime } from './self-tm.runtime.js';
-
-const DEFAULT_LIMIT = 100;
-const MAX_LIMIT = 1000;
-const FILTERS: readonly string[] = [
-  'status',
-  'step',
-  'name',
-  'createdAfter',
-  'createdBefore',
-  'limit',
-  'cursor',
-];
 
 /** `DistributedJobs` over the job store of the self-TM. */
 export class SelfDistributedJobs extends DistributedJobs {
@@ -66,39 +54,6 @@ export class SelfDistributedJobs extends DistributedJobs {
 }
 
 function toQuery(filter: JobFilter): JobQuery {
-  const { limit = DEFAULT_LIMIT, cursor, step, name, createdAfter, createdBefore } = filter;
-  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT) {
-    throw new InvalidOptionError('filter.limit', limit, `a whole number from 1 to ${MAX_LIMIT}`);
-  }
-  const unknown = Object.keys(filter).find((key) => !FILTERS.includes(key));
-  if (unknown !== undefined)
-    throw new InvalidOptionError(`filter.${unknown}`, undefined, `one of ${FILTERS.join(', ')}`);
-  for (const [option, text] of Object.entries({ step, name })) {
-    if (text !== undefined && typeof text !== 'string')
-      throw new InvalidOptionError(`filter.${option}`, text, 'a text');
-  }
-  for (const [option, date] of Object.entries({ createdAfter, createdBefore })) {
-    if (date !== undefined && !(date instanceof Date && Number.isFinite(date.getTime()))) {
-      throw new InvalidOptionError(`filter.${option}`, date, 'a valid Date');
-    }
-  }
-  return {
-    limit,
-    ...(filter.status !== undefined && { status: toStatuses(filter.status) }),
-    ...(step !== undefined && { step }),
-    ...(name !== undefined && { name }),
-    ...(createdAfter && { createdAfter }),
-    ...(createdBefore && { createdBefore }),
-    ...(cursor !== undefined && { before: checkGid(cursor) }),
-  };
-}
-
-function toStatuses(status: JobStatus | readonly JobStatus[]): readonly JobStatus[] {
-  const statuses = Array.isArray(status) ? (status as readonly JobStatus[]) : [status as JobStatus];
-  for (const one of statuses) {
-    if (!JOB_STATUSES.includes(one)) {
-      throw new InvalidOptionError('filter.status', one, `one of ${JOB_STATUSES.join(', ')}`);
-    }
-  }
-  return statuses;
+  const { cursor, ...query } = checkJobFilter(filter);
+  return { ...query, ...(cursor !== undefined && { before: checkGid(cursor) }) };
 }

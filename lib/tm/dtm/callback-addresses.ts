@@ -1,0 +1,46 @@
+import type { QueryToken } from './query-token.js';
+
+/** Where DTM asks how a transaction ended, and the headers that it needs for it. */
+export interface QueryAddress {
+  readonly address: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** The addresses that a job gives DTM to call back. */
+export interface CallbackAddresses {
+  readonly step: string;
+  query(token: QueryToken): QueryAddress;
+}
+
+/** Names of the query parameters and, in lower case, of the gRPC metadata. */
+export const QUERY_TOKEN = 'stepping-query';
+export const QUERY_SIGNATURE = 'stepping-signature';
+
+export const GRPC_SERVICE = 'stepping.Callbacks';
+
+/**
+ * HTTP: the token is part of the address that DTM asks at. In a header it would go to every step as well, and so
+ * to the endpoints of other people.
+ */
+export function httpCallbackAddresses(callback: string, path: string): CallbackAddresses {
+  const base = `${callback}/${path}`;
+  return {
+    step: `${base}/step`,
+    query: ({ token, signature }) => {
+      const parameters = new URLSearchParams({ [QUERY_TOKEN]: token });
+      if (signature !== undefined) parameters.set(QUERY_SIGNATURE, signature);
+      return { address: `${base}/query-prepared?${parameters.toString()}`, headers: {} };
+    },
+  };
+}
+
+/** gRPC: an address is a method and nothing else, so the token is a header of the job. */
+export function grpcCallbackAddresses(callback: string): CallbackAddresses {
+  return {
+    step: `${callback}/${GRPC_SERVICE}/Step`,
+    query: ({ token, signature }) => ({
+      address: `${callback}/${GRPC_SERVICE}/QueryPrepared`,
+      headers: { [QUERY_TOKEN]: token, ...(signature !== undefined && { [QUERY_SIGNATURE]: signature }) },
+    }),
+  };
+}

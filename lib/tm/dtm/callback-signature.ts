@@ -1,0 +1,47 @@
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+
+/**
+ * Signs what DTM hands back to the application, so that nobody else can call a step or ask for a transaction.
+ *
+ * A signature belongs to one job and to what it says: whoever reads it, in DTM's database, log or unprotected
+ * API, can do no more with it than have DTM's own call repeated. The secret never leaves the application.
+ */
+export class CallbackSignature {
+  /**
+   * @param secrets The first one signs, all of them are accepted: a new one is put in front, and the old one is
+   * taken away when no job signed with it is left. None: nothing is signed, and everything accepted.
+   */
+  constructor(private readonly secrets: readonly string[]) {}
+
+  get required(): boolean {
+    return this.secrets.length > 0;
+  }
+
+  /** The signature of a text, or `undefined` without a secret. */
+  sign(purpose: 'query' | 'step', parts: readonly string[]): string | undefined {
+    const [secret] = this.secrets;
+    return secret === undefined ? undefined : hmac(secret, purpose, parts);
+  }
+
+  /** Whether a signature fits one of the secrets; takes as long for a wrong one as for a right one. */
+  accepts(purpose: 'query' | 'step', parts: readonly string[], signature: unknown): boolean {
+    if (!this.required) return true;
+    const given = digest(typeof signature === 'string' ? signature : '');
+    let accepted = false;
+    for (const secret of this.secrets) {
+      if (timingSafeEqual(digest(hmac(secret, purpose, parts)), given)) accepted = true;
+    }
+    return accepted;
+  }
+}
+
+function hmac(secret: string, purpose: string, parts: readonly string[]): string {
+  // As JSON, so that no two lists of parts are the same text.
+  return createHmac('sha256', secret)
+    .update(JSON.stringify([purpose, ...parts]))
+    .digest('base64url');
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}

@@ -1,0 +1,111 @@
+import type { JobInfo, StepInfo, StepStatus } from '../../core/jobs/job-info.js';
+import type { StoredStep } from '../../core/jobs/job-message.js';
+import type { JobStatus } from '../../core/jobs/job-status.js';
+import type { DtmBranch, DtmJob } from './dtm-admin.client.js';
+import { HTTP_REQUEST_STEP } from './direct-http-step.js';
+import type { DtmCustomData } from './dtm-request.js';
+import { openQuery, type PreparedQuery } from './query-token.js';
+import { QUERY_TOKEN } from './callback-addresses.js';
+import { fromWireGid } from './wire-gid.js';
+
+const STATUS: Readonly<Record<string, JobStatus>> = {
+  prepared: 'prepared',
+  submitted: 'submitted',
+  aborting: 'submitted',
+  succeed: 'succeeded',
+  failed: 'rolledBack',
+};
+
+/**
+ * A status of DTM in the library's words. `failed` stands for a job that was rolled back, and for one that was
+ * stopped by force, which only its barrier tells apart.
+ */
+export function jobStatusOf(status: string): JobStatus {
+  return STATUS[status] ?? 'submitted';
+}
+
+/**
+ * What DTM tells of a job. It counts no attempts and keeps no errors of steps: a step that has succeeded counts
+ * as one attempt, any other as none.
+ *
+ * @param failed What `failed` means for this job.
+ */
+export function jobInfoOf(job: DtmJob, failed: 'rolledBack' | 'canceled'): JobInfo {
+  const { transaction } = job;
+  const status = transaction.status === 'failed' ? failed : jobStatusOf(transaction.status);
+  const endedAt = transaction.finish_time ?? transaction.rollback_time;
+  const ended = status === 'succeeded' || status === failed;
+  return {
+    gid: fromWireGid(transaction.gid),
+    name: customDataOf(job).name ?? null,
+    status,
+    steps: stepInfosOf(job, status),
+    error: transaction.rollback_reason || null,
+    createdAt: new Date(transaction.create_time ?? 0),
+    dueAt: ended || transaction.next_cron_time === undefined ? null : new Date(transaction.next_cron_time),
+    endedAt: ended && endedAt !== undefined ? new Date(endedAt) : null,
+  };
+}
+
+/** The steps of a job as they were given to DTM. */
+export function storedStepsOf(job: DtmJob): StoredStep[] {
+  return actionsOf(job).map((branch) => {
+    const { step, args } = payloadOf(branch);
+    return args === undefined ? { name: step } : { name: step, args: JSON.stringify(args) };
+  });
+}
+
+/** Where the transaction of a job is found; `undefined` for a job outside any, and one of another client. */
+export function preparedQueryOf({ transaction }: DtmJob): PreparedQuery | undefined {
+  const address = transaction.query_prepared ?? '';
+  const inAddress = URL.canParse(address) ? new URL(address).searchParams.get(QUERY_TOKEN) : null;
+  const token = inAddress ?? branchHeadersOf(transaction.options)[QUERY_TOKEN];
+  return token === undefined ? undefined : openQuery(token);
+}
+
+function stepInfosOf(job: DtmJob, status: JobStatus): StepInfo[] {
+  let turn = status === 'submitted';
+  return actionsOf(job).map((branch, index): StepInfo => {
+    const { step: name, args } = payloadOf(branch);
+    const succeeded = branch.status === 'succeed';
+    let stepStatus: StepStatus = 'pending';
+    if (succeeded) stepStatus = 'succeeded';
+    else if (status === 'canceled') stepStatus = 'canceled';
+    else if (turn) {
+      stepStatus = 'waiting';
+      turn = false;
+    }
+    return { index, name, status: stepStatus, args: args ?? null, attempts: succeeded ? 1 : 0 };
+  });
+}
+
+function actionsOf({ branches }: DtmJob): DtmBranch[] {
+  return branches
+    .filter(({ op }) => op === 'action')
+    .sort((left, right) => Number(left.branch_id) - Number(right.branch_id));
+}
+
+/** A payload that is none of the library's belongs to an endpoint that DTM calls itself. */
+function payloadOf({ url, bin_data: data = '' }: DtmBranch): { step: string; args?: unknown } {
+  const payload = parse(Buffer.from(data, 'base64').toString()) as
+    { step?: unknown; args?: unknown } | undefined;
+  if (typeof payload?.step === 'string') return payload as { step: string; args?: unknown };
+  return { step: HTTP_REQUEST_STEP, args: { url, ...(payload !== undefined && { body: payload }) } };
+}
+
+function customDataOf({ transaction }: DtmJob): DtmCustomData {
+  return (parse(transaction.custom_data ?? '') ?? {}) as DtmCustomData;
+}
+
+function branchHeadersOf(options: string | undefined): Readonly<Record<string, string>> {
+  const parsed = parse(options ?? '') as { branch_headers?: Record<string, string> } | undefined;
+  return parsed?.branch_headers ?? {};
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text) ?? undefined;
+  } catch {
+    return undefined;
+  }
+}

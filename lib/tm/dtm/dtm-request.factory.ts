@@ -1,0 +1,163 @@
+import type { JobMessage, StoredStep } from '../../core/jobs/job-message.js';
+import type { DatabaseLookup } from '../../core/tm/database-lookup.js';
+import { branchIdOf } from '../../db/transactions/done-mark.js';
+import { InvalidOptionError } from '../../errors/index.js';
+import type { CallbackAddresses } from './callback-addresses.js';
+import type { CallbackSignature } from './callback-signature.js';
+import { directHttpStep, HTTP_REQUEST_STEP } from './direct-http-step.js';
+import { DtmJobSettings, type ResolvedDtmJobOptions } from './dtm-job.options.js';
+import type { DtmCustomData, DtmRequest, DtmRequestOptions } from './dtm-request.js';
+import { DtmLimitError, DtmUnsupportedError } from './dtm.errors.js';
+import type { ResolvedDtmOptions } from './dtm.options.js';
+import { sealQuery } from './query-token.js';
+import { sealStep } from './step-payload.js';
+import { toWireGid } from './wire-gid.js';
+
+/** The columns of DTM's SQL stores; a longer gid would be cut without a word by MySQL. */
+const MAX_GID_LENGTH = 128;
+const MAX_COLUMN_LENGTH = 1024;
+/** What the gRPC server of DTM takes as one message; the HTTP API is held to the same. */
+const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
+/** boltdb counts steps with three digits. */
+const MAX_STEPS = 999;
+
+type Settings = Pick<ResolvedDtmOptions, 'protocol' | 'maxPayloadBytes' | 'job'>;
+
+/** Writes jobs down for DTM, and refuses what DTM could not keep or deliver before anything is sent. */
+export class DtmRequestFactory {
+  constructor(
+    private readonly settings: Settings,
+    private readonly addresses: CallbackAddresses,
+    private readonly signature: CallbackSignature,
+  ) {}
+
+  /**
+   * @param database Where the transaction of the job is found; `undefined` outside any.
+   * @throws DtmLimitError, DtmUnsupportedError, InvalidOptionError.
+   */
+  create(message: JobMessage, database: DatabaseLookup | undefined): DtmRequest {
+    const options = this.optionsOf(message);
+    const gid = toWireGid(message.gid);
+    const steps = message.steps.map((step, index) => this.encode(gid, step, index, options));
+    const { requestTimeout } = options;
+    const token = sealQuery(gid, { ...(database && { database }), requestTimeout }, this.signature);
+    const query = this.addresses.query(token);
+    const request: DtmRequest = {
+      gid,
+      actions: steps.map(({ action }) => action),
+      payloads: steps.map(({ payload }) => payload),
+      queryPrepared: query.address,
+      customData: customDataOf(message),
+      options: {
+        waitResult: options.waitResult,
+        timeoutToFail: options.queryPreparedAfter,
+        retryInterval: options.retryInterval,
+        requestTimeout,
+        branchHeaders: { ...options.headers, ...query.headers },
+      },
+    };
+    this.check(message.gid, request);
+    return request;
+  }
+
+  private optionsOf({ settings, delay, steps }: JobMessage): ResolvedDtmJobOptions {
+    const { protocol, job } = this.settings;
+    if (settings !== undefined && !(settings instanceof DtmJobSettings)) {
+      throw new InvalidOptionError('manager', settings, 'what dtmJob() returns');
+    }
+    const options = settings === undefined ? job : settings.over(job);
+    if (options.waitResult && delay > 0) {
+      throw new InvalidOptionError(
+        'dtmJob.waitResult',
+        true,
+        'false for a job with a delay, which has no result yet',
+      );
+    }
+    const direct = options.directHttpSteps && steps.some(({ name }) => name === HTTP_REQUEST_STEP);
+    if (direct && protocol === 'grpc') {
+      throw new DtmUnsupportedError(
+        'A direct HttpRequestStep over gRPC',
+        "The headers by which the callbacks are signed would go to its endpoint. Use the protocol 'http', or leave out 'directHttpSteps'.",
+      );
+    }
+    return options;
+  }
+
+  private encode(
+    gid: string,
+    step: StoredStep,
+    index: number,
+    { directHttpSteps, requestTimeout }: ResolvedDtmJobOptions,
+  ): { readonly action: string; readonly payload: string } {
+    if (directHttpSteps && step.name === HTTP_REQUEST_STEP) {
+      const { url, body } = directHttpStep(step);
+      return { action: url, payload: body };
+    }
+    const payload = sealStep(gid, branchIdOf(index), step, requestTimeout, this.signature);
+    return { action: this.addresses.step, payload };
+  }
+
+  private check(gid: string, request: DtmRequest): void {
+    const refuse = (what: string, size: number, limit: number, advice: string): void => {
+      if (size > limit) throw new DtmLimitError(gid, what, size, limit, advice);
+    };
+    const { maxPayloadBytes } = this.settings;
+    refuse('the characters of its gid', request.gid.length, MAX_GID_LENGTH, 'Choose a shorter gid.');
+    refuse('its steps', request.actions.length, MAX_STEPS, 'Split the job.');
+    for (const address of [request.queryPrepared, ...request.actions]) {
+      refuse(
+        'the characters of an address',
+        address.length,
+        MAX_COLUMN_LENGTH,
+        'Choose shorter names or URLs.',
+      );
+    }
+    const options = storedOptions(request.options).length;
+    refuse(
+      'the characters of its options and headers',
+      options,
+      MAX_COLUMN_LENGTH,
+      "Set fewer or shorter 'headers'.",
+    );
+    refuse(
+      'the characters of its custom data',
+      request.customData.length,
+      MAX_COLUMN_LENGTH,
+      'Choose a shorter name.',
+    );
+    let total = 0;
+    for (const payload of request.payloads) {
+      const bytes = Buffer.byteLength(payload);
+      refuse('the bytes of one step', bytes, maxPayloadBytes, PAYLOAD_ADVICE);
+      total += bytes;
+    }
+    total += Buffer.byteLength(JSON.stringify({ ...request, payloads: [] }));
+    refuse('the bytes of the whole job', total, MAX_REQUEST_BYTES, PAYLOAD_ADVICE);
+  }
+}
+
+const PAYLOAD_ADVICE =
+  "Store large data elsewhere and pass its id; or raise 'maxPayloadBytes', if the server's store and the application's body parser take more.";
+
+/** DTM waits whole seconds; a fraction is waited too long rather than too short. */
+function customDataOf({ delay, name }: JobMessage): string {
+  const data: DtmCustomData = {
+    ...(delay > 0 && { delay: Math.ceil(delay / 1000) }),
+    ...(name !== null && { name }),
+  };
+  return JSON.stringify(data);
+}
+
+/** The options as DTM stores them, in one column, each of them present. */
+function storedOptions({ branchHeaders, ...options }: DtmRequestOptions): string {
+  return JSON.stringify({
+    wait_result: options.waitResult,
+    timeout_to_fail: options.timeoutToFail,
+    request_timeout: options.requestTimeout,
+    retry_interval: options.retryInterval,
+    branch_headers: branchHeaders,
+    concurrent: false,
+    retry_limit: 0,
+    retry_count: 0,
+  });
+}

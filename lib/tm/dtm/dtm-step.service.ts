@@ -1,0 +1,171 @@
+import { Logger } from '@nestjs/common';
+import { detached } from '../../core/jobs/detached.js';
+import { faultPoint } from '../../core/jobs/fault-point.js';
+import type { StepDefinition } from '../../core/steps/step-definition.js';
+import type { StepAttempt, StepExecutor } from '../../core/steps/step.executor.js';
+import type { StepRegistry } from '../../core/steps/step.registry.js';
+import { barrierMark } from '../../db/transactions/done-mark.js';
+import type { TransactionalStepRunner } from '../../db/transactions/transactional-step.runner.js';
+import type { TypeOrmDatabases } from '../../db/typeorm-databases.js';
+import {
+  StepInterruptedError,
+  StepNotFoundError,
+  StepTimeoutError,
+  type SteppingError,
+} from '../../errors/index.js';
+import { AttemptCounter } from './attempt-counter.js';
+import type { CallbackSignature } from './callback-signature.js';
+import { isCallFor, type CallbackAnswer, type DtmStepCall } from './dtm-callback.js';
+import { openStep, type StepPayload } from './step-payload.js';
+import { fromWireGid } from './wire-gid.js';
+
+/** An attempt ends before DTM stops waiting, so that its answer still counts. */
+const ANSWER_SHARE = 0.95;
+
+interface Call {
+  readonly gid: string;
+  readonly branchId: string;
+  readonly payload: StepPayload;
+  /** Milliseconds from now. */
+  readonly timeout: number;
+}
+
+/**
+ * Runs the steps that DTM calls.
+ *
+ * No answer of a step ever fails a job: DTM would repeat that as well. So it is done, not finished yet, or an
+ * error, after which DTM tries again.
+ */
+export class DtmStepService {
+  private readonly logger = new Logger('SteppingJob');
+  private readonly attempts = new AttemptCounter();
+  private readonly running = new Map<string, AbortController>();
+  private readonly underWay = new Set<Promise<unknown>>();
+  private stopping = false;
+
+  constructor(
+    private readonly registry: StepRegistry,
+    private readonly executor: StepExecutor,
+    private readonly transactional: TransactionalStepRunner,
+    private readonly databases: TypeOrmDatabases,
+    private readonly signature: CallbackSignature,
+  ) {}
+
+  async answer(call: DtmStepCall): Promise<CallbackAnswer> {
+    if (!isCallFor('action', call)) return 'invalid';
+    const { gid: wireGid, branchId } = call;
+    const opened = openStep(wireGid, branchId, call.payload, this.signature);
+    if (!opened) return 'invalid';
+    if (!opened.authentic) {
+      this.logger.warn(`A step of job ${wireGid} was refused: its signature fits none of the secrets.`);
+      return 'unauthenticated';
+    }
+    const { payload } = opened;
+    const timeout = Math.min(call.remaining ?? Infinity, payload.requestTimeout * 1000) * ANSWER_SHARE;
+    const answer = detached(() => this.once({ gid: fromWireGid(wireGid), branchId, payload, timeout }));
+    this.underWay.add(answer);
+    try {
+      return await answer;
+    } finally {
+      this.underWay.delete(answer);
+    }
+  }
+
+  /** Tells running steps to end, takes no new ones, and waits for those that are under way. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    for (const controller of this.running.values()) controller.abort(new StepInterruptedError('shutdown'));
+    await Promise.allSettled(this.underWay);
+  }
+
+  /** DTM repeats a step that did not answer in time, also while the attempt before is still at work here. */
+  private async once(call: Call): Promise<CallbackAnswer> {
+    const key = `${call.gid}:${call.branchId}`;
+    if (this.stopping || this.running.has(key)) return 'ongoing';
+    const controller = new AbortController();
+    this.running.set(key, controller);
+    try {
+      return await this.attempt(call, key, controller);
+    } finally {
+      this.running.delete(key);
+    }
+  }
+
+  private async attempt(call: Call, key: string, controller: AbortController): Promise<CallbackAnswer> {
+    const { gid, branchId, payload } = call;
+    const attempt = this.attempts.next(key);
+    const startedAt = performance.now();
+    const fail = (error: unknown, what = 'failed'): CallbackAnswer => {
+      this.log(what, call, attempt, performance.now() - startedAt, error);
+      return 'error';
+    };
+    const definition = this.registry.get(payload.step);
+    if (!definition)
+      return fail(new StepNotFoundError(payload.step, this.registry.names()), 'does not fit this process');
+
+    const timer = setTimeout(
+      () => controller.abort(new StepTimeoutError(payload.step, Math.round(call.timeout))),
+      call.timeout,
+    );
+    try {
+      await faultPoint('step:before-execute', gid);
+      const outcome = await this.execute(definition, {
+        gid,
+        definition,
+        stepName: payload.step,
+        stepIndex: Number(branchId) - 1,
+        attempt,
+        args: payload.args,
+        controller,
+      });
+      await faultPoint('step:executed', gid);
+      if (outcome.kind === 'interrupted') {
+        this.attempts.takeBack(key);
+        return 'ongoing';
+      }
+      if (outcome.kind === 'unfit') return fail(outcome.error, 'does not fit this process');
+      if (outcome.kind === 'failed') return isNotFinished(outcome.error) ? 'ongoing' : fail(outcome.error);
+      await faultPoint('progress:before-write', gid);
+      this.attempts.forget(key);
+      return 'success';
+    } catch (error) {
+      return fail(error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  private async execute(definition: StepDefinition, attempt: StepAttempt) {
+    const { transactional } = definition;
+    if (transactional === false) return this.executor.execute(attempt);
+    const dataSource = this.databases.registry.get(transactional.dataSource);
+    const barrier = await this.databases.barrierOf(dataSource);
+    const { signal } = attempt.controller;
+    const mayCommit = async () => !signal.aborted || signal.reason instanceof StepInterruptedError;
+    return this.transactional.run(attempt, dataSource, barrierMark(barrier, attempt, mayCommit));
+  }
+
+  /** One structured line per attempt that failed; never the arguments, which may hold secrets. */
+  private log(
+    what: string,
+    { gid, branchId, payload }: Call,
+    attempt: number,
+    took: number,
+    error: unknown,
+  ): void {
+    this.logger.warn({
+      message: `Step ${payload.step} of job ${gid} ${what}`,
+      gid,
+      step: payload.step,
+      stepIndex: Number(branchId) - 1,
+      attempt,
+      tookMs: Math.round(took),
+      error: error instanceof Error ? `${error.name}: ${error.message}` : String(error),
+    });
+  }
+}
+
+/** By code: the step may have its error from another copy of the library. */
+function isNotFinished(error: unknown): boolean {
+  return error instanceof Error && (error as Partial<SteppingError>).code === 'STEPPING_STEP_NOT_FINISHED';
+}

@@ -1,0 +1,133 @@
+import { checkJobFilter } from '../../core/jobs/job-filter.js';
+import { DistributedJobs, type RecoveryState } from '../../core/jobs/distributed-jobs.js';
+import { checkGid } from '../../core/jobs/gid.js';
+import type { JobFilter, JobInfo, JobPage } from '../../core/jobs/job-info.js';
+import type { JobStatus } from '../../core/jobs/job-status.js';
+import type { TypeOrmDatabases } from '../../db/typeorm-databases.js';
+import { JobNotFoundError, JobStateError } from '../../errors/index.js';
+import type { DtmAdminClient, DtmJob, DtmTransaction } from './dtm-admin.client.js';
+import type { DtmStatus } from './dtm.client.js';
+import type { DtmContact } from './dtm-contact.js';
+import { DtmRequestRefusedError, DtmUnsupportedError } from './dtm.errors.js';
+import { jobInfoOf, preparedQueryOf } from './dtm-job-info.mapper.js';
+import { toWireGid } from './wire-gid.js';
+
+/** DTM's name for a status; several of the library's may share one. */
+const STATUS: Readonly<Record<JobStatus, DtmStatus | undefined>> = {
+  prepared: 'prepared',
+  submitted: 'submitted',
+  succeeded: 'succeed',
+  failed: undefined,
+  rolledBack: 'failed',
+  canceled: 'failed',
+};
+/** So many jobs of a page are looked up at once. */
+const AT_ONCE = 8;
+
+/**
+ * `DistributedJobs` over DTM's HTTP API, as far as that goes. A job never is `failed` there: DTM repeats steps
+ * without end.
+ */
+export class DtmDistributedJobs extends DistributedJobs {
+  constructor(
+    private readonly admin: DtmAdminClient,
+    private readonly databases: TypeOrmDatabases,
+    private readonly contact: DtmContact,
+  ) {
+    super();
+  }
+
+  async find(gid: string): Promise<JobInfo | null> {
+    const job = await this.admin.find(toWireGid(checkGid(gid)));
+    return job && this.infoOf(job);
+  }
+
+  /**
+   * Page by page, newest first or as DTM's store has them. A page may hold fewer jobs than `limit`: what DTM
+   * cannot filter by is filtered here.
+   *
+   * @throws DtmUnsupportedError for a filter by step.
+   */
+  async list(filter: JobFilter = {}): Promise<JobPage> {
+    const { status, name, limit, cursor, createdAfter, createdBefore, step } = checkJobFilter(filter);
+    if (step !== undefined) {
+      throw new DtmUnsupportedError(
+        'A list of jobs by their step',
+        "List them by 'status', and look at their steps.",
+      );
+    }
+    const wanted = status === undefined ? undefined : new Set(status);
+    const atDtm = wanted && new Set([...wanted].flatMap((one) => STATUS[one] ?? []));
+    if (atDtm?.size === 0) return { jobs: [] };
+    const { transactions, next } = await this.admin.list({
+      limit,
+      ...(cursor !== undefined && { position: cursor }),
+      ...(atDtm?.size === 1 && { status: [...atDtm][0]! }),
+      ...(createdAfter && { createdAfter }),
+      ...(createdBefore && { createdBefore }),
+    });
+    const candidates = transactions.filter(
+      (transaction) => transaction.trans_type === 'msg' && (!atDtm || atDtm.has(transaction.status)),
+    );
+    const found = await this.lookUp(candidates);
+    const jobs = found.filter(
+      (job) => (!wanted || wanted.has(job.status)) && (name === undefined || job.name === name),
+    );
+    return next === undefined ? { jobs } : { jobs, cursor: next };
+  }
+
+  /** Lets an unfinished job go on now, instead of when its wait is over. DTM's boltdb store ignores it. */
+  async retry(gid: string): Promise<void> {
+    await this.change(gid, 'retry', (wireGid) => this.admin.makeDue(wireGid));
+  }
+
+  /** Ends the job by force: DTM calls no further step. A step that runs is not interrupted. */
+  async cancel(gid: string): Promise<void> {
+    await this.change(gid, 'cancel', (wireGid) => this.admin.forceStop(wireGid));
+  }
+
+  recovery(): RecoveryState {
+    return this.contact.state;
+  }
+
+  private async change(
+    gid: string,
+    action: 'retry' | 'cancel',
+    change: (wireGid: string) => Promise<string | undefined>,
+  ): Promise<void> {
+    const job = await this.find(gid);
+    if (!job) throw new JobNotFoundError(gid);
+    if (job.status !== 'submitted') throw new JobStateError(gid, action, job.status);
+    const objection = await change(toWireGid(gid));
+    if (objection !== undefined) throw new DtmRequestRefusedError(gid, action, objection);
+  }
+
+  private async lookUp(transactions: readonly DtmTransaction[]): Promise<JobInfo[]> {
+    const found: JobInfo[] = [];
+    for (let from = 0; from < transactions.length; from += AT_ONCE) {
+      const batch = transactions.slice(from, from + AT_ONCE);
+      const jobs = await Promise.all(batch.map(({ gid }) => this.admin.find(gid)));
+      found.push(...(await Promise.all(jobs.filter((job) => job !== null).map((job) => this.infoOf(job)))));
+    }
+    return found;
+  }
+
+  private async infoOf(job: DtmJob): Promise<JobInfo> {
+    const failed = job.transaction.status === 'failed' && (await this.wasCommitted(job));
+    return jobInfoOf(job, failed ? 'canceled' : 'rolledBack');
+  }
+
+  /** A job that failed at DTM although its transaction was committed was stopped by force. */
+  private async wasCommitted(job: DtmJob): Promise<boolean> {
+    if (job.branches.some(({ op, status }) => op === 'action' && status === 'succeed')) return true;
+    const query = preparedQueryOf(job);
+    if (!query) return false;
+    if (!query.database) return true;
+    try {
+      return await this.databases.isCommitted(query.database, jobInfoOf(job, 'rolledBack').gid);
+    } catch {
+      // A database that is away keeps nobody from looking at the job.
+      return false;
+    }
+  }
+}

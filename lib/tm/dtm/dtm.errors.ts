@@ -1,0 +1,122 @@
+import { SteppingError, type ErrorCause } from '../../errors/index.js';
+
+/**
+ * The DTM server refused a request about a job, for a reason that trying again does not change.
+ *
+ * @publicApi
+ */
+export class DtmRequestRefusedError extends SteppingError {
+  constructor(
+    readonly gid: string,
+    readonly request: 'prepare' | 'submit' | 'abort' | 'retry' | 'cancel',
+    /** What the server said. */
+    readonly answer: string,
+    options: ErrorCause = {},
+  ) {
+    super(
+      `The DTM server refused to ${request} job '${gid}': ${answer}. See the server's log, and whether its version and ` +
+        'the tables of its store fit each other.',
+      { name: 'DtmRequestRefusedError', code: 'STEPPING_DTM_REQUEST_REFUSED', ...options },
+    );
+  }
+}
+
+/**
+ * DTM has rolled the job back, or somebody has stopped it there by force, so that it cannot be submitted.
+ *
+ * @publicApi
+ */
+export class DtmJobRolledBackError extends SteppingError {
+  constructor(readonly gid: string) {
+    super(
+      `Job '${gid}' has failed at the DTM server and does not run: it was rolled back, or stopped by force. Start it ` +
+        'again as a new job, under another gid.',
+      { name: 'DtmJobRolledBackError', code: 'STEPPING_DTM_JOB_ROLLED_BACK' },
+    );
+  }
+}
+
+/**
+ * A job is larger than the DTM server, or what stands between it and this application, takes. Nothing was
+ * sent.
+ *
+ * @publicApi
+ */
+export class DtmLimitError extends SteppingError {
+  constructor(
+    readonly gid: string,
+    /** What is too large, such as `the headers`. */
+    readonly what: string,
+    readonly size: number,
+    readonly limit: number,
+    advice: string,
+  ) {
+    super(`Job '${gid}' cannot be given to DTM: ${what} take ${size}, and ${limit} is the limit. ${advice}`, {
+      name: 'DtmLimitError',
+      code: 'STEPPING_DTM_LIMIT',
+    });
+  }
+}
+
+/**
+ * DTM has no way to do what was asked for.
+ *
+ * @publicApi
+ */
+export class DtmUnsupportedError extends SteppingError {
+  constructor(
+    readonly what: string,
+    advice: string,
+  ) {
+    super(`${what} is not possible with DTM. ${advice}`, {
+      name: 'DtmUnsupportedError',
+      code: 'STEPPING_DTM_UNSUPPORTED',
+    });
+  }
+}
+
+/**
+ * Callbacks of DTM would be open to everybody who reaches them, in production.
+ *
+ * @publicApi
+ */
+export class DtmCallbacksUnprotectedError extends SteppingError {
+  constructor() {
+    super(
+      "NODE_ENV is 'production' and dtm() has no 'secrets', so that anybody who reaches the callbacks could run steps " +
+        "and decide on transactions. Give 'secrets', or say 'allowUnsigned: true' where the network keeps others out.",
+      { name: 'DtmCallbacksUnprotectedError', code: 'STEPPING_DTM_CALLBACKS_UNPROTECTED' },
+    );
+  }
+}
+
+/**
+ * To be thrown by a step whose work goes on elsewhere: DTM asks again after the same wait, while every other
+ * error doubles it. On the self-TM it is a failed attempt like any other.
+ *
+ * @publicApi
+ */
+export class StepNotFinishedError extends SteppingError {
+  constructor(message = 'The step has not finished yet.') {
+    super(message, { name: 'StepNotFinishedError', code: 'STEPPING_STEP_NOT_FINISHED' });
+  }
+}
+
+/**
+ * An optional package that a setting needs is not installed.
+ *
+ * @publicApi
+ */
+export class MissingPackageError extends SteppingError {
+  constructor(
+    readonly packageName: string,
+    readonly neededFor: string,
+    options: ErrorCause = {},
+  ) {
+    super(`${neededFor} needs the package '${packageName}': npm install ${packageName}`, {
+      name: 'MissingPackageError',
+      code: 'STEPPING_MISSING_PACKAGE',
+      ...options,
+    });
+  }
+}

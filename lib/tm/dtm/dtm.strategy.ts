@@ -1,0 +1,164 @@
+import type { ModuleMetadata, Provider } from '@nestjs/common';
+import { DistributedJobs } from '../../core/jobs/distributed-jobs.js';
+import { StepArgumentsSerializer } from '../../core/steps/step-arguments.serializer.js';
+import { StepExecutor } from '../../core/steps/step.executor.js';
+import { StepRegistry } from '../../core/steps/step.registry.js';
+import type { TransactionManagerStrategy } from '../../core/tm/transaction-manager-strategy.js';
+import { TransactionManager } from '../../core/tm/transaction-manager.js';
+import { TransactionalStepRunner } from '../../db/transactions/transactional-step.runner.js';
+import { TypeOrmDatabases } from '../../db/typeorm-databases.js';
+import { grpcCallbackAddresses, httpCallbackAddresses } from './callback-addresses.js';
+import { CallbackSignature } from './callback-signature.js';
+import { DtmAdminClient } from './dtm-admin.client.js';
+import { DtmContact } from './dtm-contact.js';
+import { DtmRequestFactory } from './dtm-request.factory.js';
+import { DtmStepService } from './dtm-step.service.js';
+import { DtmDistributedJobs } from './dtm.distributed-jobs.js';
+import { DtmCallbacksUnprotectedError } from './dtm.errors.js';
+import {
+  DEFAULT_CALLBACK_PATH,
+  resolveDtmOptions,
+  type DtmOptions,
+  type DtmServerOptions,
+  type ResolvedDtmOptions,
+} from './dtm.options.js';
+import { DtmTransactionManager } from './dtm.transaction-manager.js';
+import { ExistingJobs } from './existing-jobs.js';
+import { GrpcCallbackServer } from './grpc-callback.server.js';
+import { GrpcDtmClient } from './grpc-dtm.client.js';
+import { httpCallbackController } from './http-callback.controller.js';
+import { HttpDtmClient } from './http-dtm.client.js';
+import { PreparedQueryService } from './prepared-query.service.js';
+
+/**
+ * Settings of `dtm()` from a factory. Protocol and path stand beside it, since they decide about a controller,
+ * which must be known before any factory runs.
+ *
+ * @publicApi
+ */
+export interface DtmAsyncOptions
+  extends Pick<DtmOptions, 'protocol' | 'callbackPath'>, Pick<ModuleMetadata, 'imports'> {
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- what is injected is the application's
+  readonly inject?: any[];
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- see above
+  readonly useFactory: (...args: any[]) => Promise<DtmServerOptions> | DtmServerOptions;
+}
+
+/** The settings, complete and checked. */
+const DTM_OPTIONS = Symbol('DTM_OPTIONS');
+
+/**
+ * A DTM server as the transaction manager: `SteppingModule.forRoot({ transactionManager: dtm({ ... }) })`. DTM keeps
+ * the jobs and calls this application back for their steps, over HTTP or gRPC.
+ *
+ * The protocol is DTM's two-phase message; see https://en.dtm.pub/practice/msg.html.
+ *
+ * @throws InvalidOptionError for settings that cannot be. Without `secrets` and in production the application does
+ * not start: DtmCallbacksUnprotectedError.
+ * @publicApi
+ */
+export function dtm(options: DtmOptions | DtmAsyncOptions): TransactionManagerStrategy {
+  const isAsync = 'useFactory' in options;
+  const { protocol = 'http', callbackPath = DEFAULT_CALLBACK_PATH } = options;
+  const resolve = (given: DtmServerOptions) => resolveDtmOptions({ ...given, protocol, callbackPath });
+  const settings: Provider = isAsync
+    ? {
+        provide: DTM_OPTIONS,
+        useFactory: async (...args: unknown[]) => resolve(await options.useFactory(...args)),
+        inject: options.inject ?? [],
+      }
+    : // Mistakes show where they are made, not when the application starts.
+      { provide: DTM_OPTIONS, useValue: resolveDtmOptions(options) };
+  return {
+    name: 'DTM',
+    imports: isAsync ? (options.imports ?? []) : [],
+    controllers: protocol === 'http' ? [httpCallbackController(callbackPath)] : [],
+    providers: [settings, ...providers],
+  };
+}
+
+const providers: readonly Provider[] = [
+  {
+    provide: CallbackSignature,
+    useFactory: ({ secrets, allowUnsigned }: ResolvedDtmOptions) => {
+      const production = process.env.NODE_ENV === 'production';
+      if (production && secrets.length === 0 && !allowUnsigned) throw new DtmCallbacksUnprotectedError();
+      return new CallbackSignature(secrets);
+    },
+    inject: [DTM_OPTIONS],
+  },
+  {
+    provide: PreparedQueryService,
+    useFactory: (databases: TypeOrmDatabases, signature: CallbackSignature) =>
+      new PreparedQueryService(databases, signature),
+    inject: [TypeOrmDatabases, CallbackSignature],
+  },
+  {
+    provide: DtmStepService,
+    useFactory: (
+      { gracePeriod }: ResolvedDtmOptions,
+      registry: StepRegistry,
+      serializer: StepArgumentsSerializer,
+      databases: TypeOrmDatabases,
+      signature: CallbackSignature,
+    ) => {
+      const executor = new StepExecutor(serializer, gracePeriod);
+      return new DtmStepService(
+        registry,
+        executor,
+        new TransactionalStepRunner(executor),
+        databases,
+        signature,
+      );
+    },
+    inject: [DTM_OPTIONS, StepRegistry, StepArgumentsSerializer, TypeOrmDatabases, CallbackSignature],
+  },
+  { provide: DtmContact, useFactory: () => new DtmContact() },
+  {
+    provide: DtmAdminClient,
+    useFactory: ({ httpApi, serverHeaders, serverTimeout }: ResolvedDtmOptions) =>
+      new DtmAdminClient(httpApi, serverHeaders, serverTimeout),
+    inject: [DTM_OPTIONS],
+  },
+  {
+    provide: DtmTransactionManager,
+    useFactory: createTransactionManager,
+    inject: [
+      DTM_OPTIONS,
+      CallbackSignature,
+      DtmAdminClient,
+      DtmContact,
+      PreparedQueryService,
+      DtmStepService,
+    ],
+  },
+  { provide: TransactionManager, useExisting: DtmTransactionManager },
+  {
+    provide: DistributedJobs,
+    useFactory: (admin: DtmAdminClient, databases: TypeOrmDatabases, contact: DtmContact) =>
+      new DtmDistributedJobs(admin, databases, contact),
+    inject: [DtmAdminClient, TypeOrmDatabases, DtmContact],
+  },
+];
+
+function createTransactionManager(
+  options: ResolvedDtmOptions,
+  signature: CallbackSignature,
+  admin: DtmAdminClient,
+  contact: DtmContact,
+  queries: PreparedQueryService,
+  steps: DtmStepService,
+): DtmTransactionManager {
+  const { protocol, server, callback, callbackPath, serverHeaders: headers, tls, listen } = options;
+  const http = protocol === 'http';
+  const addresses = http ? httpCallbackAddresses(callback, callbackPath) : grpcCallbackAddresses(callback);
+  return new DtmTransactionManager({
+    client: http ? new HttpDtmClient(server, headers) : new GrpcDtmClient(server, { headers, tls }),
+    requests: new DtmRequestFactory(options, addresses, signature),
+    existing: new ExistingJobs(admin),
+    steps,
+    contact,
+    callbackServer: listen === false ? undefined : new GrpcCallbackServer(listen, queries, steps),
+    serverTimeout: options.serverTimeout,
+  });
+}

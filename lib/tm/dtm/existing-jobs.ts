@@ -1,0 +1,43 @@
+import type { JobMessage } from '../../core/jobs/job-message.js';
+import { encodeSteps, sameSteps } from '../../core/jobs/step-encoding.js';
+import { DuplicateGidError } from '../../errors/index.js';
+import type { DtmAdminClient, DtmJob } from './dtm-admin.client.js';
+import { jobStatusOf, storedStepsOf } from './dtm-job-info.mapper.js';
+import { toWireGid } from './wire-gid.js';
+
+/** Tells whether a job that DTM has already is the one that is started once more. */
+export class ExistingJobs {
+  constructor(private readonly admin: DtmAdminClient) {}
+
+  /**
+   * Whether DTM has this very job already, at whatever stage.
+   *
+   * @throws DuplicateGidError when it has another one of this gid, or one that failed.
+   */
+  async isSame(message: JobMessage): Promise<boolean> {
+    const job = await this.admin.find(toWireGid(message.gid));
+    if (!job) return false;
+    this.compare(message, job);
+    return true;
+  }
+
+  /**
+   * @param status What DTM says of the job that is there.
+   * @throws DuplicateGidError unless it is the same job, which lives or has succeeded.
+   */
+  async assertSame(message: JobMessage, status: string): Promise<void> {
+    if (status === 'failed') throw new DuplicateGidError(message.gid, { status: 'rolledBack', steps: [] });
+    if (!(await this.isSame(message)))
+      throw new DuplicateGidError(message.gid, { status: jobStatusOf(status), steps: [] });
+  }
+
+  private compare(message: JobMessage, job: DtmJob): void {
+    const { status } = job.transaction;
+    const steps = storedStepsOf(job);
+    if (status !== 'failed' && sameSteps(encodeSteps(steps), encodeSteps(message.steps))) return;
+    throw new DuplicateGidError(message.gid, {
+      status: jobStatusOf(status),
+      steps: steps.map(({ name }) => name),
+    });
+  }
+}

@@ -1,0 +1,133 @@
+import type { Metadata, Server, ServerUnaryCall, sendUnaryData } from '@grpc/grpc-js';
+import { Logger } from '@nestjs/common';
+import { GRPC_SERVICE, QUERY_SIGNATURE, QUERY_TOKEN } from './callback-addresses.js';
+import type { CallbackAnswer } from './dtm-callback.js';
+import type { DtmStepService } from './dtm-step.service.js';
+import { loadGrpc, type GrpcModule } from './grpc-module.js';
+import type { PreparedQueryService } from './prepared-query.service.js';
+
+type Call = ServerUnaryCall<Buffer, Buffer>;
+
+/** A whole job is at most 4 MiB at DTM, and a step is a part of it. */
+const MAX_MESSAGE_BYTES = 5 * 1024 * 1024;
+
+/** Bytes in, nothing out: payloads are the library's own JSON, and DTM ignores the replies. */
+const METHOD = {
+  requestStream: false,
+  responseStream: false,
+  requestSerialize: (value: Buffer) => value,
+  requestDeserialize: (value: Buffer) => value,
+  responseSerialize: (value: Buffer) => value,
+  responseDeserialize: (value: Buffer) => value,
+} as const;
+
+/** The gRPC server that DTM calls; it runs as long as the application does. */
+export class GrpcCallbackServer {
+  private readonly logger = new Logger('DtmCallbacks');
+  private server: Server | undefined;
+
+  constructor(
+    private readonly address: string,
+    private readonly queries: PreparedQueryService,
+    private readonly steps: DtmStepService,
+  ) {}
+
+  /** Rejects when the address cannot be listened at: DTM would call in vain. */
+  async start(): Promise<void> {
+    const grpc = await loadGrpc();
+    const server = new grpc.Server({ 'grpc.max_receive_message_length': MAX_MESSAGE_BYTES });
+    server.addService(
+      {
+        QueryPrepared: { ...METHOD, path: `/${GRPC_SERVICE}/QueryPrepared` },
+        Step: { ...METHOD, path: `/${GRPC_SERVICE}/Step` },
+      },
+      {
+        QueryPrepared: (call: Call, reply: sendUnaryData<Buffer>) => this.query(grpc, call, reply),
+        Step: (call: Call, reply: sendUnaryData<Buffer>) => this.step(grpc, call, reply),
+      },
+    );
+    await new Promise<void>((resolve, reject) => {
+      server.bindAsync(this.address, grpc.ServerCredentials.createInsecure(), (error) => {
+        if (error) reject(error);
+        else resolve();
+      });
+    });
+    this.server = server;
+  }
+
+  /** Answers what is under way, and takes no more calls. */
+  async stop(): Promise<void> {
+    const { server } = this;
+    this.server = undefined;
+    if (!server) return;
+    await new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+  }
+
+  private query(grpc: GrpcModule, { metadata }: Call, reply: sendUnaryData<Buffer>): void {
+    const answer = this.queries.answer({
+      ...callOf(metadata),
+      token: only(metadata, QUERY_TOKEN),
+      signature: only(metadata, QUERY_SIGNATURE),
+    });
+    this.reply(grpc, answer, reply);
+  }
+
+  private step(grpc: GrpcModule, call: Call, reply: sendUnaryData<Buffer>): void {
+    const deadline = call.getDeadline();
+    const remaining = (deadline instanceof Date ? deadline.getTime() : deadline) - Date.now();
+    const answer = this.steps.answer({ ...callOf(call.metadata), payload: parse(call.request), remaining });
+    this.reply(grpc, answer, reply);
+  }
+
+  private reply(grpc: GrpcModule, answer: Promise<CallbackAnswer>, reply: sendUnaryData<Buffer>): void {
+    const { status } = grpc;
+    answer.then(
+      (result) => {
+        switch (result) {
+          case 'success':
+            return reply(null, Buffer.alloc(0));
+          case 'failure':
+            return reply({ code: status.ABORTED, details: 'FAILURE' });
+          case 'ongoing':
+            return reply({ code: status.FAILED_PRECONDITION, details: 'ONGOING' });
+          case 'unauthenticated':
+            return reply({ code: status.UNAUTHENTICATED, details: 'the signature is not accepted' });
+          case 'invalid':
+            return reply({
+              code: status.INVALID_ARGUMENT,
+              details: 'not a call of DTM for a two-phase message',
+            });
+          case 'error':
+            return reply({ code: status.UNKNOWN, details: 'see the log of the application' });
+        }
+      },
+      (error: unknown) => {
+        this.logger.error(`A callback of DTM could not be answered: ${String(error)}`);
+        reply({ code: status.INTERNAL, details: 'see the log of the application' });
+      },
+    );
+  }
+}
+
+function callOf(metadata: Metadata) {
+  return {
+    gid: only(metadata, 'dtm-gid'),
+    transType: only(metadata, 'dtm-trans_type'),
+    branchId: only(metadata, 'dtm-branch_id'),
+    op: only(metadata, 'dtm-op'),
+  };
+}
+
+/** The value of a name that is there once: a job's own headers could add a second one. */
+function only(metadata: Metadata, name: string): unknown {
+  const values = metadata.get(name);
+  return values.length === 1 ? values[0] : undefined;
+}
+
+function parse(request: Buffer): unknown {
+  try {
+    return JSON.parse(request.toString());
+  } catch {
+    return undefined;
+  }
+}

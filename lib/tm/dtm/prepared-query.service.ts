@@ -1,0 +1,58 @@
+import { Logger } from '@nestjs/common';
+import { faultPoint } from '../../core/jobs/fault-point.js';
+import { checkGid } from '../../core/jobs/gid.js';
+import type { TypeOrmDatabases } from '../../db/typeorm-databases.js';
+import { UnresolvedTransactionError } from '../../errors/index.js';
+import type { CallbackSignature } from './callback-signature.js';
+import { isCallFor, type CallbackAnswer, type DtmQueryCall } from './dtm-callback.js';
+import { openQuery, type PreparedQuery } from './query-token.js';
+import { fromWireGid } from './wire-gid.js';
+
+/**
+ * Answers DTM's question how the transaction of a prepared job ended, from its barrier.
+ *
+ * Only two facts are answers: it committed, it rolled back. Whatever else happens, DTM asks again.
+ */
+export class PreparedQueryService {
+  private readonly logger = new Logger('DtmCallbacks');
+
+  constructor(
+    private readonly databases: TypeOrmDatabases,
+    private readonly signature: CallbackSignature,
+  ) {}
+
+  async answer(call: DtmQueryCall): Promise<CallbackAnswer> {
+    if (!isCallFor('msg', call) || typeof call.token !== 'string') return 'invalid';
+    if (!this.signature.accepts('query', [call.gid, call.token], call.signature)) {
+      this.logger.warn(
+        `A query-back for job ${call.gid} was refused: its signature fits none of the secrets.`,
+      );
+      return 'unauthenticated';
+    }
+    const query = openQuery(call.token);
+    return query ? this.ask(fromWireGid(call.gid), query) : 'invalid';
+  }
+
+  private async ask(gid: string, { database, requestTimeout }: PreparedQuery): Promise<CallbackAnswer> {
+    if (!database) return 'success';
+    // DTM gives up when its time is over, and then doubles the wait: a late answer is worse than none.
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<'ongoing'>((resolve) => {
+      timer = setTimeout(() => resolve('ongoing'), requestTimeout * 500);
+    });
+    try {
+      const outcome = await Promise.race([this.databases.queryPrepared(database, checkGid(gid)), late]);
+      await faultPoint('recovery:resolved', gid);
+      if (outcome === 'ongoing') return outcome;
+      return outcome === 'committed' ? 'success' : 'failure';
+    } catch (error) {
+      if (error instanceof UnresolvedTransactionError) return 'ongoing';
+      this.logger.error(
+        `DTM asked for the transaction of job ${gid}, and it could not be told: ${String(error)}`,
+      );
+      return 'error';
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}

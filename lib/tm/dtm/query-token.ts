@@ -1,0 +1,40 @@
+import type { DatabaseLookup } from '../../core/tm/database-lookup.js';
+import type { CallbackSignature } from './callback-signature.js';
+
+/** What DTM hands back when it asks how a transaction ended. */
+export interface PreparedQuery {
+  /** Where the transaction is found; absent for a job outside any transaction, which counts as committed. */
+  readonly database?: DatabaseLookup;
+  /** Seconds that DTM waits for the answer. */
+  readonly requestTimeout: number;
+}
+
+/** A prepared query in the form that travels: text of URL-safe characters, and its signature. */
+export interface QueryToken {
+  readonly token: string;
+  readonly signature: string | undefined;
+}
+
+/** Seals a query for the job of `wireGid`. Names may have any characters, DTM's headers may not. */
+export function sealQuery(wireGid: string, query: PreparedQuery, signature: CallbackSignature): QueryToken {
+  const token = Buffer.from(JSON.stringify(query)).toString('base64url');
+  return { token, signature: signature.sign('query', [wireGid, token]) };
+}
+
+/** The query of a token that has been checked; `undefined` for one that says nothing. */
+export function openQuery(token: string): PreparedQuery | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(token, 'base64url').toString());
+  } catch {
+    return undefined;
+  }
+  const query = value as Partial<PreparedQuery> | null;
+  if (typeof query !== 'object' || query === null || typeof query.requestTimeout !== 'number')
+    return undefined;
+  const { database } = query as { database?: Partial<DatabaseLookup> | null };
+  if (database === undefined) return query as PreparedQuery;
+  const named =
+    typeof database?.dataSource === 'string' && ['string', 'undefined'].includes(typeof database.tenant);
+  return named ? (query as PreparedQuery) : undefined;
+}
