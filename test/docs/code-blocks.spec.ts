@@ -36,7 +36,11 @@ function compile(files: readonly string[]): string[] {
       emitDecoratorMetadata: true,
       skipLibCheck: true,
       noEmit: true,
-      paths: { 'nestjs-stepping': [join(root, 'lib/index.ts')] },
+      paths: {
+        'nestjs-stepping': [join(root, 'lib/index.ts')],
+        'nestjs-stepping/dtm': [join(root, 'lib/tm/dtm/index.ts')],
+        'nestjs-stepping/testing': [join(root, 'lib/testing/index.ts')],
+      },
     },
   });
   return ts.getPreEmitDiagnostics(program).map((diagnostic) => {

@@ -139,7 +139,7 @@ describe('settings from elsewhere', () => {
     for (const options of [
       { tables: { prefix: 'a"; DROP TABLE x; --' } },
       { tables: { schema: 'with space' } },
-      { tables: { prefix: '' } },
+      { tables: { prefix: 'a-b' } },
       { retry: { maxAttempts: 0 } },
       { retry: { delay: 'later' } },
       { requireTransaction: 'maybe' },

@@ -46,6 +46,10 @@ describe('the tarball', () => {
         'dist/cjs/index.js',
         'dist/cjs/index.d.ts',
         'dist/cjs/package.json',
+        'dist/tm/dtm/index.js',
+        'dist/tm/dtm/index.d.ts',
+        'dist/cjs/tm/dtm/index.js',
+        'dist/cjs/tm/dtm/index.d.ts',
       ]),
     );
   });
@@ -60,9 +64,10 @@ describe('the tarball', () => {
           .filter((specifier) => !always.test(specifier))
           .map((specifier) => `${path} imports ${specifier}`),
       );
-    // Loaded when the first step with arguments is added, and only if it is installed.
+    // Loaded when the first step with arguments is added, and only if it is installed; gRPC when it is chosen.
     const optional = (line: string): boolean =>
-      line.endsWith('arguments-validator.js imports class-validator');
+      line.endsWith('arguments-validator.js imports class-validator') ||
+      /tm\/dtm\/grpc-[a-z-]+(?:\.[a-z]+)?(?:\.d\.ts|\.js) imports @grpc\/grpc-js$/.test(line);
     expect(imports.filter((line) => !optional(line))).toEqual([]);
   });
 
@@ -117,6 +122,17 @@ describe('with the required peers only', () => {
   ])('runs a job on the memory store from %s', async (_, script) => {
     expect(await runScript(project.folder, script)).toEqual({ gid: 'string', greeted: 'Ada' });
   });
+
+  it.each(['dtm.mjs', 'dtm.cjs'])(
+    'starts on DTM over HTTP, and says what gRPC lacks (%s)',
+    async (script) => {
+      expect(await runScript(project.folder, script)).toEqual({
+        http: 'TransactionManagerUnavailableError',
+        grpc: 'MissingPackageError',
+        sameErrors: true,
+      });
+    },
+  );
 
   it.each(['import-first.mjs', 'require-first.cjs'])('has one copy of its classes (%s)', async (script) => {
     expect(await runScript(project.folder, script)).toEqual({ same: true });

@@ -33,7 +33,8 @@ const MAX_PREFIX_LENGTH = 40;
 
 /** Checks the options and derives the names; throws `InvalidOptionError` for what is no identifier. */
 export function resolveTableNames({ schema, prefix = DEFAULT_TABLE_PREFIX }: TableOptions = {}): TableNames {
-  checkIdentifier('tables.prefix', prefix, MAX_PREFIX_LENGTH);
+  // Without a prefix the barrier table can be the one that DTM's other clients share.
+  if (prefix !== '') checkIdentifier('tables.prefix', prefix, MAX_PREFIX_LENGTH);
   if (schema !== undefined) checkIdentifier('tables.schema', schema, MAX_IDENTIFIER_LENGTH);
   return {
     prefix,
@@ -43,8 +44,8 @@ export function resolveTableNames({ schema, prefix = DEFAULT_TABLE_PREFIX }: Tab
     migrations: `${prefix}migrations`,
     dueIndex: `${prefix}jobs_due_at`,
     // The clients of DTM name this constraint in their SQL. On PostgreSQL it must be unique in its schema,
-    // so only the default table can carry it.
-    barrierKey: prefix === DEFAULT_TABLE_PREFIX ? 'uniq_barrier' : `${prefix}uniq_barrier`,
+    // so only the default table, and the one that they share, can carry it.
+    barrierKey: prefix === DEFAULT_TABLE_PREFIX || prefix === '' ? 'uniq_barrier' : `${prefix}uniq_barrier`,
   };
 }
 
