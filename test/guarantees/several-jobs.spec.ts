@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { Databases, describePlacements, TestApplication } from '../fixtures/application.js';
+import { Databases, describeManagers, TestApplication } from '../fixtures/application.js';
 import { expectNeverRan, expectRanOnce } from '../fixtures/fates.js';
 import { SendEmail } from '../fixtures/steps.js';
 
-describePlacements('several jobs in one transaction', (backend, placement) => {
+describeManagers('several jobs in one transaction', (backend, placement) => {
   let databases: Databases;
   let app: TestApplication;
 
@@ -23,6 +23,20 @@ describePlacements('several jobs in one transaction', (backend, placement) => {
         .addStep(SendEmail, { orderId: `order-${index}` })
         .start()
     ).gid;
+
+  it('send one statement at a time (pg warns of more, once per process) over the connection of the transaction', async () => {
+    const warnings: string[] = [];
+    const note = (warning: Error) => void warnings.push(warning.message);
+    process.on('warning', note);
+    try {
+      await app.dataSource.transaction(() => Promise.all([start(1), start(2), start(3)]));
+      // Warnings are emitted in a later tick.
+      await new Promise((resolve) => setImmediate(resolve));
+    } finally {
+      process.off('warning', note);
+    }
+    expect(warnings).toEqual([]);
+  });
 
   it('all run, each with its own arguments, when a hundred are started at once', async () => {
     const gids = await app.dataSource.transaction(() =>

@@ -1,27 +1,37 @@
-/**
- * Named places between two writes of the protocol, where a test may crash, stall or fail the process.
- * Inert unless something is registered under this symbol: one property look-up per point.
- */
-export type FaultPoint =
-  | 'job:before-prepare'
-  | 'job:prepared'
-  | 'job:before-barrier'
-  | 'job:started'
-  | 'job:before-submit'
-  | 'job:submitted'
-  | 'step:before-execute'
-  | 'step:executed'
-  | 'step:before-commit'
-  | 'step:committed'
-  | 'progress:before-write'
-  | 'progress:written'
-  | 'recovery:claimed'
-  | 'recovery:resolved';
+/** Named places between two writes of the protocol, where a test may crash, stall or fail the process. */
+export const FAULT_POINTS = [
+  'job:before-prepare',
+  'job:prepared',
+  'job:before-barrier',
+  'job:started',
+  'job:before-submit',
+  'job:submitted',
+  'step:before-execute',
+  'step:executed',
+  'step:before-commit',
+  'step:committed',
+  'progress:before-write',
+  'progress:written',
+  'recovery:claimed',
+  'recovery:resolved',
+] as const;
 
+export type FaultPoint = (typeof FAULT_POINTS)[number];
+
+/** Inert unless something is registered under this symbol: one property look-up per point. */
 const HOOK = Symbol.for('nestjs-stepping.fault-point');
-type Hook = (point: FaultPoint, gid: string) => void | Promise<void>;
+const place = globalThis as { [HOOK]?: FaultHook };
+
+export type FaultHook = (point: FaultPoint, gid: string) => void | Promise<void>;
 
 /** The registered hook, called only where it exists so that nothing is awaited in production. */
 export function faultPoint(point: FaultPoint, gid: string): void | Promise<void> {
-  return (globalThis as { [HOOK]?: Hook })[HOOK]?.(point, gid);
+  return place[HOOK]?.(point, gid);
+}
+
+/** Registers a hook in the place of another one, which is returned. */
+export function setFaultHook(hook: FaultHook | undefined): FaultHook | undefined {
+  const former = place[HOOK];
+  place[HOOK] = hook;
+  return former;
 }

@@ -7,6 +7,7 @@ import {
   UnresolvedTransactionError,
 } from '../../errors/index.js';
 import type { OwnConnection } from '../connections/own-connection.js';
+import { inTurn } from '../connections/runner-turn.js';
 import { ROLLBACK_REASON, type BarrierRow, type BarrierTable } from '../dialects/barrier-table.js';
 import type { SteppingDialect } from '../dialects/stepping.dialect.js';
 import { SchemaMigrator } from '../migrations/schema-migrator.js';
@@ -69,7 +70,7 @@ export class TypeOrmBarrier {
     const { sql, params } = this.table.insertStatement(row);
     let result: StructuredResult;
     try {
-      result = (await runner.query(sql, [...params], true)) as StructuredResult;
+      result = (await inTurn(runner, () => runner.query(sql, [...params], true))) as StructuredResult;
     } catch (error) {
       if (this.dialect.isTransientError(error)) throw new TransactionConflictError(gid, { cause: error });
       throw error;

@@ -36,4 +36,9 @@ export abstract class JobCatalog {
   abstract sweep(after: string, limit: number, retention: number): Promise<SweptRow[]>;
   abstract delete(gids: readonly string[]): Promise<void>;
   abstract overdueSteps(known: readonly string[], overdue: number): Promise<string[]>;
+
+  /** Milliseconds until the first job is due that is prepared or stands at one of the steps; null for none. */
+  abstract dueIn(steps: readonly string[]): Promise<number | string | null>;
+  /** Moves every time that is stored back by so many whole milliseconds. */
+  abstract elapse(milliseconds: number): Promise<void>;
 }

@@ -113,4 +113,25 @@ export class PostgresJobCatalog extends JobCatalog {
     );
     return (rows as { step_name: string }[]).map((row) => row.step_name);
   }
+
+  override async dueIn(steps: readonly string[]): Promise<number | string | null> {
+    const { rows } = await this.connection.query(
+      `
+      SELECT (extract(epoch FROM min(j.due_at) - clock_timestamp()) * 1000)::float8 AS due_in
+        FROM ${this.jobs} j
+       WHERE j.status = 'prepared' OR (j.status = 'submitted' AND j.step_name = ANY ($1::text[]))`,
+      [steps],
+    );
+    return (rows[0] as { due_in: number | null }).due_in;
+  }
+
+  override async elapse(milliseconds: number): Promise<void> {
+    await this.connection.query(
+      `
+      UPDATE ${this.jobs} j
+         SET created_at = j.created_at - t.passed, due_at = j.due_at - t.passed, ended_at = j.ended_at - t.passed
+        FROM (SELECT $1::float8 * interval '1 millisecond' AS passed) t`,
+      [milliseconds],
+    );
+  }
 }

@@ -109,6 +109,25 @@ export class SqliteJobCatalog extends JobCatalog {
     );
     return (rows as { step_name: string }[]).map((row) => row.step_name);
   }
+
+  override async dueIn(steps: readonly string[]): Promise<number | string | null> {
+    const { rows } = await this.connection.query(
+      `
+      SELECT min(due_at) - ? AS due_in
+        FROM ${this.jobs}
+       WHERE status = 'prepared'
+          OR (status = 'submitted' AND step_name IN (SELECT value FROM json_each(?)))`,
+      [this.connection.now(), JSON.stringify(steps)],
+    );
+    return (rows[0] as { due_in: number | null }).due_in;
+  }
+
+  override async elapse(milliseconds: number): Promise<void> {
+    await this.connection.query(
+      `UPDATE ${this.jobs} SET created_at = created_at - ?, due_at = due_at - ?, ended_at = ended_at - ?`,
+      [milliseconds, milliseconds, milliseconds],
+    );
+  }
 }
 
 /** Sorts after every gid, whose characters are ASCII. */

@@ -67,7 +67,12 @@ export class TransactionalStepRunner {
     attempt: StepAttempt,
     mark: DoneMark,
   ): Promise<TransactionalOutcome> {
-    await faultPoint('step:before-commit', attempt.gid);
+    try {
+      await faultPoint('step:before-commit', attempt.gid);
+    } catch (stopped) {
+      await transaction.rollback();
+      throw stopped;
+    }
     let error: unknown = new StepTransactionLostError(attempt.stepName);
     try {
       await transaction.commit();

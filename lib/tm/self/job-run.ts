@@ -21,6 +21,12 @@ import type { SelfTransactionalSteps } from './self-transactional-steps.js';
 /** When a job that does not fit this process is looked at again, by this process or by one that it fits. */
 const UNFIT_DELAY_MS = 10_000;
 
+/** Stands around an attempt, and answers with its outcome or with another one. */
+export type AttemptInterceptor = (
+  attempt: StepAttempt,
+  run: () => Promise<TransactionalOutcome>,
+) => Promise<TransactionalOutcome>;
+
 export interface JobRunServices {
   readonly registry: StepRegistry;
   readonly executor: StepExecutor;
@@ -33,6 +39,7 @@ export interface JobRunServices {
   /** The job was given back for any process to take. */
   readonly onHandedBack: () => void;
   readonly onFailed: (gid: string, error: unknown) => Promise<void>;
+  readonly aroundAttempt?: AttemptInterceptor | undefined;
 }
 
 /** Runs the steps of one job, in order, for as long as this process holds its lease. */
@@ -105,10 +112,12 @@ export class JobRun {
     };
     const point = faultPoint('step:before-execute', job.gid);
     if (point) await point;
+    const run = () =>
+      definition.transactional
+        ? services.transactional.run(attempt, job.lease, completion)
+        : services.executor.execute(attempt);
     try {
-      const outcome = definition.transactional
-        ? await services.transactional.run(attempt, job.lease, completion)
-        : await services.executor.execute(attempt);
+      const outcome = await (services.aroundAttempt ? services.aroundAttempt(attempt, run) : run());
       const executed = faultPoint('step:executed', job.gid);
       if (executed) await executed;
       return outcome;

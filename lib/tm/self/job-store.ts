@@ -148,4 +148,12 @@ export abstract class JobStore {
   abstract delete(gids: readonly string[]): Promise<void>;
   /** Names of steps, other than `known`, of jobs that have been due for at least `overdue` ms. */
   abstract unknownSteps(known: readonly string[], overdue: number): Promise<string[]>;
+
+  /**
+   * Milliseconds until the first job is due that is prepared or stands at one of the steps, 0 or less when it is
+   * due already; `null` when there is none.
+   */
+  abstract dueIn(steps: readonly string[]): Promise<number | null>;
+  /** Lets so many milliseconds pass for the jobs, whose stored times are all moved back: for tests. */
+  abstract elapse(milliseconds: number): Promise<void>;
 }

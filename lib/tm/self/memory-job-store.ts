@@ -192,6 +192,22 @@ export class MemoryJobStore extends JobStore {
     return [...names];
   }
 
+  override async dueIn(steps: readonly string[]): Promise<number | null> {
+    const due = [...this.jobs.values()]
+      .filter((job) => job.status === 'prepared' || (job.status === 'submitted' && steps.includes(job.stepName!)))
+      .map((job) => job.dueAt!.getTime() - this.now());
+    return due.length === 0 ? null : Math.min(...due);
+  }
+
+  override async elapse(milliseconds: number): Promise<void> {
+    const back = (time: Date | null): Date | null => time && new Date(time.getTime() - milliseconds);
+    for (const job of this.jobs.values()) {
+      job.createdAt = back(job.createdAt)!;
+      job.dueAt = back(job.dueAt);
+      job.endedAt = back(job.endedAt);
+    }
+  }
+
   /** Runs `work` on each job that its key still owns and that `condition` accepts. */
   private eachHeld<K extends LeaseKey>(
     keys: readonly K[],

@@ -9,7 +9,8 @@ import type { StepRegistry } from '../../core/steps/step.registry.js';
 import { insideTransactionOf } from '../../db/transactions/ambient-transaction.js';
 import { TransactionalStepRunner } from '../../db/transactions/transactional-step.runner.js';
 import type { TypeOrmDatabases } from '../../db/typeorm-databases.js';
-import { JobRun } from './job-run.js';
+import type { HeldJob } from './held-job.js';
+import { JobRun, type AttemptInterceptor, type JobRunServices } from './job-run.js';
 import { jobInfoOf } from './job-info.mapper.js';
 import { JobRunner } from './job-runner.js';
 import { JobWaker } from './job-waker.js';
@@ -36,6 +37,7 @@ export interface SelfTmServices {
   readonly retry: ResolvedRetryPolicy;
   readonly onJobFailed: ((job: JobInfo, error: unknown) => unknown) | undefined;
   readonly schedule: RecoverySchedule;
+  readonly aroundAttempt?: AttemptInterceptor;
 }
 
 /** The parts of the self-TM, put together for one store. */
@@ -45,9 +47,11 @@ export class SelfTmRuntime {
   readonly leases: LeaseKeeper;
   readonly recovery: RecoveryService;
   readonly manager: SelfTransactionManager;
-  private readonly writer: ProgressWriter;
+  readonly writer: ProgressWriter;
+  readonly prepared: PreparedJobs;
+  readonly retention: RetentionService;
   private readonly runner: JobRunner;
-  private readonly retention: RetentionService;
+  private readonly runServices: JobRunServices;
   private readonly unknownSteps: UnknownStepReporter;
   private readonly policies = new Map<StepDefinition, ResolvedRetryPolicy>();
   private housekeepingAt = 0;
@@ -71,7 +75,7 @@ export class SelfTmRuntime {
       dataSource,
     );
     const wakeIn = (delay: number) => this.waker.wake(delay);
-    const runServices = {
+    this.runServices = {
       registry,
       executor,
       transactional,
@@ -81,11 +85,12 @@ export class SelfTmRuntime {
       onDelayed: wakeIn,
       onHandedBack: () => wakeIn(0),
       onFailed: (gid: string, error: unknown) => this.reportFailed(gid, error),
+      aroundAttempt: services.aroundAttempt,
     };
-    const runOf = (job: ConstructorParameters<typeof JobRun>[0]) => new JobRun(job, runServices);
+    const runOf = (job: HeldJob) => this.runOf(job);
     this.runner = new JobRunner(this.leases, this.writer, runOf, options.concurrency, options.runSteps);
-    const prepared = new PreparedJobs(store, databases, this.waker, options.queryPreparedAfter);
-    this.recovery = new RecoveryService(store, this.leases, this.runner, registry, prepared);
+    this.prepared = new PreparedJobs(store, databases, this.waker, options.queryPreparedAfter);
+    this.recovery = new RecoveryService(store, this.leases, this.runner, registry, this.prepared);
     this.retention = new RetentionService(store, databases, options.retention);
     this.unknownSteps = new UnknownStepReporter(store, registry);
     this.manager = new SelfTransactionManager(store, this.leases, this.runner, this.waker, registry, {
@@ -98,6 +103,11 @@ export class SelfTmRuntime {
 
   get store(): OpenStore['store'] {
     return this.open.store;
+  }
+
+  /** The run of a job that this process holds; the runner makes one for each of its own. */
+  runOf(job: HeldJob): JobRun {
+    return new JobRun(job, this.runServices);
   }
 
   /** Lets steps run, and looks for due jobs from now on. */

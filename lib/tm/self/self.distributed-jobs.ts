@@ -5,12 +5,20 @@ import { checkJobFilter } from '../../core/jobs/job-filter.js';
 import { JobNotFoundError, JobStateError } from '../../errors/index.js';
 import { jobInfoOf } from './job-info.mapper.js';
 import type { JobQuery } from './job-store.js';
-import type { SelfTm } from './self-tm.js';
 import type { SelfTmRuntime } from './self-tm.runtime.js';
+
+/** What of the runtime is used to read and repair jobs. */
+type Desk = Pick<SelfTmRuntime, 'store' | 'waker' | 'leases'>;
+
+/** Who opens the store, which may be with the first use. */
+export interface JobDesk {
+  runtime(): Promise<Desk>;
+  readonly recoveryState: RecoveryState;
+}
 
 /** `DistributedJobs` over the job store of the self-TM. */
 export class SelfDistributedJobs extends DistributedJobs {
-  constructor(private readonly selfTm: SelfTm) {
+  constructor(private readonly selfTm: JobDesk) {
     super();
   }
 
@@ -46,7 +54,7 @@ export class SelfDistributedJobs extends DistributedJobs {
     return this.selfTm.recoveryState;
   }
 
-  private async refuse(runtime: SelfTmRuntime, gid: string, action: 'retry' | 'cancel'): Promise<never> {
+  private async refuse(runtime: Desk, gid: string, action: 'retry' | 'cancel'): Promise<never> {
     const record = await runtime.store.find(gid);
     if (!record) throw new JobNotFoundError(gid);
     throw new JobStateError(gid, action, record.status);

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { checkGid } from '../../core/jobs/gid.js';
 import type { OwnConnection, Statement } from '../../db/connections/own-connection.js';
+import { inTurn } from '../../db/connections/runner-turn.js';
 import type { JobCatalog } from '../../db/dialects/job-catalog.js';
 import type { JobRow, JobTable } from '../../db/dialects/job-table.js';
 import type { SteppingDialect } from '../../db/dialects/stepping.dialect.js';
@@ -198,6 +199,17 @@ export class TypeOrmJobStore extends JobStore {
     return this.own(() => this.catalog.overdueSteps(known, overdue));
   }
 
+  override dueIn(steps: readonly string[]): Promise<number | null> {
+    return this.own(async () => {
+      const milliseconds = await this.catalog.dueIn(steps);
+      return milliseconds === null ? null : Number(milliseconds);
+    });
+  }
+
+  override elapse(milliseconds: number): Promise<void> {
+    return this.own(() => this.catalog.elapse(milliseconds));
+  }
+
   private async changeOnce(
     changes: readonly JobChange[],
     patient: boolean,
@@ -247,7 +259,7 @@ export class TypeOrmJobStore extends JobStore {
     { sql, params }: Statement,
   ): Promise<StructuredResult> {
     try {
-      return (await runner.query(sql, [...params], true)) as StructuredResult;
+      return (await inTurn(runner, () => runner.query(sql, [...params], true))) as StructuredResult;
     } catch (error) {
       if (this.dialect.isTransientError(error)) throw new TransactionConflictError(gid, { cause: error });
       throw error;
