@@ -79,10 +79,12 @@ export class SteppingModule implements OnModuleInit, OnModuleDestroy {
     return define(transactionManager, isGlobal, asyncProviders(options), imports);
   }
 
+  /** Called by Nest: creates the tables, finds the steps and the databases. */
   async onModuleInit(): Promise<void> {
     await this.initializer.initialize(() => this.lifecycle.finish());
   }
 
+  /** Called by Nest: claims nothing any more, ends what runs and hands leases back. */
   async onModuleDestroy(): Promise<void> {
     await this.lifecycle.stop();
   }

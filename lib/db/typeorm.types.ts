@@ -5,31 +5,57 @@
  * TypeORM; importing its types would put it into our `.d.ts` files.
  */
 
-/** Any TypeORM `EntityManager`, 0.3 or 1.x. */
+/**
+ * Any TypeORM `EntityManager`, 0.3 or 1.x. `StepContext<EntityManager>` gives its methods their own types.
+ *
+ * @publicApi
+ */
 export interface EntityManagerLike {
+  /** The query runner of its transaction. */
   readonly queryRunner?: QueryRunnerLike;
   /* eslint-disable @typescript-eslint/no-explicit-any -- the callers' entity types are theirs */
+  /** Runs SQL. */
   query(sql: string, parameters?: any[]): Promise<any>;
+  /** Inserts or updates entities. */
   save(...args: any[]): Promise<any>;
+  /** Inserts rows. */
   insert(...args: any[]): Promise<any>;
+  /** Updates the rows that fit a condition. */
   update(...args: any[]): Promise<any>;
+  /** Deletes the rows that fit a condition. */
   delete(...args: any[]): Promise<any>;
+  /** Finds entities. */
   find(...args: any[]): Promise<any>;
+  /** Finds the first entity that fits, or `null`. */
   findOne(...args: any[]): Promise<any>;
+  /** The repository of an entity, in this transaction. */
   getRepository(target: any): any;
+  /** Runs a callback in a transaction; inside one, under a savepoint. */
   transaction(...args: any[]): Promise<any>;
   /* eslint-enable */
 }
 
-/** Any TypeORM `QueryRunner`, 0.3 or 1.x. */
+/**
+ * Any TypeORM `QueryRunner`, 0.3 or 1.x.
+ *
+ * @publicApi
+ */
 export interface QueryRunnerLike {
+  /** Whether a transaction has been started on it and has not ended. */
   readonly isTransactionActive: boolean;
+  /** Whether its connection is back in the pool. */
   readonly isReleased: boolean;
+  /** Takes a connection from the pool. */
   connect(): Promise<unknown>;
+  /** Runs SQL. */
   query(sql: string, parameters?: unknown[], structured?: boolean): Promise<any>;
+  /** Starts a transaction, or sets a savepoint inside one. */
   startTransaction(isolation?: any): Promise<void>;
+  /** Commits the transaction, or releases the savepoint. */
   commitTransaction(): Promise<void>;
+  /** Rolls back the transaction, or to the savepoint. */
   rollbackTransaction(): Promise<void>;
+  /** Gives the connection back to the pool. */
   release(): Promise<void>;
 }
 

@@ -10,7 +10,9 @@ export class InvalidOptionError extends SteppingError {
   constructor(
     /** Where the option stands, such as `retry.maxDelay`. */
     readonly option: string,
+    /** The value that was given. */
     readonly value: unknown,
+    /** What the option takes. */
     readonly expected: string,
   ) {
     super(`Invalid option '${option}': expected ${expected}, got ${describeValue(value)}.`, {
@@ -29,6 +31,7 @@ export class DataSourceNotFoundError extends SteppingError {
   constructor(
     /** The name asked for; `undefined` stands for the default DataSource. */
     readonly dataSource: string | undefined,
+    /** The names of those that were found. */
     readonly known: readonly string[],
   ) {
     super(
@@ -46,7 +49,10 @@ export class DataSourceNotFoundError extends SteppingError {
  * @publicApi
  */
 export class AmbiguousDataSourceError extends SteppingError {
-  constructor(readonly known: readonly string[]) {
+  constructor(
+    /** The names of those that were found. */
+    readonly known: readonly string[],
+  ) {
     super(
       `The application has several DataSources and no default one: ${describeList(known)}. ` +
         `Say which of them keeps the jobs: selfTm({ dataSource: '${known[0] ?? 'name'}' }).`,
@@ -79,6 +85,7 @@ export class UnsupportedDatabaseError extends SteppingError {
   constructor(
     /** The database that was found. */
     readonly what: string,
+    /** What is supported instead. */
     readonly supported: string,
   ) {
     super(`${what} is not supported. Use one of: ${supported}.`, {

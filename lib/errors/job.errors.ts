@@ -9,7 +9,9 @@ import { SteppingError } from './stepping.error.js';
  */
 export class InvalidGidError extends SteppingError {
   constructor(
+    /** What was given as the gid. */
     readonly gid: unknown,
+    /** What is wrong with it. */
     readonly reason: string,
   ) {
     super(`Invalid gid ${describeValue(gid)}: ${reason}. Use 1 to 128 characters of [A-Za-z0-9._:-].`, {
@@ -25,7 +27,10 @@ export class InvalidGidError extends SteppingError {
  * @publicApi
  */
 export class JobHasNoStepsError extends SteppingError {
-  constructor(readonly gid: string) {
+  constructor(
+    /** The id of the job. */
+    readonly gid: string,
+  ) {
     super(`Job '${gid}' has no steps. Call addStep() at least once before starting it.`, {
       name: 'JobHasNoStepsError',
       code: 'STEPPING_JOB_HAS_NO_STEPS',
@@ -40,7 +45,9 @@ export class JobHasNoStepsError extends SteppingError {
  */
 export class JobAlreadyStartedError extends SteppingError {
   constructor(
+    /** The id of the job. */
     readonly gid: string,
+    /** The method that was called. */
     readonly attempted: 'start' | 'prepare' | 'submit' | 'addStep',
   ) {
     super(
@@ -57,7 +64,10 @@ export class JobAlreadyStartedError extends SteppingError {
  * @publicApi
  */
 export class JobNotPreparedError extends SteppingError {
-  constructor(readonly gid: string) {
+  constructor(
+    /** The id of the job. */
+    readonly gid: string,
+  ) {
     super(
       `Job '${gid}' cannot be submitted before it is prepared. Await prepare() inside the transaction and call ` +
         'submit() after its commit, or use start().',
@@ -73,7 +83,9 @@ export class JobNotPreparedError extends SteppingError {
  */
 export class DuplicateGidError extends SteppingError {
   constructor(
+    /** The gid that is taken. */
     readonly gid: string,
+    /** The job that has the gid: its status and the names of its steps. */
     readonly existing: { readonly status: JobStatus; readonly steps: readonly string[] },
   ) {
     super(
@@ -91,7 +103,10 @@ export class DuplicateGidError extends SteppingError {
  * @publicApi
  */
 export class JobNotFoundError extends SteppingError {
-  constructor(readonly gid: string) {
+  constructor(
+    /** The gid that was asked for. */
+    readonly gid: string,
+  ) {
     super(
       `There is no job with the gid '${gid}'. Check the gid; ended jobs are deleted when their 'retention' is over.`,
       { name: 'JobNotFoundError', code: 'STEPPING_JOB_NOT_FOUND' },
@@ -106,8 +121,11 @@ export class JobNotFoundError extends SteppingError {
  */
 export class JobStateError extends SteppingError {
   constructor(
+    /** The id of the job. */
     readonly gid: string,
+    /** What was asked for. */
     readonly action: 'retry' | 'cancel',
+    /** The status that does not allow it. */
     readonly status: JobStatus,
   ) {
     super(`Job '${gid}' cannot be ${PARTICIPLES[action]}: it is ${status}. ${advice(action, status)}`, {

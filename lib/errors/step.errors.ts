@@ -8,6 +8,7 @@ import { SteppingError, type ErrorCause } from './stepping.error.js';
  */
 export class DuplicateStepNameError extends SteppingError {
   constructor(
+    /** The name or alias that is taken twice. */
     readonly stepName: string,
     /** Both places, as `StepClass in ModuleClass`. */
     readonly places: readonly string[],
@@ -28,7 +29,9 @@ export class DuplicateStepNameError extends SteppingError {
  */
 export class InvalidStepClassError extends SteppingError {
   constructor(
+    /** The name of the class. */
     readonly className: string,
+    /** What is wrong with it. */
     readonly reason: string,
   ) {
     super(`${className} cannot be a step: ${reason}`, {
@@ -66,9 +69,11 @@ export class StepNotFoundError extends SteppingError {
  */
 export class InvalidStepArgumentsError extends SteppingError {
   constructor(
+    /** The name of the step. */
     readonly stepName: string,
     /** The place in the arguments, such as `args.lines[2].price`. */
     readonly path: string,
+    /** What is wrong there; never the value, which may be secret. */
     readonly reason: string,
     options: ErrorCause = {},
   ) {
@@ -87,8 +92,11 @@ export class InvalidStepArgumentsError extends SteppingError {
  */
 export class StepArgumentsTooLargeError extends SteppingError {
   constructor(
+    /** The id of the job. */
     readonly gid: string,
+    /** The size of the arguments so far, in bytes. */
     readonly bytes: number,
+    /** The most that is taken, in bytes. */
     readonly limit: number,
   ) {
     super(
@@ -107,6 +115,7 @@ export class StepArgumentsTooLargeError extends SteppingError {
  */
 export class StepTimeoutError extends SteppingError {
   constructor(
+    /** The name of the step. */
     readonly stepName: string,
     /** Milliseconds. */
     readonly timeout: number,
@@ -126,7 +135,10 @@ export class StepTimeoutError extends SteppingError {
  * @publicApi
  */
 export class StepInterruptedError extends SteppingError {
-  constructor(readonly reason: 'shutdown') {
+  constructor(
+    /** Why the step is to end. */
+    readonly reason: 'shutdown',
+  ) {
     super('The application is shutting down: end the step now, its job goes on later.', {
       name: 'StepInterruptedError',
       code: 'STEPPING_STEP_INTERRUPTED',
@@ -152,7 +164,10 @@ export class UnrecoverableStepError extends SteppingError {
  * @publicApi
  */
 export class StepNotTransactionalError extends SteppingError {
-  constructor(readonly stepName: string) {
+  constructor(
+    /** The name of the step. */
+    readonly stepName: string,
+  ) {
     super(
       `The step '${stepName}' has no context.manager, because it is not transactional. Decorate it with ` +
         '@Step({ transactional: true }), or inject a DataSource.',
@@ -169,9 +184,11 @@ export class StepNotTransactionalError extends SteppingError {
  */
 export class HttpRequestError extends SteppingError {
   constructor(
+    /** The method of the request. */
     readonly method: string,
     /** Host and path. */
     readonly target: string,
+    /** What went wrong. */
     readonly problem: string,
     /** The HTTP status, when there was an answer. */
     readonly status?: number,
@@ -192,7 +209,9 @@ export class HttpRequestError extends SteppingError {
  */
 export class StepAbandonedError extends SteppingError {
   constructor(
+    /** The name of the step. */
     readonly stepName: string,
+    /** How many attempts have begun. */
     readonly attempts: number,
   ) {
     super(
@@ -210,7 +229,10 @@ export class StepAbandonedError extends SteppingError {
  * @publicApi
  */
 export class StepTransactionLostError extends SteppingError {
-  constructor(readonly stepName: string) {
+  constructor(
+    /** The name of the step. */
+    readonly stepName: string,
+  ) {
     super(
       `The transaction of the transactional step '${stepName}' was not committed as one: a statement in it ended it ` +
         'or failed. Let database errors through, and leave BEGIN, COMMIT and ROLLBACK to the library.',

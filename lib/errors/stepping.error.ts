@@ -1,4 +1,8 @@
-/** What identifies a class of errors, and what led to this one. */
+/**
+ * What identifies a class of errors, and what led to this one.
+ *
+ * @publicApi
+ */
 export interface SteppingErrorOptions {
   /** The name of the class, spelled out: `new.target.name` is lost when an application is minified. */
   readonly name: string;
@@ -8,8 +12,13 @@ export interface SteppingErrorOptions {
   readonly cause?: unknown;
 }
 
-/** The options that errors with a cause take. */
+/**
+ * The options that errors with a cause take.
+ *
+ * @publicApi
+ */
 export interface ErrorCause {
+  /** The error that led to this one. */
   readonly cause?: unknown;
 }
 
@@ -22,6 +31,7 @@ export interface ErrorCause {
  * @publicApi
  */
 export abstract class SteppingError extends Error {
+  /** The stable identifier of the class, `STEPPING_` and its name in capitals. */
   readonly code: string;
   /** An own property, so that it is still there after the error went through JSON. */
   override readonly name: string;

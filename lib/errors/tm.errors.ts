@@ -7,7 +7,10 @@ import { SteppingError, type ErrorCause } from './stepping.error.js';
  * @publicApi
  */
 export class LeaseLostError extends SteppingError {
-  constructor(readonly gid: string) {
+  constructor(
+    /** The id of the job. */
+    readonly gid: string,
+  ) {
     super(
       `This process has lost its lease of job '${gid}': end the step now. If that happens often, raise ` +
         "'leaseDuration', and look for code that blocks the event loop.",
@@ -45,7 +48,9 @@ export class TransactionManagerUnavailableError extends SteppingError {
  */
 export class UnresolvedTransactionError extends SteppingError {
   constructor(
+    /** The id of the job. */
     readonly gid: string,
+    /** Why it cannot be told yet. */
     readonly reason: string,
     options: ErrorCause = {},
   ) {

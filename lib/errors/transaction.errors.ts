@@ -25,7 +25,10 @@ export class TransactionNotActiveError extends SteppingError {
  * @publicApi
  */
 export class TransactionEndedError extends SteppingError {
-  constructor(readonly gid: string) {
+  constructor(
+    /** The id of the job. */
+    readonly gid: string,
+  ) {
     super(
       `Job '${gid}' was started in a transaction that has already ended. Await the work inside the transaction, or ` +
         "start the job on its own with createJob({ transaction: 'none' }).",
@@ -40,7 +43,10 @@ export class TransactionEndedError extends SteppingError {
  * @publicApi
  */
 export class TransactionRequiredError extends SteppingError {
-  constructor(readonly gid: string) {
+  constructor(
+    /** The id of the job. */
+    readonly gid: string,
+  ) {
     super(
       `Job '${gid}' was started outside any transaction, which 'requireTransaction' forbids. Start it inside ` +
         "dataSource.transaction(), pass createJob({ transaction }), or say createJob({ transaction: 'none' }).",
@@ -55,7 +61,10 @@ export class TransactionRequiredError extends SteppingError {
  * @publicApi
  */
 export class StandaloneJobInTransactionError extends SteppingError {
-  constructor(readonly gid: string) {
+  constructor(
+    /** The id of the job. */
+    readonly gid: string,
+  ) {
     super(
       `Job '${gid}' cannot be started on its own while a transaction is open: an SQLite DataSource is one ` +
         "connection, so that the job would become part of that transaction. Leave out 'transaction', pass the " +
@@ -72,7 +81,10 @@ export class StandaloneJobInTransactionError extends SteppingError {
  * @publicApi
  */
 export class DuplicateBarrierError extends SteppingError {
-  constructor(readonly gid: string) {
+  constructor(
+    /** The id of the job. */
+    readonly gid: string,
+  ) {
     super(
       `The transaction of job '${gid}' took so long that the transaction manager has rolled the job back. Roll the ` +
         'transaction back and repeat it with a new job.',
@@ -88,7 +100,10 @@ export class DuplicateBarrierError extends SteppingError {
  * @publicApi
  */
 export class JobOutsideTransactionError extends SteppingError {
-  constructor(readonly gid: string) {
+  constructor(
+    /** The id of the job. */
+    readonly gid: string,
+  ) {
     super(
       `Job '${gid}' was written after its transaction had ended (a deadlock, or a COMMIT or ROLLBACK sent by hand), ` +
         'and has been removed. Repeat the whole transaction, and end it only through TypeORM.',
@@ -104,6 +119,7 @@ export class JobOutsideTransactionError extends SteppingError {
  */
 export class TransactionConflictError extends SteppingError {
   constructor(
+    /** The id of the job. */
     readonly gid: string,
     options: ErrorCause = {},
   ) {
@@ -123,6 +139,7 @@ export class TransactionConflictError extends SteppingError {
  */
 export class CommitRefusedError extends SteppingError {
   constructor(
+    /** The ids of the jobs that could not be written. */
     readonly gids: readonly string[],
     options: ErrorCause = {},
   ) {
@@ -140,7 +157,10 @@ export class CommitRefusedError extends SteppingError {
  * @publicApi
  */
 export class InvalidTransactionError extends SteppingError {
-  constructor(readonly value: unknown) {
+  constructor(
+    /** What was passed. */
+    readonly value: unknown,
+  ) {
     super(
       "createJob({ transaction }) takes an EntityManager, a QueryRunner, a TransactionContext or 'none'; " +
         `got ${describeValue(value)}.`,

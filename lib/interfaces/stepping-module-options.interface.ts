@@ -55,6 +55,7 @@ export interface SteppingModuleOptions extends SteppingOptions {
  * @publicApi
  */
 export interface SteppingOptionsFactory {
+  /** The options; called once, while the application starts. */
   createSteppingOptions(): Promise<SteppingOptions> | SteppingOptions;
 }
 
@@ -66,11 +67,17 @@ export interface SteppingOptionsFactory {
  */
 export interface SteppingModuleAsyncOptions extends Pick<ModuleMetadata, 'imports'> {
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- what is injected is the application's
+  /** What `useFactory` is called with. */
   readonly inject?: any[];
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- see above
+  /** Makes the options. */
   readonly useFactory?: (...args: any[]) => Promise<SteppingOptions> | SteppingOptions;
+  /** A class that makes the options; it is instantiated for this. */
   readonly useClass?: Type<SteppingOptionsFactory>;
+  /** A provider that makes the options; `imports` must bring it. */
   readonly useExisting?: Type<SteppingOptionsFactory>;
+  /** Who keeps the jobs and sees them through. Default: `selfTm()`. */
   readonly transactionManager?: TransactionManagerStrategy;
+  /** Whether every module can inject what this one exports. Default: `true`. */
   readonly isGlobal?: boolean;
 }

@@ -23,8 +23,6 @@ describeBackends('a database per tenant', (backend) => {
       tenants.set(tenant, await connect(place, { name: 'tenants' }));
     }
     app = await TestApplication.start(databases, {
-      // A tenant's barrier table is made when it is first used, between the prepare and the barrier.
-      selfTm: { queryPreparedAfter: 1500 },
       module: {
         dataSourceResolver: (lookup) => {
           lookups.push(lookup);

@@ -14,7 +14,11 @@ import { faultPoint } from './fault-point.js';
 import type { JobMessage, StoredStep } from './job-message.js';
 import type { TransactionSettler } from './transaction-settler.js';
 
-/** The most bytes that the arguments of all steps of a job may have together, as UTF-8 JSON: 4 MiB. */
+/**
+ * The most bytes that the arguments of all steps of a job may have together, as UTF-8 JSON: 4 MiB.
+ *
+ * @publicApi
+ */
 export const MAX_JOB_BYTES = 4 * 1024 * 1024;
 
 /** What a job needs from its application. */

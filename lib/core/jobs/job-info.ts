@@ -8,10 +8,17 @@ import type { JobStatus } from './job-status.js';
  */
 export type StepStatus = 'pending' | 'waiting' | 'running' | 'succeeded' | 'failed' | 'canceled';
 
-/** @publicApi */
+/**
+ * What is known of one step of a job.
+ *
+ * @publicApi
+ */
 export interface StepInfo {
+  /** The place of the step in its job, from 0. */
   readonly index: number;
+  /** The name that the step was stored under. */
   readonly name: string;
+  /** Where the step stands. */
   readonly status: StepStatus;
   /** The arguments as they were stored: plain data, whatever class they are restored to. */
   readonly args: unknown;
@@ -25,18 +32,24 @@ export interface StepInfo {
  * @publicApi
  */
 export interface JobInfo {
+  /** The id of the job. */
   readonly gid: string;
+  /** The label given to `createJob({ name })`; `null` without one. */
   readonly name: string | null;
+  /** Where the job stands. */
   readonly status: JobStatus;
+  /** Its steps, in order. */
   readonly steps: readonly StepInfo[];
   /** The error of the last attempt that failed, as text, until the step succeeds. */
   readonly error: string | null;
+  /** When it was started, by the clock of its store. */
   readonly createdAt: Date;
   /**
    * When something happens next: the delayed start, the next attempt, the end of the lease, the
    * query-back of a prepared job. `null` once the job has ended.
    */
   readonly dueAt: Date | null;
+  /** When it ended, by the same clock; `null` while it has not. */
   readonly endedAt: Date | null;
 }
 
@@ -46,6 +59,7 @@ export interface JobInfo {
  * @publicApi
  */
 export interface JobFilter {
+  /** One status, or several of which any fits. */
   readonly status?: JobStatus | readonly JobStatus[];
   /** The name of the step that the job stands at. */
   readonly step?: string;
@@ -67,6 +81,7 @@ export interface JobFilter {
  * @publicApi
  */
 export interface JobPage {
+  /** The jobs of this page. */
   readonly jobs: readonly JobInfo[];
   /** Hand it to the next call; absent on the last page. */
   readonly cursor?: string;

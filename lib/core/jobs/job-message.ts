@@ -1,4 +1,8 @@
-/** One step as it is stored with its job. */
+/**
+ * One step as it is stored with its job.
+ *
+ * @publicApi
+ */
 export interface StoredStep {
   /** The name the step was registered under when the job was started. */
   readonly name: string;
@@ -13,9 +17,11 @@ export interface StoredStep {
  * @publicApi
  */
 export interface JobMessage {
+  /** The id of the job. */
   readonly gid: string;
   /** The label given to `createJob({ name })`. */
   readonly name: string | null;
+  /** Its steps, in order. */
   readonly steps: readonly StoredStep[];
   /** Milliseconds between the start of the job and the start of its first step. */
   readonly delay: number;

@@ -11,8 +11,16 @@ import type { ArgumentsProblem } from './step-definition.js';
 export interface HttpRequestArguments {
   /** An absolute `http:` or `https:` URL without user name and password. */
   readonly url: string;
-  /** @default 'POST' with a body, else 'GET' */
+  /**
+   * The HTTP method, in any case. `GET` and `HEAD` take no body.
+   *
+   * @default 'POST' with a body, else 'GET'
+   */
   readonly method?: string;
+  /**
+   * Headers of the request. `Idempotency-Key` and, for JSON, `Content-Type` are added where they are
+   * missing.
+   */
   readonly headers?: Readonly<Record<string, string>>;
   /** Text is sent as it is; any other JSON value is sent as `application/json`. */
   readonly body?: unknown;

@@ -3,10 +3,16 @@ import type { EntityManagerLike, QueryRunnerLike } from '../../db/typeorm.types.
 
 const MAX_TENANT_LENGTH = 255;
 
-/** A transaction together with the tenant whose database it is in. Made by `tenantTransaction()`. */
+/**
+ * A transaction together with the tenant whose database it is in. Made by `tenantTransaction()`.
+ *
+ * @publicApi
+ */
 export class TenantTransaction {
   constructor(
+    /** The manager or query runner with the active transaction. */
     readonly transaction: EntityManagerLike | QueryRunnerLike,
+    /** The name of the tenant, as `dataSourceResolver` is given it. */
     readonly tenant: string,
   ) {}
 }

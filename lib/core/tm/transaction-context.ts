@@ -1,8 +1,13 @@
 import type { QueryRunnerLike } from '../../db/typeorm.types.js';
 import type { DatabaseLookup } from './database-lookup.js';
 
-/** What a transaction tells those who took part in it. Exactly one of the three is called, once. */
+/**
+ * What a transaction tells those who took part in it. Exactly one of the three is called, once.
+ *
+ * @publicApi
+ */
 export interface TransactionParticipant {
+  /** The id of the job that takes part. */
   readonly gid: string;
   /** The transaction is known to have been committed. */
   committed(): void;
@@ -12,7 +17,11 @@ export interface TransactionParticipant {
   inDoubt(): void;
 }
 
-/** How a transaction ended, as its database tells. */
+/**
+ * How a transaction ended, as its database tells.
+ *
+ * @publicApi
+ */
 export type TransactionOutcome = 'committed' | 'rolledBack';
 
 /**
@@ -49,6 +58,12 @@ export abstract class TransactionContext {
   get outside(): boolean {
     return false;
   }
+
+  /**
+   * Makes sure that a barrier row can be written. Called before the job is prepared: between that and the row,
+   * the transaction manager may already ask. The default does nothing.
+   */
+  async openBarrier(): Promise<void> {}
 
   /**
    * Writes the barrier row in this transaction.

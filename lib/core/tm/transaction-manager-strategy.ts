@@ -9,8 +9,10 @@ import type { ModuleMetadata, Provider, Type } from '@nestjs/common';
 export interface TransactionManagerStrategy {
   /** For messages. */
   readonly name: string;
+  /** Modules that its providers need. */
   readonly imports?: ModuleMetadata['imports'];
   /** Must provide `TransactionManager` and `DistributedJobs`. */
   readonly providers: readonly Provider[];
+  /** Routes that it adds to the application. */
   readonly controllers?: readonly Type[];
 }

@@ -101,6 +101,29 @@ export class MysqlJobCatalog extends JobCatalog {
     );
     return (rows as { step_name: string }[]).map((row) => row.step_name);
   }
+
+  override async dueIn(steps: readonly string[]): Promise<number | string | null> {
+    const { rows } = await this.connection.query(
+      `
+      SELECT TIMESTAMPDIFF(MICROSECOND, UTC_TIMESTAMP(6), MIN(due_at)) / 1000 AS due_in
+        FROM ${this.jobs}
+       WHERE status = 'prepared' OR (status = 'submitted' AND step_name IN (${placeholders(steps)}))`,
+      steps,
+    );
+    return (rows[0] as { due_in: number | string | null }).due_in;
+  }
+
+  override async elapse(milliseconds: number): Promise<void> {
+    const passed = microseconds(milliseconds);
+    await this.connection.query(
+      `
+      UPDATE ${this.jobs}
+         SET created_at = created_at - INTERVAL ? MICROSECOND,
+             due_at = due_at - INTERVAL ? MICROSECOND,
+             ended_at = ended_at - INTERVAL ? MICROSECOND`,
+      [passed, passed, passed],
+    );
+  }
 }
 
 type Condition = readonly [condition: string, ...params: unknown[]];

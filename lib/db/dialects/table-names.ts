@@ -1,6 +1,10 @@
 import { InvalidOptionError } from '../../errors/index.js';
 
-/** Where the library keeps its tables. */
+/**
+ * Where the library keeps its tables.
+ *
+ * @publicApi
+ */
 export interface TableOptions {
   /**
    * The schema (PostgreSQL) or database (MySQL, MariaDB); created with the tables on PostgreSQL.
@@ -8,7 +12,11 @@ export interface TableOptions {
    * @default the schema of the DataSource, else the current one; SQLite has none and ignores it
    */
   readonly schema?: string;
-  /** What the names of all tables start with. @default 'stepping_' */
+  /**
+   * What the names of all tables start with.
+   *
+   * @default 'stepping_'
+   */
   readonly prefix?: string;
 }
 

@@ -52,6 +52,11 @@ export class TypeOrmTransactionContext extends TransactionContext {
     return this.watch.enlist(participant, work);
   }
 
+  /** A tenant's database that is used for the first time gets its table now. */
+  override async openBarrier(): Promise<void> {
+    await this.barrier.within();
+  }
+
   async insertBarrier(gid: string): Promise<void> {
     const barrier = await this.barrier.within();
     const inserted = await barrier.insert(this.queryRunner, { gid });

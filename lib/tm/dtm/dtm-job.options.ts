@@ -74,9 +74,16 @@ export const DEFAULT_JOB_OPTIONS: ResolvedDtmJobOptions = {
   directHttpSteps: false,
 };
 
-/** The settings of one job, as `createJob({ manager })` takes them. Made by `dtmJob()`. */
+/**
+ * The settings of one job, as `createJob({ manager })` takes them. Made by `dtmJob()`.
+ *
+ * @publicApi
+ */
 export class DtmJobSettings {
-  constructor(readonly options: DtmJobOptions) {}
+  constructor(
+    /** The settings that were given. */
+    readonly options: DtmJobOptions,
+  ) {}
 
   /** These settings, laid over the defaults. */
   over(defaults: ResolvedDtmJobOptions): ResolvedDtmJobOptions {

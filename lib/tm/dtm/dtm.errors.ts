@@ -7,7 +7,9 @@ import { SteppingError, type ErrorCause } from '../../errors/index.js';
  */
 export class DtmRequestRefusedError extends SteppingError {
   constructor(
+    /** The id of the job. */
     readonly gid: string,
+    /** What the server was asked to do. */
     readonly request: 'prepare' | 'submit' | 'abort' | 'retry' | 'cancel',
     /** What the server said. */
     readonly answer: string,
@@ -27,7 +29,10 @@ export class DtmRequestRefusedError extends SteppingError {
  * @publicApi
  */
 export class DtmJobRolledBackError extends SteppingError {
-  constructor(readonly gid: string) {
+  constructor(
+    /** The id of the job. */
+    readonly gid: string,
+  ) {
     super(
       `Job '${gid}' has failed at the DTM server and does not run: it was rolled back, or stopped by force. Start it ` +
         'again as a new job, under another gid.',
@@ -44,10 +49,13 @@ export class DtmJobRolledBackError extends SteppingError {
  */
 export class DtmLimitError extends SteppingError {
   constructor(
+    /** The id of the job. */
     readonly gid: string,
     /** What is too large, such as `the headers`. */
     readonly what: string,
+    /** Its size. */
     readonly size: number,
+    /** The most that is taken. */
     readonly limit: number,
     advice: string,
   ) {
@@ -65,6 +73,7 @@ export class DtmLimitError extends SteppingError {
  */
 export class DtmUnsupportedError extends SteppingError {
   constructor(
+    /** What was asked for. */
     readonly what: string,
     advice: string,
   ) {
@@ -109,7 +118,9 @@ export class StepNotFinishedError extends SteppingError {
  */
 export class MissingPackageError extends SteppingError {
   constructor(
+    /** The package that is not installed. */
     readonly packageName: string,
+    /** What needs it. */
     readonly neededFor: string,
     options: ErrorCause = {},
   ) {

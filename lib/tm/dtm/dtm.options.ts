@@ -22,7 +22,9 @@ export type DtmProtocol = 'http' | 'grpc';
 export interface DtmTls {
   /** Default: the certificate authorities of Node. */
   readonly rootCertificates?: string | Buffer;
+  /** The key of this application, where the proxy asks for a certificate. */
   readonly privateKey?: string | Buffer;
+  /** The certificate that belongs to the key. */
   readonly certificateChain?: string | Buffer;
 }
 

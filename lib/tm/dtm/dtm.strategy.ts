@@ -39,8 +39,10 @@ import { PreparedQueryService } from './prepared-query.service.js';
 export interface DtmAsyncOptions
   extends Pick<DtmOptions, 'protocol' | 'callbackPath'>, Pick<ModuleMetadata, 'imports'> {
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- what is injected is the application's
+  /** What `useFactory` is called with. */
   readonly inject?: any[];
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- see above
+  /** Makes the settings. */
   readonly useFactory: (...args: any[]) => Promise<DtmServerOptions> | DtmServerOptions;
 }
 

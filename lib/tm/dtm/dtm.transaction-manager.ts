@@ -73,6 +73,7 @@ export class DtmTransactionManager extends TransactionManager {
 
   async prepare(message: JobMessage, transaction: TransactionContext): Promise<DtmPreparedJob> {
     const request = this.createRequest(message, transaction);
+    await transaction.openBarrier();
     const answer = await this.send((timeout) => this.parts.client.prepare(request, timeout));
     if (answer.kind === 'done') return { enlisted: false, request, transaction };
     if (answer.kind !== 'refused') throw this.problem(message, answer);

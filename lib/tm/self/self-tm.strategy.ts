@@ -21,8 +21,10 @@ import { resolveSelfTmOptions, type SelfTmOptions } from './self-tm.options.js';
  */
 export interface SelfTmAsyncOptions extends Pick<ModuleMetadata, 'imports'> {
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- what is injected is the application's
+  /** What `useFactory` is called with. */
   readonly inject?: any[];
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- see above
+  /** Makes the settings. */
   readonly useFactory: (...args: any[]) => Promise<SelfTmOptions> | SelfTmOptions;
 }
 

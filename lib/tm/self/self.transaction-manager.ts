@@ -85,6 +85,7 @@ export class SelfTransactionManager extends TransactionManager {
     // Written on the only connection of an open transaction, the job would share the fate of that one.
     if (this.options.insideOwnTransaction()) throw new StandaloneJobInTransactionError(message.gid);
     const lookup = encodeLookup(transaction.lookup, message.delay);
+    await transaction.openBarrier();
     const owner = this.leases.newOwner();
     const job = { ...this.row(message, steps), status: 'prepared', owner, lookup } as const;
     const since = performance.now();

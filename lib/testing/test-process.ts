@@ -1,0 +1,124 @@
+import { faultPoint, type FaultPoint } from '../core/jobs/fault-point.js';
+import type { StepDefinition } from '../core/steps/step-definition.js';
+import { HeldJob } from '../tm/self/held-job.js';
+import type { AttemptInterceptor } from '../tm/self/job-run.js';
+import type { ResolvedSelfTmOptions } from '../tm/self/self-tm.options.js';
+import { SelfTmRuntime, type SelfTmServices } from '../tm/self/self-tm.runtime.js';
+import type { OpenStore } from '../tm/self/store-opener.js';
+import { noteAttempt, type AttemptReport } from './attempt-report.js';
+import type { PlannedFailures } from './planned-failures.js';
+import { severable } from './severable-store.js';
+import { ProcessCrashedError } from './testing.errors.js';
+
+const NEVER = new Promise<never>(() => undefined);
+
+/** Longer than any test takes, so that no timer has to renew a lease. The test ends those of a process that died. */
+const LEASE_MS = 24 * 3600 * 1000;
+
+/** At these the transaction around is still to end: what stops there throws, so that it is rolled back. */
+const INSIDE_A_TRANSACTION: readonly FaultPoint[] = [
+  'job:before-prepare',
+  'job:prepared',
+  'job:before-barrier',
+  'job:started',
+  'step:before-commit',
+  'step:committed',
+];
+/** At these somebody waits who would wait for ever: the death shows with the next call. */
+const BESIDE_THE_CALLER: readonly FaultPoint[] = ['job:before-submit', 'job:submitted'];
+
+/**
+ * One life of the application: the self-TM on a store that can be cut off, without any timer. It runs a job when it
+ * is told to, and can die.
+ */
+export class TestProcess {
+  readonly runtime: SelfTmRuntime;
+  readonly reports: AttemptReport[] = [];
+  private readonly severStore: (reason: Error) => void;
+  private readonly atWork = new Set<Promise<unknown>>();
+  private readonly dead: Promise<void>;
+  private die!: () => void;
+  private held: HeldJob | undefined;
+  /** What everybody gets who uses the process after its death. */
+  severed: ProcessCrashedError | undefined;
+
+  constructor(
+    open: OpenStore,
+    options: ResolvedSelfTmOptions,
+    private readonly services: SelfTmServices,
+    private readonly failures: PlannedFailures,
+  ) {
+    const { store, sever } = severable(open.store);
+    this.severStore = sever;
+    this.dead = new Promise((resolve) => (this.die = resolve));
+    // A process that does not run steps starts its jobs for others, whom the test calls.
+    const quiet = { ...options, leaseDuration: LEASE_MS, runSteps: false };
+    const aroundAttempt: AttemptInterceptor = (attempt, run) => this.attempt(attempt, run);
+    this.runtime = new SelfTmRuntime({ ...open, store, notifications: undefined }, quiet, {
+      ...services,
+      aroundAttempt,
+    });
+  }
+
+  /** The step that is run at this moment. */
+  stepOf(gid: string): StepDefinition | undefined {
+    return this.held?.gid === gid ? this.services.registry.get(this.held.step.name) : undefined;
+  }
+
+  /** Runs the job that has been due for longest as far as it goes now; false when none is due. */
+  async runNext(): Promise<boolean> {
+    return (await Promise.race([this.run(), this.dead])) ?? true;
+  }
+
+  /** The process is no more: nothing is written after this. To be awaited at the point of a crash. */
+  async crash(point: FaultPoint): Promise<void> {
+    await this.end(point, INSIDE_A_TRANSACTION.includes(point));
+    if (INSIDE_A_TRANSACTION.includes(point)) throw this.severed;
+    if (!BESIDE_THE_CALLER.includes(point)) await NEVER;
+  }
+
+  /** Ends the process between two runs. */
+  kill(): Promise<void> {
+    return this.end(null, false);
+  }
+
+  private async end(point: FaultPoint | null, fromWithin: boolean): Promise<void> {
+    if (this.severed) return;
+    this.severed = new ProcessCrashedError(point);
+    this.severStore(this.severed);
+    const over = Promise.allSettled(this.atWork).then(() => this.runtime.leases.stop()).then(this.die);
+    if (!fromWithin) await over;
+  }
+
+  private async run(): Promise<boolean> {
+    const { runtime, services } = this;
+    const { store, leases } = runtime;
+    const owner = leases.newOwner();
+    const since = performance.now();
+    const claim = { owner, limit: 1, leaseDuration: LEASE_MS, steps: services.registry.names() };
+    const [record] = await store.claim(claim);
+    if (!record) return false;
+    if (record.status === 'prepared') {
+      await runtime.prepared.resolve([record]);
+      return true;
+    }
+    await faultPoint('recovery:claimed', record.gid);
+    this.held = HeldJob.of(record, leases.hold({ gid: record.gid, owner }, since));
+    await runtime.runOf(this.held).run();
+    await runtime.writer.flush();
+    this.held = undefined;
+    return true;
+  }
+
+  private readonly attempt: AttemptInterceptor = async (attempt, run) => {
+    const note = noteAttempt(this.reports, attempt);
+    const failure = this.failures.take(attempt.definition);
+    const work = failure ? Promise.resolve({ kind: 'failed', error: failure.error } as const) : run();
+    this.atWork.add(work);
+    const outcome = await work.finally(() => this.atWork.delete(work));
+    // Whatever came of it, nobody is left to store it.
+    if (this.severed) return NEVER;
+    note(outcome);
+    return outcome;
+  };
+}
