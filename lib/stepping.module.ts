@@ -34,6 +34,7 @@ import { selfTm } from './tm/self/self-tm.strategy.js';
  */
 @Module({})
 export class SteppingModule implements OnModuleInit, OnModuleDestroy {
+  /** @internal Made by Nest. */
   constructor(
     modules: ModulesContainer,
     private readonly initializer: SteppingInitializer,

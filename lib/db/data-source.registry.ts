@@ -109,6 +109,8 @@ function isDataSource(value: unknown): value is DataSourceLike {
   return (
     typeof candidate === 'object' &&
     candidate !== null &&
+    // A proxy for something that is not there yet may throw when a property is read (nestjs-cls does).
+    'createQueryRunner' in candidate &&
     typeof candidate.createQueryRunner === 'function' &&
     typeof candidate.createEntityManager === 'function' &&
     typeof candidate.options?.type === 'string' &&

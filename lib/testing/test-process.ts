@@ -1,7 +1,8 @@
 import { faultPoint, type FaultPoint } from '../core/jobs/fault-point.js';
 import type { StepDefinition } from '../core/steps/step-definition.js';
+import type { StepAttempt } from '../core/steps/step.executor.js';
+import type { TransactionalOutcome } from '../db/transactions/transactional-step.runner.js';
 import { HeldJob } from '../tm/self/held-job.js';
-import type { AttemptInterceptor } from '../tm/self/job-run.js';
 import type { ResolvedSelfTmOptions } from '../tm/self/self-tm.options.js';
 import { SelfTmRuntime, type SelfTmServices } from '../tm/self/self-tm.runtime.js';
 import type { OpenStore } from '../tm/self/store-opener.js';
@@ -53,10 +54,9 @@ export class TestProcess {
     this.dead = new Promise((resolve) => (this.die = resolve));
     // A process that does not run steps starts its jobs for others, whom the test calls.
     const quiet = { ...options, leaseDuration: LEASE_MS, runSteps: false };
-    const aroundAttempt: AttemptInterceptor = (attempt, run) => this.attempt(attempt, run);
     this.runtime = new SelfTmRuntime({ ...open, store, notifications: undefined }, quiet, {
       ...services,
-      aroundAttempt,
+      aroundAttempt: (attempt, run) => this.attempt(attempt, run),
     });
   }
 
@@ -67,27 +67,33 @@ export class TestProcess {
 
   /** Runs the job that has been due for longest as far as it goes now; false when none is due. */
   async runNext(): Promise<boolean> {
-    return (await Promise.race([this.run(), this.dead])) ?? true;
+    const run = this.run().catch((error: unknown) => {
+      if (this.severed) return true;
+      throw error;
+    });
+    return (await Promise.race([run, this.dead])) ?? true;
   }
 
-  /** The process is no more: nothing is written after this. To be awaited at the point of a crash. */
+  /** The process dies at a point of its own: to be awaited there. */
   async crash(point: FaultPoint): Promise<void> {
-    await this.end(point, INSIDE_A_TRANSACTION.includes(point));
+    void this.end(point);
     if (INSIDE_A_TRANSACTION.includes(point)) throw this.severed;
     if (!BESIDE_THE_CALLER.includes(point)) await NEVER;
   }
 
-  /** Ends the process between two runs. */
+  /** Ends the process from outside, between two runs. */
   kill(): Promise<void> {
-    return this.end(null, false);
+    return this.end(null);
   }
 
-  private async end(point: FaultPoint | null, fromWithin: boolean): Promise<void> {
-    if (this.severed) return;
+  /** Nothing is written from now on. Resolves when the transactions of running steps have been rolled back. */
+  private async end(point: FaultPoint | null): Promise<void> {
+    if (this.severed) return this.dead;
     this.severed = new ProcessCrashedError(point);
     this.severStore(this.severed);
-    const over = Promise.allSettled(this.atWork).then(() => this.runtime.leases.stop()).then(this.die);
-    if (!fromWithin) await over;
+    await Promise.allSettled(this.atWork);
+    await this.runtime.leases.stop();
+    this.die();
   }
 
   private async run(): Promise<boolean> {
@@ -110,15 +116,22 @@ export class TestProcess {
     return true;
   }
 
-  private readonly attempt: AttemptInterceptor = async (attempt, run) => {
+  private async attempt(
+    attempt: StepAttempt,
+    run: () => Promise<TransactionalOutcome>,
+  ): Promise<TransactionalOutcome> {
     const note = noteAttempt(this.reports, attempt);
     const failure = this.failures.take(attempt.definition);
     const work = failure ? Promise.resolve({ kind: 'failed', error: failure.error } as const) : run();
     this.atWork.add(work);
-    const outcome = await work.finally(() => this.atWork.delete(work));
-    // Whatever came of it, nobody is left to store it.
-    if (this.severed) return NEVER;
-    note(outcome);
-    return outcome;
-  };
+    try {
+      const outcome = await work;
+      if (!this.severed) note(outcome);
+      return outcome;
+    } finally {
+      this.atWork.delete(work);
+      // Whatever came of it, nobody is left to store it.
+      if (this.severed) await NEVER;
+    }
+  }
 }

@@ -40,6 +40,7 @@ export class DistributedJobFactory {
   private readonly logger = new Logger(DistributedJobFactory.name);
   private warned = false;
 
+  /** @internal Made by the library. */
   constructor(
     private readonly environment: JobEnvironment,
     private readonly transactions: TransactionResolver,

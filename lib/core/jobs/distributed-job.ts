@@ -56,6 +56,7 @@ export class DistributedJob {
   private phase: 'building' | 'started' | 'prepared' | 'submitted' = 'building';
   private prepared: PreparedJob | undefined;
 
+  /** @internal Made by the library. */
   constructor(
     private readonly environment: JobEnvironment,
     private readonly settings: JobSettings,

@@ -42,7 +42,11 @@ export function insideTransactionOf(dataSource: DataSourceLike): boolean {
 export function ambientFrame(): AmbientFrame | undefined {
   const frame = frames.getStore();
   if (!frame || frame.ended || !frame.managed) return frame;
-  return frame.dataSource.manager.queryRunner === frame.runner ? frame : undefined;
+  const { queryRunner } = frame.dataSource.manager;
+  if (!queryRunner) return undefined;
+  if (queryRunner === frame.runner) return frame;
+  // Its AsyncLocalStorage shows a method that runs beside the caller; the caller's rows go there as well.
+  return openFrame(frame.dataSource, queryRunner);
 }
 
 /** Makes the frame of a transaction that is open on `runner`. Whoever ends the transaction marks it ended. */

@@ -85,7 +85,7 @@ export class DtmJobSettings {
     readonly options: DtmJobOptions,
   ) {}
 
-  /** These settings, laid over the defaults. */
+  /** @internal These settings, laid over the defaults. */
   over(defaults: ResolvedDtmJobOptions): ResolvedDtmJobOptions {
     return resolveJobOptions(this.options, 'dtmJob', defaults);
   }

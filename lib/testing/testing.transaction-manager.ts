@@ -1,0 +1,146 @@
+import type { RecoveryState } from '../core/jobs/distributed-jobs.js';
+import type { JobMessage } from '../core/jobs/job-message.js';
+import type { StepRegistry } from '../core/steps/step.registry.js';
+import type { TransactionContext } from '../core/tm/transaction-context.js';
+import { TransactionManager, type PreparedJob } from '../core/tm/transaction-manager.js';
+import type { TypeOrmDatabases } from '../db/typeorm-databases.js';
+import { SteppingNotReadyError } from '../errors/index.js';
+import type { JobStore } from '../tm/self/job-store.js';
+import type { JobDesk } from '../tm/self/self.distributed-jobs.js';
+import type { ResolvedSelfTmOptions } from '../tm/self/self-tm.options.js';
+import type { SelfTmRuntime, SelfTmServices } from '../tm/self/self-tm.runtime.js';
+import { openStore, type OpenStore } from '../tm/self/store-opener.js';
+import { PlannedFailures } from './planned-failures.js';
+import { TestProcess } from './test-process.js';
+
+/** Rows of one page, where all jobs are gone through. */
+const PAGE = 500;
+
+export interface TestingServices extends SelfTmServices {
+  /** Resolves when every transaction that has ended has been told to the transaction manager. */
+  readonly settled: () => Promise<void>;
+  /** The application shuts down. */
+  readonly onStop: () => void;
+}
+
+/**
+ * The transaction manager of an application under test: the self-TM, as one process after the other on a store that
+ * stays.
+ */
+export class TestingTransactionManager extends TransactionManager implements JobDesk {
+  readonly failures = new PlannedFailures();
+  readonly recoveryState: RecoveryState = { lastRunAt: null, error: null };
+  private opening: Promise<OpenStore> | undefined;
+  private process: TestProcess | undefined;
+  private ready = false;
+
+  constructor(
+    private readonly options: ResolvedSelfTmOptions,
+    private readonly databases: TypeOrmDatabases,
+    private readonly services: TestingServices,
+  ) {
+    super();
+  }
+
+  get registry(): StepRegistry {
+    return this.services.registry;
+  }
+
+  override async initialize(): Promise<void> {
+    this.ready = true;
+    const { registry } = this.databases;
+    // A DataSource that the application initializes in a hook of its own is opened with its first job.
+    const waits = this.options.store === 'typeorm' && !registry.get(this.options.dataSource).isInitialized;
+    if (!waits) await this.current();
+  }
+
+  override async stop(): Promise<void> {
+    this.services.onStop();
+    await this.process?.kill();
+  }
+
+  override async prepare(message: JobMessage, transaction: TransactionContext): Promise<PreparedJob> {
+    const { manager } = await this.runtime();
+    return manager.prepare(message, transaction);
+  }
+
+  override async submit(message: JobMessage, prepared?: PreparedJob): Promise<void> {
+    // After a commit nobody waits for an answer, and a dead process gives none.
+    if (prepared && this.process?.severed) return;
+    const { manager } = await this.runtime();
+    return manager.submit(message, prepared as never);
+  }
+
+  override async abort(message: JobMessage, prepared: PreparedJob): Promise<void> {
+    await this.process?.runtime.manager.abort(message, prepared as never);
+  }
+
+  override async inDoubt(message: JobMessage, prepared: PreparedJob): Promise<void> {
+    if (!this.process?.severed) await this.process?.runtime.manager.inDoubt(message, prepared as never);
+  }
+
+  /** @throws ProcessCrashedError for whoever goes on after the crash. */
+  async runtime(): Promise<SelfTmRuntime> {
+    const { runtime, severed } = await this.current();
+    if (severed) throw severed;
+    return runtime;
+  }
+
+  /** The process that runs, or has crashed. */
+  async current(): Promise<TestProcess> {
+    const open = await this.open();
+    return (this.process ??= new TestProcess(open, this.options, this.services, this.failures));
+  }
+
+  /** The jobs as a process beside this one sees them. */
+  async store(): Promise<JobStore> {
+    return (await this.open()).store;
+  }
+
+  async settled(): Promise<void> {
+    await this.services.settled();
+  }
+
+  /** Another process takes the place of this one, whose leases are over. */
+  async restart(): Promise<void> {
+    await (await this.current()).kill();
+    await this.settled();
+    await endLeases(await this.store());
+    this.process = undefined;
+    await this.current();
+  }
+
+  private async open(): Promise<OpenStore> {
+    if (!this.ready) throw new SteppingNotReadyError();
+    this.opening ??= openStore(this.options, this.databases, true);
+    try {
+      return await this.opening;
+    } catch (error) {
+      this.opening = undefined;
+      throw error;
+    }
+  }
+}
+
+/** Makes every job due that somebody holds, as the end of its lease does. */
+async function endLeases(store: JobStore): Promise<void> {
+  let before: string | undefined;
+  for (;;) {
+    const page = await store.list({
+      status: ['submitted', 'prepared'],
+      limit: PAGE,
+      ...(before !== undefined && { before }),
+    });
+    for (const { gid, owner, status, attemptLog, stepIndex, stepName, attempts, error } of page) {
+      if (owner === null) continue;
+      if (status === 'prepared') {
+        await store.changePrepared([{ gid, owner, status: 'prepared', due: 0, release: false }]);
+      } else {
+        const place = { atStep: stepIndex, stepIndex, stepName, attempts, attemptLog, error };
+        await store.change([{ gid, owner, status: 'submitted', ...place, due: 0, release: false }]);
+      }
+    }
+    if (page.length < PAGE) return;
+    before = page.at(-1)!.gid;
+  }
+}
