@@ -1,0 +1,17 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The compiled files are in build/sample/03-dtm. */
+const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
+
+/** The orders and products of the first sample. */
+export const DATA_FILES = {
+  orders: join(ROOT, 'sample/01-orders/data/orders.csv'),
+  products: join(ROOT, 'sample/01-orders/data/products.csv'),
+} as const;
+
+/** Where a server that was built for the tests of this repository is. */
+export const BUILT_DTM = join(ROOT, '.cache/dtm/v1.19.0/dtm');
+
+/** Where the demonstration of this name keeps its logs, and DTM its data. */
+export const folderOf = (name: string): string => join(ROOT, 'build/data', name);

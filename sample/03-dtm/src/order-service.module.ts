@@ -1,0 +1,33 @@
+import { Module } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { SteppingModule } from 'nestjs-stepping';
+import { dtm } from 'nestjs-stepping/dtm';
+import { dtmSettings } from './config/dtm-settings.js';
+import { OrdersConfig, OrdersConfigModule } from './config/orders.config.js';
+import { HealthModule } from './health/health.module.js';
+import { OrdersModule } from './orders/orders.module.js';
+
+/** The service that takes orders. It knows the prices, and has PostgreSQL. */
+@Module({
+  imports: [
+    OrdersConfigModule,
+    TypeOrmModule.forRootAsync({
+      inject: [OrdersConfig],
+      useFactory: ({ databaseUrl }: OrdersConfig) => ({
+        type: 'postgres',
+        url: databaseUrl,
+        autoLoadEntities: true,
+        // For a sample; an application has migrations.
+        synchronize: true,
+      }),
+    }),
+    SteppingModule.forRootAsync({
+      // Every job of this service belongs to an order: one without a transaction would be a mistake.
+      useFactory: () => ({ requireTransaction: true }),
+      transactionManager: dtm({ inject: [OrdersConfig], useFactory: dtmSettings }),
+    }),
+    OrdersModule,
+    HealthModule,
+  ],
+})
+export class OrderServiceModule {}

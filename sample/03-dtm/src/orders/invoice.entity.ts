@@ -1,0 +1,18 @@
+import { Column, CreateDateColumn, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
+
+/** No unique key keeps an order from having two: the step that writes it is transactional. */
+@Entity('invoices')
+export class Invoice {
+  @PrimaryGeneratedColumn()
+  number!: number;
+
+  @Index()
+  @Column()
+  orderNumber!: string;
+
+  @Column('integer')
+  totalCents!: number;
+
+  @CreateDateColumn({ type: 'timestamptz' })
+  issuedAt!: Date;
+}

@@ -1,0 +1,22 @@
+import { Type } from 'class-transformer';
+import { ArrayNotEmpty, IsInt, IsString, Min, ValidateNested } from 'class-validator';
+
+export class ReservedLineDto {
+  @IsString()
+  sku!: string;
+
+  @IsInt()
+  @Min(1)
+  quantity!: number;
+}
+
+/** What the order service asks for. Jobs are stored with it, so it changes only in compatible ways. */
+export class ReservationDto {
+  @IsString()
+  orderNumber!: string;
+
+  @ArrayNotEmpty()
+  @ValidateNested({ each: true })
+  @Type(() => ReservedLineDto)
+  lines!: ReservedLineDto[];
+}
