@@ -6,7 +6,7 @@ export type {
   SteppingOptionsFactory,
 } from './interfaces/stepping-module-options.interface.js';
 
-export { Step, type StepOptions } from './core/steps/step.decorator.js';
+export { Step, type StepDecorator, type StepOptions } from './core/steps/step.decorator.js';
 export type { StepHandler } from './core/steps/step-handler.interface.js';
 export type { StepContext } from './core/steps/step-context.js';
 export type { StepArguments, StepClass } from './core/steps/step-class.js';
@@ -36,7 +36,7 @@ export type { DatabaseLookup } from './core/tm/database-lookup.js';
 
 export { selfTm, type SelfTmAsyncOptions } from './tm/self/self-tm.strategy.js';
 export type { SelfTmOptions } from './tm/self/self-tm.options.js';
-export { steppingMigrations } from './db/migrations/stepping-migrations.js';
+export { steppingMigrations, type SteppingMigration } from './db/migrations/stepping-migrations.js';
 export type { DataSourceResolver } from './db/data-source.registry.js';
 export type { TableOptions } from './db/dialects/table-names.js';
 export type { EntityManagerLike, QueryRunnerLike } from './db/typeorm.types.js';

@@ -73,7 +73,7 @@ export class InvalidStepArgumentsError extends SteppingError {
     readonly stepName: string,
     /** The place in the arguments, such as `args.lines[2].price`. */
     readonly path: string,
-    /** What is wrong there; never the value, which may be secret. */
+    /** What is wrong there. */
     readonly reason: string,
     options: ErrorCause = {},
   ) {

@@ -7,6 +7,7 @@ import type { TransactionalOutcome } from '../db/transactions/transactional-step
  * @publicApi
  */
 export interface AttemptReport {
+  /** The job. */
   readonly gid: string;
   /** The name of the step. */
   readonly step: string;

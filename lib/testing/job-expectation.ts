@@ -3,10 +3,22 @@ import type { JobInfo, StepInfo } from '../core/jobs/job-info.js';
 import type { JobStatus } from '../core/jobs/job-status.js';
 import type { StepArguments, StepClass } from '../core/steps/step-class.js';
 
-/** Any part of a value; of a list, all of it. */
-export type PartOf<T> = T extends readonly unknown[] ? T : T extends object ? { [K in keyof T]?: PartOf<T[K]> } : T;
+/**
+ * Any part of a value; of a list, all of it.
+ *
+ * @publicApi
+ */
+export type PartOf<T> = T extends readonly unknown[]
+  ? T
+  : T extends object
+    ? { [K in keyof T]?: PartOf<T[K]> }
+    : T;
 
-/** A part of the arguments of a step. */
+/**
+ * A part of the arguments of a step.
+ *
+ * @publicApi
+ */
 export type PartOfArguments<S> = S extends StepClass
   ? StepArguments<S> extends readonly [(infer A)?]
     ? PartOf<A>
@@ -28,6 +40,7 @@ export interface ExpectedJob<S extends StepClass | string = StepClass | string> 
   readonly args?: PartOfArguments<S>;
   /** The label given to `createJob({ name })`. */
   readonly name?: string;
+  /** The id of the job. */
   readonly gid?: string;
   /**
    * Default: any but `prepared` and `rolledBack`. The transaction of a prepared job is still open, or its process has
@@ -47,7 +60,9 @@ export interface JobPattern {
 
 export function matches(job: JobInfo, pattern: JobPattern): boolean {
   const { step, args, name, gid, status } = pattern;
-  if (status === undefined ? job.status === 'prepared' || job.status === 'rolledBack' : job.status !== status) {
+  if (
+    status === undefined ? job.status === 'prepared' || job.status === 'rolledBack' : job.status !== status
+  ) {
     return false;
   }
   if (name !== undefined && job.name !== name) return false;

@@ -18,7 +18,9 @@ export function severable(target: JobStore): SeverableStore {
       const value: unknown = Reflect.get(real, property, real);
       if (typeof value !== 'function') return value;
       return (...args: unknown[]): unknown =>
-        severed ? afterDeath(property, severed) : (value as (...args: unknown[]) => unknown).apply(real, args);
+        severed
+          ? afterDeath(property, severed)
+          : (value as (...args: unknown[]) => unknown).apply(real, args);
     },
   });
   return { store, sever: (reason) => (severed ??= reason) };

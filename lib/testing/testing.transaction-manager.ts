@@ -1,22 +1,28 @@
 import type { RecoveryState } from '../core/jobs/distributed-jobs.js';
+import type { JobInfo } from '../core/jobs/job-info.js';
 import type { JobMessage } from '../core/jobs/job-message.js';
+import type { JobStatus } from '../core/jobs/job-status.js';
+import type { StepDefinition } from '../core/steps/step-definition.js';
 import type { StepRegistry } from '../core/steps/step.registry.js';
 import type { TransactionContext } from '../core/tm/transaction-context.js';
 import { TransactionManager, type PreparedJob } from '../core/tm/transaction-manager.js';
 import type { TypeOrmDatabases } from '../db/typeorm-databases.js';
 import { SteppingNotReadyError } from '../errors/index.js';
-import type { JobStore } from '../tm/self/job-store.js';
+import type { JobRecord, JobStore } from '../tm/self/job-store.js';
+import { jobInfoOf } from '../tm/self/job-info.mapper.js';
 import type { JobDesk } from '../tm/self/self.distributed-jobs.js';
 import type { ResolvedSelfTmOptions } from '../tm/self/self-tm.options.js';
 import type { SelfTmRuntime, SelfTmServices } from '../tm/self/self-tm.runtime.js';
 import { openStore, type OpenStore } from '../tm/self/store-opener.js';
+import { describeJob } from './job-expectation.js';
 import { PlannedFailures } from './planned-failures.js';
 import { TestProcess } from './test-process.js';
 
 /** Rows of one page, where all jobs are gone through. */
 const PAGE = 500;
 
-export interface TestingServices extends SelfTmServices {
+/** What the application tells the manager, and is told. */
+export interface TestedApplication {
   /** Resolves when every transaction that has ended has been told to the transaction manager. */
   readonly settled: () => Promise<void>;
   /** The application shuts down. */
@@ -37,9 +43,14 @@ export class TestingTransactionManager extends TransactionManager implements Job
   constructor(
     private readonly options: ResolvedSelfTmOptions,
     private readonly databases: TypeOrmDatabases,
-    private readonly services: TestingServices,
+    private readonly services: SelfTmServices,
+    private readonly application: TestedApplication,
   ) {
     super();
+  }
+
+  get isReady(): boolean {
+    return this.ready;
   }
 
   get registry(): StepRegistry {
@@ -55,7 +66,8 @@ export class TestingTransactionManager extends TransactionManager implements Job
   }
 
   override async stop(): Promise<void> {
-    this.services.onStop();
+    this.ready = false;
+    this.application.onStop();
     await this.process?.kill();
   }
 
@@ -97,8 +109,22 @@ export class TestingTransactionManager extends TransactionManager implements Job
     return (await this.open()).store;
   }
 
-  async settled(): Promise<void> {
-    await this.services.settled();
+  settled(): Promise<void> {
+    return this.application.settled();
+  }
+
+  /** All jobs of the store, oldest first, once all transactions that have ended are told. */
+  async allJobs(): Promise<JobInfo[]> {
+    await this.settled();
+    const jobs = (await allRecords(await this.store(), undefined)).map(jobInfoOf);
+    // Jobs of one millisecond stay in an order that is the same in every run.
+    const key = (job: JobInfo): string => describeJob(job);
+    return jobs.sort((a, b) => a.createdAt.getTime() - b.createdAt.getTime() || (key(a) < key(b) ? -1 : 1));
+  }
+
+  /** The step that the job runs at this moment. */
+  stepOf(gid: string): StepDefinition | undefined {
+    return this.process?.stepOf(gid);
   }
 
   /** Another process takes the place of this one, whose leases are over. */
@@ -122,25 +148,30 @@ export class TestingTransactionManager extends TransactionManager implements Job
   }
 }
 
-/** Makes every job due that somebody holds, as the end of its lease does. */
-async function endLeases(store: JobStore): Promise<void> {
-  let before: string | undefined;
+async function allRecords(store: JobStore, status: readonly JobStatus[] | undefined): Promise<JobRecord[]> {
+  const records: JobRecord[] = [];
   for (;;) {
+    const before = records.at(-1)?.gid;
     const page = await store.list({
-      status: ['submitted', 'prepared'],
       limit: PAGE,
+      ...(status && { status }),
       ...(before !== undefined && { before }),
     });
-    for (const { gid, owner, status, attemptLog, stepIndex, stepName, attempts, error } of page) {
-      if (owner === null) continue;
-      if (status === 'prepared') {
-        await store.changePrepared([{ gid, owner, status: 'prepared', due: 0, release: false }]);
-      } else {
-        const place = { atStep: stepIndex, stepIndex, stepName, attempts, attemptLog, error };
-        await store.change([{ gid, owner, status: 'submitted', ...place, due: 0, release: false }]);
-      }
+    records.push(...page);
+    if (page.length < PAGE) return records;
+  }
+}
+
+/** Makes every job due that somebody holds, as the end of its lease does. */
+async function endLeases(store: JobStore): Promise<void> {
+  for (const record of await allRecords(store, ['submitted', 'prepared'])) {
+    const { gid, owner, status, attemptLog, stepIndex, stepName, attempts, error } = record;
+    if (owner === null) continue;
+    if (status === 'prepared') {
+      await store.changePrepared([{ gid, owner, status: 'prepared', due: 0, release: false }]);
+    } else {
+      const place = { atStep: stepIndex, stepIndex, stepName, attempts, attemptLog, error };
+      await store.change([{ gid, owner, status: 'submitted', ...place, due: 0, release: false }]);
     }
-    if (page.length < PAGE) return;
-    before = page.at(-1)!.gid;
   }
 }

@@ -16,6 +16,11 @@ export const FAULT_POINTS = [
   'recovery:resolved',
 ] as const;
 
+/**
+ * A place in the life of a job where a test may let the process crash.
+ *
+ * @publicApi
+ */
 export type FaultPoint = (typeof FAULT_POINTS)[number];
 
 /** Inert unless something is registered under this symbol: one property look-up per point. */

@@ -12,8 +12,11 @@ import { MIGRATIONS } from './migrations.js';
  * @publicApi
  */
 export interface SteppingMigration {
+  /** With the time at its end, by which TypeORM orders migrations. */
   readonly name: string;
+  /** Makes the tables, or changes them; does nothing that was done before. */
   up(queryRunner: QueryRunnerLike): Promise<void>;
+  /** Takes it back, with the jobs that are in the tables. */
   down(queryRunner: QueryRunnerLike): Promise<void>;
 }
 

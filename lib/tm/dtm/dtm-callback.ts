@@ -27,6 +27,9 @@ export interface DtmStepCall extends DtmCall {
  */
 export type CallbackAnswer = 'success' | 'failure' | 'ongoing' | 'error' | 'unauthenticated' | 'invalid';
 
+/** What a wire gid is made of. Two values of one metadata name arrive as one, with a comma between them. */
+const GID = /^[0-9A-Za-z._:()!-]+$/;
+
 /** A gid, a branch and an operation, each once, as DTM sends them for a two-phase message. */
 export function isCallFor(
   op: 'msg' | 'action',
@@ -34,7 +37,7 @@ export function isCallFor(
 ): call is DtmCall & { gid: string; branchId: string } {
   return (
     typeof call.gid === 'string' &&
-    call.gid !== '' &&
+    GID.test(call.gid) &&
     call.transType === 'msg' &&
     call.op === op &&
     typeof call.branchId === 'string' &&

@@ -17,8 +17,10 @@ export interface DtmJobOptions {
    */
   readonly requestTimeout?: Duration;
   /**
-   * The wait after the first failed attempt of a step; each further one is twice as long, without a limit.
-   * Default: what the server is configured to, usually 10 s.
+   * The wait while a step says that it has not finished. After a failed attempt DTM waits twice as long, after
+   * the next four times, and so on without a limit. DTM also looks again that soon at a job whose first attempt is
+   * still under way, so it had better be longer than the steps take. Default: what the server is configured to,
+   * usually 10 s.
    */
   readonly retryInterval?: Duration;
   /**

@@ -54,7 +54,10 @@ export interface DtmServerOptions extends Pick<
   readonly secrets?: string | readonly string[];
   /** Says that callbacks without a signature are meant, in production too. Default: `false`. */
   readonly allowUnsigned?: boolean;
-  /** DTM's HTTP API, for `DistributedJobs`, where `server` is gRPC. Without it `find()` and the like are refused. */
+  /**
+   * DTM's HTTP API, for `DistributedJobs`, where `server` is gRPC. Without it `find()` and the like are refused, and
+   * jobs with a gid of your own, which are looked for.
+   */
   readonly httpApi?: string;
   /** How long a call to the server may take, repetitions included. Default: 5 s. */
   readonly serverTimeout?: Duration;

@@ -75,7 +75,11 @@ export class DtmTransactionManager extends TransactionManager {
     const request = this.createRequest(message, transaction);
     await transaction.openBarrier();
     const answer = await this.send((timeout) => this.parts.client.prepare(request, timeout));
-    if (answer.kind === 'done') return { enlisted: false, request, transaction };
+    if (answer.kind === 'done') {
+      // So DTM answers, too, when it has a prepared job of this gid, whose steps it keeps.
+      if (message.callerGid) await this.parts.existing.assertSame(message, 'prepared');
+      return { enlisted: false, request, transaction };
+    }
     if (answer.kind !== 'refused') throw this.problem(message, answer);
     await this.parts.existing.assertSame(message, answer.status);
     return { enlisted: true };

@@ -194,7 +194,9 @@ export class MemoryJobStore extends JobStore {
 
   override async dueIn(steps: readonly string[]): Promise<number | null> {
     const due = [...this.jobs.values()]
-      .filter((job) => job.status === 'prepared' || (job.status === 'submitted' && steps.includes(job.stepName!)))
+      .filter(
+        (job) => job.status === 'prepared' || (job.status === 'submitted' && steps.includes(job.stepName!)),
+      )
       .map((job) => job.dueAt!.getTime() - this.now());
     return due.length === 0 ? null : Math.min(...due);
   }

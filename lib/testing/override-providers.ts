@@ -1,0 +1,97 @@
+import { ModuleRef } from '@nestjs/core';
+import { DistributedJobs } from '../core/jobs/distributed-jobs.js';
+import { TransactionSettler } from '../core/jobs/transaction-settler.js';
+import { StepArgumentsSerializer } from '../core/steps/step-arguments.serializer.js';
+import { StepRegistry } from '../core/steps/step.registry.js';
+import { TransactionManager } from '../core/tm/transaction-manager.js';
+import { TypeOrmDatabases } from '../db/typeorm-databases.js';
+import {
+  resolveSteppingOptions,
+  type ResolvedSteppingOptions,
+} from '../interfaces/resolve-stepping-options.js';
+import type { SteppingOptions } from '../interfaces/stepping-module-options.interface.js';
+import {
+  SELF_TM_OPTIONS,
+  STEPPING_MODULE_OPTIONS,
+  STEPPING_RESOLVED_OPTIONS,
+} from '../stepping.constants.js';
+import { RecoverySchedule } from '../tm/self/recovery-schedule.js';
+import { SelfDistributedJobs } from '../tm/self/self.distributed-jobs.js';
+import { resolveSelfTmOptions, type SelfTmOptions } from '../tm/self/self-tm.options.js';
+import { TestingTransactionManager } from './testing.transaction-manager.js';
+
+/**
+ * What of `TestingModuleBuilder` is used.
+ *
+ * @publicApi
+ */
+export interface OverridableModule {
+  /** Begins to override the provider of a token. */
+  overrideProvider(token: unknown): {
+    // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the shape of Nest's own type
+    useFactory(options: { factory: (...args: any[]) => unknown; inject?: any[] }): unknown;
+  };
+}
+
+/**
+ * Overrides what an application has of a transaction manager, whichever that is. The providers of its own one are
+ * still made, and never started.
+ *
+ * @param onStop called when the application shuts down.
+ * @param onCreated given the manager of each application that is compiled.
+ */
+export function overrideProviders(
+  builder: OverridableModule,
+  store: 'memory' | 'typeorm',
+  onStop: () => void,
+  onCreated: (manager: TestingTransactionManager) => void,
+): void {
+  const create = (
+    options: SelfTmOptions | undefined,
+    { retry, onJobFailed }: ResolvedSteppingOptions,
+    databases: TypeOrmDatabases,
+    registry: StepRegistry,
+    serializer: StepArgumentsSerializer,
+    moduleRef: ModuleRef,
+  ): TestingTransactionManager => {
+    const schedule = new RecoverySchedule(() => undefined);
+    const manager = new TestingTransactionManager(
+      resolveSelfTmOptions({ ...options, store }),
+      databases,
+      { registry, serializer, databases, retry, onJobFailed, schedule },
+      // Made after the manager, which it is given.
+      { settled: () => moduleRef.get(TransactionSettler).settled(), onStop },
+    );
+    onCreated(manager);
+    return manager;
+  };
+  builder.overrideProvider(STEPPING_RESOLVED_OPTIONS).useFactory({
+    factory: (options: SteppingOptions) => resolveSteppingOptions(predictable(options)),
+    inject: [STEPPING_MODULE_OPTIONS],
+  });
+  builder.overrideProvider(TransactionManager).useFactory({
+    factory: create,
+    inject: [
+      { token: SELF_TM_OPTIONS, optional: true },
+      STEPPING_RESOLVED_OPTIONS,
+      TypeOrmDatabases,
+      StepRegistry,
+      StepArgumentsSerializer,
+      ModuleRef,
+    ],
+  });
+  builder.overrideProvider(DistributedJobs).useFactory({
+    factory: (manager: TestingTransactionManager) => new SelfDistributedJobs(manager),
+    inject: [TransactionManager],
+  });
+}
+
+/** With jitter, a first retry might come within the same `drain()`, once in a while. */
+function predictable(options: SteppingOptions = {}): SteppingOptions {
+  const { retry } = options;
+  return {
+    ...options,
+    autoMigrate: true,
+    retry: typeof retry === 'function' ? retry : { ...retry, jitter: false },
+  };
+}
