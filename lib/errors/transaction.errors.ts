@@ -86,8 +86,8 @@ export class DuplicateBarrierError extends SteppingError {
     readonly gid: string,
   ) {
     super(
-      `The transaction of job '${gid}' took so long that the transaction manager has rolled the job back. Roll the ` +
-        'transaction back and repeat it with a new job.',
+      `Job '${gid}' cannot take part in this transaction: the transaction manager has rolled it back, or another ` +
+        'transaction has started a job of this gid. Roll the transaction back and repeat it.',
       { name: 'DuplicateBarrierError', code: 'STEPPING_DUPLICATE_BARRIER' },
     );
   }

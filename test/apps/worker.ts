@@ -5,7 +5,13 @@
 import './support/clock.js';
 import 'reflect-metadata';
 import { createInterface } from 'node:readline';
-import { Injectable, Module, type OnApplicationShutdown } from '@nestjs/common';
+import {
+  Injectable,
+  Module,
+  type INestApplicationContext,
+  type NestApplicationOptions,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import {
   DistributedJobFactory,
@@ -14,6 +20,7 @@ import {
   SteppingModule,
   type SelfTmOptions,
 } from 'nestjs-stepping';
+import { dtm, type DtmOptions } from 'nestjs-stepping/dtm';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { Effect, Order } from './support/entities.js';
 import { installFaults, type Fault } from './support/faults.js';
@@ -25,6 +32,10 @@ interface WorkerSettings {
   /** Where the jobs are, unless they are beside the orders. */
   readonly store?: DataSourceOptions;
   readonly selfTm?: SelfTmOptions;
+  /** DTM instead of the self-TM. */
+  readonly dtm?: DtmOptions;
+  /** Where DTM calls this process over HTTP. */
+  readonly port?: number;
   readonly faults?: readonly Fault[];
   /** MariaDB: the time zone of every session. */
   readonly sessionTimeZone?: string;
@@ -65,14 +76,16 @@ class Closing implements OnApplicationShutdown {
 @Module({
   imports: [
     SteppingModule.forRoot({
-      transactionManager: selfTm({
-        leaseDuration: 1000,
-        recoveryInterval: 100,
-        queryPreparedAfter: 300,
-        gracePeriod: 2000,
-        ...(store && { dataSource: 'jobs' }),
-        ...settings.selfTm,
-      }),
+      transactionManager: settings.dtm
+        ? dtm(settings.dtm)
+        : selfTm({
+            leaseDuration: 1000,
+            recoveryInterval: 100,
+            queryPreparedAfter: 300,
+            gracePeriod: 2000,
+            ...(store && { dataSource: 'jobs' }),
+            ...settings.selfTm,
+          }),
       onJobFailed: (job, error) => {
         tell({ type: 'failed', process: processName, gid: job.gid, error: (error as Error).name });
       },
@@ -87,7 +100,7 @@ class Closing implements OnApplicationShutdown {
 })
 class WorkerModule {}
 
-const app = await NestFactory.createApplicationContext(WorkerModule, { logger: ['error', 'warn'] });
+const app = await createApplication();
 const factory = app.get(DistributedJobFactory);
 const admin = app.get(DistributedJobs);
 
@@ -95,6 +108,14 @@ createInterface({ input: process.stdin }).on('line', (line) => {
   obey(JSON.parse(line) as Command).catch((error: unknown) => tell({ type: 'error', error: String(error) }));
 });
 tell({ type: 'ready', now: Date.now() });
+
+async function createApplication(): Promise<INestApplicationContext> {
+  const options: NestApplicationOptions = { logger: ['error', 'warn'] };
+  if (settings.dtm?.protocol !== 'http') return NestFactory.createApplicationContext(WorkerModule, options);
+  const server = await NestFactory.create(WorkerModule, { ...options, forceCloseConnections: true });
+  await server.listen(settings.port!, '127.0.0.1');
+  return server;
+}
 
 async function obey(command: Command): Promise<void> {
   if (command.release) releases.release();

@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { Databases, describePlacements, TestApplication } from '../fixtures/application.js';
+import { Databases, describeManagers, TestApplication } from '../fixtures/application.js';
 import { expectNeverRan, expectRanOnce, startPing } from '../fixtures/fates.js';
 import { Order } from '../fixtures/order.entity.js';
 
@@ -27,7 +27,7 @@ const openers: Record<
   },
 };
 
-describePlacements('the ambient transaction', (backend, placement) => {
+describeManagers('the ambient transaction', (backend, placement) => {
   let databases: Databases;
   let app: TestApplication;
 

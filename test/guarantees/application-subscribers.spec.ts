@@ -1,6 +1,6 @@
 import { EventSubscriber, type EntitySubscriberInterface } from 'typeorm';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { Databases, describePlacements, TestApplication } from '../fixtures/application.js';
+import { Databases, describeManagers, TestApplication } from '../fixtures/application.js';
 import { expectNeverRan, expectRanOnce, startPing } from '../fixtures/fates.js';
 import { Order } from '../fixtures/order.entity.js';
 
@@ -28,7 +28,7 @@ class Saboteur implements EntitySubscriberInterface {
   }
 }
 
-describePlacements('subscribers of the application', (backend, placement) => {
+describeManagers('subscribers of the application', (backend, placement) => {
   let databases: Databases;
   let app: TestApplication;
 
@@ -39,6 +39,7 @@ describePlacements('subscribers of the application', (backend, placement) => {
       dataSource: { subscribers: [Saboteur] },
       // Nothing but what was seen decides: no lease expires, and nobody asks a barrier by himself.
       selfTm: { queryPreparedAfter: '1h', leaseDuration: '1h' },
+      dtm: { queryPreparedAfter: '1h' },
     });
   });
   afterEach(async () => {
@@ -92,7 +93,7 @@ describePlacements('subscribers of the application', (backend, placement) => {
   });
 });
 
-describePlacements('a DataSource that is destroyed and initialized again', (backend, placement) => {
+describeManagers('a DataSource that is destroyed and initialized again', (backend, placement) => {
   let databases: Databases;
   let app: TestApplication;
 

@@ -2,9 +2,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { HttpRequestStep, InvalidStepArgumentsError } from '../../lib/index.js';
-import { Databases, TestApplication } from '../fixtures/application.js';
+import { Databases, describeManagers, TestApplication } from '../fixtures/application.js';
 import { Ping } from '../fixtures/steps.js';
-import { describeBackends } from '../support/database.js';
 
 interface SeenRequest {
   readonly method: string;
@@ -13,9 +12,9 @@ interface SeenRequest {
   readonly body: string;
 }
 
-describeBackends(
+describeManagers(
   'HttpRequestStep',
-  (backend) => {
+  (backend, placement) => {
     let databases: Databases;
     let app: TestApplication;
     let server: Server;
@@ -41,7 +40,7 @@ describeBackends(
       });
       await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
       url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-      databases = await Databases.create(backend, 'one');
+      databases = await Databases.create(backend, placement);
       app = await TestApplication.start(databases, {
         module: { retry: { delay: 5, jitter: false, maxAttempts: 4 } },
       });
@@ -85,24 +84,31 @@ describeBackends(
 
     it('is repeated with the same key after any other answer, none at all, and none in time', async () => {
       requests.length = 0;
+      // DTM doubles its wait each time.
+      const last = app.atDtm ? 3 : 4;
       answer = ({ url: path }, response) => {
         const attempt = requests.filter((request) => request.url === path).length;
-        if (attempt === 1) response.writeHead(503).end('later');
+        if (attempt === last) response.writeHead(201).end();
+        else if (attempt === 1) response.writeHead(503).end('later');
         else if (attempt === 2) response.destroy();
-        else if (attempt === 4) response.writeHead(201).end();
       };
       const { gid } = await app.jobs
         .createJob()
         .addStep(HttpRequestStep, { url: `${url}/flaky`, body: 'text', timeout: 200 })
         .start();
-      const job = await app.ended(gid);
-      expect(job).toMatchObject({ status: 'succeeded', error: null, steps: [{ attempts: 4 }] });
+      const job = await app.ended(gid, 20_000);
+      expect(job).toMatchObject({
+        status: 'succeeded',
+        error: null,
+        steps: [{ attempts: app.attempts(last) }],
+      });
       expect(requests.map(({ method, body, headers }) => [method, body, headers['idempotency-key']])).toEqual(
-        Array.from({ length: 4 }, () => ['POST', 'text', `${gid}:0`]),
+        Array.from({ length: last }, () => ['POST', 'text', `${gid}:0`]),
       );
     });
 
-    it('fails when its attempts are used up, and its error holds no secret', async () => {
+    it('fails when its attempts are used up, and its error holds no secret', async ({ skip }) => {
+      if (app.atDtm) skip('no job fails at DTM: it repeats steps without end');
       answer = (_, response) => response.writeHead(404).end();
       const headers = { authorization: 'Bearer hush' };
       const { gid } = await app.jobs
@@ -135,5 +141,5 @@ describeBackends(
       }
     });
   },
-  ['sqlite'],
+  { only: ['sqlite'], selfTm: ['one'] },
 );

@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { JobOutsideTransactionError } from '../../lib/index.js';
-import { Databases, describePlacements, TestApplication } from '../fixtures/application.js';
+import { Databases, describeManagers, TestApplication } from '../fixtures/application.js';
 import { expectNeverRan, expectRanOnce, startPing } from '../fixtures/fates.js';
 import { Order } from '../fixtures/order.entity.js';
 import { Ping } from '../fixtures/steps.js';
@@ -14,7 +14,7 @@ const senders: Record<string, Send> = {
   'the raw client': async (manager, sql) => (await manager.queryRunner!.connect()).query(sql),
 };
 
-describePlacements(
+describeManagers(
   'transaction control sent by hand',
   (backend, placement) => {
     let databases: Databases;
@@ -104,10 +104,10 @@ describePlacements(
       await expectNeverRan(app, gid);
     });
   },
-  ['postgres', 'mariadb'],
+  { only: ['postgres', 'mariadb'] },
 );
 
-describePlacements(
+describeManagers(
   'DDL that commits implicitly on MariaDB',
   (backend, placement) => {
     let databases: Databases;
@@ -145,10 +145,10 @@ describePlacements(
       await expectNeverRan(app, job.gid);
     });
   },
-  ['mariadb'],
+  { only: ['mariadb'] },
 );
 
-describePlacements(
+describeManagers(
   'transaction control sent by hand on SQLite',
   (backend, placement) => {
     let databases: Databases;
@@ -195,5 +195,5 @@ describePlacements(
       await expectRanOnce(app, gid);
     });
   },
-  ['sqlite'],
+  { only: ['sqlite'] },
 );

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { TransactionConflictError } from '../../lib/index.js';
-import { Databases, describePlacements, TestApplication } from '../fixtures/application.js';
+import { Databases, describeManagers, TestApplication } from '../fixtures/application.js';
 import { expectNeverRan, expectRanOnce, startPing } from '../fixtures/fates.js';
 import { Order } from '../fixtures/order.entity.js';
 import { Ping } from '../fixtures/steps.js';
 
-describePlacements(
+describeManagers(
   'a COMMIT that the server refuses',
   (backend, placement) => {
     let databases: Databases;
@@ -20,6 +20,7 @@ describePlacements(
       // Nobody asks a barrier or takes a lease over: what the end of the transaction says must be enough.
       app = await TestApplication.start(databases, {
         selfTm: { queryPreparedAfter: '1h', leaseDuration: '1h' },
+        dtm: { queryPreparedAfter: '1h' },
       });
     });
     afterAll(async () => {
@@ -83,5 +84,5 @@ describePlacements(
       });
     }
   },
-  ['postgres'],
+  { only: ['postgres'] },
 );

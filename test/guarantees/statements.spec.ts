@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { Databases, describePlacements, TestApplication } from '../fixtures/application.js';
+import { Databases, describeAtDtm, describePlacements, TestApplication } from '../fixtures/application.js';
 import { Order } from '../fixtures/order.entity.js';
 import { StatementLog } from '../fixtures/statement-log.js';
 import { Ping } from '../fixtures/steps.js';
@@ -104,6 +104,46 @@ describePlacements(
       } finally {
         await watchful.close();
       }
+    });
+  },
+  ['postgres'],
+);
+
+describeAtDtm(
+  'the statements of jobs',
+  (backend, placement) => {
+    let databases: Databases;
+    let app: TestApplication;
+    let log: StatementLog;
+
+    beforeAll(async () => {
+      databases = await Databases.create(backend, placement);
+      app = await TestApplication.start(databases);
+      log = new StatementLog();
+    });
+    afterAll(async () => {
+      log?.close();
+      await app?.close();
+      await databases?.drop();
+    });
+
+    it('a job adds exactly one to its transaction, and none outside of it', async () => {
+      const place = async (id: string): Promise<void> => {
+        const { gid } = await app.dataSource.transaction(async (manager) => {
+          await manager.insert(Order, { id });
+          return app.jobs.createJob().addStep(Ping).start();
+        });
+        await app.ended(gid);
+      };
+      await place('warm');
+      log.clear();
+      for (let count = 0; count < 20; count += 1) await place(`order-${count}`);
+      const transactions = log.transactions();
+      expect(transactions).toHaveLength(20);
+      for (const statements of transactions) {
+        expect(statements.map((sql) => sql.split(' ')[0])).toEqual(['START', 'INSERT', 'INSERT', 'COMMIT']);
+      }
+      expect(log.statements).toHaveLength(4 * 20);
     });
   },
   ['postgres'],

@@ -1,15 +1,15 @@
 import type { EntityManager } from 'typeorm';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { JobOutsideTransactionError } from '../../lib/index.js';
-import { Databases, describePlacements, TestApplication } from '../fixtures/application.js';
+import { Databases, describeManagers, TestApplication } from '../fixtures/application.js';
 import { expectNeverRan, expectRanOnce, startPing } from '../fixtures/fates.js';
 import { Order } from '../fixtures/order.entity.js';
 import { Ping } from '../fixtures/steps.js';
 
 // Long enough that whatever is known about the end of a transaction was seen, and not asked for later.
-const options = { selfTm: { queryPreparedAfter: '1h' } } as const;
+const options = { selfTm: { queryPreparedAfter: '1h' }, dtm: { queryPreparedAfter: '1h' } } as const;
 
-describePlacements(
+describeManagers(
   'a statement error that the caller swallows on PostgreSQL',
   (backend, placement) => {
     let databases: Databases;
@@ -72,10 +72,10 @@ describePlacements(
       expect(await app.dataSource.getRepository(Order).countBy({ id: 'not-poisoned' })).toBe(1);
     });
   },
-  ['postgres'],
+  { only: ['postgres'] },
 );
 
-describePlacements(
+describeManagers(
   'a deadlock that the caller swallows on MariaDB',
   (backend, placement) => {
     let databases: Databases;
@@ -149,5 +149,5 @@ describePlacements(
       await expectNeverRan(app, first, second.gid);
     });
   },
-  ['mariadb'],
+  { only: ['mariadb'] },
 );

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { JobAlreadyStartedError, JobNotPreparedError, TransactionNotActiveError } from '../../lib/index.js';
-import { Databases, describePlacements, TestApplication } from '../fixtures/application.js';
+import { Databases, describeManagers, TestApplication } from '../fixtures/application.js';
 import { expectNeverRan, expectRanOnce } from '../fixtures/fates.js';
 import { Order } from '../fixtures/order.entity.js';
 import { Ping } from '../fixtures/steps.js';
 
-describePlacements('prepare() and submit() by hand', (backend, placement) => {
+describeManagers('prepare() and submit() by hand', (backend, placement) => {
   const options = { selfTm: { leaseDuration: 1500 } } as const;
   let databases: Databases;
   let app: TestApplication;

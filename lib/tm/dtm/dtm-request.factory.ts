@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { JobMessage, StoredStep } from '../../core/jobs/job-message.js';
 import type { DatabaseLookup } from '../../core/tm/database-lookup.js';
 import { branchIdOf } from '../../db/transactions/done-mark.js';
@@ -140,10 +141,11 @@ const PAYLOAD_ADVICE =
   "Store large data elsewhere and pass its id; or raise 'maxPayloadBytes', if the server's store and the application's body parser take more.";
 
 /** DTM waits whole seconds; a fraction is waited too long rather than too short. */
-function customDataOf({ delay, name }: JobMessage): string {
+function customDataOf({ delay, name, callerGid }: JobMessage): string {
   const data: DtmCustomData = {
     ...(delay > 0 && { delay: Math.ceil(delay / 1000) }),
     ...(name !== null && { name }),
+    ...(callerGid && { start: randomUUID() }),
   };
   return JSON.stringify(data);
 }

@@ -30,4 +30,6 @@ export interface DtmCustomData {
   /** Seconds. */
   readonly delay?: number;
   readonly name?: string;
+  /** Tells apart who prepared a job of the caller's own gid: DTM keeps the first one's. */
+  readonly start?: string;
 }

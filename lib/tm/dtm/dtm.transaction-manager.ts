@@ -116,6 +116,9 @@ export class DtmTransactionManager extends TransactionManager {
       await client.abort(request.gid, this.parts.serverTimeout);
       throw this.problem(message, answer);
     }
+    // Somebody else prepared it at the same time, and submits it: twice, DTM would run it twice.
+    if (message.callerGid && !(await existing.cameFrom(request)))
+      return existing.assertSame(message, 'prepared');
     await this.submitPrepared(message, request);
   }
 

@@ -3,6 +3,7 @@ import { encodeSteps, sameSteps } from '../../core/jobs/step-encoding.js';
 import { DuplicateGidError } from '../../errors/index.js';
 import type { DtmAdminClient, DtmJob } from './dtm-admin.client.js';
 import { jobStatusOf, storedStepsOf } from './dtm-job-info.mapper.js';
+import type { DtmRequest } from './dtm-request.js';
 import { toWireGid } from './wire-gid.js';
 
 /** Tells whether a job that DTM has already is the one that is started once more. */
@@ -29,6 +30,11 @@ export class ExistingJobs {
     if (status === 'failed') throw new DuplicateGidError(message.gid, { status: 'rolledBack', steps: [] });
     if (!(await this.isSame(message)))
       throw new DuplicateGidError(message.gid, { status: jobStatusOf(status), steps: [] });
+  }
+
+  /** Whether the prepared job that DTM has came from this very request. */
+  async cameFrom(request: DtmRequest): Promise<boolean> {
+    return (await this.admin.find(request.gid))?.transaction.custom_data === request.customData;
   }
 
   private compare(message: JobMessage, job: DtmJob): void {
