@@ -17,6 +17,10 @@ export default defineConfig({
         find: /^nestjs-stepping\/dtm$/,
         replacement: fileURLToPath(new URL('./lib/tm/dtm/index.ts', import.meta.url)),
       },
+      {
+        find: /^nestjs-stepping\/testing$/,
+        replacement: fileURLToPath(new URL('./lib/testing/index.ts', import.meta.url)),
+      },
     ],
   },
   test: {

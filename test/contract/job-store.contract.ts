@@ -464,6 +464,39 @@ export function describeJobStore(title: string, open: () => Promise<StoreHarness
       });
     });
 
+    it('lets time pass for all that is stored, and says when the first job is due', async () => {
+      expect(await store.dueIn(['first'])).toBeNull();
+      await store.insert([
+        newJob({ gid: 'delayed', dueIn: 60_000 }),
+        newJob({ gid: 'elsewhere', stepName: 'other', dueIn: 10_000 }),
+        newJob({ gid: 'ended', owner: 'me' }),
+      ]);
+      await store.change([success('ended', 'me')]);
+      const before = (await store.list({ limit: 10 })).map(({ createdAt, dueAt, endedAt }) => [
+        createdAt.getTime(),
+        dueAt?.getTime(),
+        endedAt?.getTime(),
+      ]);
+      const left = (await store.dueIn(['first']))!;
+      expect(left).toBeGreaterThan(40_000);
+      expect(left).toBeLessThanOrEqual(60_000);
+      const all = (await store.dueIn(['first', 'other']))!;
+      expect(all).toBeGreaterThan(-10_000);
+      expect(all).toBeLessThanOrEqual(10_000);
+
+      await store.elapse(60_000);
+      const after = (await store.list({ limit: 10 })).map(({ createdAt, dueAt, endedAt }) => [
+        createdAt.getTime(),
+        dueAt?.getTime(),
+        endedAt?.getTime(),
+      ]);
+      expect(after).toEqual(before.map((times) => times.map((time) => time && time - 60_000)));
+      expect(await store.dueIn(['first'])).toBeLessThanOrEqual(0);
+      expect((await claimAll(store, 'you')).map((job) => job.gid)).toEqual(['delayed']);
+      await store.insert([newJob({ gid: 'prepared', status: 'prepared', stepName: 'other', dueIn: 5_000 })]);
+      expect(await store.dueIn([])).toBeLessThanOrEqual(5_000);
+    });
+
     it('sweeps ended jobs whose retention is over, page by page, and never failed ones', async () => {
       const jobs = Array.from({ length: 12 }, (_, index) =>
         newJob({ gid: `job-${index + 10}`, owner: 'me' }),

@@ -27,6 +27,11 @@ const refused: [path: string, code: string, rule: string][] = [
   ['lib/interfaces/a.ts', `export * from '../tm/self/x.js';`, 'no-restricted-imports'],
   ['lib/stepping.a.ts', `export * from '@nestjs/core/injector/module.js';`, 'no-restricted-imports'],
   ['lib/stepping.b.ts', `export * from 'pg';`, 'no-restricted-imports'],
+  ['lib/stepping.c.ts', `export * from './testing/x.js';`, 'no-restricted-imports'],
+  ['lib/tm/self/d.ts', `export * from '../../testing/x.js';`, 'no-restricted-imports'],
+  ['lib/testing/a.ts', `export * from '../tm/dtm/x.js';`, 'no-restricted-imports'],
+  ['lib/testing/b.ts', `export * from '../stepping.module.js';`, 'no-restricted-imports'],
+  ['lib/testing/c.ts', `export type { TestingModule } from 'typeorm';`, 'no-restricted-imports'],
   ['lib/core/tm/cycle-a.ts', `export { x } from './cycle-b.js';`, 'no-cycle'],
   ['lib/core/tm/cycle-b.ts', `export { x } from './cycle-a.js';`, 'no-cycle'],
   ['lib/floating.ts', floating, 'no-floating-promises'],
@@ -48,6 +53,8 @@ const accepted: [path: string, code: string][] = [
   ['lib/tm/dtm/grpc-z.ts', `export const x = () => import('@grpc/grpc-js');`],
   ['lib/interfaces/z.ts', `export * from '../db/dialects/x.js';`],
   ['lib/stepping.z.ts', `export * from './tm/self/x.js';`],
+  ['lib/testing/y.ts', `export * from '../tm/self/x.js';`],
+  ['lib/testing/z.ts', `export * from '../interfaces/x.js';`],
 ];
 
 describe('the lint rules', () => {
