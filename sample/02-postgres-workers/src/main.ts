@@ -1,0 +1,33 @@
+import 'reflect-metadata';
+import { ValidationPipe } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { DepotConfig } from './config/depot.config.js';
+import { runDemonstration } from './demo/demonstration.js';
+
+async function serve(): Promise<void> {
+  // Each kind of process loads its own module only.
+  const { ApiModule } = await import('./api.module.js');
+  const app = await NestFactory.create(ApiModule);
+  app.useGlobalPipes(new ValidationPipe({ whitelist: true }));
+  app.enableShutdownHooks();
+  await app.listen(app.get(DepotConfig).port, '127.0.0.1');
+  process.send?.({ url: await app.getUrl() });
+}
+
+/** Without HTTP: the connections to the database keep a worker alive. */
+async function work(): Promise<void> {
+  const { WorkerModule } = await import('./worker.module.js');
+  const app = await NestFactory.createApplicationContext(WorkerModule);
+  // So that SIGTERM gives running steps their time to finish, and hands the other jobs back.
+  app.enableShutdownHooks();
+  process.send?.({});
+}
+
+const [command] = process.argv.slice(2);
+if (command === 'demo') process.exitCode = await runDemonstration();
+else if (command === 'api') await serve();
+else if (command === 'worker') await work();
+else {
+  console.error('Say what to start: api, worker, or demo, which starts the others');
+  process.exitCode = 1;
+}

@@ -1,0 +1,23 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { Injectable } from '@nestjs/common';
+import type { StepContext } from 'nestjs-stepping';
+import { DataSource } from 'typeorm';
+import { DepotConfig } from '../config/depot.config.js';
+import { LabelRun } from './label-run.entity.js';
+
+/** A slow device outside of every transaction. What it did is in its log book, finished or not. */
+@Injectable()
+export class LabelPrinter {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly config: DepotConfig,
+  ) {}
+
+  async print(parcelNumber: string, { idempotencyKey, attempt, signal }: StepContext): Promise<void> {
+    const { manager } = this.dataSource;
+    const run = { parcelNumber, idempotencyKey, attempt, pid: process.pid };
+    const { identifiers } = await manager.insert(LabelRun, run);
+    await wait(this.config.printingTime, undefined, { signal });
+    await manager.update(LabelRun, identifiers[0]!, { finishedAt: () => 'clock_timestamp()' });
+  }
+}

@@ -1,0 +1,13 @@
+import { Step, type StepContext, type StepHandler } from 'nestjs-stepping';
+import { LabelPrinter } from '../label-printer.js';
+import { PRINT_LABEL, type ParcelArguments } from '../shipping-steps.js';
+
+/** Prints at least once: whoever takes over from a dead worker cannot know how far the printer had come. */
+@Step({ name: PRINT_LABEL, timeout: '30s' })
+export class PrintLabel implements StepHandler<ParcelArguments> {
+  constructor(private readonly printer: LabelPrinter) {}
+
+  async execute({ parcelNumber }: ParcelArguments, context: StepContext): Promise<void> {
+    await this.printer.print(parcelNumber, context);
+  }
+}

@@ -1,0 +1,24 @@
+import { Module } from '@nestjs/common';
+import { selfTm, SteppingModule } from 'nestjs-stepping';
+import { ConfigModule } from './config/config.module.js';
+import { database } from './database.js';
+import { ShippingModule } from './shipping/shipping.module.js';
+
+/** A process that runs steps. Any number of them share the jobs of one database. */
+@Module({
+  imports: [
+    ConfigModule,
+    database({ createTables: false }),
+    SteppingModule.forRoot({
+      transactionManager: selfTm({
+        // So few that two workers share even a small number of parcels.
+        concurrency: 4,
+        // A worker that dies keeps its jobs until their leases end. The default of 30 s is the better choice
+        // for a service; 5 s makes the demonstration quick.
+        leaseDuration: '5s',
+      }),
+    }),
+    ShippingModule,
+  ],
+})
+export class WorkerModule {}

@@ -1,0 +1,47 @@
+import { DataSource, type EntityManager } from 'typeorm';
+import { Dispatch } from '../invoices/dispatch.entity.js';
+import { Invoice } from '../invoices/invoice.entity.js';
+
+export interface TenantDatabaseOptions {
+  readonly file: string;
+  /** Makes the file and its tables; otherwise they must be there. */
+  readonly create: boolean;
+  /** Called with the connection of the driver. */
+  readonly prepareDatabase?: (database: unknown) => void;
+}
+
+/** The database of one tenant. */
+export class TenantDatabase {
+  private last: Promise<unknown> = Promise.resolve();
+
+  private constructor(readonly dataSource: DataSource) {}
+
+  static async open({ file, create, prepareDatabase }: TenantDatabaseOptions): Promise<TenantDatabase> {
+    const dataSource = new DataSource({
+      type: 'better-sqlite3',
+      database: file,
+      fileMustExist: !create,
+      enableWAL: true,
+      timeout: 100,
+      entities: [Invoice, Dispatch],
+      synchronize: create,
+      ...(prepareDatabase && { prepareDatabase }),
+    });
+    return new TenantDatabase(await dataSource.initialize());
+  }
+
+  /**
+   * SQLite has one transaction per connection, and this `DataSource`, which is no provider of the application,
+   * is not looked after by anybody else: its transactions run one after the other here.
+   */
+  transaction<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    const result = this.last.then(() => this.dataSource.transaction(work));
+    this.last = result.catch(() => undefined);
+    return result;
+  }
+
+  async close(): Promise<void> {
+    await this.last;
+    await this.dataSource.destroy();
+  }
+}

@@ -1,0 +1,40 @@
+import { Injectable } from '@nestjs/common';
+import { InjectRepository } from '@nestjs/typeorm';
+import { DistributedJobFactory } from 'nestjs-stepping';
+import { Repository } from 'typeorm';
+import { Propagation, Transactional } from 'typeorm-transactional';
+import { DeliverMessage } from '../messages/steps/deliver-message.step.js';
+import { Entry } from './entry.entity.js';
+
+/** Three methods that do the same, a row and a job, and differ in their propagation alone. */
+@Injectable()
+export class EntriesService {
+  constructor(
+    @InjectRepository(Entry) private readonly entries: Repository<Entry>,
+    private readonly jobs: DistributedJobFactory,
+  ) {}
+
+  /** A seat belongs to the registration. */
+  @Transactional({ propagation: Propagation.REQUIRED })
+  async takeSeat(course: string): Promise<void> {
+    await this.write(`seat:${course}`);
+  }
+
+  /** The audit trail keeps attempts that failed, too. */
+  @Transactional({ propagation: Propagation.REQUIRES_NEW })
+  async record(course: string): Promise<void> {
+    await this.write(`audit:${course}`);
+  }
+
+  /** The organiser hears of the interest in a course, whatever becomes of it. */
+  @Transactional({ propagation: Propagation.NOT_SUPPORTED })
+  async notify(course: string): Promise<void> {
+    await this.write(`notice:${course}`);
+  }
+
+  /** Nothing is passed: the job finds the transaction that the row is in. */
+  private async write(id: string): Promise<void> {
+    await this.entries.insert({ id });
+    await this.jobs.createJob({ gid: id }).addStep(DeliverMessage, { text: id }).start();
+  }
+}

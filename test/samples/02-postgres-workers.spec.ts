@@ -1,0 +1,89 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import pg from 'pg';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { audit } from '../../sample/02-postgres-workers/src/demo/audit.js';
+import { describeBackends } from '../support/database.js';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const main = join(root, 'build/test/02-postgres-workers/main.js');
+const run = promisify(execFile);
+const limit = 120_000;
+
+beforeAll(async () => {
+  if (!existsSync(join(root, 'dist/index.js'))) throw new Error('dist is missing: run "npm run build" first');
+  const build = ['-p', 'sample/02-postgres-workers/tsconfig.json'];
+  const outDir = ['--outDir', 'build/test/02-postgres-workers'];
+  await run(process.execPath, ['node_modules/typescript/bin/tsc', ...build, ...outDir], { cwd: root });
+}, limit);
+
+describeBackends(
+  'sample/02-postgres-workers',
+  () => {
+    it(
+      'goes on after a worker was killed, loses nothing and leaves no schema behind',
+      { timeout: limit },
+      async () => {
+        // Any exit code but 0 rejects, with what was printed.
+        const { stdout } = await run(process.execPath, [main, 'demo'], { timeout: limit - 20_000 });
+        const [, open] =
+          /killed with SIGKILL, \d+ labels in its printer;\n +(\d+) of 61 jobs/.exec(stdout) ?? [];
+        expect(Number(open)).toBeGreaterThan(0);
+        expect(stdout).toMatch(/again, at attempt 2\n +the first one \d+\.\d s after the kill/);
+        expect(stdout).toMatch(/\n +jobs +61 .*\n +bookings +61 .*\n +labels +61 .*\n +differences +0\n/);
+        const [, repeated] = /\nLost: nothing\.[^]*\nRepeated: (\d+) labels/.exec(stdout) ?? [];
+        expect(Number(repeated)).toBeGreaterThan(0);
+        expect(await schemas()).toEqual([]);
+      },
+    );
+  },
+  ['postgres'],
+);
+
+describe('sample/02-postgres-workers without PostgreSQL', () => {
+  it('says so, and ends with exit code 2', async () => {
+    const env = { ...process.env, DATABASE_URL: 'postgres://postgres@127.0.0.1:1/test' };
+    await expect(run(process.execPath, [main, 'demo'], { env })).rejects.toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^This sample needs PostgreSQL[^]*Set DATABASE_URL/),
+    });
+  });
+});
+
+describe('its audit', () => {
+  const at = new Date(0);
+  const run = { parcelNumber: 'P-1', idempotencyKey: 'k', attempt: 1, pid: 2, startedAt: at, finishedAt: at };
+  const booking = { parcelNumber: 'P-1', pid: 2, bookedAt: at };
+  const records = {
+    parcels: [{ number: 'P-1', registeredAt: at }],
+    bookings: [booking],
+    labelRuns: [{ ...run, finishedAt: null }, run],
+    jobs: [{ parcelNumber: 'P-1', status: 'succeeded' }],
+  };
+  const seen = (changed: Partial<typeof records>): string =>
+    audit({ records: { ...records, ...changed }, accepted: new Set(['P-1']), apiPid: 1 }).join('\n');
+
+  it('sees what is lost, doubled or done by the wrong process', () => {
+    expect(seen({})).toBe('');
+    expect(seen({ parcels: [] })).toMatch(/was accepted and is not in the database/);
+    expect(seen({ jobs: [] })).toMatch(/job of parcel P-1 is missing/);
+    expect(seen({ bookings: [booking, booking] })).toMatch(/has 2 bookings/);
+    expect(seen({ labelRuns: [{ ...run, finishedAt: null }] })).toMatch(/has no label/);
+    expect(seen({ labelRuns: [run, { ...run, idempotencyKey: 'other' }] })).toMatch(/2 different keys/);
+    expect(seen({ bookings: [{ ...booking, pid: 1 }] })).toMatch(/API process has run 1 steps/);
+  });
+});
+
+async function schemas(): Promise<unknown[]> {
+  const client = new pg.Client({ connectionString: process.env.DATABASE_URL });
+  await client.connect();
+  try {
+    const like = `SELECT nspname FROM pg_namespace WHERE nspname LIKE 'stepping\\_sample\\_02\\_%'`;
+    return (await client.query(like)).rows;
+  } finally {
+    await client.end();
+  }
+}
