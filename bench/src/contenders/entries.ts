@@ -1,0 +1,105 @@
+import type { Contender, ContenderSettings } from './contender.ts';
+
+/** A contender as the command line and the tables name it. */
+export interface Entry {
+  readonly name: string;
+  /** Runs no jobs: there is nothing to wait for. */
+  readonly withoutJobs?: boolean;
+  /** Not transactional, or not comparable for another reason: for reference. */
+  readonly reference?: boolean;
+  make(settings: ContenderSettings): Promise<Contender>;
+}
+
+/** Each is loaded by the processes that run it, so that nobody pays for another's code. */
+const floor: Entry = {
+  name: 'floor',
+  make: async (settings) => new (await import('./floor.ts')).Floor(settings),
+};
+
+const stepping: Entry = {
+  name: 'stepping',
+  make: async (settings) => new (await import('./stepping.ts')).Stepping(settings),
+};
+
+/** A second build of the library, to see what a change is worth: `--compare <folder>`. */
+const compared: Entry = {
+  name: 'stepping (compared)',
+  make: async (settings) =>
+    new (await import('./stepping.ts')).Stepping(settings, 'nestjs-stepping-compared'),
+};
+
+function ordersOnly(via: 'typeorm' | 'pg'): Entry {
+  return {
+    name: `orders only, ${via}`,
+    withoutJobs: true,
+    make: async (settings) => new (await import('./orders-only.ts')).OrdersOnly(settings, via),
+  };
+}
+
+function peers(via: 'typeorm' | 'pg', tuning: 'throughput' | 'prompt'): Entry[] {
+  const label = `${via}, ${tuning}`;
+  return [
+    {
+      name: `pg-boss, ${label}`,
+      make: async (settings) => {
+        const { PgBossContender, PG_BOSS_TUNING } = await import('./pg-boss.ts');
+        return new PgBossContender(settings, via, PG_BOSS_TUNING[tuning]);
+      },
+    },
+    {
+      name: `graphile-worker, ${label}`,
+      make: async (settings) => {
+        const { GraphileWorkerContender, GRAPHILE_TUNING } = await import('./graphile-worker.ts');
+        return new GraphileWorkerContender(settings, via, GRAPHILE_TUNING[tuning]);
+      },
+    },
+    {
+      name: `dbos, ${label}`,
+      make: async (settings) => {
+        const { DbosContender, DBOS_TUNING } = await import('./dbos.ts');
+        return new DbosContender(settings, via, DBOS_TUNING[tuning]);
+      },
+    },
+  ];
+}
+
+const bullmq: Entry = {
+  name: 'bullmq (after the commit)',
+  reference: true,
+  make: async (settings) => new (await import('./bullmq.ts')).BullMqContender(settings),
+};
+
+const twoPhaseFloor: Entry = {
+  name: 'two-phase by hand',
+  make: async (settings) => new (await import('./two-phase-floor.ts')).TwoPhaseFloor(settings),
+};
+
+const both = (via: 'typeorm' | 'pg') => [...peers(via, 'throughput'), ...peers(via, 'prompt')];
+
+export const ENTRIES = {
+  /** Everybody, in both kinds of transaction. */
+  placing: [
+    floor,
+    stepping,
+    ordersOnly('typeorm'),
+    ordersOnly('pg'),
+    ...both('typeorm'),
+    ...both('pg'),
+    bullmq,
+  ],
+  /** How a job came into the table makes no difference to those that run it. */
+  draining: [floor, stepping, ...both('pg'), bullmq],
+  /** Databases that the peers do not know. */
+  elsewhere: [floor, stepping, ordersOnly('typeorm')],
+  twoPhase: [twoPhaseFloor, stepping],
+  alone: [stepping],
+  compared: [compared],
+} as const satisfies Record<string, readonly Entry[]>;
+
+export function entryNamed(name: string): Entry {
+  const entry = Object.values(ENTRIES)
+    .flat()
+    .find((candidate) => candidate.name === name);
+  if (!entry) throw new Error(`There is no contender '${name}'.`);
+  return entry;
+}

@@ -1,0 +1,105 @@
+import 'reflect-metadata';
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { DistributedJobFactory, StepHandler } from 'nestjs-stepping';
+import { DataSource } from 'typeorm';
+import type { Order } from '../orders.ts';
+import type { Contender, ContenderSettings } from './contender.ts';
+import { dataSourceOptions, TypeOrmOrders } from './order-transactions.ts';
+
+type Library = typeof import('nestjs-stepping');
+
+/** The library at its default settings, which are the same for throughput and for latency. */
+export class Stepping implements Contender {
+  private readonly orders: TypeOrmOrders;
+  private readonly jobs: DataSource | undefined;
+  private app: { close(): Promise<void> } | undefined;
+  private factory!: DistributedJobFactory;
+  private first!: new () => StepHandler<Order>;
+  private second!: new () => StepHandler<Order>;
+
+  private readonly settings: ContenderSettings;
+  /** The build under test, or another one beside it. */
+  private readonly packageName: string;
+
+  constructor(settings: ContenderSettings, packageName = 'nestjs-stepping') {
+    this.settings = settings;
+    this.packageName = packageName;
+    this.orders = new TypeOrmOrders(settings.url, settings.kind);
+    if (settings.jobsUrl !== undefined) {
+      this.jobs = new DataSource({
+        ...dataSourceOptions(settings.jobsUrl, settings.kind),
+        name: 'jobs',
+      } as never);
+    }
+  }
+
+  async open(): Promise<void> {
+    const library = (await import(this.packageName)) as Library;
+    const { Step, SteppingModule, selfTm, DistributedJobFactory } = library;
+    const { executions, role } = this.settings;
+    class First {
+      execute(order: Order): void {
+        executions.ran(0, order.id);
+      }
+    }
+    class Second {
+      execute(order: Order): void {
+        executions.ran(1, order.id);
+      }
+    }
+    Step('first')(First);
+    Step('second')(Second);
+    this.first = First;
+    this.second = Second;
+
+    await this.orders.open();
+    await this.jobs?.initialize();
+    class BenchModule {}
+    Module({
+      imports: [
+        SteppingModule.forRoot({
+          transactionManager: selfTm({
+            runSteps: role !== 'producer',
+            ...(this.jobs && { dataSource: 'jobs' }),
+          }),
+        }),
+      ],
+      providers: [
+        { provide: DataSource, useValue: this.orders.dataSource },
+        ...(this.jobs ? [{ provide: 'jobs', useValue: this.jobs }] : []),
+        First,
+        Second,
+      ],
+    })(BenchModule);
+    const app = await NestFactory.createApplicationContext(BenchModule, { logger: ['error', 'warn'] });
+    this.app = app;
+    this.factory = app.get(DistributedJobFactory);
+  }
+
+  place(order: Order): Promise<void> {
+    return this.orders.place(order, () => {
+      const job = this.factory.createJob().addStep(this.first, order);
+      if (this.settings.steps === 2) job.addStep(this.second, order);
+      return job.start();
+    });
+  }
+
+  async pending(): Promise<boolean> {
+    const { watch, kind } = this.settings;
+    // Jobs that are delayed for longer belong to the crowd of workload E.
+    if (kind === 'postgres') {
+      return watch.any('stepping_jobs', `due_at < clock_timestamp() + interval '1 hour'`);
+    }
+    const rows = await this.orders.dataSource.query<unknown[]>(
+      'SELECT 1 FROM stepping_jobs WHERE due_at IS NOT NULL LIMIT 1',
+    );
+    return rows.length > 0;
+  }
+
+  async close(): Promise<void> {
+    await this.app?.close();
+    await this.jobs?.destroy();
+    await this.orders.close();
+  }
+}

@@ -1,0 +1,55 @@
+/** What the steps of one process have done: how often for which order, and when first. */
+export class Executions {
+  private readonly counts: Record<number, number>[] = [{}, {}];
+  private readonly begun: Record<number, string> = {};
+  private waiting: { readonly total: number; readonly resolve: () => void } | undefined;
+  total = 0;
+
+  /** The first line of every step. */
+  ran(step: 0 | 1, order: number): void {
+    const counts = this.counts[step]!;
+    if (step === 0 && this.timed && counts[order] === undefined) this.begun[order] = String(now());
+    counts[order] = (counts[order] ?? 0) + 1;
+    this.total += 1;
+    if (this.waiting && this.total >= this.waiting.total) {
+      this.waiting.resolve();
+      this.waiting = undefined;
+    }
+  }
+
+  /** Whether the time of each first line is kept. */
+  timed = false;
+
+  /** Resolves when so many steps have run. */
+  reached(total: number): Promise<void> {
+    if (this.total >= total) return Promise.resolve();
+    return new Promise((resolve) => (this.waiting = { total, resolve }));
+  }
+
+  report(): ExecutionReport {
+    return { counts: this.counts, begun: this.begun, total: this.total };
+  }
+}
+
+export interface ExecutionReport {
+  /** Per step: runs by order. */
+  readonly counts: readonly Record<number, number>[];
+  /** Nanoseconds of the monotonic clock, by order. */
+  readonly begun: Record<number, string>;
+  readonly total: number;
+}
+
+/** The monotonic clock, in nanoseconds: the same for all processes of a host. */
+export function now(): bigint {
+  return process.hrtime.bigint();
+}
+
+/** Throws unless every step of every order ran exactly once in all processes together. */
+export function assertEachRanOnce(reports: readonly ExecutionReport[], steps: number, orders: number): void {
+  for (let step = 0; step < steps; step += 1) {
+    for (let order = 1; order <= orders; order += 1) {
+      const runs = reports.reduce((sum, report) => sum + (report.counts[step]![order] ?? 0), 0);
+      if (runs !== 1) throw new Error(`Step ${step + 1} of order ${order} ran ${runs} times.`);
+    }
+  }
+}

@@ -1,0 +1,19 @@
+import { cpSync, existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const MODULES = fileURLToPath(new URL('../node_modules', import.meta.url));
+
+/**
+ * Copies a built library into `node_modules`. A copy, no link: so it finds the peers beside it, and there is one TypeORM and
+ * one NestJS for everybody.
+ */
+export function installLibrary(folder: string, name = 'nestjs-stepping'): void {
+  if (!existsSync(join(folder, 'dist', 'index.js'))) {
+    throw new Error(`${folder} has no built library: run 'npm run build' there.`);
+  }
+  const target = join(MODULES, name);
+  rmSync(target, { recursive: true, force: true });
+  for (const part of ['dist', 'package.json'])
+    cpSync(join(folder, part), join(target, part), { recursive: true });
+}

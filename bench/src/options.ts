@@ -1,0 +1,79 @@
+import { parseArgs } from 'node:util';
+
+export type WorkloadLetter = 'A' | 'B' | 'C' | 'D' | 'E' | 'F';
+
+export interface Options {
+  readonly workloads: readonly WorkloadLetter[];
+  readonly rounds: number;
+  /** Jobs of A, B, E and F. */
+  readonly jobs: number;
+  /** Jobs before the measured ones, for the compiler. */
+  readonly warmUp: number;
+  /** Jobs of C. */
+  readonly drain: number;
+  /** Jobs of D. */
+  readonly paced: number;
+  /** Rows that are in the table before E. */
+  readonly crowd: number;
+  /** Parts of names: only these contenders, and the base. */
+  readonly only: readonly string[];
+  /** The folder of another built library, measured beside this one. */
+  readonly compare: string | undefined;
+  /** The folder of the library under test. */
+  readonly library: string;
+  /** Where CPU profiles of all contenders go. */
+  readonly profile: string | undefined;
+}
+
+const LETTERS = ['A', 'B', 'C', 'D', 'E', 'F'] as const;
+
+export function parseOptions(args: readonly string[]): Options {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      quick: { type: 'boolean', default: false },
+      rounds: { type: 'string' },
+      jobs: { type: 'string' },
+      drain: { type: 'string' },
+      paced: { type: 'string' },
+      crowd: { type: 'string' },
+      only: { type: 'string', multiple: true, default: [] },
+      compare: { type: 'string' },
+      library: { type: 'string', default: new URL('../..', import.meta.url).pathname },
+      profile: { type: 'string' },
+    },
+  });
+  const number = (
+    name: 'rounds' | 'jobs' | 'drain' | 'paced' | 'crowd',
+    usual: number,
+    quick: number,
+  ): number => {
+    const value = values[name] === undefined ? (values.quick ? quick : usual) : Number(values[name]);
+    if (!Number.isInteger(value) || value < 1) throw new Error(`--${name} takes a whole number from 1.`);
+    return value;
+  };
+  const jobs = number('jobs', 10_000, 2_000);
+  return {
+    workloads: workloadsOf(positionals),
+    rounds: number('rounds', 5, 2),
+    jobs,
+    warmUp: Math.min(2_000, Math.ceil(jobs / 2)),
+    drain: number('drain', 20_000, 5_000),
+    paced: number('paced', 500, 150),
+    crowd: number('crowd', 1_000_000, 100_000),
+    only: values.only,
+    compare: values.compare,
+    library: values.library,
+    profile: values.profile,
+  };
+}
+
+/** `A C` and `AC` are the same; none are all. */
+function workloadsOf(positionals: readonly string[]): WorkloadLetter[] {
+  const letters = positionals.join('').toUpperCase().split('');
+  for (const letter of letters) {
+    if (!LETTERS.includes(letter as WorkloadLetter)) throw new Error(`There is no workload '${letter}'.`);
+  }
+  return letters.length === 0 ? [...LETTERS] : LETTERS.filter((letter) => letters.includes(letter));
+}

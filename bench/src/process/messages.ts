@@ -1,0 +1,52 @@
+import type { ExecutionReport } from '../executions.ts';
+import type { DatabaseKind } from '../orders.ts';
+import type { Role } from '../contenders/contender.ts';
+
+/** What a process is told when it is started. */
+export interface ProcessSettings {
+  readonly contender: string;
+  readonly kind: DatabaseKind;
+  readonly url: string;
+  readonly jobsUrl?: string;
+  readonly role: Role;
+  readonly steps: 1 | 2;
+}
+
+export interface Commands {
+  open: { params: []; answer: void };
+  /** Places so many orders, by so many producers at once, and waits until nothing is pending. Answers milliseconds. */
+  run: { params: [from: number, count: number, producers: number]; answer: number };
+  /** The same without waiting. */
+  place: { params: [from: number, count: number, producers: number]; answer: number };
+  /** Places orders at a steady rate. Answers when each commit was back, in nanoseconds, by order. */
+  pace: { params: [from: number, count: number, perSecond: number]; answer: Record<number, string> };
+  pending: { params: []; answer: boolean };
+  executions: { params: []; answer: ExecutionReport };
+  usage: { params: []; answer: Usage };
+  close: { params: []; answer: void };
+}
+
+export interface Usage {
+  /** Microseconds of CPU since `open`. */
+  readonly cpu: number;
+  /** Bytes of memory at the start (after `open`), and the most since. */
+  readonly memoryAtStart: number;
+  readonly memoryAtMost: number;
+}
+
+export interface Request {
+  readonly id: number;
+  readonly command: keyof Commands;
+  readonly params: unknown[];
+}
+
+export interface Response {
+  readonly id: number;
+  readonly answer?: unknown;
+  readonly error?: string;
+}
+
+/** Sent without being asked, while steps run. */
+export interface Progress {
+  readonly progress: number;
+}

@@ -1,0 +1,191 @@
+import type { Effect, Evidence } from './evidence.js';
+import type { LedgerEntry } from './ledger.js';
+import { FenceModel, violationOf } from './model.js';
+import { StepHistory } from './step-history.js';
+import { FORBIDDEN, summarize, type Forbidden, type RepeatReason, type Verdict } from './verdict.js';
+
+const SHOWN_PER_KIND = 5;
+const ENDED = new Set(['succeeded', 'failed', 'canceled', 'rolledBack']);
+
+/**
+ * Judges what a run has left, from the client's record and the rows of the databases alone; it shares no code with
+ * the library.
+ */
+export function checkEvidence(evidence: Evidence): Verdict {
+  return new Checker(evidence).check();
+}
+
+class Checker {
+  private readonly forbidden = Object.fromEntries(FORBIDDEN.map((kind) => [kind, 0])) as Record<
+    Forbidden,
+    number
+  >;
+  private readonly violations: string[] = [];
+  private readonly lives;
+  private readonly effects = new Map<string, Effect[]>();
+  private readonly counts = {
+    committed: 0,
+    rolledBack: 0,
+    unanswered: 0,
+    transactional: 0,
+    plain: 0,
+    repeated: 0,
+  };
+  private readonly reasons: Partial<Record<RepeatReason, number>> = {};
+  private readonly recoveryTimes: number[] = [];
+  private readonly errors: Record<string, number> = {};
+  private zombies = 0;
+  private commitAnswersLost = 0;
+  private startAnswersLost = 0;
+
+  constructor(private readonly evidence: Evidence) {
+    this.lives = new Map(evidence.lives.map((life) => [life.name, life]));
+    for (const effect of evidence.effects) {
+      const rows = this.effects.get(effect.order);
+      if (rows) rows.push(effect);
+      else this.effects.set(effect.order, [effect]);
+    }
+  }
+
+  check(): Verdict {
+    const { evidence, counts } = this;
+    for (const entry of evidence.ledger) this.checkJob(entry);
+    for (const job of evidence.jobs.values()) {
+      if (!ENDED.has(job.status)) this.violate('unfinished', `job ${job.gid} is still ${job.status}`);
+    }
+    this.checkTransitions();
+    const { lease, interval } = evidence.timing;
+    return {
+      forbidden: this.forbidden,
+      asked: evidence.ledger.length,
+      committed: counts.committed,
+      rolledBack: counts.rolledBack,
+      errors: this.errors,
+      unanswered: counts.unanswered,
+      transactionalSteps: counts.transactional,
+      plainSteps: counts.plain,
+      plainRepeated: counts.repeated,
+      repeatedBecause: this.reasons,
+      zombieOverlaps: this.zombies,
+      commitAnswersLost: this.commitAnswersLost,
+      startAnswersLost: this.startAnswersLost,
+      transitions: evidence.transitions.length,
+      recovery: summarize(this.recoveryTimes, lease + interval),
+      recoveryTimes: this.recoveryTimes,
+      violations: this.violations,
+    };
+  }
+
+  private checkJob(entry: LedgerEntry): void {
+    const { order, fate } = entry.plan;
+    const { orders, jobs } = this.evidence;
+    const gid = orders.get(order) ?? entry.gid;
+    const job = gid === null ? undefined : jobs.get(gid);
+    if (entry.outcome === 'unknown') this.counts.unanswered += 1;
+    // A job without a transaction has no business row: its own answer, or its own row, says that it was started.
+    const committed =
+      fate === 'alone' ? entry.outcome === 'committed' || job !== undefined : orders.has(order);
+    if (entry.outcome === 'committed' && !committed) {
+      this.violate('lost', `order ${order} was acknowledged and is not there`);
+    }
+    if (!committed) return this.checkRolledBack(entry, job?.status);
+
+    this.counts.committed += 1;
+    if (entry.outcome === 'error' || entry.outcome === 'rolledBack') this.checkError(entry);
+    const expected = entry.plan.steps.some(({ kind }) => kind === 'doomed') ? 'failed' : 'succeeded';
+    if (job?.status !== expected && !(entry.canceled && job?.status === 'canceled')) {
+      this.violate('lost', `order ${order}: job ${gid} is ${job?.status ?? 'gone'}, not ${expected}`);
+    }
+    this.checkSteps(entry, job?.status === 'canceled');
+  }
+
+  private checkRolledBack(entry: LedgerEntry, status: string | undefined): void {
+    const { order, steps } = entry.plan;
+    this.counts.rolledBack += 1;
+    if (entry.error !== undefined) {
+      const text = entry.error.replace(/[0-9a-f-]{8,}|k?-?\d+/g, '#').slice(0, 100);
+      this.errors[text] = (this.errors[text] ?? 0) + 1;
+    }
+    const rows = this.effects.get(order)?.length ?? 0;
+    const bookings = steps.some((_, step) => this.bookings(order, step) > 0);
+    if (rows > 0 || bookings || (status !== undefined && status !== 'rolledBack')) {
+      this.violate(
+        'ranThoughRolledBack',
+        `order ${order} is not there; ${rows} steps began, its job is ${status}`,
+      );
+    }
+  }
+
+  private checkError({ plan, error, outcome }: LedgerEntry): void {
+    // Without a transaction, `start()` is a request like any other: it may be done, and its answer lost.
+    // Whoever cuts connections takes answers away; the driver's own error is then the truth about the COMMIT.
+    const driver = /^(Error|QueryFailedError|TransactionNotStartedError|AggregateError): /.test(error ?? '');
+    if (plan.fate === 'alone') this.startAnswersLost += 1;
+    else if (this.evidence.connectionsCut && (driver || plan.fate === 'by-hand')) this.commitAnswersLost += 1;
+    else
+      this.violate(
+        'errorsInCommitted',
+        `order ${plan.order} was committed, and answered ${outcome}: ${error}`,
+      );
+  }
+
+  private checkSteps({ plan, canceled }: LedgerEntry, stopped: boolean): void {
+    const { order, steps } = plan;
+    const history = new StepHistory(this.effects.get(order) ?? [], this.lives);
+    const doomed = steps.findIndex(({ kind }) => kind === 'doomed');
+    steps.forEach(({ kind, failures = 0, quiet = false }, step) => {
+      const expected = (doomed === -1 || step < doomed) && !stopped;
+      if (kind === 'book') this.checkBooking(order, step, expected, quiet || history.began(step));
+      else {
+        this.counts.plain += 1;
+        const reason = history.repeated(step, failures);
+        if (reason && !canceled) {
+          this.counts.repeated += 1;
+          this.reasons[reason] = (this.reasons[reason] ?? 0) + 1;
+        }
+      }
+      if (expected && !quiet && !history.done(step)) {
+        this.violate('stepsMissing', `order ${order}: step ${step} was never done`);
+      }
+      if (doomed !== -1 && step > doomed && history.began(step)) {
+        this.violate('outOfOrder', `order ${order}: step ${step} began after the job had failed`);
+      }
+    });
+    // A job that was retried by hand goes on where it failed, and that is all that may be repeated.
+    for (const text of history.outOfOrder()) this.violate('outOfOrder', `order ${order}: ${text}`);
+    const { live, zombies } = history.overlaps();
+    for (const text of live) this.violate('overlaps', `order ${order}: ${text}`);
+    this.zombies += zombies;
+    this.recoveryTimes.push(...history.recoveryTimes());
+  }
+
+  private checkBooking(order: string, step: number, expected: boolean, began: boolean): void {
+    const times = this.bookings(order, step);
+    this.counts.transactional += 1;
+    if (times > 1) this.violate('bookingsDoubled', `order ${order}: step ${step} booked ${times} times`);
+    else if (expected && times === 0)
+      this.violate('bookingsMissing', `order ${order}: step ${step} did not book`);
+    else if (times === 1 && !began)
+      this.violate('stepsMissing', `order ${order}: step ${step} booked unseen`);
+  }
+
+  private checkTransitions(): void {
+    const fences = new FenceModel();
+    for (const transition of this.evidence.transitions) {
+      const { gid } = transition;
+      const forbidden = violationOf(transition);
+      if (forbidden !== undefined) this.violate('forbiddenTransitions', `job ${gid}: ${forbidden}`);
+      const broken = fences.violationOf(transition);
+      if (broken !== undefined) this.violate('fencesBroken', `job ${gid}: ${broken}`);
+    }
+  }
+
+  private bookings(order: string, step: number): number {
+    return this.evidence.bookings.get(`${order}/${step}`) ?? 0;
+  }
+
+  private violate(kind: Forbidden, text: string): void {
+    this.forbidden[kind] += 1;
+    if (this.forbidden[kind] <= SHOWN_PER_KIND) this.violations.push(`${kind}: ${text}`);
+  }
+}

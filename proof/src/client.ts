@@ -1,0 +1,70 @@
+import type { Fleet } from './fleet.js';
+import type { Ledger, Outcome } from './ledger.js';
+import type { JobPlan } from './plan.js';
+import type { WorkerMessage, WorkerProcess } from './process.js';
+import { sleep } from './wait.js';
+
+/** Places jobs through whichever process serves, at an even pace, and writes down every answer. */
+export class LoadClient {
+  private count = 0;
+  private open = 0;
+
+  constructor(
+    private readonly fleet: Fleet,
+    private readonly ledger: Ledger,
+    private readonly prefix: string,
+    /** Jobs asked for and not yet answered; beyond, the client waits. */
+    private readonly limit = 40,
+  ) {
+    fleet.onMessage((_, message) => this.read(message));
+    fleet.onEnd((worker) => this.forget(worker));
+  }
+
+  private readonly asked = new Map<string, WorkerProcess>();
+
+  /** Asks for `rate` jobs a second until `ended` says so. */
+  async run(rate: number, planOf: (order: string) => JobPlan, ended: () => boolean): Promise<void> {
+    const started = performance.now();
+    let due = 0;
+    while (!ended()) {
+      due = ((performance.now() - started) / 1000) * rate;
+      // What could not be asked for in time is not made up for all at once.
+      for (let burst = 0; this.count < due && burst < 50 && this.open < this.limit; burst += 1) {
+        if (!this.place(planOf(`${this.prefix}-${this.count}`))) break;
+      }
+      await sleep(10);
+    }
+  }
+
+  /** False when no process serves just now. */
+  place(plan: JobPlan, worker: WorkerProcess | undefined = this.fleet.any()): boolean {
+    if (!worker) return false;
+    this.count += 1;
+    this.open += 1;
+    this.asked.set(plan.order, worker);
+    this.ledger.asked(plan);
+    worker.send({ place: plan });
+    return true;
+  }
+
+  get unanswered(): number {
+    return this.open;
+  }
+
+  private read(message: WorkerMessage): void {
+    if (message.type !== 'answer') return;
+    const order = String(message.order);
+    if (!this.asked.delete(order)) return;
+    this.open -= 1;
+    const outcome = message.outcome === 'refused' ? 'unknown' : (message.outcome as Outcome);
+    this.ledger.answered(order, outcome, message.gid as string | null, message.error as string | undefined);
+  }
+
+  private forget(worker: WorkerProcess): void {
+    for (const [order, asked] of this.asked) {
+      if (asked !== worker) continue;
+      this.asked.delete(order);
+      this.open -= 1;
+    }
+  }
+}

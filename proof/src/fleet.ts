@@ -1,0 +1,92 @@
+import type { Random } from './random.js';
+import { WorkerProcess, type WorkerEnvironment, type WorkerMessage } from './process.js';
+import type { WorkerSettings } from './worker/settings.js';
+
+const RESTART_PAUSE_MS = 500;
+
+/** How the next process of a place is started. */
+export interface Incarnation {
+  readonly settings: Omit<WorkerSettings, 'name'>;
+  readonly environment: WorkerEnvironment;
+}
+
+/** The application's processes: each place is taken again as soon as its process has ended. */
+export class Fleet {
+  /** All that have ever lived. */
+  readonly lives: WorkerProcess[] = [];
+  private readonly places: WorkerProcess[] = [];
+  private readonly messageListeners: ((worker: WorkerProcess, message: WorkerMessage) => void)[] = [];
+  private readonly endListeners: ((worker: WorkerProcess) => void)[] = [];
+  private count = 0;
+  private restarting = true;
+
+  constructor(
+    private readonly size: number,
+    private readonly random: Random,
+    private readonly incarnate: (place: number, count: number) => Incarnation,
+  ) {}
+
+  async start(): Promise<void> {
+    for (let place = 0; place < this.size; place += 1) this.launch(place);
+    await Promise.all(this.places.map((worker) => worker.started()));
+    const silent = this.places.find((worker) => !worker.ready && !worker.killed);
+    if (silent) throw new Error(`${silent.name} did not start: ${silent.tail}`);
+  }
+
+  onMessage(listener: (worker: WorkerProcess, message: WorkerMessage) => void): void {
+    this.messageListeners.push(listener);
+  }
+
+  onEnd(listener: (worker: WorkerProcess) => void): void {
+    this.endListeners.push(listener);
+  }
+
+  get current(): readonly WorkerProcess[] {
+    return this.places;
+  }
+
+  /** One that serves, at random. */
+  any(): WorkerProcess | undefined {
+    const usable = this.places.filter((worker) => worker.usable);
+    return usable.length > 0 ? this.random.pick(usable) : undefined;
+  }
+
+  get kills(): number {
+    return this.lives.filter((worker) => worker.killed).length;
+  }
+
+  /** Ends all of them in order, and starts none again. */
+  async shutDown(timeout = 30_000): Promise<void> {
+    this.restarting = false;
+    for (const worker of this.places) {
+      worker.continue();
+      worker.terminate();
+    }
+    const timer = setTimeout(() => this.places.forEach((worker) => worker.kill()), timeout);
+    await Promise.all(this.places.map((worker) => worker.exited));
+    clearTimeout(timer);
+  }
+
+  /** SIGKILL for all. */
+  async abandon(): Promise<void> {
+    this.restarting = false;
+    for (const worker of this.places) worker.kill();
+    await Promise.all(this.places.map((worker) => worker.exited));
+  }
+
+  private launch(place: number): void {
+    this.count += 1;
+    const { settings, environment } = this.incarnate(place, this.count);
+    const worker = new WorkerProcess({ ...settings, name: `w${place}.${this.count}` }, environment);
+    this.lives.push(worker);
+    this.places[place] = worker;
+    worker.listen((message) => this.messageListeners.forEach((listener) => listener(worker, message)));
+    void worker.exited.then(() => {
+      this.endListeners.forEach((listener) => listener(worker));
+      if (!this.restarting) return;
+      // One that cannot start is not started again as fast as the machine allows.
+      const expected = worker.ready || worker.killed;
+      setTimeout(() => this.restarting && this.launch(place), expected ? 0 : RESTART_PAUSE_MS);
+    });
+  }
+}

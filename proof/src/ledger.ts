@@ -1,0 +1,65 @@
+import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
+import type { JobPlan } from './plan.js';
+
+export type Outcome = 'committed' | 'rolledBack' | 'error' | 'unknown';
+
+/** What the client knows of one job. */
+export interface LedgerEntry {
+  readonly plan: JobPlan;
+  /** `unknown` until it is answered, and for ever if the process died before. */
+  outcome: Outcome;
+  gid: string | null;
+  error: string | undefined;
+  canceled: boolean;
+}
+
+const SYNC_MS = 50;
+
+/**
+ * The client's own record of what it asked for and what was acknowledged: appended to a file and synced, so that
+ * it owes nothing to the application or its databases.
+ */
+export class Ledger {
+  readonly entries = new Map<string, LedgerEntry>();
+  private readonly file: number;
+  private readonly timer: NodeJS.Timeout;
+  private dirty = false;
+
+  constructor(path: string) {
+    this.file = openSync(path, 'a');
+    this.timer = setInterval(() => this.sync(), SYNC_MS);
+    this.timer.unref();
+  }
+
+  /** Recorded before the request is sent. */
+  asked(plan: JobPlan): LedgerEntry {
+    const gid = plan.ownGid ? plan.order : null;
+    const entry: LedgerEntry = { plan, outcome: 'unknown', gid, error: undefined, canceled: false };
+    this.entries.set(plan.order, entry);
+    this.append({ asked: plan });
+    return entry;
+  }
+
+  answered(order: string, outcome: Outcome, gid: string | null, error?: string): void {
+    const entry = this.entries.get(order);
+    if (!entry) return;
+    Object.assign(entry, { outcome, error, ...(gid !== null && { gid }) });
+    this.append({ answered: order, outcome, gid, error });
+  }
+
+  close(): void {
+    clearInterval(this.timer);
+    this.sync();
+    closeSync(this.file);
+  }
+
+  private append(line: object): void {
+    writeSync(this.file, `${JSON.stringify(line)}\n`);
+    this.dirty = true;
+  }
+
+  private sync(): void {
+    if (this.dirty) fdatasyncSync(this.file);
+    this.dirty = false;
+  }
+}

@@ -1,0 +1,147 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, chownSync, existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { freePort } from './ports.js';
+import { ServerProcess } from './server-process.js';
+import { until } from './wait.js';
+import { removeFolder, temporaryFolder } from './temporary-folder.js';
+
+/** A database server that belongs to one run, and so may be restarted. */
+export interface OwnServer {
+  readonly url: string;
+  /** Lets it crash, and starts it again: what was committed is recovered from its log. */
+  crash(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Undefined where its programs are missing. */
+export async function startOwnPostgres(): Promise<OwnServer | undefined> {
+  const base = '/usr/lib/postgresql';
+  const version = existsSync(base) ? readdirSync(base).sort((a, b) => Number(b) - Number(a))[0] : undefined;
+  const account = accountOf('postgres');
+  if (version === undefined || !account) return undefined;
+  const bin = join(base, version, 'bin');
+  const folder = ownedFolder('postgres', account);
+  const data = join(folder, 'data');
+  execFileSync(
+    join(bin, 'initdb'),
+    ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C'],
+    {
+      stdio: 'ignore',
+      ...account,
+    },
+  );
+  const port = await freePort();
+  const settings = [
+    'listen_addresses=127.0.0.1',
+    'max_connections=300',
+    'max_wal_size=4GB',
+    'shared_buffers=256MB',
+  ];
+  const server = new ServerProcess({
+    program: join(bin, 'postgres'),
+    args: ['-D', data, '-p', String(port), '-k', folder, ...settings.flatMap((setting) => ['-c', setting])],
+    ...account,
+    port,
+  });
+  const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
+  const ready = async (): Promise<void> => {
+    const { default: pg } = await import('pg');
+    await until(async () => {
+      const client = new pg.Client({ connectionString: url });
+      client.on('error', () => undefined);
+      return client.connect().then(
+        () => client.end().then(() => true),
+        () => false,
+      );
+    }, 60_000);
+  };
+  await server.start();
+  await ready();
+  return {
+    url,
+    crash: async () => {
+      // Immediate shutdown: nothing is flushed, recovery has to do it.
+      await server.end('SIGQUIT');
+      await server.start();
+      await ready();
+    },
+    stop: async () => {
+      await server.end('SIGQUIT');
+      removeFolder(folder);
+    },
+  };
+}
+
+/** Undefined where its programs are missing. */
+export async function startOwnMariaDb(): Promise<OwnServer | undefined> {
+  const account = accountOf('mysql');
+  if (!account || !existsSync('/usr/sbin/mariadbd') || !existsSync('/usr/bin/mariadb-install-db'))
+    return undefined;
+  const folder = ownedFolder('mariadb', account);
+  const data = join(folder, 'data');
+  execFileSync(
+    '/usr/bin/mariadb-install-db',
+    ['--no-defaults', `--datadir=${data}`, '--auth-root-authentication-method=normal', '--skip-test-db'],
+    { stdio: 'ignore', ...account },
+  );
+  const port = await freePort();
+  const server = new ServerProcess({
+    program: '/usr/sbin/mariadbd',
+    args: [
+      '--no-defaults',
+      `--datadir=${data}`,
+      `--port=${port}`,
+      '--bind-address=127.0.0.1',
+      `--socket=${join(folder, 'socket')}`,
+      `--pid-file=${join(folder, 'pid')}`,
+      '--skip-name-resolve',
+      '--max-connections=300',
+      '--innodb-buffer-pool-size=256M',
+    ],
+    ...account,
+    port,
+  });
+  const url = `mysql://root@127.0.0.1:${port}/mysql`;
+  await server.start();
+  // Skipping the resolution of names, the server knows the account of localhost by its socket only.
+  const { createConnection } = await import('mysql2/promise');
+  const local = await createConnection({ socketPath: join(folder, 'socket'), user: 'root' });
+  await local.query(`CREATE USER IF NOT EXISTS root@'127.0.0.1'`);
+  await local.query(`GRANT ALL ON *.* TO root@'127.0.0.1' WITH GRANT OPTION`);
+  await local.end();
+  return {
+    url,
+    crash: async () => {
+      await server.end('SIGKILL');
+      await server.start();
+    },
+    stop: async () => {
+      await server.end('SIGKILL');
+      removeFolder(folder);
+    },
+  };
+}
+
+interface Account {
+  readonly uid?: number;
+  readonly gid?: number;
+}
+
+/** The account that a server wants: itself, for anybody but root. */
+function accountOf(user: string): Account | undefined {
+  if (process.getuid?.() !== 0) return {};
+  try {
+    const id = (flag: string): number => Number(execFileSync('id', [flag, user], { encoding: 'utf8' }));
+    return { uid: id('-u'), gid: id('-g') };
+  } catch {
+    return undefined;
+  }
+}
+
+function ownedFolder(what: string, { uid, gid }: Account): string {
+  const folder = temporaryFolder(what);
+  chmodSync(folder, 0o700);
+  if (uid !== undefined && gid !== undefined) chownSync(folder, uid, gid);
+  return folder;
+}

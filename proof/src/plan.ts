@@ -1,0 +1,52 @@
+import type { Random } from './random.js';
+
+/**
+ * What a step does: `append` writes on a connection of its own, `book` in the transaction that marks it done,
+ * `flaky` appends after failing so many times, `doomed` fails its job for good, `hold` keeps the event loop.
+ */
+export type StepKind = 'append' | 'book' | 'flaky' | 'doomed' | 'hold';
+
+export interface StepPlan {
+  readonly kind: StepKind;
+  /** How long it works, in milliseconds. */
+  readonly work: number;
+  /** Attempts that fail. */
+  readonly failures?: number;
+  /** Only in processes whose name begins so; in others it waits for `elsewhere` milliseconds. */
+  readonly only?: string;
+  readonly elsewhere?: number;
+  /** Leaves nothing but its booking, so that a flood measures the library and not the recording. */
+  readonly quiet?: boolean;
+}
+
+/**
+ * How the job is started: in a transaction that commits, in one that is rolled back on purpose, in none, or
+ * with `prepare()` and `submit()` by hand.
+ */
+export type Fate = 'commit' | 'rollback' | 'alone' | 'by-hand';
+
+/** One job, as the client asks for it. */
+export interface JobPlan {
+  /** The id of the business row, and the gid where the caller gives one. */
+  readonly order: string;
+  readonly ownGid: boolean;
+  readonly fate: Fate;
+  readonly steps: readonly StepPlan[];
+  /** Milliseconds. */
+  readonly delay?: number;
+}
+
+/** A mixture of everything; one job in ten is rolled back. */
+export function randomPlan(order: string, random: Random, work = 15): JobPlan {
+  const steps = Array.from({ length: random.whole(1, 4) }, (): StepPlan => {
+    const kind = random.pick<StepKind>(['append', 'append', 'book', 'book', 'flaky']);
+    const failures = kind === 'flaky' ? random.whole(0, 2) : 0;
+    return { kind, work: random.whole(0, work), failures };
+  });
+  if (random.chance(0.02)) steps.push({ kind: 'doomed', work: 0 }, { kind: 'append', work: 0 });
+  const drawn = random.next();
+  const fate: Fate = drawn < 0.1 ? 'rollback' : drawn < 0.2 ? 'alone' : drawn < 0.25 ? 'by-hand' : 'commit';
+  // A job without a business row is found by its gid alone.
+  const ownGid = fate === 'alone' || random.chance(0.5);
+  return { order, ownGid, fate, steps, ...(random.chance(0.05) && { delay: random.whole(1, 500) }) };
+}

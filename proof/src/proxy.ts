@@ -1,0 +1,93 @@
+import { connect, createServer, type Server, type Socket } from 'node:net';
+
+/** What the network does to a connection at the next COMMIT, or at once. */
+export type CommitFate = 'lost' | 'answer-lost';
+
+/** Stands between the application and a database server, and does to connections what networks do. */
+export class NetworkProxy {
+  private readonly pairs = new Set<{ client: Socket; upstream: Socket }>();
+  private readonly server: Server;
+  private stalled = false;
+  private commitFate: (() => CommitFate | undefined) | undefined;
+  /** COMMITs that met their fate. */
+  caught = 0;
+
+  private constructor(private readonly target: URL) {
+    this.server = createServer((client) => this.accept(client));
+  }
+
+  static async start(url: string): Promise<NetworkProxy> {
+    const proxy = new NetworkProxy(new URL(url));
+    await new Promise<void>((resolve) => proxy.server.listen(0, '127.0.0.1', resolve));
+    return proxy;
+  }
+
+  get url(): string {
+    const url = new URL(this.target);
+    url.hostname = '127.0.0.1';
+    url.port = String((this.server.address() as { port: number }).port);
+    return url.href;
+  }
+
+  /** Nothing goes through, in either direction, until it is told otherwise. */
+  stall(stalled: boolean): void {
+    this.stalled = stalled;
+    for (const { client, upstream } of this.pairs) {
+      for (const socket of [client, upstream]) {
+        if (stalled) socket.pause();
+        else socket.resume();
+      }
+    }
+  }
+
+  /** Ends the half of each connection that leads to the application, or all of it. */
+  cut(how: 'half' | 'whole'): number {
+    for (const { client, upstream } of this.pairs) {
+      if (how === 'half') client.end();
+      else {
+        client.destroy();
+        upstream.destroy();
+      }
+    }
+    return this.pairs.size;
+  }
+
+  /** Decides for each COMMIT that passes. */
+  atCommit(fate: (() => CommitFate | undefined) | undefined): void {
+    this.commitFate = fate;
+  }
+
+  async stop(): Promise<void> {
+    this.cut('whole');
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+
+  private accept(client: Socket): void {
+    const upstream = connect(Number(this.target.port), this.target.hostname);
+    const pair = { client, upstream };
+    this.pairs.add(pair);
+    let answerLost = false;
+    const end = (): void => {
+      this.pairs.delete(pair);
+      client.destroy();
+      upstream.destroy();
+    };
+    client.on('error', end).on('close', end);
+    upstream.on('error', end).on('close', end);
+    client.on('data', (data) => {
+      const fate = this.commitFate && data.includes('COMMIT') ? this.commitFate() : undefined;
+      if (fate !== undefined) this.caught += 1;
+      if (fate === 'lost') return end();
+      if (fate === 'answer-lost') answerLost = true;
+      upstream.write(data);
+    });
+    upstream.on('data', (data) => {
+      if (answerLost) return end();
+      client.write(data);
+    });
+    if (this.stalled) {
+      client.pause();
+      upstream.pause();
+    }
+  }
+}

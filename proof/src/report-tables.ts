@@ -1,0 +1,42 @@
+import { nameOf, type Target } from './target.js';
+import type { Verdict } from './verdict.js';
+
+/** What one attack on one target left in the folder of results. */
+export interface ProofRecord {
+  readonly attack: string;
+  readonly target: Target;
+  readonly seed: number;
+  readonly seconds: number;
+  readonly tookMs: number;
+  readonly verdict: Verdict;
+  readonly figures: Readonly<Record<string, unknown>>;
+}
+
+export function byTarget(records: readonly ProofRecord[]): [string, ProofRecord[]][] {
+  const names = [...new Set(records.map(({ target }) => nameOf(target)))].sort();
+  return names.map((name) => [name, records.filter(({ target }) => nameOf(target) === name)]);
+}
+
+export function sum(records: readonly ProofRecord[], of: (record: ProofRecord) => number): number {
+  return records.reduce((total, record) => total + of(record), 0);
+}
+
+export function number(value: number): string {
+  return Math.round(value).toLocaleString('en-US');
+}
+
+export function words(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+}
+
+/** Starts with neither a digit nor the dash of a missing one. */
+const NOT_A_NUMBER = /^[^\d-]/;
+
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  return [
+    line(head),
+    line(head.map((_, at) => (at === 0 || NOT_A_NUMBER.test(rows[0]?.[at] ?? '') ? '---' : '---:'))),
+    ...rows.map(line),
+  ].join('\n');
+}

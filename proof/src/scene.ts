@@ -1,0 +1,156 @@
+import { join } from 'node:path';
+import { checkEvidence } from './checker.js';
+import { createDatabase, effectsOf, type ProofDatabase } from './database.js';
+import { startDtm, type DtmServer } from './dtm-server.js';
+import { openJobs, readEvidence } from './evidence.js';
+import { Fleet, type Incarnation } from './fleet.js';
+import { Ledger } from './ledger.js';
+import { freePort } from './ports.js';
+import type { Random } from './random.js';
+import type { Surroundings } from './run.js';
+import { auditTrail, businessTables, effectsTable } from './schema.js';
+import type { Target } from './target.js';
+import type { Verdict } from './verdict.js';
+import { until } from './wait.js';
+import type { FaultSettings, WorkerSettings, WorkerTiming } from './worker/settings.js';
+import { removeFolder, temporaryFolder } from './temporary-folder.js';
+
+/** How one process of the application differs from the others. */
+export interface Variation {
+  readonly fault?: FaultSettings | undefined;
+  readonly clockOffset?: number;
+  readonly clockJump?: number;
+  readonly poolSize?: number;
+  readonly concurrency?: number;
+  readonly runSteps?: boolean;
+  /** Databases by way of a proxy. */
+  readonly businessUrl?: string | undefined;
+}
+
+/** Everything that an attack needs: databases, processes and the client's record; all of it its own. */
+export class Scene {
+  readonly fleet: Fleet;
+  readonly ledger: Ledger;
+  /** An attack that takes connections away says so: the driver's errors about a COMMIT are then its own doing. */
+  connectionsCut = false;
+  vary: (place: number) => Variation = () => ({});
+
+  private constructor(
+    readonly target: Target,
+    readonly random: Random,
+    readonly timing: WorkerTiming,
+    readonly business: ProofDatabase,
+    /** Of the jobs: the same one, another one, or DTM's. */
+    readonly store: ProofDatabase,
+    readonly dtm: DtmServer | undefined,
+    private readonly callbackPort: number,
+    private readonly surroundings: Surroundings,
+    private readonly folder: string,
+    processes: number,
+  ) {
+    this.ledger = new Ledger(join(folder, 'ledger.jsonl'));
+    this.fleet = new Fleet(processes, random.fork(), (place) => this.incarnation(place));
+  }
+
+  /** Databases with all tables, and `processes` processes that serve. DTM calls one address: one process. */
+  static async open(
+    target: Target,
+    random: Random,
+    surroundings: Surroundings,
+    { processes = 3, timing = TIMING }: { processes?: number; timing?: WorkerTiming } = {},
+  ): Promise<Scene> {
+    const { backend, placement } = target;
+    const business = await createDatabase(backend, surroundings.servers);
+    const store = placement === 'one' ? business : await createDatabase(backend, surroundings.servers);
+    for (const sql of businessTables(backend)) await business.query(sql);
+    // On SQLite the effects have a file of their own, which the checker has attached.
+    const effects = effectsTable(backend);
+    await business.query(backend === 'sqlite' ? effects.replace('TABLE ', 'TABLE effects.') : effects);
+    const dtm = placement === 'dtm' ? await startDtm(surroundings.repository, store) : undefined;
+    const folder = temporaryFolder('ledger');
+    return new Scene(
+      target,
+      random,
+      timing,
+      business,
+      store,
+      dtm,
+      await freePort(),
+      surroundings,
+      folder,
+      placement === 'dtm' ? 1 : processes,
+    );
+  }
+
+  /** Starts the processes; the triggers come once the library has made its tables. */
+  async start(vary: (place: number) => Variation = () => ({})): Promise<void> {
+    this.vary = vary;
+    await this.fleet.start();
+    if (this.dtm) return;
+    for (const sql of auditTrail(this.target.backend)) await this.store.query(sql);
+  }
+
+  /** Waits until no job is left to run; false when some still are after `timeout` milliseconds. */
+  async settle(timeout: number): Promise<boolean> {
+    this.vary = () => ({});
+    for (const worker of this.fleet.current) worker.continue();
+    // DTM doubles its pauses while the application is away; asking sooner is what its operator could do. Once only:
+    // the same column is its lock.
+    if (this.dtm) await this.store.query(HURRY);
+    const settled = await until(
+      async () => this.fleet.current.some((worker) => worker.usable) && (await openJobs(this)) === 0,
+      this.dtm ? timeout * DTM_PATIENCE : timeout,
+      250,
+    );
+    return settled === true;
+  }
+
+  /** Ends the processes and judges what they left. */
+  async judge(): Promise<Verdict> {
+    await this.fleet.shutDown();
+    return checkEvidence(await readEvidence(this));
+  }
+
+  async close(): Promise<void> {
+    await this.fleet.abandon();
+    this.ledger.close();
+    await this.dtm?.stop();
+    await this.business.drop();
+    if (this.store !== this.business) await this.store.drop();
+    removeFolder(this.folder);
+  }
+
+  private incarnation(place: number): Incarnation {
+    const { placement } = this.target;
+    const { fault, clockOffset, clockJump, poolSize, concurrency, runSteps, businessUrl } = this.vary(place);
+    const pool = poolSize === undefined ? {} : { poolSize };
+    const settings: Omit<WorkerSettings, 'name'> = {
+      business: this.business.options(pool, businessUrl),
+      ...(placement === 'two' && { store: this.store.options(pool) }),
+      ...(this.dtm && { dtm: { server: this.dtm.url, port: this.callbackPort } }),
+      effects: effectsOf(this.business),
+      timing: this.timing,
+      ...(fault && { fault }),
+      ...(concurrency !== undefined && { concurrency }),
+      ...(runSteps !== undefined && { runSteps }),
+    };
+    return {
+      settings,
+      environment: {
+        root: this.surroundings.root,
+        ...(clockOffset !== undefined && { clockOffset }),
+        ...(clockJump !== undefined && { clockJump }),
+      },
+    };
+  }
+}
+
+/** It takes up what is overdue one job at a time. */
+const DTM_PATIENCE = 5;
+
+const HURRY = `
+  UPDATE trans_global SET next_cron_interval = 1, next_cron_time = now()
+   WHERE status NOT IN ('succeed', 'failed') AND next_cron_time > now() + interval '2 seconds'`;
+
+/** Short enough for many recoveries a minute, long enough for a busy machine. */
+export const TIMING: WorkerTiming = { lease: 3000, interval: 250, queryAfter: 2000, grace: 2000 };

@@ -1,0 +1,126 @@
+import type { Effect } from './evidence.js';
+import type { WorkerLife } from './process.js';
+import type { RepeatReason } from './verdict.js';
+
+/** A process may have stood still between its decision to begin and the row that says so. */
+const BEFORE_BEGIN_MS = 1000;
+
+/** The attempts of one job's steps, as their rows tell, in the order of their beginning. */
+export class StepHistory {
+  readonly rows: readonly Effect[];
+
+  constructor(
+    rows: readonly Effect[],
+    private readonly lives: ReadonlyMap<string, WorkerLife>,
+  ) {
+    this.rows = [...rows].sort((a, b) => a.begin - b.begin || sequenceOf(a) - sequenceOf(b));
+  }
+
+  /** Whether some attempt of the step came to its end. */
+  done(step: number): boolean {
+    return this.rows.some((row) => row.step === step && row.outcome === 'done');
+  }
+
+  began(step: number): boolean {
+    return this.rows.some((row) => row.step === step);
+  }
+
+  /** Steps that began before the one before them had ended, or again after the next one had begun. */
+  outOfOrder(): string[] {
+    const found: string[] = [];
+    const firstBegin = new Map<number, number>();
+    for (const row of this.rows) {
+      const next = firstBegin.get(row.step + 1);
+      if (next !== undefined && !this.isZombie(row)) {
+        found.push(`step ${row.step} began in ${row.worker} after step ${row.step + 1} had begun`);
+      }
+      if (!firstBegin.has(row.step)) {
+        firstBegin.set(row.step, row.begin);
+        const before = this.rows.some(
+          ({ step, outcome, end }) => step === row.step - 1 && outcome === 'done' && end! <= row.begin,
+        );
+        if (row.step > 0 && !before)
+          found.push(`step ${row.step} began before step ${row.step - 1} was done`);
+      }
+    }
+    return found;
+  }
+
+  /** Pairs of attempts that ran at the same time, and how many of them belong to a process that stood still. */
+  overlaps(): { live: string[]; zombies: number } {
+    const live: string[] = [];
+    let zombies = 0;
+    for (let at = 0; at < this.rows.length; at += 1) {
+      const row = this.rows[at]!;
+      for (let later = at + 1; later < this.rows.length; later += 1) {
+        const other = this.rows[later]!;
+        if (other.begin >= (row.end ?? this.endOf(row))) continue;
+        const afterSignal = other.begin >= this.endOf(row);
+        if (afterSignal || this.isZombie(row) || this.isZombie(other)) zombies += 1;
+        else {
+          live.push(
+            `step ${row.step} ran in ${row.worker} until ${clockText(this.endOf(row))}, and step ${other.step} in ` +
+              `${other.worker} from ${clockText(other.begin)}`,
+          );
+        }
+      }
+    }
+    return { live, zombies };
+  }
+
+  /** Why the step was begun again, without being told to fail; undefined when it was not. */
+  repeated(step: number, plannedFailures: number): RepeatReason | undefined {
+    const rows = this.rows.filter(
+      (row) => row.step === step && !(row.outcome === 'failed' && row.attempt <= plannedFailures),
+    );
+    if (rows.length < 2) return undefined;
+    const first = rows[0]!;
+    const life = this.lives.get(first.worker);
+    if (this.isZombie(first)) return 'paused';
+    if (life?.killed && first.outcome !== 'failed') return 'killed';
+    if (life?.lostLeases.has(first.gid)) return 'lease lost';
+    if (first.outcome === 'failed')
+      return life?.endedAt !== undefined && !life.killed ? 'shut down' : 'failed';
+    return 'other';
+  }
+
+  /** Milliseconds from the death of each process at work on this job to the next attempt elsewhere. */
+  recoveryTimes(): number[] {
+    const times: number[] = [];
+    for (const row of this.rows) {
+      const life = this.lives.get(row.worker);
+      if (row.end !== null || !life?.killed || life.endedAt === undefined) continue;
+      const died = life.endedAt;
+      const next = this.rows.find((other) => other.begin > died && other.worker !== row.worker);
+      if (next && row.begin <= died) times.push(next.begin - died);
+    }
+    return times;
+  }
+
+  /**
+   * A step whose signal came is counted until then: the lease leaves it a little time, and what takes longer is
+   * its own affair. An attempt without an end lasted until its process was killed; of a living one
+   * nothing is known.
+   */
+  private endOf(row: Effect): number {
+    if (row.signalled !== null) return Math.max(row.begin, Math.min(row.signalled, row.end ?? row.signalled));
+    if (row.end !== null) return row.end;
+    const life = this.lives.get(row.worker);
+    return life?.killed && life.endedAt !== undefined ? Math.max(row.begin, life.endedAt) : row.begin;
+  }
+
+  private isZombie(row: Effect): boolean {
+    const life = this.lives.get(row.worker);
+    const end = this.endOf(row);
+    return life?.pauses.some(({ from, to }) => to >= row.begin - BEFORE_BEGIN_MS && from <= end) === true;
+  }
+}
+
+/** SQLite's clock has milliseconds: what began in the same one is told apart by the process's own count. */
+function sequenceOf({ id }: Effect): number {
+  return Number(id.slice(id.lastIndexOf(':') + 1));
+}
+
+function clockText(time: number): string {
+  return (time % 1_000_000).toFixed(1);
+}

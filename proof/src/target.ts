@@ -1,0 +1,20 @@
+export type Backend = 'postgres' | 'mariadb' | 'sqlite';
+
+/** Where the jobs are: beside the orders, in another database, or at a DTM server. */
+export type Placement = 'one' | 'two' | 'dtm';
+
+/** What is attacked. */
+export interface Target {
+  readonly backend: Backend;
+  readonly placement: Placement;
+}
+
+const PLACES: Readonly<Record<Placement, string>> = {
+  one: 'self-TM, one database',
+  two: 'self-TM, two databases',
+  dtm: 'DTM over HTTP',
+};
+
+export function nameOf({ backend, placement }: Target): string {
+  return `${backend}, ${PLACES[placement]}`;
+}

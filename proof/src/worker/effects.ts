@@ -1,0 +1,128 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { EffectsSettings } from './settings.js';
+
+export interface EffectRow {
+  readonly order: string;
+  readonly gid: string;
+  readonly step: number;
+  readonly kind: string;
+  readonly attempt: number;
+}
+
+/** Appends what steps do, with the times of the database, over a connection that the library never sees. */
+export interface EffectLog {
+  /** Answers the id of the row. */
+  begin(row: EffectRow): Promise<string>;
+  /** Tries until it is written, or until the signal: a step that has lost its job does not go on. */
+  end(
+    id: string,
+    outcome: 'done' | 'failed',
+    signal: AbortSignal,
+    signalledAt: () => number | null,
+  ): Promise<void>;
+  close(): Promise<void>;
+}
+
+type Run = (sql: string, params: readonly unknown[]) => Promise<void>;
+
+interface Session {
+  run: Run;
+  close(): Promise<void>;
+  /** SQL of the current time, in epoch milliseconds. */
+  readonly now: string;
+  readonly placeholder: (position: number) => string;
+}
+
+const END_PATIENCE_MS = 15_000;
+
+export async function openEffectLog(settings: EffectsSettings, worker: string): Promise<EffectLog> {
+  let session: Promise<Session> | undefined;
+  let count = 0;
+
+  /** A broken connection is replaced by the next call. */
+  const run = async (statement: (session: Session) => [string, unknown[]]): Promise<void> => {
+    session ??= open(settings);
+    const current = session;
+    try {
+      const opened = await current;
+      await opened.run(...statement(opened));
+    } catch (error) {
+      if (session === current) session = undefined;
+      void current.then((opened) => opened.close()).catch(() => undefined);
+      throw error;
+    }
+  };
+
+  return {
+    async begin({ order, gid, step, kind, attempt }) {
+      count += 1;
+      const id = `${worker}:${count}`;
+      await run(({ now, placeholder }) => [
+        `INSERT INTO proof_effects (id, order_id, gid, step_index, kind, attempt, worker, begin_at)
+         VALUES (${[1, 2, 3, 4, 5, 6, 7].map(placeholder).join(', ')}, ${now})`,
+        [id, order, gid, step, kind, attempt, worker],
+      ]);
+      return id;
+    },
+    async end(id, outcome, signal, signalledAt) {
+      const deadline = performance.now() + END_PATIENCE_MS;
+      for (;;) {
+        try {
+          return await run(({ now, placeholder }) => [
+            `UPDATE proof_effects SET end_at = ${now}, outcome = ${placeholder(1)}, signalled_at = ${placeholder(2)}
+              WHERE id = ${placeholder(3)}`,
+            [outcome, signalledAt(), id],
+          ]);
+        } catch (error) {
+          if (signal.aborted || performance.now() > deadline) throw error;
+          await sleep(50);
+        }
+      }
+    },
+    async close() {
+      await (await session)?.close();
+    },
+  };
+}
+
+async function open(settings: EffectsSettings): Promise<Session> {
+  if (settings.backend === 'sqlite') return openSqlite(settings.file);
+  return settings.backend === 'postgres' ? openPostgres(settings.url) : openMariaDb(settings.url);
+}
+
+async function openPostgres(url: string): Promise<Session> {
+  const { default: pg } = await import('pg');
+  const client = new pg.Client({ connectionString: url, application_name: 'proof-effects' });
+  client.on('error', () => undefined);
+  await client.connect();
+  return {
+    now: 'extract(epoch FROM clock_timestamp()) * 1000',
+    placeholder: (position) => `$${position}`,
+    run: async (sql, params) => void (await client.query(sql, [...params])),
+    close: () => client.end(),
+  };
+}
+
+async function openMariaDb(url: string): Promise<Session> {
+  const { createConnection } = await import('mysql2/promise');
+  const connection = await createConnection(url);
+  connection.on('error', () => undefined);
+  return {
+    now: 'UNIX_TIMESTAMP(SYSDATE(6)) * 1000',
+    placeholder: () => '?',
+    run: async (sql, params) => void (await connection.query(sql, [...params])),
+    close: () => connection.end(),
+  };
+}
+
+async function openSqlite(file: string): Promise<Session> {
+  const { default: SqliteDatabase } = await import('better-sqlite3');
+  const database = new SqliteDatabase(file, { timeout: 5000 });
+  database.pragma('synchronous = NORMAL');
+  return {
+    now: `(julianday('now') - 2440587.5) * 86400000.0`,
+    placeholder: () => '?',
+    run: async (sql, params) => void database.prepare(sql).run(...params),
+    close: async () => void database.close(),
+  };
+}

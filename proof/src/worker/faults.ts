@@ -1,0 +1,29 @@
+import type { FaultSettings } from './settings.js';
+import { tell } from './tell.js';
+
+/** Registers the hook that the library calls between the writes of its protocol. */
+export function installFault({ point, passage, action, gid }: FaultSettings): void {
+  let passed = 0;
+  const hook = (at: string, of: string): void => {
+    if (at !== point || (gid !== undefined && gid !== of)) return;
+    passed += 1;
+    if (passed !== passage) return;
+    tell({ type: 'fault', point, action, gid: of });
+    process.kill(process.pid, action === 'kill' ? 'SIGKILL' : 'SIGSTOP');
+  };
+  Object.assign(globalThis, { [Symbol.for('nestjs-stepping.fault-point')]: hook });
+}
+
+/**
+ * Says when this process stood still for a tenth of its lease: it then cannot give its steps their signal before
+ * the lease is over, however long the library has reserved for that.
+ */
+export function watchEventLoop(lease: number): void {
+  const tick = Math.max(10, lease / 40);
+  let last = performance.now();
+  setInterval(() => {
+    const gap = performance.now() - last;
+    last = performance.now();
+    if (gap > tick + lease / 12) tell({ type: 'stall', gap });
+  }, tick).unref();
+}

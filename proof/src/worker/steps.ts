@@ -1,0 +1,124 @@
+import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Injectable } from '@nestjs/common';
+import { Step, UnrecoverableStepError, type StepContext, type StepHandler } from 'nestjs-stepping';
+import type { EntityManager } from 'typeorm';
+import { realNow } from './clock.js';
+import type { EffectLog } from './effects.js';
+
+/** What a step is told; see `StepPlan`. */
+export interface StepArgs {
+  readonly order: string;
+  readonly work: number;
+  readonly failures?: number;
+  readonly only?: string;
+  readonly elsewhere?: number;
+  readonly quiet?: boolean;
+}
+
+/** The effect log, and the name of this process. */
+@Injectable()
+export class Surroundings {
+  constructor(
+    readonly effects: EffectLog,
+    readonly worker: string,
+  ) {}
+
+  /** Records the attempt around `act`; a signal ends its work at once. */
+  async around(
+    kind: string,
+    args: StepArgs,
+    context: Omit<StepContext, 'manager'>,
+    act: () => Promise<void>,
+  ): Promise<void> {
+    if (args.quiet) return act();
+    const { gid, stepIndex, attempt, signal } = context;
+    const here = args.only === undefined || this.worker.startsWith(args.only);
+    const row = { order: args.order, gid, step: stepIndex, kind, attempt };
+    let signalled: number | null = null;
+    signal.addEventListener('abort', () => (signalled = realNow()));
+    const id = await this.effects.begin(row);
+    let outcome: 'done' | 'failed' = 'failed';
+    try {
+      const work = here ? args.work : (args.elsewhere ?? 0);
+      if (here && kind === 'hold') await hold(work);
+      else if (work > 0) await sleep(work, undefined, { signal });
+      if (attempt <= (args.failures ?? 0)) throw new Error('fails as planned');
+      await act();
+      outcome = 'done';
+    } finally {
+      // After standing still, the success must be written before any timer runs.
+      if (!(here && kind === 'hold')) await this.effects.end(id, outcome, signal, () => signalled);
+    }
+  }
+}
+
+/** Keeps the event loop; what follows runs in the poll phase, before any timer notices the lost lease. */
+async function hold(milliseconds: number): Promise<void> {
+  await readFile('/dev/null');
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+}
+
+const nothing = async (): Promise<void> => undefined;
+const RETRY = { delay: 20, factor: 2, maxDelay: 500 };
+
+@Step({ name: 'append', retry: RETRY })
+export class AppendStep implements StepHandler<StepArgs> {
+  constructor(private readonly surroundings: Surroundings) {}
+
+  execute(args: StepArgs, context: StepContext): Promise<void> {
+    return this.surroundings.around('append', args, context, nothing);
+  }
+}
+
+@Step({ name: 'flaky', retry: RETRY })
+export class FlakyStep implements StepHandler<StepArgs> {
+  constructor(private readonly surroundings: Surroundings) {}
+
+  execute(args: StepArgs, context: StepContext): Promise<void> {
+    return this.surroundings.around('flaky', args, context, nothing);
+  }
+}
+
+@Step({ name: 'hold', retry: RETRY })
+export class HoldStep implements StepHandler<StepArgs> {
+  constructor(private readonly surroundings: Surroundings) {}
+
+  execute(args: StepArgs, context: StepContext): Promise<void> {
+    return this.surroundings.around('hold', args, context, nothing);
+  }
+}
+
+@Step({ name: 'doomed', retry: RETRY })
+export class DoomedStep implements StepHandler<StepArgs> {
+  constructor(private readonly surroundings: Surroundings) {}
+
+  execute(args: StepArgs, context: StepContext): Promise<void> {
+    return this.surroundings.around('doomed', args, context, async () => {
+      throw new UnrecoverableStepError('fails for good, as planned');
+    });
+  }
+}
+
+@Step({ name: 'book', transactional: true, retry: RETRY })
+export class BookStep implements StepHandler<StepArgs> {
+  constructor(private readonly surroundings: Surroundings) {}
+
+  execute(args: StepArgs, context: StepContext<EntityManager>): Promise<void> {
+    const { stepIndex, manager } = context;
+    return this.surroundings.around('book', args, context, async () => {
+      const { type } = manager.connection.options;
+      const values = type === 'postgres' ? '$1, $2' : '?, ?';
+      const sql = `INSERT INTO proof_bookings (order_id, step_index) VALUES (${values})`;
+      await manager.query(sql, [args.order, stepIndex]);
+    });
+  }
+}
+
+export const stepClasses = {
+  append: AppendStep,
+  flaky: FlakyStep,
+  hold: HoldStep,
+  doomed: DoomedStep,
+  book: BookStep,
+};
