@@ -103,7 +103,7 @@ function conditions(runs: readonly RunSettings[]): string {
 ${table(['', ''], rows)}
 
 \`\`\`sh
-${runs.map(({ command }) => command).join('\n')}
+${[...new Set(runs.map(({ command }) => command))].join('\n')}
 \`\`\``;
 }
 

@@ -9,7 +9,7 @@ import { claimAll, newJob, onRunner, openDataSource, openStore, success } from '
 
 describe('table names', () => {
   it('are refused when they are no identifiers', () => {
-    for (const prefix of ['', 'a-b', '1a', 'a b', 'a"b', 'é', 'x'.repeat(41), 1 as unknown as string]) {
+    for (const prefix of ['a-b', '1a', 'a b', 'a"b', 'é', 'x'.repeat(41), 1 as unknown as string]) {
       expect(() => resolveTableNames({ prefix })).toThrow(InvalidOptionError);
     }
     for (const schema of ['', 'a.b', 'a`b', 'x'.repeat(64)]) {
@@ -18,6 +18,13 @@ describe('table names', () => {
     expect(
       resolveTableNames({ schema: 'x'.repeat(63), prefix: 'x'.repeat(40) }).migrations.length,
     ).toBeLessThan(52);
+  });
+});
+
+describe('without a prefix', () => {
+  it('the barrier table is the one of DTM’s other clients, down to the name of its key', () => {
+    const names = resolveTableNames({ schema: 'dtm_barrier', prefix: '' });
+    expect(names).toMatchObject({ schema: 'dtm_barrier', barrier: 'barrier', barrierKey: 'uniq_barrier' });
   });
 });
 
