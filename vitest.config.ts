@@ -25,8 +25,8 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.spec.ts'],
-    // Have commands of their own: `npm run test:package`, `npm run matrix`, `npm run test:proof`.
-    exclude: ['test/package/**', 'test/matrix/**', 'test/proof/**', '**/node_modules/**'],
+    // Have commands of their own: `npm run test:package` and `npm run test:proof`.
+    exclude: ['test/package/**', 'test/proof/**', '**/node_modules/**'],
     globalSetup: ['test/support/global-setup.ts'],
     pool: 'forks',
     maxWorkers: 2,
