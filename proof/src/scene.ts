@@ -93,12 +93,15 @@ export class Scene {
   /** Waits until no job is left to run; false when some still are after `timeout` milliseconds. */
   async settle(timeout: number): Promise<boolean> {
     this.vary = () => ({});
-    for (const worker of this.fleet.current) worker.continue();
     // DTM doubles its pauses while the application is away; asking sooner is what its operator could do. Once only:
     // the same column is its lock.
     if (this.dtm) await this.store.query(HURRY);
     const settled = await until(
-      async () => this.fleet.current.some((worker) => worker.usable) && (await openJobs(this)) === 0,
+      async () => {
+        // One may yet come to the point at which it was told to stop itself.
+        for (const worker of this.fleet.current) if (worker.stopped) worker.continue();
+        return this.fleet.current.some((worker) => worker.usable) && (await openJobs(this)) === 0;
+      },
       this.dtm ? timeout * DTM_PATIENCE : timeout,
       250,
     );

@@ -70,6 +70,7 @@ async function killing(scene: Scene, random: Random, ended: () => boolean): Prom
     const worker = scene.fleet.current[place]!;
     await sleep(pause);
     worker.continue();
+    resuming.delete(worker.name);
   };
   const resuming = new Map<string, Promise<void>>();
   const started = new Map<string, number>();
