@@ -29,14 +29,14 @@ export function words(key: string): string {
   return key.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }
 
-/** Starts with neither a digit nor the dash of a missing one. */
-const NOT_A_NUMBER = /^[^\d-]/;
+/** Also a share, and the dash of a number that is missing. */
+const NUMBER = /^(-|[\d.,]+( %)?)$/;
 
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
   return [
     line(head),
-    line(head.map((_, at) => (at === 0 || NOT_A_NUMBER.test(rows[0]?.[at] ?? '') ? '---' : '---:'))),
+    line(head.map((_, at) => (at > 0 && NUMBER.test(rows[0]?.[at] ?? '') ? '---:' : '---'))),
     ...rows.map(line),
   ].join('\n');
 }

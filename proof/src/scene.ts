@@ -93,13 +93,15 @@ export class Scene {
   /** Waits until no job is left to run; false when some still are after `timeout` milliseconds. */
   async settle(timeout: number): Promise<boolean> {
     this.vary = () => ({});
-    // DTM doubles its pauses while the application is away; asking sooner is what its operator could do. Once only:
-    // the same column is its lock.
-    if (this.dtm) await this.store.query(HURRY);
+    let hurried = -Infinity;
     const settled = await until(
       async () => {
         // One may yet come to the point at which it was told to stop itself.
         for (const worker of this.fleet.current) if (worker.stopped) worker.continue();
+        if (this.dtm && performance.now() - hurried > HURRY_EVERY_MS) {
+          await this.store.query(HURRY);
+          hurried = performance.now();
+        }
         return this.fleet.current.some((worker) => worker.usable) && (await openJobs(this)) === 0;
       },
       this.dtm ? timeout * DTM_PATIENCE : timeout,
@@ -151,9 +153,14 @@ export class Scene {
 /** It takes up what is overdue one job at a time. */
 const DTM_PATIENCE = 5;
 
+/**
+ * DTM doubles its pauses while the application is away; asking sooner is what its operator could do. Jobs that it is at
+ * work on are left alone: the same column is its lock.
+ */
 const HURRY = `
   UPDATE trans_global SET next_cron_interval = 1, next_cron_time = now()
-   WHERE status NOT IN ('succeed', 'failed') AND next_cron_time > now() + interval '2 seconds'`;
+   WHERE status NOT IN ('succeed', 'failed') AND next_cron_time > now() + interval '15 seconds'`;
+const HURRY_EVERY_MS = 10_000;
 
 /** Short enough for many recoveries a minute, long enough for a busy machine. */
 export const TIMING: WorkerTiming = { lease: 3000, interval: 250, queryAfter: 2000, grace: 2000 };
