@@ -251,9 +251,7 @@ export function describeJobStore(title: string, open: () => Promise<StoreHarness
         expect(await store.find(job.gid)).toMatchObject({ stepIndex: 2, attemptLog: '0:2', error: null });
       });
 
-      // On MariaDB a whole batch is now and then reported as not changed (twice in a dozen runs), which the
-      // engine takes for lost leases: the steps are repeated, nothing is lost. The cause is not known yet.
-      it('goes through while the same rows are renewed, and neither is lost', { retry: 2 }, async () => {
+      it('goes through while the same rows are renewed, and neither is lost', async () => {
         const jobs = Array.from({ length: 60 }, () => newJob({ owner: 'me', dueIn: LEASE }));
         await store.insert(jobs);
         const renewer = await harness.another();

@@ -86,8 +86,8 @@ export abstract class JobTable {
   /** Leaves out rows that somebody has locked: `unchanged()` tells them from lost leases. */
   abstract change(updates: readonly JobUpdate[]): Promise<Set<string>>;
   /**
-   * The same, but waits `lockTimeout` milliseconds for locked rows, where the database lets a single
-   * statement say so; fails with a transient error, and changes nothing, when that is too short.
+   * The same, but waits for locked rows: `lockTimeout` milliseconds, or the next whole second where the database
+   * counts in those. Fails with a transient error, and changes nothing, when that is too short.
    */
   abstract changePatiently(updates: readonly JobUpdate[], lockTimeout: number): Promise<Set<string>>;
   /** Those of `updates` that could still be made, without waiting for locks. */

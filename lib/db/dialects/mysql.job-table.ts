@@ -117,25 +117,24 @@ export class MysqlJobTable extends JobTable {
   }
 
   override change(updates: readonly JobUpdate[]): Promise<Set<string>> {
-    return this.connection.transaction(async (run) => {
-      const locked = await this.lock(run, updates, `status = 'submitted'`, 'SKIP LOCKED');
-      const allowed = updates.filter((update) => isUnchanged(update, locked));
-      for (const group of groupsOf(allowed, assigned)) {
-        await run(
-          `
-          UPDATE ${this.jobs} FORCE INDEX (PRIMARY)
-             SET ${assignments}
-           WHERE gid IN (${placeholders(group)})`,
-          [...assigned(group[0]!), ...group.map((update) => update.gid)],
-        );
-      }
-      return new Set(allowed.map((update) => update.gid));
-    });
+    return this.connection.transaction((run) => this.changeLocked(run, updates, 'SKIP LOCKED'));
   }
 
-  /** These databases count such a wait in whole seconds, in a setting of the session: no wait at all, then. */
-  override changePatiently(updates: readonly JobUpdate[]): Promise<Set<string>> {
-    return this.change(updates);
+  /** The wait is a setting of the session here, in whole seconds, and is put back as it was found. */
+  override changePatiently(updates: readonly JobUpdate[], lockTimeout: number): Promise<Set<string>> {
+    return this.connection.transaction(
+      async (run) => {
+        const { rows } = await run('SELECT @@SESSION.innodb_lock_wait_timeout AS seconds', []);
+        const [found] = rows as [{ readonly seconds: number | string }];
+        await run('SET SESSION innodb_lock_wait_timeout = ?', [Math.ceil(lockTimeout / 1000)]);
+        try {
+          return await this.changeLocked(run, updates, '');
+        } finally {
+          await run('SET SESSION innodb_lock_wait_timeout = ?', [Number(found.seconds)]);
+        }
+      },
+      { retry: false },
+    );
   }
 
   override async unchanged(updates: readonly JobUpdate[]): Promise<Set<string>> {
@@ -206,6 +205,25 @@ export class MysqlJobTable extends JobTable {
         microseconds(job.dueIn),
       ]),
     };
+  }
+
+  private async changeLocked(
+    run: RunStatement,
+    updates: readonly JobUpdate[],
+    wait: 'SKIP LOCKED' | '',
+  ): Promise<Set<string>> {
+    const locked = await this.lock(run, updates, `status = 'submitted'`, wait);
+    const allowed = updates.filter((update) => isUnchanged(update, locked));
+    for (const group of groupsOf(allowed, assigned)) {
+      await run(
+        `
+        UPDATE ${this.jobs} FORCE INDEX (PRIMARY)
+           SET ${assignments}
+         WHERE gid IN (${placeholders(group)})`,
+        [...assigned(group[0]!), ...group.map((update) => update.gid)],
+      );
+    }
+    return new Set(allowed.map((update) => update.gid));
   }
 
   private async lock(
