@@ -24,12 +24,31 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ['test/**/*.spec.ts'],
-    // Have commands of their own: `npm run test:package` and `npm run test:proof`.
-    exclude: ['test/package/**', 'test/proof/**', '**/node_modules/**'],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'library',
+          include: ['test/**/*.spec.ts'],
+          // The package's tests install it again and again: `npm run test:package`.
+          exclude: ['test/package/**', 'test/proof/**', '**/node_modules/**'],
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'proof',
+          include: ['test/proof/**/*.spec.ts'],
+          // Kills and floods: alone on the machine, after everything else.
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
     globalSetup: ['test/support/global-setup.ts'],
     pool: 'forks',
-    maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 60_000,
     reporters: [

@@ -218,6 +218,11 @@ const CLOSING = `## What came to light
   set back, as its operator can do, so that the end can be waited for.
 - A \`start()\` without a transaction may fail with \`TransactionManagerUnavailableError\` although the job was stored,
   when the answer to its INSERT is lost. The job runs; with a gid of one's own it can be started again.
+- Progress on MySQL and MariaDB was given up as a lost lease when its rows were locked at each of a few looks; the step
+  was then repeated. It waits for the lock now, as on PostgreSQL (\`test/contract/dialect-traps.spec.ts\`).
+- The proof itself once judged before a job that was still being placed had been answered, ended its process and called
+  the job lost (\`test/proof/scene.spec.ts\`). It could report what is not so; it hid
+  nothing.
 
 ## What the checker is worth
 
@@ -235,4 +240,4 @@ npm run proof -- --only kill --database sqlite --placement one --seed 7
 \`\`\`
 
 The seed of a run is printed, and \`--seed\` repeats its schedule; what the operating system does in between is not
-repeated. \`npm run test:proof\` is a short form of every attack.`;
+repeated. A short form of every attack is part of \`npm test\`; \`npm run test:proof\` runs it alone.`;

@@ -1,5 +1,4 @@
 import { BuildCopy, type Patch } from './build-copy.js';
-import { LoadClient } from './client.js';
 import type { JobPlan } from './plan.js';
 import { Random } from './random.js';
 import type { Surroundings } from './run.js';
@@ -93,7 +92,7 @@ export async function play(
   try {
     await scene.start(fault && ((place) => (place === 0 ? { fault } : {})));
     scene.vary = () => ({});
-    const client = new LoadClient(scene.fleet, scene.ledger, 's');
+    const client = scene.client('s');
     client.place(job, scene.fleet.current[0]);
     await until(async () => (await scene.business.query('SELECT id FROM proof_orders')).length > 0, 10_000);
     if (fault) await until(() => scene.fleet.kills > 0, 10_000);

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { checkEvidence } from './checker.js';
+import { LoadClient } from './client.js';
 import { createDatabase, effectsOf, type ProofDatabase } from './database.js';
 import { startDtm, type DtmServer } from './dtm-server.js';
 import { openJobs, readEvidence } from './evidence.js';
@@ -34,6 +35,7 @@ export class Scene {
   /** An attack that takes connections away says so: the driver's errors about a COMMIT are then its own doing. */
   connectionsCut = false;
   vary: (place: number) => Variation = () => ({});
+  private readonly clients: LoadClient[] = [];
 
   private constructor(
     readonly target: Target,
@@ -90,7 +92,14 @@ export class Scene {
     for (const sql of auditTrail(this.target.backend)) await this.store.query(sql);
   }
 
-  /** Waits until no job is left to run; false when some still are after `timeout` milliseconds. */
+  /** One more client, whose record is the scene's. It has at most `limit` unanswered jobs. */
+  client(prefix: string, limit?: number): LoadClient {
+    const client = new LoadClient(this.fleet, this.ledger, prefix, limit);
+    this.clients.push(client);
+    return client;
+  }
+
+  /** Waits until all jobs are answered for and none is left to run; false when some still are after `timeout` milliseconds. */
   async settle(timeout: number): Promise<boolean> {
     this.vary = () => ({});
     let hurried = -Infinity;
@@ -102,7 +111,10 @@ export class Scene {
           await this.store.query(HURRY);
           hurried = performance.now();
         }
-        return this.fleet.current.some((worker) => worker.usable) && (await openJobs(this)) === 0;
+        const serving = this.fleet.current.some((worker) => worker.usable);
+        // One that is being placed is in no table yet.
+        const placed = this.clients.every(({ unanswered }) => unanswered === 0);
+        return serving && placed && (await openJobs(this)) === 0;
       },
       this.dtm ? timeout * DTM_PATIENCE : timeout,
       250,

@@ -1,4 +1,3 @@
-import { LoadClient } from '../client.js';
 import { NetworkProxy } from '../proxy.js';
 import type { Random } from '../random.js';
 import type { Attack, Surroundings } from '../run.js';
@@ -29,7 +28,7 @@ export const faultsAttack: Attack = {
       scene.connectionsCut = true;
       const vary = (place: number): Variation => variation(target, place, proxy);
       await scene.start(vary);
-      const client = new LoadClient(scene.fleet, scene.ledger, 'f');
+      const client = scene.client('f');
       const faults = faultsOf(scene, proxy, random.fork(), surroundings);
       const plans = random.fork();
       const figures: Record<string, unknown> = {};

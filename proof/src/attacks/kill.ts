@@ -1,5 +1,4 @@
 import type { Attack } from '../run.js';
-import { LoadClient } from '../client.js';
 import { faultPoints } from '../fault-points.js';
 import { randomPlan } from '../plan.js';
 import type { Random } from '../random.js';
@@ -29,7 +28,7 @@ export const killAttack: Attack = {
         const action = random.chance(0.05) ? 'stop' : 'kill';
         return random.chance(0.75) ? { fault: { point, passage, action } } : {};
       };
-      const client = new LoadClient(scene.fleet, scene.ledger, 'k');
+      const client = scene.client('k');
       const end = performance.now() + seconds * 1000;
       const ended = (): boolean => performance.now() >= end;
       const plans = random.fork();

@@ -4,7 +4,6 @@ import type { Attack } from '../run.js';
 import { Scene, TIMING } from '../scene.js';
 import type { Backend } from '../target.js';
 import { until } from '../wait.js';
-import { LoadClient } from '../client.js';
 
 /** Longer than several leases: it must be renewed, and run once. */
 const ENDLESS_LEASES = 5;
@@ -36,7 +35,7 @@ export const loadAttack: Attack = {
         500,
       );
       const endless = { kind: 'append', work: ENDLESS_LEASES * TIMING.lease } as const;
-      const client = new LoadClient(scene.fleet, scene.ledger, 'e');
+      const client = scene.client('e');
       client.place({ order: 'endless', ownGid: true, fate: 'commit', steps: [endless] });
 
       const started = performance.now();

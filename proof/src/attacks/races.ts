@@ -1,4 +1,3 @@
-import { LoadClient } from '../client.js';
 import type { Ledger } from '../ledger.js';
 import { randomPlan } from '../plan.js';
 import type { Random } from '../random.js';
@@ -22,7 +21,7 @@ export const racesAttack: Attack = {
     try {
       await scene.start();
       scene.vary = () => ({ concurrency: random.pick([1, 4, 32]) });
-      const client = new LoadClient(scene.fleet, scene.ledger, 'r', 30);
+      const client = scene.client('r', 30);
       const end = performance.now() + seconds * 1000;
       const ended = (): boolean => performance.now() >= end;
       const plans = random.fork();

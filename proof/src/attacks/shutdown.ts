@@ -1,4 +1,3 @@
-import { LoadClient } from '../client.js';
 import type { WorkerProcess } from '../process.js';
 import type { Attack } from '../run.js';
 import { Scene } from '../scene.js';
@@ -16,7 +15,7 @@ export const shutdownAttack: Attack = {
     const scene = await Scene.open(target, random, surroundings);
     try {
       await scene.start();
-      const client = new LoadClient(scene.fleet, scene.ledger, 't');
+      const client = scene.client('t');
       let ended = false;
       const plans = random.fork();
       const load = client.run(
