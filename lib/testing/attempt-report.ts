@@ -27,8 +27,9 @@ export interface AttemptReport {
 /** Notes an attempt that begins; what it returns is to be called with the outcome. */
 export function noteAttempt(
   reports: AttemptReport[],
-  { gid, stepName: step, args, attempt }: StepAttempt,
+  { gid, stepName: step, readArgs, attempt }: StepAttempt,
 ): (outcome: TransactionalOutcome) => void {
+  const args = readArgs();
   const at = reports.push({ gid, step, args, attempt, outcome: 'crashed' }) - 1;
   return (outcome) => {
     const error = 'error' in outcome ? { error: outcome.error } : {};

@@ -62,7 +62,7 @@ export class TestProcess {
 
   /** The step that is run at this moment. */
   stepOf(gid: string): StepDefinition | undefined {
-    return this.held?.gid === gid ? this.services.registry.get(this.held.step.name) : undefined;
+    return this.held?.gid === gid ? this.services.registry.get(this.held.stepName) : undefined;
   }
 
   /** Runs the job that has been due for longest as far as it goes now; false when none is due. */

@@ -108,10 +108,9 @@ export function describeJobStore(title: string, open: () => Promise<StoreHarness
         expect(claimed.map((job) => job.gid)).toEqual([jobs[1]!.gid, jobs[2]!.gid]);
         for (const job of claimed) {
           expect(job).toMatchObject({ owner: 'me', attempts: 0, steps: jobs[0]!.steps });
-          dueSoon(job.dueAt, LEASE);
-          const { dueAt, ...stored } = (await store.find(job.gid))!;
-          expect({ ...job, dueAt: null }).toEqual({ ...stored, dueAt: null });
-          expect(Math.abs(dueAt!.getTime() - job.dueAt!.getTime())).toBeLessThan(1000);
+          const stored = await store.find(job.gid);
+          expect(stored).toMatchObject(job);
+          dueSoon(stored!.dueAt, LEASE);
         }
         expect((await claimAll(store, 'you')).map((job) => job.gid)).toEqual([jobs[0]!.gid]);
       });
@@ -388,7 +387,8 @@ export function describeJobStore(title: string, open: () => Promise<StoreHarness
         expect(await store.retry(gid)).toBe(true);
         expect(await store.retry(gid)).toBe(false);
         const [claimed] = await claimAll(store, 'you');
-        expect(claimed).toMatchObject({ gid, stepIndex: 1, stepName: 'second', attempts: 0, endedAt: null });
+        expect(claimed).toMatchObject({ gid, stepIndex: 1, attempts: 0 });
+        expect(await store.find(gid)).toMatchObject({ stepName: 'second', endedAt: null });
         expect(await store.change([success(gid, 'me', { atStep: 1, stepIndex: 2 })])).toEqual(new Set());
       });
 

@@ -45,6 +45,8 @@ describe('the arguments of a step', () => {
   let count = 0;
 
   beforeAll(async () => {
+    // JSON has no -0, which becomes 0: the one number that is let pass although it changes.
+    expect.addEqualityTesters([(left, right) => (left === 0 && right === 0 ? true : undefined)]);
     application = await Test.createTestingModule({
       imports: [SteppingModule.forRoot({ transactionManager: selfTm({ store: 'memory' }) })],
       providers: [Receive, ReceiveInvoice],
@@ -72,7 +74,7 @@ describe('the arguments of a step', () => {
       fc.asyncProperty(values, async (args) => {
         expect(await roundTrip(Receive, args)).toEqual(args);
       }),
-      { numRuns: 200 },
+      { numRuns: 200, examples: [[[-0]]] },
     );
   });
 

@@ -31,6 +31,17 @@ class FollowUp implements StepHandler {
   }
 }
 
+/** Changes what it was given, and fails the first time. */
+@Step('spoil')
+class Spoil implements StepHandler<{ lines: string[] }> {
+  seen: string[][] = [];
+  async execute({ lines }: { lines: string[] }): Promise<void> {
+    this.seen.push([...lines]);
+    lines.push('spoilt');
+    if (this.seen.length === 1) throw new Error('once more');
+  }
+}
+
 let app: TestedApplication | undefined;
 afterEach(async () => {
   vi.unstubAllGlobals();
@@ -64,6 +75,20 @@ describePlaces('drain()', ({ store, backend }) => {
     expect(await app.dataSource.getRepository(Effect).count()).toBe(1);
     expect((await app.admin.find(gid))!.status).toBe('succeeded');
     expect((await app.stepping.drain()).ran).toEqual([]);
+  });
+
+  it('gives each attempt the arguments as they were stored, whatever the one before has done to them', async () => {
+    app = await TestedApplication.start({ store, backend, providers: [Spoil] });
+    await app.jobs
+      .createJob()
+      .addStep(Spoil, { lines: ['stored'] })
+      .start();
+    const { ran } = await app.stepping.advance('1h');
+    expect(ran.map(({ args, outcome }) => [args, outcome])).toEqual([
+      [{ lines: ['stored'] }, 'failed'],
+      [{ lines: ['stored'] }, 'succeeded'],
+    ]);
+    expect(app.module.get(Spoil).seen).toEqual([['stored'], ['stored']]);
   });
 
   it('runs no job whose transaction was rolled back', async () => {

@@ -116,7 +116,8 @@ export class DistributedJob {
     const participant = settler.participant(message, transaction);
     await transaction.enlist(participant, async () => {
       participant.prepared = await this.prepareIn(transaction, message);
-      await faultPoint('job:started', this.gid);
+      const started = faultPoint('job:started', this.gid);
+      if (started) await started;
     });
     return { gid: this.gid };
   }
@@ -153,9 +154,11 @@ export class DistributedJob {
   }
 
   private async prepareIn(transaction: TransactionContext, message: JobMessage): Promise<PreparedJob> {
-    await faultPoint('job:before-prepare', this.gid);
+    const before = faultPoint('job:before-prepare', this.gid);
+    if (before) await before;
     const prepared = await this.environment.manager.prepare(message, transaction);
-    await faultPoint('job:prepared', this.gid);
+    const after = faultPoint('job:prepared', this.gid);
+    if (after) await after;
     if (!prepared.enlisted) {
       await faultPoint('job:before-barrier', this.gid);
       await transaction.insertBarrier(this.gid);

@@ -18,10 +18,24 @@ export function encodeSteps(steps: readonly StoredStep[]): string {
   return `[${encoded.join(',')}]`;
 }
 
+/** One step as it is encoded. */
+export interface EncodedStep {
+  readonly step: string;
+  readonly args?: unknown;
+}
+
+/** What `encodeSteps()` has written, as it is. */
+export function parseSteps(text: string): EncodedStep[] {
+  return JSON.parse(text) as EncodedStep[];
+}
+
 /** The reverse of `encodeSteps()`. */
 export function decodeSteps(text: string): DecodedStep[] {
-  const steps = JSON.parse(text) as { step: string; args?: unknown }[];
-  return steps.map((step) => ({ name: step.step, args: step.args, hasArgs: Object.hasOwn(step, 'args') }));
+  return parseSteps(text).map((step) => ({
+    name: step.step,
+    args: step.args,
+    hasArgs: Object.hasOwn(step, 'args'),
+  }));
 }
 
 /** Whether two encoded step lists say the same, whatever the order of their arguments' keys. */

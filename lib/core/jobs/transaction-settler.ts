@@ -18,20 +18,25 @@ export interface JobParticipant extends TransactionParticipant {
  */
 export class TransactionSettler {
   private readonly logger = new Logger(TransactionSettler.name);
-  private readonly underWay = new Set<Promise<void>>();
+  private underWay = 0;
+  private waiting: (() => void)[] = [];
 
   constructor(private readonly manager: TransactionManager) {}
 
   participant(message: JobMessage, transaction: TransactionContext): JobParticipant {
-    const { manager } = this;
-    const participant: JobParticipant = {
-      gid: message.gid,
-      prepared: undefined,
-      committed: () => this.settle(participant, (prepared) => this.submit(message, prepared)),
-      rolledBack: () => this.settle(participant, (prepared) => manager.abort(message, prepared)),
-      inDoubt: () => this.settle(participant, (prepared) => this.decide(message, prepared, transaction)),
-    };
-    return participant;
+    return new SettledParticipant(this, message, transaction);
+  }
+
+  committed(message: JobMessage, prepared: PreparedJob): void {
+    void this.run(message.gid, () => this.submit(message, prepared));
+  }
+
+  rolledBack(message: JobMessage, prepared: PreparedJob): void {
+    void this.run(message.gid, () => this.manager.abort(message, prepared));
+  }
+
+  inDoubt(message: JobMessage, prepared: PreparedJob, transaction: TransactionContext): void {
+    void this.run(message.gid, () => this.decide(message, prepared, transaction));
   }
 
   /** `submit()` of a job whose transaction nobody observed: trusted, but looked up before a step runs. */
@@ -44,20 +49,15 @@ export class TransactionSettler {
 
   /** Resolves when nothing is under way any more. */
   async settled(): Promise<void> {
-    while (this.underWay.size > 0) await Promise.all(this.underWay);
-  }
-
-  private settle(participant: JobParticipant, tell: (prepared: PreparedJob) => Promise<void>): void {
-    const { prepared } = participant;
-    if (!prepared) return;
-    void this.run(participant.gid, () => tell(prepared));
+    while (this.underWay > 0) await new Promise<void>((resolve) => this.waiting.push(resolve));
   }
 
   private async submit(message: JobMessage, prepared: PreparedJob): Promise<void> {
     const committed = faultPoint('job:before-submit', message.gid);
     if (committed) await committed;
     await this.manager.submit(message, prepared);
-    await faultPoint('job:submitted', message.gid);
+    const submitted = faultPoint('job:submitted', message.gid);
+    if (submitted) await submitted;
   }
 
   private async decide(
@@ -72,14 +72,46 @@ export class TransactionSettler {
   }
 
   private run(gid: string, work: () => Promise<void>): Promise<void> {
-    const done = detached(work)
-      .catch((error: unknown) => {
-        this.logger.warn(
-          `Job ${gid} could not be handed over at the end of its transaction; recovery will settle it: ${String(error)}`,
-        );
-      })
-      .finally(() => this.underWay.delete(done));
-    this.underWay.add(done);
-    return done;
+    return detached(() => this.runHere(gid, work));
+  }
+
+  private async runHere(gid: string, work: () => Promise<void>): Promise<void> {
+    this.underWay += 1;
+    try {
+      await work();
+    } catch (error) {
+      this.logger.warn(
+        `Job ${gid} could not be handed over at the end of its transaction; recovery will settle it: ${String(error)}`,
+      );
+    } finally {
+      this.underWay -= 1;
+      if (this.underWay === 0) for (const resolve of this.waiting.splice(0)) resolve();
+    }
+  }
+}
+
+class SettledParticipant implements JobParticipant {
+  prepared: PreparedJob | undefined;
+
+  constructor(
+    private readonly settler: TransactionSettler,
+    private readonly message: JobMessage,
+    private readonly transaction: TransactionContext,
+  ) {}
+
+  get gid(): string {
+    return this.message.gid;
+  }
+
+  committed(): void {
+    if (this.prepared) this.settler.committed(this.message, this.prepared);
+  }
+
+  rolledBack(): void {
+    if (this.prepared) this.settler.rolledBack(this.message, this.prepared);
+  }
+
+  inDoubt(): void {
+    if (this.prepared) this.settler.inDoubt(this.message, this.prepared, this.transaction);
   }
 }

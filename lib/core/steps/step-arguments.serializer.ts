@@ -37,20 +37,19 @@ export class StepArgumentsSerializer {
   }
 
   /**
-   * The arguments that stored ones, parsed, stand for; `undefined` for a step without arguments. Each call
-   * gives a copy of its own, so that a step that changes its arguments does not change the next attempt's.
+   * The arguments that stored ones, parsed, stand for; `undefined` for a step without arguments. What is
+   * passed becomes the step's own, which may change it.
    *
    * @throws InvalidStepArgumentsError when they do not fit the step, or not any more. An error that a
    * validation throws by itself is let through.
    */
   async restore(stepName: string, step: SerializableStep | undefined, stored: unknown): Promise<unknown> {
-    const value: unknown = stored === undefined ? undefined : JSON.parse(JSON.stringify(stored));
     const argsClass = step?.argsClass;
-    if (argsClass === undefined || value === undefined) {
-      refuseProblem(stepName, step?.checkArguments?.(value));
-      return value;
+    if (argsClass === undefined || stored === undefined) {
+      refuseProblem(stepName, step?.checkArguments?.(stored));
+      return stored;
     }
-    const instance = converting(stepName, () => fromPlain(argsClass, value));
+    const instance = converting(stepName, () => fromPlain(argsClass, stored));
     refuseProblem(stepName, await this.validator.validate(argsClass, instance));
     return instance;
   }

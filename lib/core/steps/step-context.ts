@@ -1,5 +1,6 @@
 import type { EntityManagerLike } from '../../db/typeorm.types.js';
 import { StepNotTransactionalError } from '../../errors/index.js';
+import type { StepStop } from './step-stop.js';
 
 /**
  * What a step is told about the attempt that it makes.
@@ -35,18 +36,17 @@ export interface StepContext<TManager = EntityManagerLike> {
   readonly manager: TManager;
 }
 
-/** What `createStepContext()` needs; `manager` only for transactional steps. */
+/** What a context is made of. */
 export interface StepContextValues {
   readonly gid: string;
   readonly stepIndex: number;
   readonly stepName: string;
   readonly attempt: number;
-  readonly signal: AbortSignal;
-  readonly manager?: EntityManagerLike;
+  readonly stop: StepStop;
 }
 
-/** Makes the context of one attempt. */
-export function createStepContext({ manager, ...values }: StepContextValues): StepContext {
+/** Makes the context of one attempt; `manager` only for a transactional step. */
+export function createStepContext(values: StepContextValues, manager?: EntityManagerLike): StepContext {
   return Object.freeze(new AttemptContext(values, manager));
 }
 
@@ -60,13 +60,13 @@ class AttemptContext implements StepContext {
   // Private, and read by a getter of the prototype: copying or logging a context must not throw.
   readonly #manager: EntityManagerLike | undefined;
 
-  constructor(values: Omit<StepContextValues, 'manager'>, manager: EntityManagerLike | undefined) {
+  constructor(values: StepContextValues, manager: EntityManagerLike | undefined) {
     this.gid = values.gid;
     this.stepIndex = values.stepIndex;
     this.stepName = values.stepName;
     this.attempt = values.attempt;
     this.idempotencyKey = `${values.gid}:${values.stepIndex}`;
-    this.signal = values.signal;
+    this.signal = values.stop.signal;
     this.#manager = manager;
   }
 

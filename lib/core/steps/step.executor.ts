@@ -4,6 +4,7 @@ import { InvalidStepArgumentsError, StepInterruptedError, StepTimeoutError } fro
 import type { StepArgumentsSerializer } from './step-arguments.serializer.js';
 import { createStepContext } from './step-context.js';
 import type { ResolvedStep, StepDefinition } from './step-definition.js';
+import type { StepStop } from './step-stop.js';
 
 /** One attempt of one step. */
 export interface StepAttempt {
@@ -13,10 +14,10 @@ export interface StepAttempt {
   readonly stepName: string;
   readonly stepIndex: number;
   readonly attempt: number;
-  /** The stored arguments, parsed but not restored. */
-  readonly args: unknown;
+  /** The stored arguments, parsed but not restored: a copy of its own for each caller. */
+  readonly readArgs: () => unknown;
   /** Ends the attempt early; its reason says why. */
-  readonly controller: AbortController;
+  readonly stop: StepStop;
 }
 
 export type StepOutcome =
@@ -44,10 +45,10 @@ export class StepExecutor {
   ) {}
 
   async execute(attempt: StepAttempt, body: StepBody = callDirectly): Promise<StepOutcome> {
-    const { definition, controller } = attempt;
+    const { definition, stop } = attempt;
     let args: unknown;
     try {
-      args = await this.serializer.restore(attempt.stepName, definition, attempt.args);
+      args = await this.serializer.restore(attempt.stepName, definition, attempt.readArgs());
     } catch (error) {
       return error instanceof InvalidStepArgumentsError
         ? { kind: 'unfit', error }
@@ -65,17 +66,12 @@ export class StepExecutor {
       definition.timeout === undefined
         ? undefined
         : setTimeout(
-            () => controller.abort(new StepTimeoutError(attempt.stepName, definition.timeout!)),
+            () => stop.request(new StepTimeoutError(attempt.stepName, definition.timeout!)),
             definition.timeout,
           );
     try {
       const work = body(async (manager) => {
-        const context = createStepContext({
-          ...attempt,
-          signal: controller.signal,
-          ...(manager && { manager }),
-        });
-        await resolved.handler.execute(args, context);
+        await resolved.handler.execute(args, createStepContext(attempt, manager));
       });
       return await this.settle(attempt, work);
     } finally {
@@ -85,16 +81,16 @@ export class StepExecutor {
   }
 
   private async settle(attempt: StepAttempt, work: Promise<void>): Promise<StepOutcome> {
-    const { signal } = attempt.controller;
-    const ended = work.then(
-      (): StepOutcome => ({ kind: 'succeeded' }),
-      (error: unknown): StepOutcome => ({ kind: 'failed', error }),
-    );
-    const first = await Promise.race([ended, aborted(signal)]);
-    if (first && !signal.aborted) return first;
+    const { stop } = attempt;
+    const ended = work.then(succeeded, failed);
+    const first = await new Promise<StepOutcome | undefined>((resolve) => {
+      void ended.then(resolve);
+      stop.onRequest(() => resolve(undefined));
+    });
+    if (first && !stop.requested) return first;
 
     const last = first ?? (await this.withinGrace(ended));
-    const reason: unknown = signal.reason;
+    const { reason } = stop;
     if (!last) {
       this.logger.error(
         `Step ${attempt.stepName} of job ${attempt.gid} goes on ${this.gracePeriod} ms after its signal was ` +
@@ -120,9 +116,10 @@ export class StepExecutor {
   }
 }
 
-function aborted(signal: AbortSignal): Promise<undefined> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve(undefined);
-    else signal.addEventListener('abort', () => resolve(undefined), { once: true });
-  });
+function succeeded(): StepOutcome {
+  return { kind: 'succeeded' };
+}
+
+function failed(error: unknown): StepOutcome {
+  return { kind: 'failed', error };
 }

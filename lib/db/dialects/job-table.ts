@@ -30,6 +30,15 @@ export interface JobRow {
   readonly ended_ms: number | string | bigint | null;
 }
 
+/** What a process needs of a job that it has claimed. */
+export type ClaimedJobRow = Pick<
+  JobRow,
+  'gid' | 'status' | 'steps' | 'step_index' | 'attempts' | 'attempt_log' | 'owner' | 'lookup' | 'error'
+>;
+
+/** The columns of `ClaimedJobRow`. */
+export const CLAIMED_COLUMNS = 'gid, status, steps, step_index, attempts, attempt_log, owner, lookup, error';
+
 /** The row of one job under one owner. */
 export interface JobOwner {
   readonly gid: string;
@@ -78,7 +87,7 @@ export abstract class JobTable {
   /** Inserts one job in a transaction of the application. */
   abstract insertStatement(job: JobInsert): Statement;
 
-  abstract claim(claim: JobClaim): Promise<JobRow[]>;
+  abstract claim(claim: JobClaim): Promise<ClaimedJobRow[]>;
   /** Leaves out rows that somebody has locked. */
   abstract renew(keys: readonly JobOwner[], leaseDuration: number): Promise<Set<string>>;
   abstract held(keys: readonly JobOwner[]): Promise<Set<string>>;

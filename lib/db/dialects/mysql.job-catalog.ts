@@ -1,7 +1,14 @@
 import type { OwnConnection, Statement } from '../connections/own-connection.js';
 import { JobCatalog, MAX_OVERDUE_STEPS, type JobFilter, type SweptRow } from './job-catalog.js';
 import type { JobRow } from './job-table.js';
-import { microseconds, MYSQL_JOB_COLUMNS, placeholders } from './mysql.job-table.js';
+import { microseconds, placeholders } from './mysql.job-table.js';
+
+/** Every column of a job, its times as epoch milliseconds. */
+const MYSQL_JOB_COLUMNS = `
+  gid, name, status, steps, step_index, step_name, attempts, attempt_log, owner, lookup, error,
+  TIMESTAMPDIFF(MICROSECOND, TIMESTAMP'1970-01-01 00:00:00', created_at) / 1000 AS created_ms,
+  TIMESTAMPDIFF(MICROSECOND, TIMESTAMP'1970-01-01 00:00:00', due_at) / 1000 AS due_ms,
+  TIMESTAMPDIFF(MICROSECOND, TIMESTAMP'1970-01-01 00:00:00', ended_at) / 1000 AS ended_ms`;
 
 /** A point in time, from epoch microseconds; FROM_UNIXTIME would follow the session's time zone. */
 const TIME_OF = `TIMESTAMPADD(MICROSECOND, ?, TIMESTAMP'1970-01-01 00:00:00')`;

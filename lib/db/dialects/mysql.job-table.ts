@@ -1,21 +1,15 @@
 import type { OwnConnection, RunStatement, Statement } from '../connections/own-connection.js';
 import {
+  CLAIMED_COLUMNS,
   JobTable,
+  type ClaimedJobRow,
   type JobClaim,
   type JobInsert,
   type JobOwner,
-  type JobRow,
   type JobUpdate,
   type PreparedUpdate,
 } from './job-table.js';
 import { isMysqlDuplicateEntry } from './mysql.errors.js';
-
-/** Every column of a job, its times as epoch milliseconds. */
-export const MYSQL_JOB_COLUMNS = `
-  gid, name, status, steps, step_index, step_name, attempts, attempt_log, owner, lookup, error,
-  TIMESTAMPDIFF(MICROSECOND, TIMESTAMP'1970-01-01 00:00:00', created_at) / 1000 AS created_ms,
-  TIMESTAMPDIFF(MICROSECOND, TIMESTAMP'1970-01-01 00:00:00', due_at) / 1000 AS due_ms,
-  TIMESTAMPDIFF(MICROSECOND, TIMESTAMP'1970-01-01 00:00:00', ended_at) / 1000 AS ended_ms`;
 
 interface LockedRow {
   readonly gid: string;
@@ -59,12 +53,11 @@ export class MysqlJobTable extends JobTable {
     return this.insertAll([job]);
   }
 
-  override claim({ owner, limit, leaseDuration, steps }: JobClaim): Promise<JobRow[]> {
+  override claim({ owner, limit, leaseDuration, steps }: JobClaim): Promise<ClaimedJobRow[]> {
     return this.connection.transaction(async (run) => {
       const { rows } = await run(
         `
-        SELECT ${MYSQL_JOB_COLUMNS},
-               TIMESTAMPDIFF(MICROSECOND, TIMESTAMP'1970-01-01 00:00:00', UTC_TIMESTAMP(6)) / 1000 AS now_ms
+        SELECT ${CLAIMED_COLUMNS}
           FROM ${this.jobs} FORCE INDEX (\`${this.dueIndex}\`)
          WHERE due_at <= UTC_TIMESTAMP(6)
            AND (status = 'prepared' OR (status = 'submitted' AND step_name IN (${placeholders(steps)})))
@@ -73,7 +66,7 @@ export class MysqlJobTable extends JobTable {
            FOR UPDATE SKIP LOCKED`,
         [...steps, limit],
       );
-      const due = rows as (JobRow & { readonly now_ms: number | string })[];
+      const due = rows as ClaimedJobRow[];
       if (due.length === 0) return [];
       // Assignments take effect from left to right: attempts first, while owner is still the old one.
       await run(
@@ -85,11 +78,10 @@ export class MysqlJobTable extends JobTable {
          WHERE gid IN (${placeholders(due)})`,
         [owner, microseconds(leaseDuration), ...due.map((row) => row.gid)],
       );
-      return due.map(({ now_ms, ...row }) => ({
+      return due.map((row) => ({
         ...row,
         attempts: row.attempts + Number(row.status === 'submitted' && row.owner !== null),
         owner,
-        due_ms: Number(now_ms) + leaseDuration,
       }));
     });
   }

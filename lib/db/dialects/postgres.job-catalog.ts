@@ -3,7 +3,7 @@ import { JobCatalog, MAX_OVERDUE_STEPS, type JobFilter, type SweptRow } from './
 import type { JobRow } from './job-table.js';
 
 /** Every column of a job, its times as epoch milliseconds. */
-export const POSTGRES_JOB_COLUMNS = `
+const POSTGRES_JOB_COLUMNS = `
   j.gid, j.name, j.status, j.steps, j.step_index, j.step_name, j.attempts, j.attempt_log, j.owner, j.lookup, j.error,
   (extract(epoch FROM j.created_at) * 1000)::float8 AS created_ms,
   (extract(epoch FROM j.due_at) * 1000)::float8 AS due_ms,

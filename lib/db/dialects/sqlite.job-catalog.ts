@@ -4,7 +4,7 @@ import { JobCatalog, MAX_OVERDUE_STEPS, type JobFilter, type SweptRow } from './
 import type { JobRow } from './job-table.js';
 
 /** Every column of a job; its times are stored as epoch milliseconds. */
-export const SQLITE_JOB_COLUMNS = `
+const SQLITE_JOB_COLUMNS = `
   gid, name, status, steps, step_index, step_name, attempts, attempt_log, owner, lookup, error,
   created_at AS created_ms, due_at AS due_ms, ended_at AS ended_ms`;
 

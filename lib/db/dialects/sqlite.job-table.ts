@@ -1,15 +1,15 @@
 import type { Statement } from '../connections/own-connection.js';
 import type { SqliteConnection } from '../connections/sqlite.connection.js';
 import {
+  CLAIMED_COLUMNS,
   JobTable,
+  type ClaimedJobRow,
   type JobClaim,
   type JobInsert,
   type JobOwner,
-  type JobRow,
   type JobUpdate,
   type PreparedUpdate,
 } from './job-table.js';
-import { SQLITE_JOB_COLUMNS } from './sqlite.job-catalog.js';
 
 /**
  * The job table on SQLite. Calls cost next to nothing here, so a batch is one prepared statement run for
@@ -51,7 +51,7 @@ export class SqliteJobTable extends JobTable {
     };
   }
 
-  override async claim({ owner, limit, leaseDuration, steps }: JobClaim): Promise<JobRow[]> {
+  override async claim({ owner, limit, leaseDuration, steps }: JobClaim): Promise<ClaimedJobRow[]> {
     const due = `
       SELECT gid
         FROM ${this.jobs}
@@ -73,7 +73,8 @@ export class SqliteJobTable extends JobTable {
            WHERE gid = ?`,
           [owner, now + Math.round(leaseDuration), gid],
         );
-        return run(`SELECT ${SQLITE_JOB_COLUMNS} FROM ${this.jobs} WHERE gid = ?`, [gid]).rows[0] as JobRow;
+        return run(`SELECT ${CLAIMED_COLUMNS} FROM ${this.jobs} WHERE gid = ?`, [gid])
+          .rows[0] as ClaimedJobRow;
       });
     });
   }
@@ -138,8 +139,9 @@ export class SqliteJobTable extends JobTable {
         update.attempts,
         update.attemptLog,
         update.error,
-        update.release,
-        keep,
+        // Numbers: a step's transaction sends this through TypeORM, whose 0.3 hands booleans to a driver that refuses them.
+        Number(update.release),
+        Number(keep),
         keep || update.due === null ? null : now + Math.round(update.due as number),
         update.status === 'submitted' ? null : now,
         update.gid,

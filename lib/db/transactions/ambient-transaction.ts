@@ -71,39 +71,51 @@ export function runInFrame<T>(frame: AmbientFrame, work: () => T): T {
 export function observeTransactions(dataSource: DataSourceLike): void {
   if (observed.has(dataSource)) return;
   observed.add(dataSource);
-  wrapTransaction(dataSource, dataSource.manager);
+  const wrapTransaction = transactionWrapper(dataSource);
+  wrapTransaction(dataSource.manager);
   // Managers of query runners are made here, so that `queryRunner.manager.transaction()` is seen as well.
   const create = dataSource.createEntityManager;
   Object.assign(dataSource, {
     createEntityManager(this: DataSourceLike, ...args: [unknown?]) {
       const manager = create.apply(this, args);
-      wrapTransaction(dataSource, manager);
+      wrapTransaction(manager);
       return manager;
     },
   });
 }
 
-function wrapTransaction(dataSource: DataSourceLike, manager: EntityManagerLike): void {
-  if (observed.has(manager)) return;
-  observed.add(manager);
-  const original = manager.transaction;
-  const serial = dataSource.options.type === 'better-sqlite3';
+type Transaction = EntityManagerLike['transaction'];
 
-  Object.assign(manager, {
-    transaction(this: EntityManagerLike, ...args: unknown[]) {
-      const at = args.findIndex((arg) => typeof arg === 'function');
-      if (at < 0) return original.apply(this, args);
-      const callback = args[at] as (manager: EntityManagerLike) => Promise<unknown>;
-      const framed = async (inner: EntityManagerLike) => {
-        const frame = openFrame(dataSource, inner.queryRunner!);
-        try {
-          return await runInFrame(frame, () => callback(inner));
-        } finally {
-          frame.ended = true;
-        }
-      };
-      const call = () => original.apply(this, args.with(at, framed));
-      return serial && !insideTransactionOf(dataSource) ? gateOf(dataSource).run(call) : call();
-    },
-  });
+/** Wraps `transaction()` of managers. Each query runner has one: those that have the same method share its wrapper. */
+function transactionWrapper(dataSource: DataSourceLike): (manager: EntityManagerLike) => void {
+  let original: Transaction | undefined;
+  let framed: Transaction;
+  return (manager) => {
+    if (observed.has(manager.transaction)) return;
+    if (manager.transaction !== original) {
+      original = manager.transaction;
+      framed = framedTransaction(dataSource, original);
+      observed.add(framed);
+    }
+    Object.assign(manager, { transaction: framed });
+  };
+}
+
+function framedTransaction(dataSource: DataSourceLike, original: Transaction): Transaction {
+  const serial = dataSource.options.type === 'better-sqlite3';
+  return function transaction(this: EntityManagerLike, ...args: unknown[]) {
+    const at = args.findIndex((arg) => typeof arg === 'function');
+    if (at < 0) return original.apply(this, args);
+    const callback = args[at] as (manager: EntityManagerLike) => Promise<unknown>;
+    const framed = async (inner: EntityManagerLike) => {
+      const frame = openFrame(dataSource, inner.queryRunner!);
+      try {
+        return await runInFrame(frame, () => callback(inner));
+      } finally {
+        frame.ended = true;
+      }
+    };
+    const call = () => original.apply(this, args.with(at, framed));
+    return serial && !insideTransactionOf(dataSource) ? gateOf(dataSource).run(call) : call();
+  };
 }

@@ -5,8 +5,17 @@ import { probeConnection } from './connection-probe.js';
 import { endedByError, mayEndTransaction, refusedCommit } from './transaction-control.js';
 import { WatchedTransaction } from './watched-transaction.js';
 
-/** The depth TypeORM keeps: 1 in the outermost transaction, one more per savepoint. */
-type WatchedRunner = QueryRunnerLike & { transactionDepth?: number };
+const WATCH = Symbol('nestjs-stepping.runner-watch');
+
+/** `transactionDepth` is TypeORM's: 1 in the outermost transaction, one more per savepoint. */
+type WatchedRunner = QueryRunnerLike & { transactionDepth?: number; [WATCH]?: RunnerWatch };
+
+/** The methods that are watched, and how they were before. */
+type Originals = Pick<
+  QueryRunnerLike,
+  'query' | 'startTransaction' | 'commitTransaction' | 'rollbackTransaction' | 'release'
+>;
+type QueryArguments = Parameters<QueryRunnerLike['query']>;
 
 /**
  * Sees how the transactions of one query runner end, by standing around its methods.
@@ -19,6 +28,7 @@ type WatchedRunner = QueryRunnerLike & { transactionDepth?: number };
 export class RunnerWatch {
   private current: WatchedTransaction | undefined;
   private readonly type: string;
+  private readonly originals: Originals;
   /** The statement by which TypeORM itself is ending the transaction. */
   private expected: string | undefined;
   /** Savepoint statements under way: a job that starts now may land on either side of them. */
@@ -26,25 +36,15 @@ export class RunnerWatch {
 
   private constructor(private readonly runner: WatchedRunner) {
     this.type = dataSourceOf(runner).options.type;
-    const query = runner.query.bind(runner);
-    const start = runner.startTransaction.bind(runner);
-    const commit = runner.commitTransaction.bind(runner);
-    const rollback = runner.rollbackTransaction.bind(runner);
-    const release = runner.release.bind(runner);
-    Object.assign(runner, {
-      query: (sql: string, ...rest: [unknown[]?, boolean?]) => this.query(query, sql, rest),
-      startTransaction: (isolation?: unknown) => this.start(() => start(isolation)),
-      commitTransaction: () => this.commit(commit),
-      rollbackTransaction: () => this.rollback(rollback),
-      release: () => this.release(release),
-    });
+    const { query, startTransaction, commitTransaction, rollbackTransaction, release } = runner;
+    this.originals = { query, startTransaction, commitTransaction, rollbackTransaction, release };
+    runner[WATCH] = this;
+    Object.assign(runner, WATCHED_METHODS);
   }
 
   /** The watch of a runner, installed when it is first asked for. */
   static of(runner: QueryRunnerLike): RunnerWatch {
-    let watch = watches.get(runner);
-    if (!watch) watches.set(runner, (watch = new RunnerWatch(runner)));
-    return watch;
+    return (runner as WatchedRunner)[WATCH] ?? new RunnerWatch(runner);
   }
 
   /** Whether the transaction that is open on this runner can still take jobs. */
@@ -85,29 +85,29 @@ export class RunnerWatch {
     return this.runner.transactionDepth ?? 1;
   }
 
-  private async query(
-    original: WatchedRunner['query'],
-    sql: string,
-    rest: [unknown[]?, boolean?],
-  ): Promise<unknown> {
+  query(statement: QueryArguments): Promise<unknown> {
     const transaction = this.current;
-    if (!transaction || transaction.settled) return original(sql, ...rest);
+    if (!transaction || transaction.settled) return this.send(statement);
+    const [sql] = statement;
     const ours = sql === this.expected;
+    if (ours && sql === 'COMMIT') return this.sendCommit(transaction, statement);
     if (!ours && mayEndTransaction(sql)) transaction.doubt();
-    if (!ours || sql !== 'COMMIT') {
-      try {
-        return await original(sql, ...rest);
-      } catch (error) {
-        if (endedByError(error)) transaction.doubt();
-        throw error;
-      }
-    }
+    return this.send(statement).catch((error: unknown) => {
+      if (endedByError(error)) transaction.doubt();
+      throw error;
+    });
+  }
 
+  private send(statement: QueryArguments): Promise<unknown> {
+    return this.originals.query.apply(this.runner, statement);
+  }
+
+  private async sendCommit(transaction: WatchedTransaction, statement: QueryArguments): Promise<unknown> {
     transaction.checkConnection();
     transaction.commitSent = true;
     let result: unknown;
     try {
-      result = await original(sql, ...rest);
+      result = await this.send(statement);
     } catch (error) {
       transaction.settle(refusedCommit(this.type, error) ? 'rolledBack' : 'inDoubt');
       throw error;
@@ -116,7 +116,8 @@ export class RunnerWatch {
     return result;
   }
 
-  private async start(original: () => Promise<void>): Promise<void> {
+  async start(isolation?: unknown): Promise<void> {
+    const original = () => this.originals.startTransaction.call(this.runner, isolation);
     if (this.depth > 0) return this.savepoint(`SAVEPOINT typeorm_${this.depth}`, original);
     // A transaction that nobody ended, on a runner that is used again.
     this.current?.settle('inDoubt');
@@ -124,7 +125,8 @@ export class RunnerWatch {
     return original();
   }
 
-  private async commit(original: () => Promise<void>): Promise<void> {
+  async commit(): Promise<void> {
+    const original = () => this.originals.commitTransaction.call(this.runner);
     const transaction = this.current;
     const { depth } = this;
     if (!transaction || transaction.settled) return original();
@@ -145,7 +147,8 @@ export class RunnerWatch {
     }
   }
 
-  private async rollback(original: () => Promise<void>): Promise<void> {
+  async rollback(): Promise<void> {
+    const original = () => this.originals.rollbackTransaction.call(this.runner);
     const transaction = this.current;
     const { depth } = this;
     if (!transaction || transaction.settled) return original();
@@ -170,10 +173,10 @@ export class RunnerWatch {
     }
   }
 
-  private async release(original: () => Promise<void>): Promise<void> {
+  async release(): Promise<void> {
     // On SQLite releasing closes nothing, and the shared runner may be in somebody's transaction.
     if (this.type !== 'better-sqlite3') this.current?.settle('inDoubt');
-    return original();
+    return this.originals.release.call(this.runner);
   }
 
   private async savepoint(statement: string, original: () => Promise<void>): Promise<void> {
@@ -190,4 +193,21 @@ export class RunnerWatch {
   }
 }
 
-const watches = new WeakMap<QueryRunnerLike, RunnerWatch>();
+/** Stand for a watched runner's own: the same functions for all, since each transaction has a runner of its own. */
+const WATCHED_METHODS: ThisType<Required<WatchedRunner>> & Originals = {
+  query(...statement: QueryArguments) {
+    return this[WATCH].query(statement);
+  },
+  startTransaction(isolation?: unknown) {
+    return this[WATCH].start(isolation);
+  },
+  commitTransaction() {
+    return this[WATCH].commit();
+  },
+  rollbackTransaction() {
+    return this[WATCH].rollback();
+  },
+  release() {
+    return this[WATCH].release();
+  },
+};

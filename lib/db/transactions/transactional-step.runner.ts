@@ -29,12 +29,13 @@ export class TransactionalStepRunner {
     mark: DoneMark,
   ): Promise<TransactionalOutcome> {
     const transaction = await StepTransaction.begin(dataSource, attempt.gid);
-    const { signal } = attempt.controller;
-    // A step that is shut down may still finish; one that is out of time or has lost its job may not.
-    const stop = () => {
-      if (!(signal.reason instanceof StepInterruptedError)) void transaction.close();
-    };
-    signal.addEventListener('abort', stop);
+    const { stop } = attempt;
+    // A step that is shut down may still finish; one that is out of time or has lost its job may not. One that
+    // has ended closes its transaction itself.
+    let ended = false;
+    stop.onRequest(() => {
+      if (!ended && !(stop.reason instanceof StepInterruptedError)) void transaction.close();
+    });
     let outcome: TransactionalOutcome;
     try {
       outcome = await this.executor.execute(attempt, (call) =>
@@ -45,7 +46,7 @@ export class TransactionalStepRunner {
     } catch (error) {
       outcome = { kind: 'failed', error };
     } finally {
-      signal.removeEventListener('abort', stop);
+      ended = true;
     }
     if (outcome.kind === 'succeeded') return this.commit(transaction, attempt, mark);
     await transaction.close();

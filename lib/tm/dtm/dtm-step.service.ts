@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import { detached } from '../../core/jobs/detached.js';
 import { faultPoint } from '../../core/jobs/fault-point.js';
 import type { StepDefinition } from '../../core/steps/step-definition.js';
+import { StepStop } from '../../core/steps/step-stop.js';
 import type { StepAttempt, StepExecutor } from '../../core/steps/step.executor.js';
 import type { StepRegistry } from '../../core/steps/step.registry.js';
 import { barrierMark } from '../../db/transactions/done-mark.js';
@@ -39,7 +40,7 @@ interface Call {
 export class DtmStepService {
   private readonly logger = new Logger('SteppingJob');
   private readonly attempts = new AttemptCounter();
-  private readonly running = new Map<string, AbortController>();
+  private readonly running = new Map<string, StepStop>();
   private readonly underWay = new Set<Promise<unknown>>();
   private stopping = false;
 
@@ -74,7 +75,7 @@ export class DtmStepService {
   /** Tells running steps to end, takes no new ones, and waits for those that are under way. */
   async stop(): Promise<void> {
     this.stopping = true;
-    for (const controller of this.running.values()) controller.abort(new StepInterruptedError('shutdown'));
+    for (const stop of this.running.values()) stop.request(new StepInterruptedError('shutdown'));
     await Promise.allSettled(this.underWay);
   }
 
@@ -82,16 +83,16 @@ export class DtmStepService {
   private async once(call: Call): Promise<CallbackAnswer> {
     const key = `${call.gid}:${call.branchId}`;
     if (this.stopping || this.running.has(key)) return 'ongoing';
-    const controller = new AbortController();
-    this.running.set(key, controller);
+    const stop = new StepStop();
+    this.running.set(key, stop);
     try {
-      return await this.attempt(call, key, controller);
+      return await this.attempt(call, key, stop);
     } finally {
       this.running.delete(key);
     }
   }
 
-  private async attempt(call: Call, key: string, controller: AbortController): Promise<CallbackAnswer> {
+  private async attempt(call: Call, key: string, stop: StepStop): Promise<CallbackAnswer> {
     const { gid, branchId, payload } = call;
     const attempt = this.attempts.next(key);
     const startedAt = performance.now();
@@ -104,7 +105,7 @@ export class DtmStepService {
       return fail(new StepNotFoundError(payload.step, this.registry.names()), 'does not fit this process');
 
     const timer = setTimeout(
-      () => controller.abort(new StepTimeoutError(payload.step, Math.round(call.timeout))),
+      () => stop.request(new StepTimeoutError(payload.step, Math.round(call.timeout))),
       call.timeout,
     );
     try {
@@ -115,8 +116,8 @@ export class DtmStepService {
         stepName: payload.step,
         stepIndex: Number(branchId) - 1,
         attempt,
-        args: payload.args,
-        controller,
+        readArgs: () => payload.args,
+        stop,
       });
       await faultPoint('step:executed', gid);
       if (outcome.kind === 'interrupted') {
@@ -140,8 +141,8 @@ export class DtmStepService {
     if (transactional === false) return this.executor.execute(attempt);
     const dataSource = this.databases.registry.get(transactional.dataSource);
     const barrier = await this.databases.barrierOf(dataSource);
-    const { signal } = attempt.controller;
-    const mayCommit = async () => !signal.aborted || signal.reason instanceof StepInterruptedError;
+    const { stop } = attempt;
+    const mayCommit = async () => !stop.requested || stop.reason instanceof StepInterruptedError;
     return this.transactional.run(attempt, dataSource, barrierMark(barrier, attempt, mayCommit));
   }
 

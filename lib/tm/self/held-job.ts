@@ -1,35 +1,32 @@
-import { decodeSteps, type DecodedStep } from '../../core/jobs/step-encoding.js';
-import type { JobChange, JobRecord } from './job-store.js';
+import type { JobMessage } from '../../core/jobs/job-message.js';
+import { StartedSteps, StoredSteps, type HeldSteps } from './held-steps.js';
+import type { ClaimedJob, JobChange } from './job-store.js';
 import type { Lease } from './lease.js';
 
 /** The changes of a job that leave its position and say what happens to it. */
 type Change = Pick<JobChange, 'due'> & Partial<JobChange>;
 
+type HeldRecord = Pick<ClaimedJob, 'steps' | 'stepIndex' | 'attempts' | 'attemptLog'>;
+
 /** A job that this process holds the lease of: what it needs to run, and where it stands. */
 export class HeldJob {
-  readonly steps: readonly DecodedStep[];
-
-  constructor(
+  private constructor(
     readonly lease: Lease,
-    readonly name: string | null,
-    encodedSteps: string,
+    private readonly steps: HeldSteps,
     private index = 0,
     /** Attempts of the current step that have ended without success. */
     private failedAttempts = 0,
     private log: string | null = null,
-  ) {
-    this.steps = decodeSteps(encodedSteps);
+  ) {}
+
+  /** A job that this process has just stored. */
+  static started({ steps }: JobMessage, lease: Lease): HeldJob {
+    return new HeldJob(lease, new StartedSteps(steps));
   }
 
-  static of(record: JobRecord, lease: Lease): HeldJob {
-    return new HeldJob(
-      lease,
-      record.name,
-      record.steps,
-      record.stepIndex,
-      record.attempts,
-      record.attemptLog,
-    );
+  /** A job as it was claimed. */
+  static of({ steps, stepIndex, attempts, attemptLog }: HeldRecord, lease: Lease): HeldJob {
+    return new HeldJob(lease, new StoredSteps(steps), stepIndex, attempts, attemptLog);
   }
 
   get gid(): string {
@@ -40,8 +37,13 @@ export class HeldJob {
     return this.index;
   }
 
-  get step(): DecodedStep {
-    return this.steps[this.index]!;
+  get stepName(): string {
+    return this.steps.nameOf(this.index);
+  }
+
+  /** The arguments of the current step, parsed: a copy of its own for each caller. */
+  readArgs(): unknown {
+    return this.steps.readArgs(this.index);
   }
 
   /** The number of the attempt that runs, or would run, now. */
@@ -56,12 +58,12 @@ export class HeldJob {
   /** The current step has succeeded: the next one becomes current, or the job ends. */
   completed(): JobChange {
     const next = this.index + 1;
-    const last = next === this.steps.length;
+    const last = next === this.steps.count;
     // A last step stays the current one, so that its name is still found.
     return this.change({
       status: last ? 'succeeded' : 'submitted',
       stepIndex: last ? this.index : next,
-      stepName: this.steps[last ? this.index : next]!.name,
+      stepName: this.steps.nameOf(last ? this.index : next),
       attempts: last ? this.failedAttempts : 0,
       attemptLog: last || this.failedAttempts === 0 ? null : this.extendedLog(),
       due: last ? null : 'keep',
@@ -101,7 +103,7 @@ export class HeldJob {
       atStep: this.index,
       status: 'submitted',
       stepIndex: this.index,
-      stepName: this.step.name,
+      stepName: this.stepName,
       attempts: this.failedAttempts,
       attemptLog: null,
       error: null,

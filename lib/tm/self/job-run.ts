@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import { faultPoint } from '../../core/jobs/fault-point.js';
 import type { ResolvedRetryPolicy } from '../../core/steps/retry-policy.js';
 import type { StepDefinition } from '../../core/steps/step-definition.js';
+import { StepStop } from '../../core/steps/step-stop.js';
 import type { StepAttempt, StepExecutor } from '../../core/steps/step.executor.js';
 import type { StepRegistry } from '../../core/steps/step.registry.js';
 import type { TransactionalOutcome } from '../../db/transactions/transactional-step.runner.js';
@@ -45,7 +46,7 @@ export interface JobRunServices {
 /** Runs the steps of one job, in order, for as long as this process holds its lease. */
 export class JobRun {
   private static readonly logger = new Logger('SteppingJob');
-  private controller = new AbortController();
+  private current: StepStop | undefined;
   private stopReason: unknown;
   private startedAt = 0;
 
@@ -57,12 +58,17 @@ export class JobRun {
   /** Gives the step that runs its signal; no further step is started. */
   stop(reason: unknown): void {
     this.stopReason ??= reason;
-    this.controller.abort(reason);
+    this.current?.request(reason);
+  }
+
+  /** Called by the lease. */
+  leaseLost(): void {
+    this.stop(new LeaseLostError(this.job.gid));
   }
 
   async run(): Promise<void> {
     const { lease } = this.job;
-    lease.onLost(() => this.stop(new LeaseLostError(lease.gid)));
+    lease.onLost(this);
     try {
       while (await this.runStep());
     } finally {
@@ -73,19 +79,19 @@ export class JobRun {
   /** Runs one attempt; true when the next step is to follow. */
   private async runStep(): Promise<boolean> {
     const { job, services } = this;
-    const definition = services.registry.get(job.step.name);
+    const definition = services.registry.get(job.stepName);
     if (this.stopReason !== undefined || !definition) return this.handBack(0);
     if (!services.leases.isGood(job.lease)) return this.forget();
 
     const policy = services.retryPolicyOf(definition);
     if (job.failed >= policy.maxAttempts) {
-      return this.fail(job.failed, new StepAbandonedError(job.step.name, job.failed));
+      return this.fail(job.failed, new StepAbandonedError(job.stepName, job.failed));
     }
 
     this.startedAt = performance.now();
-    this.controller = new AbortController();
+    this.current = new StepStop();
     const completion = job.completed();
-    const outcome = await this.attempt(definition, completion);
+    const outcome = await this.attempt(definition, completion, this.current);
     switch (outcome.kind) {
       case 'succeeded':
         return this.succeeded(completion, outcome.stored === true);
@@ -99,16 +105,20 @@ export class JobRun {
     }
   }
 
-  private async attempt(definition: StepDefinition, completion: JobChange): Promise<TransactionalOutcome> {
+  private async attempt(
+    definition: StepDefinition,
+    completion: JobChange,
+    stop: StepStop,
+  ): Promise<TransactionalOutcome> {
     const { job, services } = this;
     const attempt: StepAttempt = {
       gid: job.gid,
       definition,
-      stepName: job.step.name,
+      stepName: job.stepName,
       stepIndex: job.stepIndex,
       attempt: job.attempt,
-      args: job.step.args,
-      controller: this.controller,
+      readArgs: () => job.readArgs(),
+      stop,
     };
     const point = faultPoint('step:before-execute', job.gid);
     if (point) await point;
@@ -193,7 +203,7 @@ export class JobRun {
 
   private reportPolicy(problem: unknown): void {
     JobRun.logger.error(
-      `The retry function of step ${this.job.step.name} gave no usable answer; the exponential wait takes its ` +
+      `The retry function of step ${this.job.stepName} gave no usable answer; the exponential wait takes its ` +
         `place: ${String(problem)}`,
     );
   }
@@ -202,9 +212,9 @@ export class JobRun {
   private log(what: string, attempt: number, error: unknown, delay: number | false): void {
     const { job } = this;
     JobRun.logger.warn({
-      message: `Step ${job.step.name} of job ${job.gid} ${what}`,
+      message: `Step ${job.stepName} of job ${job.gid} ${what}`,
       gid: job.gid,
-      step: job.step.name,
+      step: job.stepName,
       stepIndex: job.stepIndex,
       attempt,
       tookMs: Math.round(performance.now() - this.startedAt),

@@ -6,61 +6,80 @@ import type { JobRun } from './job-run.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 import type { ProgressWriter } from './progress-writer.js';
 
-/** How many jobs may wait in memory for each one that may run, so that draining is no round trip per job. */
+/** How many jobs that were started here may wait in memory for each one that may run; the others are left to any process. */
 const WAITING_PER_RUNNING = 8;
 const MIN_WAITING = 512;
 
-/** Runs the jobs that this process holds: a bounded queue in memory, so many at a time. */
+interface Waiting {
+  readonly job: HeldJob;
+  /** It was claimed, not started here. */
+  readonly claimed: boolean;
+}
+
+/**
+ * Runs the jobs that this process holds: a bounded queue in memory, so many at a time. Jobs that were claimed have
+ * places of their own there, so that neither they nor those that are started here keep the others out.
+ */
 export class JobRunner {
   private readonly logger = new Logger(JobRunner.name);
-  private queue: HeldJob[] = [];
+  private queue: Waiting[] = [];
   private head = 0;
   private readonly running = new Map<JobRun, Promise<void>>();
   private reserved = 0;
+  private claimsWaiting = 0;
   private state: 'waiting' | 'running' | 'stopped' = 'waiting';
-  private onRoom: (() => void) | undefined;
-  readonly capacity: number;
+  private onClaimsBegun: { readonly left: number; readonly listener: () => void } | undefined;
+  private readonly capacity: number;
 
   constructor(
     private readonly leases: LeaseKeeper,
     private readonly writer: ProgressWriter,
     private readonly runOf: (job: HeldJob) => JobRun,
-    private readonly concurrency: number,
+    readonly concurrency: number,
     /** False in a process that only starts jobs. */
     readonly runsSteps: boolean,
   ) {
     this.capacity = concurrency + Math.max(MIN_WAITING, concurrency * WAITING_PER_RUNNING);
   }
 
-  /** How many more jobs this process can take. */
-  get room(): number {
-    if (!this.runsSteps || this.state === 'stopped') return 0;
-    return Math.max(0, this.capacity - this.waiting - this.running.size - this.reserved);
+  /** Whether this process takes jobs at all. */
+  get takesJobs(): boolean {
+    return this.runsSteps && this.state !== 'stopped';
   }
 
-  /** Keeps places for jobs that are about to come; `false` when there are not that many. */
-  reserve(places = 1): boolean {
-    if (this.room < places) return false;
-    this.reserved += places;
+  /** How many claimed jobs wait for their turn. */
+  get waitingClaims(): number {
+    return this.claimsWaiting;
+  }
+
+  /** Keeps a place for a job that is about to come from this process; `false` when there is none. */
+  reserve(): boolean {
+    const taken = this.waiting - this.claimsWaiting + this.running.size + this.reserved;
+    if (!this.takesJobs || taken >= this.capacity) return false;
+    this.reserved += 1;
     return true;
   }
 
-  cancelReservation(places = 1): void {
-    this.reserved -= places;
+  cancelReservation(): void {
+    this.reserved -= 1;
   }
 
   /** Takes a job for which a place was reserved. */
   offer(job: HeldJob): void {
     this.reserved -= 1;
-    this.queue.push(job);
-    if (this.state === 'stopped') void this.handBackQueue();
-    else this.pump();
+    this.take({ job, claimed: false });
   }
 
-  /** Calls back when half of the places are free, for a claim that left jobs behind. */
-  whenRoom(listener: () => void): void {
-    this.onRoom = listener;
-    this.announceRoom();
+  /** Takes a job that was claimed. */
+  offerClaimed(job: HeldJob): void {
+    this.claimsWaiting += 1;
+    this.take({ job, claimed: true });
+  }
+
+  /** Calls back once when no more than so many claimed jobs wait, for a claim that left jobs behind. */
+  whenClaimsBegun(left: number, listener: () => void): void {
+    this.onClaimsBegun = { left, listener };
+    this.announceClaims();
   }
 
   /** Steps may run from now on. */
@@ -86,47 +105,67 @@ export class JobRunner {
   }
 
   private pump(): void {
-    while (this.state === 'running' && this.running.size < this.concurrency && this.waiting > 0) {
-      const job = this.next();
+    if (this.canStart) detached(() => this.startWaiting());
+  }
+
+  private get canStart(): boolean {
+    return this.state === 'running' && this.running.size < this.concurrency && this.waiting > 0;
+  }
+
+  private startWaiting(): void {
+    while (this.canStart) {
+      const { job, claimed } = this.next();
+      if (claimed) this.claimsWaiting -= 1;
       if (job.lease.lost) continue;
       const run = this.runOf(job);
-      const done = detached(() => run.run())
-        .catch((error: unknown) => {
-          this.logger.error(`Running job ${job.gid} failed unexpectedly: ${String(error)}`);
-          this.leases.drop(job.lease);
-        })
-        .finally(() => {
-          this.running.delete(run);
-          this.pump();
-          this.announceRoom();
-        });
-      this.running.set(run, done);
+      this.running.set(run, this.runToEnd(job, run));
+    }
+    this.announceClaims();
+  }
+
+  private async runToEnd(job: HeldJob, run: JobRun): Promise<void> {
+    try {
+      await run.run();
+    } catch (error) {
+      this.logger.error(`Running job ${job.gid} failed unexpectedly: ${String(error)}`);
+      this.leases.drop(job.lease);
+    } finally {
+      this.running.delete(run);
+      this.pump();
     }
   }
 
-  private next(): HeldJob {
-    const job = this.queue[this.head]!;
+  private take(waiting: Waiting): void {
+    this.queue.push(waiting);
+    if (this.state === 'stopped') void this.handBackQueue();
+    else this.pump();
+  }
+
+  private next(): Waiting {
+    const waiting = this.queue[this.head]!;
     this.head += 1;
     if (this.head > 1024 && this.head * 2 > this.queue.length) {
       this.queue = this.queue.slice(this.head);
       this.head = 0;
     }
-    return job;
+    return waiting;
   }
 
-  private announceRoom(): void {
-    if (!this.onRoom || this.room < this.capacity / 2) return;
-    const listener = this.onRoom;
-    this.onRoom = undefined;
+  private announceClaims(): void {
+    if (!this.onClaimsBegun || this.claimsWaiting > this.onClaimsBegun.left) return;
+    const { listener } = this.onClaimsBegun;
+    this.onClaimsBegun = undefined;
     listener();
   }
 
   private async handBackQueue(): Promise<void> {
-    const jobs = this.queue.slice(this.head).filter((job) => !job.lease.lost);
+    const jobs = this.queue.slice(this.head).map(({ job }) => job);
     this.queue = [];
     this.head = 0;
+    this.claimsWaiting = 0;
     await Promise.all(
       jobs.map(async (job) => {
+        if (job.lease.lost) return;
         await this.writer.write(job.lease, job.handBack(0), true);
         this.leases.drop(job.lease);
       }),

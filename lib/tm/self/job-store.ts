@@ -39,6 +39,12 @@ export interface JobRecord {
   readonly endedAt: Date | null;
 }
 
+/** A job as it is claimed: what is needed to run it. */
+export type ClaimedJob = Pick<
+  JobRecord,
+  'gid' | 'status' | 'steps' | 'stepIndex' | 'attempts' | 'attemptLog' | 'owner' | 'lookup' | 'error'
+>;
+
 /** A job together with the owner token of one claim of it. */
 export interface LeaseKey {
   readonly gid: string;
@@ -119,7 +125,7 @@ export abstract class JobStore {
   abstract insertIn(runner: QueryRunnerLike, job: NewJob): Promise<boolean>;
 
   /** Takes due jobs that this process can run, oldest first, and counts an expired lease as an attempt. */
-  abstract claim(request: ClaimRequest): Promise<JobRecord[]>;
+  abstract claim(request: ClaimRequest): Promise<ClaimedJob[]>;
   /** Extends leases to `leaseDuration` ms from now; jobs locked by somebody are left out of the answer. */
   abstract renew(keys: readonly LeaseKey[], leaseDuration: number): Promise<Set<string>>;
   /** Which of these jobs still exist, unended, under these owners. A plain read that waits for no lock. */

@@ -1,8 +1,13 @@
+/** Hears that a lease is lost. */
+export interface LeaseListener {
+  leaseLost(): void;
+}
+
 /** The right of this process to run one job, until a time that it knows to be early enough. */
 export class Lease {
   /** Set once, when the lease is lost or its job canceled: nothing may be written for the job any more. */
   lost = false;
-  private listener: (() => void) | undefined;
+  private listener: LeaseListener | undefined;
 
   constructor(
     readonly gid: string,
@@ -16,7 +21,7 @@ export class Lease {
   }
 
   /** Called at most once, when the lease is lost while somebody listens. */
-  onLost(listener: (() => void) | undefined): void {
+  onLost(listener: LeaseListener | undefined): void {
     this.listener = listener;
   }
 
@@ -28,6 +33,6 @@ export class Lease {
   lose(): void {
     if (this.lost) return;
     this.lost = true;
-    this.listener?.();
+    this.listener?.leaseLost();
   }
 }

@@ -5,6 +5,7 @@ import {
   type ExpiredPage,
   type JobChange,
   type JobQuery,
+  type ClaimedJob,
   type JobRecord,
   type LeaseKey,
   type NewJob,
@@ -60,7 +61,7 @@ export class MemoryJobStore extends JobStore {
     return noTransaction();
   }
 
-  override async claim({ owner, limit, leaseDuration, steps }: ClaimRequest): Promise<JobRecord[]> {
+  override async claim({ owner, limit, leaseDuration, steps }: ClaimRequest): Promise<ClaimedJob[]> {
     const known = new Set<string | null>(steps);
     const now = this.now();
     const due = [...this.jobs.values()]

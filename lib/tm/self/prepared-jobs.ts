@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import { faultPoint } from '../../core/jobs/fault-point.js';
 import type { TypeOrmDatabases } from '../../db/typeorm-databases.js';
 import { UnresolvedTransactionError } from '../../errors/index.js';
-import type { JobRecord, JobStore, PreparedChange } from './job-store.js';
+import type { ClaimedJob, JobStore, PreparedChange } from './job-store.js';
 import type { JobWaker } from './job-waker.js';
 import { decodeLookup } from './prepared-lookup.js';
 
@@ -25,7 +25,7 @@ export class PreparedJobs {
   ) {}
 
   /** Settles jobs that were claimed for it. */
-  async resolve(records: readonly JobRecord[]): Promise<void> {
+  async resolve(records: readonly ClaimedJob[]): Promise<void> {
     const waiting = [...records];
     const worker = async () => {
       for (let record = waiting.pop(); record; record = waiting.pop()) await this.resolveOne(record);
@@ -33,7 +33,7 @@ export class PreparedJobs {
     await Promise.all(Array.from({ length: Math.min(PARALLEL, records.length) }, worker));
   }
 
-  private async resolveOne(record: JobRecord): Promise<void> {
+  private async resolveOne(record: ClaimedJob): Promise<void> {
     const key = { gid: record.gid, owner: record.owner! };
     const change = { ...key, ...(await this.ask(record)) };
     await faultPoint('recovery:resolved', record.gid);
@@ -41,7 +41,7 @@ export class PreparedJobs {
     if (change.status === 'submitted' && changed.has(record.gid)) this.waker.wake(change.due ?? 0);
   }
 
-  private async ask(record: JobRecord): Promise<Omit<PreparedChange, 'gid' | 'owner'>> {
+  private async ask(record: ClaimedJob): Promise<Omit<PreparedChange, 'gid' | 'owner'>> {
     try {
       const { database, delay } = decodeLookup(record.lookup ?? '');
       const outcome = await this.databases.queryPrepared(database, record.gid);

@@ -3,9 +3,10 @@ import { detached } from '../../core/jobs/detached.js';
 import { faultPoint } from '../../core/jobs/fault-point.js';
 import type { RecoveryState } from '../../core/jobs/distributed-jobs.js';
 import type { StepRegistry } from '../../core/steps/step.registry.js';
+import { ClaimPace } from './claim-pace.js';
 import { HeldJob } from './held-job.js';
 import type { JobRunner } from './job-runner.js';
-import type { JobRecord, JobStore } from './job-store.js';
+import type { ClaimedJob, JobStore } from './job-store.js';
 import type { Wakeable } from './job-waker.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 import type { PreparedJobs } from './prepared-jobs.js';
@@ -18,7 +19,6 @@ export interface RecoverySummary {
   readonly queried: number;
 }
 
-const CLAIM_BATCH = 300;
 /** Prepared jobs are settled even while this process has no room for steps. */
 const QUERY_BATCH = 50;
 /** How many jobs one line of the log names. */
@@ -41,6 +41,7 @@ export class RecoveryService implements Wakeable {
   private wakeAt = Infinity;
   private timer: NodeJS.Timeout | undefined;
   private state: RecoveryState = { lastRunAt: null, error: null };
+  private readonly pace: ClaimPace;
 
   constructor(
     private readonly store: JobStore,
@@ -48,7 +49,9 @@ export class RecoveryService implements Wakeable {
     private readonly runner: JobRunner,
     private readonly registry: StepRegistry,
     private readonly prepared: PreparedJobs,
-  ) {}
+  ) {
+    this.pace = new ClaimPace(runner.concurrency);
+  }
 
   get lastRun(): RecoveryState {
     return this.state;
@@ -89,36 +92,33 @@ export class RecoveryService implements Wakeable {
 
   /** One run: claims a batch and hands it on. The service calls it by itself. */
   async runOnce(): Promise<RecoverySummary> {
-    // Jobs that are started while the claim is under way keep half of the room: without a place, each would be
-    // left to others and wake this very recovery again.
-    const places = Math.min(CLAIM_BATCH, Math.ceil(this.runner.room / 2));
-    const reserved = places > 0 && this.runner.reserve(places) ? places : 0;
-    let used = 0;
-    try {
-      const since = performance.now();
-      const owner = this.leases.newOwner();
-      const records = await this.store.claim({
-        owner,
-        limit: reserved || QUERY_BATCH,
-        leaseDuration: this.leases.leaseDuration,
-        steps: reserved ? this.registry.names() : [],
-      });
-      const submitted = records.filter((record) => record.status === 'submitted');
-      const prepared = records.filter((record) => record.status === 'prepared');
-      for (const record of submitted) {
-        const claimed = faultPoint('recovery:claimed', record.gid);
-        if (claimed) await claimed;
-        const lease = this.leases.hold({ gid: record.gid, owner }, since);
-        used += 1;
-        this.runner.offer(HeldJob.of(record, lease));
-      }
-      this.report(submitted);
-      await this.prepared.resolve(prepared);
-      if (records.length > 0 && records.length === reserved) this.again = true;
-      return { claimed: submitted.length, queried: prepared.length };
-    } finally {
-      this.runner.cancelReservation(reserved - used);
+    const { pace, runner } = this;
+    // The next batch comes while the one before is begun.
+    const takesSteps = runner.takesJobs && runner.waitingClaims <= pace.size;
+    const limit = takesSteps ? pace.size : QUERY_BATCH;
+    const since = performance.now();
+    const owner = this.leases.newOwner();
+    const records = await this.store.claim({
+      owner,
+      limit,
+      leaseDuration: this.leases.leaseDuration,
+      steps: takesSteps ? this.registry.names() : [],
+    });
+    const submitted = records.filter((record) => record.status === 'submitted');
+    const prepared = records.filter((record) => record.status === 'prepared');
+    for (const record of submitted) {
+      const claimed = faultPoint('recovery:claimed', record.gid);
+      if (claimed) await claimed;
+      const lease = this.leases.hold({ gid: record.gid, owner }, since);
+      runner.offerClaimed(HeldJob.of(record, lease));
     }
+    this.report(submitted);
+    await this.prepared.resolve(prepared);
+    if (records.length === limit) {
+      if (takesSteps) pace.full();
+      this.again = true;
+    }
+    return { claimed: submitted.length, queried: prepared.length };
   }
 
   private run(): void {
@@ -141,9 +141,10 @@ export class RecoveryService implements Wakeable {
         this.fail(error);
         return;
       }
-      if (this.again && this.runner.runsSteps && this.runner.room < CLAIM_BATCH / 2) {
+      const { pace, runner } = this;
+      if (this.again && runner.takesJobs && runner.waitingClaims > pace.size) {
         this.again = false;
-        this.runner.whenRoom(() => this.wake(0));
+        runner.whenClaimsBegun(pace.size, () => this.wake(0));
       }
     }
   }
@@ -155,7 +156,7 @@ export class RecoveryService implements Wakeable {
     this.state = { ...this.state, error };
   }
 
-  private report(records: readonly JobRecord[]): void {
+  private report(records: readonly ClaimedJob[]): void {
     const takenOver = records.filter((record) => record.attempts > 0 && record.error === null);
     if (takenOver.length === 0) return;
     const some = takenOver.slice(0, REPORTED_GIDS).map((record) => record.gid);

@@ -29,7 +29,6 @@ interface SelfPreparedJob extends PreparedJob {
   readonly place: PendingPlace | undefined;
   /** When the statement that wrote it was sent, by `performance.now()`. */
   readonly since: number;
-  readonly steps: string;
 }
 
 /** How long the same job may be found prepared: its transaction has committed, and the submit is on its way. */
@@ -37,9 +36,9 @@ const SUBMIT_PATIENCE_MS = 500;
 const SUBMIT_PAUSE_MS = 10;
 
 /** A job in the store, under a lease of this process. */
-type LeasedJob = { readonly owner: string } & Pick<SelfPreparedJob, 'since' | 'steps'>;
+type LeasedJob = { readonly owner: string } & Pick<SelfPreparedJob, 'since'>;
 
-const EXISTING = { existing: true, owner: null, place: undefined, since: 0, steps: '' };
+const EXISTING = { existing: true, owner: null, place: undefined, since: 0 };
 
 export interface SelfTransactionManagerOptions {
   /** Where the jobs are stored; undefined for the memory store. */
@@ -90,7 +89,7 @@ export class SelfTransactionManager extends TransactionManager {
     const job = { ...this.row(message, steps), status: 'prepared', owner, lookup } as const;
     const since = performance.now();
     const inserted = await this.insert({ ...job, dueIn: this.options.queryPreparedAfter });
-    if (inserted) return { enlisted: false, existing: false, owner, place: undefined, since, steps };
+    if (inserted) return { enlisted: false, existing: false, owner, place: undefined, since };
     await this.assertSame(message, steps, () => this.findSubmitted(message.gid));
     return { enlisted: true, ...EXISTING };
   }
@@ -162,7 +161,7 @@ export class SelfTransactionManager extends TransactionManager {
         throw new JobOutsideTransactionError(message.gid);
       }
       kept = true;
-      return { enlisted: true, existing: false, owner, place, since, steps };
+      return { enlisted: true, existing: false, owner, place, since };
     } finally {
       if (place && !kept) this.places.giveBack(place);
     }
@@ -188,7 +187,7 @@ export class SelfTransactionManager extends TransactionManager {
       if (placed && !inserted) this.runner.cancelReservation();
     }
     if (!inserted) return;
-    if (owner !== null) this.run(message, { owner, since, steps });
+    if (owner !== null) this.run(message, { owner, since });
     else this.waker.wake(message.delay);
   }
 
@@ -209,21 +208,21 @@ export class SelfTransactionManager extends TransactionManager {
     }
     // Otherwise recovery has asked the barrier meanwhile, and sees to the job.
     if (!submitted) return;
-    if (placed) this.run(message, { owner: prepared.owner!, since, steps: prepared.steps });
+    if (placed) this.run(message, { owner: prepared.owner!, since });
     else this.waker.wake(message.delay);
   }
 
-  private runPlaced(message: JobMessage, { place, owner, since, steps }: SelfPreparedJob): void {
-    if (place && this.places.take(place)) this.run(message, { owner: owner!, since, steps });
+  private runPlaced(message: JobMessage, { place, owner, since }: SelfPreparedJob): void {
+    if (place && this.places.take(place)) this.run(message, { owner: owner!, since });
     else this.waker.wake(message.delay);
   }
 
   /**
-   * Hands a job with a place over in memory, from its stored form: nothing of the caller's objects lives on.
+   * Hands a job with a place over in memory.
    */
-  private run({ gid, name }: JobMessage, { owner, since, steps }: LeasedJob): void {
-    const lease = this.leases.hold({ gid, owner }, since);
-    const job = new HeldJob(lease, name, steps);
+  private run(message: JobMessage, { owner, since }: LeasedJob): void {
+    const lease = this.leases.hold({ gid: message.gid, owner }, since);
+    const job = HeldJob.started(message, lease);
     // Its transaction may have stayed open so long that the lease is about to expire, or has.
     if (lease.remaining > this.leases.leaseDuration / 2) return this.runner.offer(job);
     void this.leases.confirm(lease).then(

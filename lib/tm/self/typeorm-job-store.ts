@@ -15,9 +15,10 @@ import {
   TransactionManagerUnavailableError,
 } from '../../errors/index.js';
 import { inBatches } from './job-batches.js';
-import { firstRecordOf, recordOf } from './job-record.mapper.js';
+import { claimedOf, firstRecordOf, recordOf } from './job-record.mapper.js';
 import {
   JobStore,
+  type ClaimedJob,
   type ClaimRequest,
   type ExpiredPage,
   type JobChange,
@@ -94,8 +95,8 @@ export class TypeOrmJobStore extends JobStore {
     return true;
   }
 
-  override claim(request: ClaimRequest): Promise<JobRecord[]> {
-    return this.own(async () => (await this.table.claim(request)).map(recordOf));
+  override claim(request: ClaimRequest): Promise<ClaimedJob[]> {
+    return this.own(async () => (await this.table.claim(request)).map(claimedOf));
   }
 
   override renew(keys: readonly LeaseKey[], leaseDuration: number): Promise<Set<string>> {

