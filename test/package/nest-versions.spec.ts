@@ -44,7 +44,7 @@ describe.each([
     executed: ['book:1'],
     status: 'succeeded',
     refusedJob: null,
-    items: ['book'],
+    items: ['book', 'gift for book'],
   };
 
   it('runs the job of a committed order and not that of a rolled back one, on SQLite', async () => {

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { publint } from 'publint';
@@ -56,6 +56,20 @@ describe('the tarball', () => {
         'dist/cjs/tm/dtm/index.d.ts',
       ]),
     );
+  });
+
+  it('needs no other package, and is as large as the README says', async () => {
+    const { dependencies } = JSON.parse(files.get('package.json')!) as { dependencies?: object };
+    const readme = files.get('README.md')!.replaceAll('\n', ' ');
+    expect(Object.keys(dependencies ?? {})).toEqual([]);
+    expect(readme).toContain('The package has no dependencies of its own');
+
+    const [, packed, unpacked] = /It is (\S+) MB packed and (\S+) MB unpacked/.exec(readme) ?? [];
+    const { size } = await stat(tarball);
+    const total = [...files.values()].reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+    // They are told with one decimal.
+    expect(Math.abs(Number(packed) - size / 1e6), `${size} bytes packed`).toBeLessThan(0.1);
+    expect(Math.abs(Number(unpacked) - total / 1e6), `${total} bytes unpacked`).toBeLessThan(0.1);
   });
 
   it('imports nothing that a user may not have, neither in code nor in typings', () => {
