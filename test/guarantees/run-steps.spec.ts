@@ -52,6 +52,30 @@ describePlacements('a process that only starts jobs', (backend, placement) => {
   });
 });
 
+describePlacements('a process whose steps are slow', (backend, placement) => {
+  const JOBS = 100;
+  const CONCURRENCY = 4;
+  beforeEach(async () => {
+    databases = await Databases.create(backend, placement);
+  });
+
+  it('takes few of the jobs that wait, so that another process has its share', async () => {
+    const slow = await start({ concurrency: CONCURRENCY });
+    let release = (): void => undefined;
+    const released = new Promise<void>((resolve) => (release = resolve));
+    slow.recording.onExecute = () => released;
+    const starter = await start({ runSteps: false });
+    const gids = await Promise.all(Array.from({ length: JOBS }, async () => (await place(starter)).gid));
+    await waitFor(() => slow.recording.executions.length === CONCURRENCY);
+
+    const other = await start({});
+    await waitFor(() => other.recording.executions.length >= JOBS - 3 * CONCURRENCY);
+    release();
+    for (const gid of gids) expect((await other.ended(gid)).status).toBe('succeeded');
+    expect(slow.recording.executions.length + other.recording.executions.length).toBe(JOBS);
+  });
+});
+
 describeBackends(
   'LISTEN and NOTIFY',
   (backend) => {

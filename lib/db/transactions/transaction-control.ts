@@ -10,7 +10,7 @@ const LEADING_COMMENTS = /^(?:\s|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)+/;
 
 export function mayEndTransaction(sql: string): boolean {
   const statement = sql.replace(LEADING_COMMENTS, '');
-  return CONTROL.test(statement) || LATER_CONTROL.test(statement);
+  return CONTROL.test(statement) || (statement.includes(';') && LATER_CONTROL.test(statement));
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Because larger statements cost more per row to parse, and hold their locks for longer. */
 const LARGEST = 500;
-/** Milliseconds in which a batch is begun that was small. */
+/** Milliseconds in which a batch is begun that was too small. */
 const FAST = 100;
 /** Milliseconds after which a job that waits here had better be left to another process. */
 const SLOW = 1000;
@@ -12,6 +12,7 @@ const SLOW = 1000;
 export class ClaimPace {
   private current: number;
   private lastFull = -Infinity;
+  private begunThen = 0;
 
   /** @param least how many jobs run at a time. */
   constructor(private readonly least: number) {
@@ -22,11 +23,22 @@ export class ClaimPace {
     return this.current;
   }
 
-  /** A claim has just brought as many jobs as it asked for, and the one before them has been begun. */
-  full(now = performance.now()): void {
+  /** With no more claimed jobs than these waiting, the next claim is due: it comes while they are begun. */
+  get due(): number {
+    return this.current / 2;
+  }
+
+  /**
+   * A claim has just brought as many jobs as it asked for.
+   *
+   * @param begun how many claimed jobs have been begun, ever.
+   */
+  full(begun: number, now = performance.now()): void {
     const took = now - this.lastFull;
+    const passed = begun - this.begunThen;
     this.lastFull = now;
-    if (took < FAST) this.current = Math.min(LARGEST, this.current * 2);
+    this.begunThen = begun;
+    if (took < FAST && passed >= this.due) this.current = Math.min(LARGEST, this.current * 2);
     else if (took > SLOW) this.current = Math.max(this.smallest, Math.ceil(this.current / 2));
   }
 

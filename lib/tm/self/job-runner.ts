@@ -27,6 +27,7 @@ export class JobRunner {
   private readonly running = new Map<JobRun, Promise<void>>();
   private reserved = 0;
   private claimsWaiting = 0;
+  private claimsBegun = 0;
   private state: 'waiting' | 'running' | 'stopped' = 'waiting';
   private onClaimsBegun: { readonly left: number; readonly listener: () => void } | undefined;
   private readonly capacity: number;
@@ -50,6 +51,11 @@ export class JobRunner {
   /** How many claimed jobs wait for their turn. */
   get waitingClaims(): number {
     return this.claimsWaiting;
+  }
+
+  /** How many claimed jobs have been begun, ever. */
+  get begunClaims(): number {
+    return this.claimsBegun;
   }
 
   /** Keeps a place for a job that is about to come from this process; `false` when there is none. */
@@ -115,7 +121,10 @@ export class JobRunner {
   private startWaiting(): void {
     while (this.canStart) {
       const { job, claimed } = this.next();
-      if (claimed) this.claimsWaiting -= 1;
+      if (claimed) {
+        this.claimsWaiting -= 1;
+        this.claimsBegun += 1;
+      }
       if (job.lease.lost) continue;
       const run = this.runOf(job);
       this.running.set(run, this.runToEnd(job, run));

@@ -93,8 +93,7 @@ export class RecoveryService implements Wakeable {
   /** One run: claims a batch and hands it on. The service calls it by itself. */
   async runOnce(): Promise<RecoverySummary> {
     const { pace, runner } = this;
-    // The next batch comes while the one before is begun.
-    const takesSteps = runner.takesJobs && runner.waitingClaims <= pace.size;
+    const takesSteps = runner.takesJobs && runner.waitingClaims <= pace.due;
     const limit = takesSteps ? pace.size : QUERY_BATCH;
     const since = performance.now();
     const owner = this.leases.newOwner();
@@ -115,7 +114,7 @@ export class RecoveryService implements Wakeable {
     this.report(submitted);
     await this.prepared.resolve(prepared);
     if (records.length === limit) {
-      if (takesSteps) pace.full();
+      if (takesSteps) pace.full(runner.begunClaims);
       this.again = true;
     }
     return { claimed: submitted.length, queried: prepared.length };
@@ -142,9 +141,9 @@ export class RecoveryService implements Wakeable {
         return;
       }
       const { pace, runner } = this;
-      if (this.again && runner.takesJobs && runner.waitingClaims > pace.size) {
+      if (this.again && runner.takesJobs && runner.waitingClaims > pace.due) {
         this.again = false;
-        runner.whenClaimsBegun(pace.size, () => this.wake(0));
+        runner.whenClaimsBegun(pace.due, () => this.wake(0));
       }
     }
   }

@@ -81,13 +81,14 @@ export class TypeOrmJobStore extends JobStore {
    * without leaving the row, when there was none any more, and other errors of the driver unchanged.
    */
   override async insertIn(runner: QueryRunnerLike, job: NewJob): Promise<boolean> {
-    const result = await this.runIn(runner, job.gid, this.table.insertStatement(job)).catch(
-      (error: unknown) => {
-        if (this.dialect.isUniqueViolation(error)) return undefined;
-        throw error;
-      },
-    );
-    if (!result?.affected) return false;
+    let result: StructuredResult;
+    try {
+      result = await this.runIn(runner, job.gid, this.table.insertStatement(job));
+    } catch (error) {
+      if (this.dialect.isUniqueViolation(error)) return false;
+      throw error;
+    }
+    if (!result.affected) return false;
     if (this.dialect.inTransactionAfter(result, runner) === false) {
       await this.own(() => this.table.deleteNew(job.gid, job.owner));
       throw new JobOutsideTransactionError(job.gid);
