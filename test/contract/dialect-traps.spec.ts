@@ -4,6 +4,7 @@ import { resolveTableNames } from '../../lib/db/dialects/table-names.js';
 import { InvalidOptionError, UnsupportedDatabaseError } from '../../lib/errors/index.js';
 import type { DataSourceLike } from '../../lib/db/typeorm.types.js';
 import { createDatabase, describeBackends, type TestDatabase, itOn } from '../support/database.js';
+import type { LeaseKey, PreparedChange } from '../../lib/tm/self/job-store.js';
 import { waitFor } from '../support/wait-for.js';
 import { claimAll, newJob, onRunner, openDataSource, openStore, success } from './support.js';
 
@@ -306,6 +307,38 @@ describeBackends('dialect', (backend) => {
       // On the old connection the row would still be there.
       expect(await open.store.find(job.gid)).toBeNull();
       expect((await open.store.insert([job])).size).toBe(1);
+    } finally {
+      await open.close();
+    }
+  });
+
+  itOn(backend, 'postgres')('finds its rows by an index in a table without statistics', async () => {
+    const open = await openStore(database, { tables: { prefix: 'new_' } });
+    try {
+      await database.query(`ALTER TABLE ${open.dialect.tables.jobs} SET (autovacuum_enabled = false)`);
+      const jobs = Array.from({ length: 12_000 }, () => newJob());
+      await open.store.insert(jobs);
+      const plans: string[] = [];
+      const original = open.connection.query.bind(open.connection);
+      open.connection.query = async (sql, params) => {
+        const { rows } = await original(`EXPLAIN ${sql}`, params);
+        plans.push(rows.map((row: Record<string, string>) => row['QUERY PLAN']).join('\n'));
+        return original(sql, params);
+      };
+      const claim = (limit: number) =>
+        open.store.claim({ owner: 'me', limit, leaseDuration: 30_000, steps: ['first'] });
+      for (const count of [1, 32, 500]) {
+        const claimed = await claim(count);
+        expect(claimed).toHaveLength(count);
+        expect((await open.store.renew(claimed as LeaseKey[], 30_000)).size).toBe(count);
+        expect((await open.store.change(claimed.map(({ gid }) => success(gid, 'me')))).size).toBe(count);
+      }
+      const prepared = jobs
+        .slice(-500)
+        .map(({ gid }) => ({ gid, owner: 'me', status: 'submitted', due: 0, release: true }));
+      await open.store.changePrepared(prepared as PreparedChange[]);
+      expect(plans).toHaveLength(10);
+      for (const plan of plans) expect(plan).not.toContain('Seq Scan');
     } finally {
       await open.close();
     }

@@ -20,7 +20,8 @@ import {
  *
  * A claim must find its rows by the index even where the table has no statistics yet, or old ones: sorting all due
  * rows costs more than everything else. So its limit stands in a sub-select, which the planner takes for a small share
- * of the rows, and its conditions in a CASE, of which it does not believe that nearly nothing fulfills them.
+ * of the rows, and its conditions in a CASE, of which it does not believe that nearly nothing fulfills them. For
+ * the same reason the updates name their rows once more, as an array.
  */
 export class PostgresJobTable extends JobTable {
   private readonly insertSql: string;
@@ -113,7 +114,7 @@ export class PostgresJobTable extends JobTable {
       UPDATE ${this.jobs} j
          SET due_at = clock_timestamp() + $3::float8 * interval '1 millisecond'
         FROM locked
-       WHERE j.gid = locked.gid AND j.gid = ANY ($1::text[])
+       WHERE j.gid = locked.gid AND j.gid = ANY (ARRAY (SELECT locked.gid FROM locked))
       RETURNING j.gid`,
       [keys.map((key) => key.gid), keys.map((key) => key.owner), leaseDuration],
     );
@@ -216,7 +217,7 @@ export class PostgresJobTable extends JobTable {
              due_at = clock_timestamp() + c.due * interval '1 millisecond',
              ended_at = CASE WHEN c.status = 'rolledBack' THEN clock_timestamp() END
         FROM locked c
-       WHERE j.gid = c.gid
+       WHERE j.gid = c.gid AND j.gid = ANY (ARRAY (SELECT locked.gid FROM locked))
       RETURNING j.gid`,
       [
         updates.map((update) => update.gid),
@@ -265,7 +266,7 @@ export class PostgresJobTable extends JobTable {
              due_at = CASE WHEN c.keep THEN j.due_at ELSE clock_timestamp() + c.due * interval '1 millisecond' END,
              ended_at = CASE WHEN c.status = 'submitted' THEN NULL ELSE clock_timestamp() END
         FROM locked c
-       WHERE j.gid = c.gid
+       WHERE j.gid = c.gid AND j.gid = ANY (ARRAY (SELECT locked.gid FROM locked))
       RETURNING j.gid`,
       params: [JSON.stringify(updates.map(encodedUpdate))],
     };
