@@ -10,6 +10,7 @@ import { Databases, describeManagers, TestApplication } from '../fixtures/applic
 import { expectNeverRan, expectRanOnce, fence } from '../fixtures/fates.js';
 import { Order } from '../fixtures/order.entity.js';
 import { Limited, Ping, SendEmail } from '../fixtures/steps.js';
+import { waitFor } from '../support/wait-for.js';
 
 const HOOK = Symbol.for('nestjs-stepping.fault-point');
 
@@ -33,6 +34,8 @@ describeManagers(
 
     it('is the same job with the same steps, which runs once', async () => {
       await inTransaction(() => email('same').start());
+      // Until DTM has heard of the commit the second one is to be repeated: see the next test.
+      if (app.atDtm) await waitFor(async () => (await app.admin.find('same'))?.status !== 'prepared');
       await inTransaction(() => email('same').start());
       await app.ended('same');
       expect(await inTransaction(() => email('same').start())).toEqual({ gid: 'same' });
