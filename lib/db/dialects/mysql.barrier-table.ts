@@ -1,6 +1,6 @@
 import type { OwnConnection, Statement } from '../connections/own-connection.js';
 import { BARRIER_TRANS_TYPE, BarrierTable, type BarrierKey, type BarrierRow } from './barrier-table.js';
-import { placeholders } from './mysql.job-table.js';
+import { placeholders } from './mysql.values.js';
 
 /** The barrier table on MySQL and MariaDB. */
 export class MysqlBarrierTable extends BarrierTable {

@@ -1,7 +1,7 @@
 import type { OwnConnection, Statement } from '../connections/own-connection.js';
 import { JobCatalog, MAX_OVERDUE_STEPS, type JobFilter, type SweptRow } from './job-catalog.js';
 import type { JobRow } from './job-table.js';
-import { microseconds, placeholders } from './mysql.job-table.js';
+import { microseconds, placeholders } from './mysql.values.js';
 
 /** Every column of a job, its times as epoch milliseconds. */
 const MYSQL_JOB_COLUMNS = `

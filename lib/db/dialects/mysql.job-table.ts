@@ -10,6 +10,7 @@ import {
   type PreparedUpdate,
 } from './job-table.js';
 import { isMysqlDuplicateEntry } from './mysql.errors.js';
+import { microseconds, placeholders } from './mysql.values.js';
 
 interface LockedRow {
   readonly gid: string;
@@ -291,14 +292,4 @@ function groupsOf<T>(rows: readonly T[], valuesOf: (row: T) => readonly unknown[
 
 function byGid(rows: readonly LockedRow[]): Map<string, LockedRow> {
   return new Map(rows.map((row) => [row.gid, row]));
-}
-
-/** What stands between the brackets of an IN; for no values, a NULL, which equals nothing. */
-export function placeholders(values: readonly unknown[]): string {
-  return values.length === 0 ? 'NULL' : values.map(() => '?').join(', ');
-}
-
-/** INTERVAL takes whole numbers. */
-export function microseconds(milliseconds: number): number {
-  return Math.round(milliseconds * 1000);
 }

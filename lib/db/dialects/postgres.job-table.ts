@@ -9,6 +9,7 @@ import {
   type JobUpdate,
   type PreparedUpdate,
 } from './job-table.js';
+import { ENCODED_UPDATE_COLUMNS, encodeUpdates } from './postgres.job-updates.js';
 
 /**
  * The job table on PostgreSQL.
@@ -244,9 +245,7 @@ export class PostgresJobTable extends JobTable {
       WITH locked AS MATERIALIZED (
         SELECT l.gid, c.status, c.step_index, c.step_name, c.attempts, c.attempt_log, c.error, c.due, c.keep, c.release
           FROM (SELECT *
-                  FROM json_to_recordset($1::json)
-                    AS n(gid text, owner text, at_step int, status text, step_index int, step_name text, attempts int,
-                         attempt_log text, error text, due float8, keep bool, release bool)
+                  FROM json_to_recordset($1::json) AS n(${ENCODED_UPDATE_COLUMNS})
                  ORDER BY n.gid COLLATE "C") c
          CROSS JOIN LATERAL (
            SELECT t.gid
@@ -268,31 +267,13 @@ export class PostgresJobTable extends JobTable {
         FROM locked c
        WHERE j.gid = c.gid AND j.gid = ANY (ARRAY (SELECT locked.gid FROM locked))
       RETURNING j.gid`,
-      params: [JSON.stringify(updates.map(encodedUpdate))],
+      params: [encodeUpdates(updates)],
     };
   }
 
   private async gids(sql: string, params: readonly unknown[]): Promise<Set<string>> {
     return gidsOf((await this.connection.query(sql, params)).rows);
   }
-}
-
-function encodedUpdate(update: JobUpdate): Record<string, unknown> {
-  const keep = update.due === 'keep';
-  return {
-    gid: update.gid,
-    owner: update.owner,
-    at_step: update.atStep,
-    status: update.status,
-    step_index: update.stepIndex,
-    step_name: update.stepName,
-    attempts: update.attempts,
-    attempt_log: update.attemptLog,
-    error: update.error,
-    due: keep ? null : update.due,
-    keep,
-    release: update.release,
-  };
 }
 
 function oneLine(sql: string): string {

@@ -10,12 +10,14 @@ const SLOW = 1000;
  * where steps are slow, since another process may have nothing to do.
  */
 export class ClaimPace {
+  private readonly smallest: number;
   private current: number;
   private lastFull = -Infinity;
   private begunThen = 0;
 
   /** @param least how many jobs run at a time. */
-  constructor(private readonly least: number) {
+  constructor(least: number) {
+    this.smallest = Math.min(LARGEST, least);
     this.current = this.smallest;
   }
 
@@ -40,9 +42,5 @@ export class ClaimPace {
     this.begunThen = begun;
     if (took < FAST && passed >= this.due) this.current = Math.min(LARGEST, this.current * 2);
     else if (took > SLOW) this.current = Math.max(this.smallest, Math.ceil(this.current / 2));
-  }
-
-  private get smallest(): number {
-    return Math.min(LARGEST, this.least);
   }
 }

@@ -1,5 +1,5 @@
 import type { JobMessage } from '../../core/jobs/job-message.js';
-import { parseSteps } from '../../core/jobs/step-encoding.js';
+import { parseSteps, type EncodedStep } from '../../core/jobs/step-encoding.js';
 
 /** The steps of a job that this process holds. */
 export interface HeldSteps {
@@ -29,7 +29,7 @@ export class StartedSteps implements HeldSteps {
 
 /** Steps as they were read from the job's row. */
 export class StoredSteps implements HeldSteps {
-  private readonly parsed;
+  private readonly parsed: readonly EncodedStep[];
   /** The last step whose parsed arguments somebody has, and may have changed. */
   private given = -1;
 

@@ -1,15 +1,15 @@
 import type { JobInfo, StepInfo, StepStatus } from '../../core/jobs/job-info.js';
-import { decodeSteps } from '../../core/jobs/step-encoding.js';
+import { parseSteps } from '../../core/jobs/step-encoding.js';
 import type { JobRecord } from './job-store.js';
 
 /** A stored job as users see it. */
 export function jobInfoOf(record: JobRecord): JobInfo {
   const log = parseLog(record.attemptLog);
-  const steps = decodeSteps(record.steps).map((step, index): StepInfo => {
+  const steps = parseSteps(record.steps).map((step, index): StepInfo => {
     const status = stepStatus(record, index);
     return {
       index,
-      name: step.name,
+      name: step.step,
       status,
       args: step.args,
       attempts: attemptsOf(record, index, status, log),

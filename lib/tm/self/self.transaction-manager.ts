@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JobMessage } from '../../core/jobs/job-message.js';
-import { encodeSteps, sameSteps, decodeSteps } from '../../core/jobs/step-encoding.js';
+import { encodeSteps, parseSteps, sameSteps } from '../../core/jobs/step-encoding.js';
 import type { StepRegistry } from '../../core/steps/step.registry.js';
 import type { TransactionContext } from '../../core/tm/transaction-context.js';
 import { TransactionManager, type PreparedJob } from '../../core/tm/transaction-manager.js';
@@ -277,7 +277,7 @@ export class SelfTransactionManager extends TransactionManager {
     const existing = await find();
     // Gone again: the other transaction was rolled back while this one waited for it.
     const status = existing?.status ?? 'rolledBack';
-    const names = existing ? decodeSteps(existing.steps).map((step) => step.name) : [];
+    const names = existing ? parseSteps(existing.steps).map(({ step }) => step) : [];
     // A prepared job may yet vanish with its own transaction; this one could not rely on it.
     const alive = status === 'submitted' || status === 'succeeded';
     if (!existing || !alive || !sameSteps(existing.steps, steps)) {
