@@ -65,6 +65,7 @@ export interface DataSourceLike {
   readonly options: { readonly type: string; readonly name?: string; readonly [key: string]: any };
   readonly driver: any;
   readonly manager: EntityManagerLike;
+  readonly logger?: { logQuery(sql: string, parameters?: any[], runner?: any): unknown };
   createQueryRunner(mode?: 'master' | 'slave'): any;
   createEntityManager(queryRunner?: any): any;
 }

@@ -86,6 +86,13 @@ export abstract class JobTable {
   abstract insert(jobs: readonly JobInsert[]): Promise<Set<string>>;
   /** Inserts one job in a transaction of the application. */
   abstract insertStatement(job: JobInsert): Statement;
+  /**
+   * The same for a statement that may travel with the COMMIT, where the database takes several at once. The gid is
+   * nobody else's: finding it taken is an error.
+   */
+  commitStatement(_job: JobInsert): Statement | undefined {
+    return undefined;
+  }
 
   abstract claim(claim: JobClaim): Promise<ClaimedJobRow[]>;
   /** Leaves out rows that somebody has locked. */

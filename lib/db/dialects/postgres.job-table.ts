@@ -25,6 +25,7 @@ import { ENCODED_UPDATE_COLUMNS, encodeUpdates } from './postgres.job-updates.js
  * the same reason the updates name their rows once more, as an array.
  */
 export class PostgresJobTable extends JobTable {
+  private readonly insertNewSql: string;
   private readonly insertSql: string;
 
   constructor(
@@ -34,12 +35,12 @@ export class PostgresJobTable extends JobTable {
   ) {
     super();
     // Sent with every job: put together once, and without the layout.
-    this.insertSql = oneLine(`
+    this.insertNewSql = oneLine(`
       INSERT INTO ${jobs}
         (gid, name, status, steps, step_index, step_name, attempts, owner, lookup, created_at, due_at)
       VALUES ($1, $2, $3, $4, 0, $5, 0, $6, $7,
-              clock_timestamp(), clock_timestamp() + $8::float8 * interval '1 millisecond')
-          ON CONFLICT (gid) DO NOTHING`);
+              clock_timestamp(), clock_timestamp() + $8::float8 * interval '1 millisecond')`);
+    this.insertSql = `${this.insertNewSql} ON CONFLICT (gid) DO NOTHING`;
   }
 
   override async insert(jobs: readonly JobInsert[]): Promise<Set<string>> {
@@ -68,10 +69,11 @@ export class PostgresJobTable extends JobTable {
   }
 
   override insertStatement(job: JobInsert): Statement {
-    return {
-      sql: this.insertSql,
-      params: [job.gid, job.name, job.status, job.steps, job.stepName, job.owner, job.lookup, job.dueIn],
-    };
+    return { sql: this.insertSql, params: insertParams(job) };
+  }
+
+  override commitStatement(job: JobInsert): Statement {
+    return { sql: this.insertNewSql, params: insertParams(job) };
   }
 
   override async claim({ owner, limit, leaseDuration, steps }: JobClaim): Promise<ClaimedJobRow[]> {
@@ -274,6 +276,10 @@ export class PostgresJobTable extends JobTable {
   private async gids(sql: string, params: readonly unknown[]): Promise<Set<string>> {
     return gidsOf((await this.connection.query(sql, params)).rows);
   }
+}
+
+function insertParams(job: JobInsert): unknown[] {
+  return [job.gid, job.name, job.status, job.steps, job.stepName, job.owner, job.lookup, job.dueIn];
 }
 
 function oneLine(sql: string): string {

@@ -1,3 +1,5 @@
+import { DeferredStatements } from './deferred-statements.js';
+
 /* eslint-disable @typescript-eslint/no-explicit-any -- drivers' connections, described nowhere */
 
 /**
@@ -12,6 +14,8 @@ export interface ConnectionProbe {
   inTransaction(): boolean | undefined;
   /** How often the connection has been seen outside any transaction. */
   idleCount(): number;
+  /** The statements that travel with its COMMIT, where it can send several at once. */
+  readonly deferred?: DeferredStatements | undefined;
   /** What the last COMMIT really did; undefined where the driver does not tell. */
   commitAnswer(): 'COMMIT' | 'ROLLBACK' | undefined;
 }
@@ -21,8 +25,12 @@ class PostgresProbe implements ConnectionProbe {
   private status: string | undefined;
   private tag: string | undefined;
   private idle = 0;
+  readonly deferred: DeferredStatements | undefined;
 
-  constructor(protocol: { on(event: string, listener: (message: any) => void): void }) {
+  constructor(client: any) {
+    const protocol: { on(event: string, listener: (message: any) => void): void } = client.connection;
+    this.status = client.getTransactionStatus?.() ?? undefined;
+    this.deferred = DeferredStatements.install(client, () => this.status);
     protocol.on('commandComplete', (message) => (this.tag = message?.text));
     protocol.on('readyForQuery', (message) => {
       this.status = message?.status;
@@ -86,6 +94,6 @@ export function probeConnection(type: string, connection: any): ConnectionProbe 
   const protocol = connection?.connection;
   if (type !== 'postgres' || typeof protocol?.on !== 'function') return blindProbe;
   let probe = postgresProbes.get(protocol);
-  if (!probe) postgresProbes.set(protocol, (probe = new PostgresProbe(protocol)));
+  if (!probe) postgresProbes.set(protocol, (probe = new PostgresProbe(connection)));
   return probe;
 }

@@ -1,5 +1,6 @@
 import type { TransactionParticipant } from '../../core/tm/transaction-context.js';
-import { TransactionEndedError } from '../../errors/index.js';
+import { JobOutsideTransactionError, TransactionEndedError } from '../../errors/index.js';
+import type { Statement } from '../connections/own-connection.js';
 import { dataSourceOf, type QueryRunnerLike } from '../typeorm.types.js';
 import { probeConnection } from './connection-probe.js';
 import { endedByError, mayEndTransaction, refusedCommit } from './transaction-control.js';
@@ -9,6 +10,12 @@ const WATCH = Symbol('nestjs-stepping.runner-watch');
 
 /** `transactionDepth` is TypeORM's: 1 in the outermost transaction, one more per savepoint. */
 type WatchedRunner = QueryRunnerLike & { transactionDepth?: number; [WATCH]?: RunnerWatch };
+
+/** A statement that goes out with a COMMIT. */
+export interface Departure {
+  /** When it was sent, by `performance.now()`; before that, when it was ready. */
+  sentAt: number;
+}
 
 /** The methods that are watched, and how they were before. */
 type Originals = Pick<
@@ -72,6 +79,31 @@ export class RunnerWatch {
     });
   }
 
+  /**
+   * Lets the statement by which a job is written travel with the COMMIT of the transaction that carries it, whose
+   * end is then the first to tell an error: `describe` turns it into one that says more. Undefined where the
+   * statement has to be sent now.
+   */
+  async defer(
+    gid: string,
+    statement: Statement,
+    describe: (error: unknown) => unknown,
+  ): Promise<Departure | undefined> {
+    const transaction = this.current;
+    if (!transaction || transaction.settled || this.savepoints > 0) return undefined;
+    const departure: Departure = { sentAt: performance.now() };
+    const deferred = transaction.defer({
+      ...statement,
+      sent: () => (departure.sentAt = performance.now()),
+      refused: (error) =>
+        transaction.refuse(gid, error === undefined ? new JobOutsideTransactionError(gid) : describe(error)),
+    });
+    if (!deferred) return undefined;
+    dataSourceOf(this.runner).logger?.logQuery(statement.sql, [...statement.params], this.runner);
+    if (deferred.full) await deferred.full;
+    return departure;
+  }
+
   private enlistIn<T>(
     transaction: WatchedTransaction,
     participant: TransactionParticipant,
@@ -109,6 +141,8 @@ export class RunnerWatch {
     try {
       result = await this.send(statement);
     } catch (error) {
+      const refused = transaction.commitNotReached(error);
+      if (refused) throw refused.error;
       transaction.settle(refusedCommit(this.type, error) ? 'rolledBack' : 'inDoubt');
       throw error;
     }
@@ -161,6 +195,7 @@ export class RunnerWatch {
 
     transaction.closed = true;
     await transaction.startsSettled();
+    transaction.dropDeferred();
     // Somebody may have committed it on the raw connection, which is no rollback any more.
     transaction.checkConnection();
     this.expected = 'ROLLBACK';

@@ -1,6 +1,7 @@
 import type { TransactionParticipant } from '../../core/tm/transaction-context.js';
-import { CommitRefusedError } from '../../errors/index.js';
+import { CommitRefusedError, SteppingError } from '../../errors/index.js';
 import type { ConnectionProbe } from './connection-probe.js';
+import type { DeferredStatement } from './deferred-statements.js';
 
 interface Entry {
   readonly participant: TransactionParticipant;
@@ -17,6 +18,7 @@ export class WatchedTransaction {
   private entries: Entry[] = [];
   private readonly inFlight = new Map<Promise<unknown>, string>();
   private refusal: { gid: string; error: unknown } | undefined;
+  private deferring = false;
   private probe: ConnectionProbe | undefined;
   private idleAtStart = 0;
 
@@ -93,6 +95,29 @@ export class WatchedTransaction {
     while (this.inFlight.size > 0) await Promise.allSettled(this.inFlight.keys());
   }
 
+  /** Lets the statement of a job travel with the COMMIT; undefined where that is not possible. */
+  defer(statement: DeferredStatement): { readonly full: Promise<void> | undefined } | undefined {
+    const deferred = this.probe?.deferred;
+    if (!deferred?.open) return undefined;
+    this.deferring = true;
+    return { full: deferred.add(statement) };
+  }
+
+  /** What still waits for the COMMIT is not to be sent. */
+  dropDeferred(): void {
+    if (this.deferring) this.probe!.deferred!.drop();
+  }
+
+  /**
+   * Whether a statement that went ahead of the COMMIT was refused: the server has not looked at the COMMIT then. The
+   * error is the driver's, `given` by that statement too, unless the library has a better one.
+   */
+  commitNotReached(given: unknown): { readonly error: unknown } | undefined {
+    if (!this.refusal) return undefined;
+    this.commitSent = false;
+    return { error: this.refusal.error instanceof SteppingError ? this.refusal.error : given };
+  }
+
   assertCommittable(): void {
     if (this.refusal) throw new CommitRefusedError([this.refusal.gid], { cause: this.refusal.error });
   }
@@ -114,6 +139,7 @@ export class WatchedTransaction {
     if (this.settled) return;
     this.settled = true;
     this.closed = true;
+    this.dropDeferred();
     for (const { participant, doubtful } of this.entries) {
       if (outcome === 'inDoubt' || this.doubtful || doubtful) participant.inDoubt();
       else participant[outcome]();

@@ -1,4 +1,5 @@
 import type { JobStatus } from '../../core/jobs/job-status.js';
+import type { Departure } from '../../db/transactions/runner-watch.js';
 import type { QueryRunnerLike } from '../../db/typeorm.types.js';
 
 /** A job as it is first written. */
@@ -123,6 +124,14 @@ export abstract class JobStore {
   abstract insert(jobs: readonly NewJob[]): Promise<Set<string>>;
   /** Inserts one job in the transaction of `runner` with one statement; false when its gid is taken. */
   abstract insertIn(runner: QueryRunnerLike, job: NewJob): Promise<boolean>;
+
+  /**
+   * Inserts one job, whose gid nobody else can have, together with the COMMIT of the transaction of `runner`, which an
+   * error then ends. Undefined where it has to be inserted now.
+   */
+  async insertAtCommit(_runner: QueryRunnerLike, _job: NewJob): Promise<Departure | undefined> {
+    return undefined;
+  }
 
   /** Takes due jobs that this process can run, oldest first, and counts an expired lease as an attempt. */
   abstract claim(request: ClaimRequest): Promise<ClaimedJob[]>;

@@ -4,6 +4,7 @@ import { encodeSteps, parseSteps, sameSteps } from '../../core/jobs/step-encodin
 import type { StepRegistry } from '../../core/steps/step.registry.js';
 import type { TransactionContext } from '../../core/tm/transaction-context.js';
 import { TransactionManager, type PreparedJob } from '../../core/tm/transaction-manager.js';
+import type { Departure } from '../../db/transactions/runner-watch.js';
 import { dataSourceOf, type DataSourceLike, type QueryRunnerLike } from '../../db/typeorm.types.js';
 import {
   DuplicateGidError,
@@ -27,8 +28,8 @@ interface SelfPreparedJob extends PreparedJob {
   readonly owner: string | null;
   /** The place that is kept for it; without one, any process may take it. */
   readonly place: PendingPlace | undefined;
-  /** When the statement that wrote it was sent, by `performance.now()`. */
-  readonly since: number;
+  /** The statement that writes it; its lease counts from then. */
+  readonly sent: Departure;
 }
 
 /** How long the same job may be found prepared: its transaction has committed, and the submit is on its way. */
@@ -36,9 +37,13 @@ const SUBMIT_PATIENCE_MS = 500;
 const SUBMIT_PAUSE_MS = 10;
 
 /** A job in the store, under a lease of this process. */
-type LeasedJob = { readonly owner: string } & Pick<SelfPreparedJob, 'since'>;
+interface LeasedJob {
+  readonly owner: string;
+  /** When the statement that wrote it was sent, by `performance.now()`. */
+  readonly since: number;
+}
 
-const EXISTING = { existing: true, owner: null, place: undefined, since: 0 };
+const EXISTING = { existing: true, owner: null, place: undefined, sent: { sentAt: 0 } };
 
 export interface SelfTransactionManagerOptions {
   /** Where the jobs are stored; undefined for the memory store. */
@@ -87,9 +92,9 @@ export class SelfTransactionManager extends TransactionManager {
     await transaction.openBarrier();
     const owner = this.leases.newOwner();
     const job = { ...this.row(message, steps), status: 'prepared', owner, lookup } as const;
-    const since = performance.now();
+    const sent = { sentAt: performance.now() };
     const inserted = await this.insert({ ...job, dueIn: this.options.queryPreparedAfter });
-    if (inserted) return { enlisted: false, existing: false, owner, place: undefined, since };
+    if (inserted) return { enlisted: false, existing: false, owner, place: undefined, sent };
     await this.assertSame(message, steps, () => this.findSubmitted(message.gid));
     return { enlisted: true, ...EXISTING };
   }
@@ -140,17 +145,19 @@ export class SelfTransactionManager extends TransactionManager {
   ): Promise<SelfPreparedJob> {
     const place = this.isRunnable(message) ? this.places.keep() : undefined;
     const owner = this.leases.newOwner();
-    const since = performance.now();
+    const job: NewJob = {
+      ...this.row(message, steps),
+      status: 'submitted',
+      owner: place ? owner : null,
+      dueIn: place ? this.leases.leaseDuration : message.delay,
+      lookup: null,
+    };
     let kept = false;
     try {
-      const inserted = await this.store.insertIn(runner, {
-        ...this.row(message, steps),
-        status: 'submitted',
-        owner: place ? owner : null,
-        dueIn: place ? this.leases.leaseDuration : message.delay,
-        lookup: null,
-      });
-      if (!inserted) {
+      // The caller of a gid of their own is to hear from start() whose it is.
+      const departure = message.callerGid ? undefined : await this.store.insertAtCommit(runner, job);
+      const sent = departure ?? { sentAt: performance.now() };
+      if (!departure && !(await this.store.insertIn(runner, job))) {
         const find = async () =>
           (await this.store.findIn(runner, message.gid)) ?? this.store.find(message.gid);
         await this.assertSame(message, steps, find);
@@ -161,7 +168,7 @@ export class SelfTransactionManager extends TransactionManager {
         throw new JobOutsideTransactionError(message.gid);
       }
       kept = true;
-      return { enlisted: true, existing: false, owner, place, since };
+      return { enlisted: true, existing: false, owner, place, sent };
     } finally {
       if (place && !kept) this.places.giveBack(place);
     }
@@ -212,8 +219,8 @@ export class SelfTransactionManager extends TransactionManager {
     else this.waker.wake(message.delay);
   }
 
-  private runPlaced(message: JobMessage, { place, owner, since }: SelfPreparedJob): void {
-    if (place && this.places.take(place)) this.run(message, { owner: owner!, since });
+  private runPlaced(message: JobMessage, { place, owner, sent }: SelfPreparedJob): void {
+    if (place && this.places.take(place)) this.run(message, { owner: owner!, since: sent.sentAt });
     else this.waker.wake(message.delay);
   }
 

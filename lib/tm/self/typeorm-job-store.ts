@@ -6,6 +6,7 @@ import { inTurn } from '../../db/connections/runner-turn.js';
 import type { JobCatalog } from '../../db/dialects/job-catalog.js';
 import type { JobRow, JobTable } from '../../db/dialects/job-table.js';
 import type { SteppingDialect } from '../../db/dialects/stepping.dialect.js';
+import { RunnerWatch, type Departure } from '../../db/transactions/runner-watch.js';
 import { SchemaMigrator } from '../../db/migrations/schema-migrator.js';
 import type { QueryRunnerLike, StructuredResult } from '../../db/typeorm.types.js';
 import {
@@ -94,6 +95,14 @@ export class TypeOrmJobStore extends JobStore {
       throw new JobOutsideTransactionError(job.gid);
     }
     return true;
+  }
+
+  override async insertAtCommit(runner: QueryRunnerLike, job: NewJob): Promise<Departure | undefined> {
+    const statement = this.table.commitStatement(job);
+    return (
+      statement &&
+      RunnerWatch.of(runner).defer(job.gid, statement, (error) => this.conflictOr(job.gid, error))
+    );
   }
 
   override claim(request: ClaimRequest): Promise<ClaimedJob[]> {
@@ -263,9 +272,12 @@ export class TypeOrmJobStore extends JobStore {
     try {
       return (await inTurn(runner, () => runner.query(sql, [...params], true))) as StructuredResult;
     } catch (error) {
-      if (this.dialect.isTransientError(error)) throw new TransactionConflictError(gid, { cause: error });
-      throw error;
+      throw this.conflictOr(gid, error);
     }
+  }
+
+  private conflictOr(gid: string, error: unknown): unknown {
+    return this.dialect.isTransientError(error) ? new TransactionConflictError(gid, { cause: error }) : error;
   }
 
   /** Nobody above sees an error of a driver: what is not ours means that the database did not do its work. */

@@ -1,0 +1,111 @@
+import type { Statement } from '../connections/own-connection.js';
+import { PostgresStatementBatch } from './postgres.statement-batch.js';
+import { refusedCommit } from './transaction-control.js';
+
+/* eslint-disable @typescript-eslint/no-explicit-any -- drivers' connections, described nowhere */
+
+/** A statement that waits for the end of its transaction. One of the two is called, at most once. */
+export interface DeferredStatement extends Statement {
+  /** It goes out now. */
+  sent(): void;
+  /** The server has refused it; without an error: there was no transaction any more. The transaction must not commit. */
+  refused(error?: unknown): void;
+}
+
+const COMMIT: Statement = { sql: 'COMMIT', params: [] };
+
+/** Because a batch is put together in memory, and the server answers it as a whole. */
+const MOST_STATEMENTS = 100;
+
+/** Of these it is known that they neither end the transaction nor change what the statements meet there. */
+const HARMLESS = /^\s*(?:select|insert|update|delete|merge|with|values)\b/i;
+const HARMFUL = /;|set_config/i;
+
+/**
+ * The statements that wait on one connection until its transaction is about to end, and then travel with the COMMIT:
+ * one round trip, and one answer, for all of them.
+ *
+ * It stands in front of the connection's `query()`, so that nothing can overtake them: whatever else could end
+ * the transaction, set a savepoint or change the role goes out after them, whoever sends it.
+ */
+export class DeferredStatements {
+  private waiting: DeferredStatement[] = [];
+  private readonly send: (...args: any[]) => any;
+
+  private constructor(
+    client: any,
+    /** `T` in a transaction, `E` in one that has failed, `I` outside; undefined before anybody knows. */
+    private readonly status: () => string | undefined,
+  ) {
+    // Whoever stands in front of the class's own method, now or later, goes on seeing everything.
+    const own: unknown = Object.hasOwn(client, 'query') ? client.query : undefined;
+    this.send = (...args) => ((own as any) ?? Object.getPrototypeOf(client).query).apply(client, args);
+    client.query = (...args: any[]) => this.query(args);
+  }
+
+  /** Stands in front of a `pg` client, once for each; undefined for one that cannot take a batch. */
+  static install(client: any, status: () => string | undefined): DeferredStatements | undefined {
+    const { connection: protocol, pipeline } = client;
+    // In its pipeline mode it takes no query objects but its own.
+    if (typeof protocol.parse !== 'function' || typeof protocol.sync !== 'function' || pipeline)
+      return undefined;
+    return new DeferredStatements(client, status);
+  }
+
+  /** Whether a statement could be refused by nothing but its own content if it were sent now. */
+  get open(): boolean {
+    return this.status() === 'T';
+  }
+
+  /** Lets a statement wait. A promise that never fails comes back when there are so many that they are sent first. */
+  add(statement: DeferredStatement): Promise<void> | undefined {
+    this.waiting.push(statement);
+    return this.waiting.length < MOST_STATEMENTS ? undefined : this.flush();
+  }
+
+  /** The transaction is rolled back, or gone. */
+  drop(): void {
+    this.waiting = [];
+  }
+
+  private query(args: any[]): any {
+    if (this.waiting.length === 0) return this.send(...args);
+    const text: unknown = typeof args[0] === 'string' ? args[0] : args[0]?.text;
+    if (typeof text === 'string' && HARMLESS.test(text) && !HARMFUL.test(text)) return this.send(...args);
+    if (text === COMMIT.sql && this.open && !args.some((arg) => typeof arg === 'function'))
+      return this.commit();
+    void this.flush();
+    return this.send(...args);
+  }
+
+  /** In the shape of the driver's own answer. */
+  private commit(): Promise<{ command: string | undefined; rowCount: null; rows: [] }> {
+    return new Promise((resolve, reject) => {
+      this.sendAll([COMMIT], (error, tag) => {
+        if (error === undefined) resolve({ command: tag, rowCount: null, rows: [] });
+        else reject(error as Error);
+      });
+    });
+  }
+
+  private async flush(): Promise<void> {
+    const status = this.status();
+    if (status === 'T') return new Promise((resolve) => this.sendAll([], () => resolve()));
+    const statements = this.waiting;
+    this.drop();
+    // A failed transaction takes nothing any more, and is rolled back however it ends.
+    if (status === 'I') for (const statement of statements) statement.refused();
+  }
+
+  private sendAll(last: Statement[], callback: (error: unknown, tag?: string) => void): void {
+    const statements = this.waiting;
+    this.drop();
+    for (const statement of statements) statement.sent();
+    const batch = new PostgresStatementBatch([...statements, ...last], (error, tag) => {
+      if (refusedCommit('postgres', error)) statements[batch.done]?.refused(error);
+      else if (error !== undefined && last.length === 0) statements[0]!.refused(error);
+      callback(error, tag);
+    });
+    this.send(batch);
+  }
+}

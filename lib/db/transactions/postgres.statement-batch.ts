@@ -1,0 +1,73 @@
+import type { Statement } from '../connections/own-connection.js';
+
+/* eslint-disable @typescript-eslint/no-explicit-any -- the driver's protocol connection, described nowhere */
+
+/** Called with the error of the server or of the connection, or with the tag of the last statement. */
+export type BatchCallback = (error: unknown, tag?: string) => void;
+
+/**
+ * Statements that return no rows, sent to PostgreSQL in one round trip: a query object of `pg`, as its cursors are.
+ *
+ * One Sync ends them all. So the server leaves out whatever comes after a statement that fails, and a COMMIT at the
+ * end is never reached. `pg`'s own pipeline mode syncs after each statement, has to be turned on for the
+ * connection as a whole, and would send that COMMIT all the same.
+ */
+export class PostgresStatementBatch {
+  /** For those who look at what goes through the driver, such as tracing. */
+  readonly text: string;
+  private completed = 0;
+  private tag: string | undefined;
+
+  constructor(
+    private readonly statements: readonly Statement[],
+    /** `pg` puts its read time-out around it. */
+    public callback: BatchCallback,
+  ) {
+    this.text = statements.map(({ sql }) => sql).join(';\n');
+  }
+
+  /** How many statements the server has said to be done. Which of them a connection lost is not known. */
+  get done(): number {
+    return this.completed;
+  }
+
+  submit(protocol: any): null {
+    protocol.stream.cork?.();
+    try {
+      for (const { sql, params } of this.statements) {
+        protocol.parse({ text: sql });
+        protocol.bind({ values: params.map(asText) });
+        protocol.execute({});
+      }
+      protocol.sync();
+    } finally {
+      protocol.stream.uncork?.();
+    }
+    return null;
+  }
+
+  handleCommandComplete(message: { text?: string }): void {
+    this.completed += 1;
+    this.tag = message.text;
+  }
+
+  handleReadyForQuery(): void {
+    this.callback(undefined, this.tag);
+  }
+
+  handleError(error: unknown): void {
+    this.callback(error);
+  }
+
+  handleRowDescription(): void {}
+  handleDataRow(): void {}
+  handleEmptyQuery(): void {}
+  handlePortalSuspended(): void {}
+}
+
+/** As `pg` writes them for its own queries, whose encoder is not public. */
+function asText(value: unknown): string | null {
+  if (value === null || typeof value === 'string') return value;
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+  throw new TypeError(`A parameter of type ${typeof value} cannot be sent in a batch.`);
+}
