@@ -1,14 +1,16 @@
 import type { Statement } from '../connections/own-connection.js';
 import { PostgresStatementBatch } from './postgres.statement-batch.js';
-import { refusedCommit } from './transaction-control.js';
 
 /* eslint-disable @typescript-eslint/no-explicit-any -- drivers' connections, described nowhere */
 
-/** A statement that waits for the end of its transaction. One of the two is called, at most once. */
+/** A statement that waits for the end of its transaction. */
 export interface DeferredStatement extends Statement {
   /** It goes out now. */
   sent(): void;
-  /** The server has refused it; without an error: there was no transaction any more. The transaction must not commit. */
+  /**
+   * It failed before the COMMIT was sent, or was not sent, without an error, because there was no transaction any more.
+   * The transaction must not commit.
+   */
   refused(error?: unknown): void;
 }
 
@@ -33,7 +35,7 @@ export class DeferredStatements {
   private readonly send: (...args: any[]) => any;
 
   private constructor(
-    client: any,
+    private readonly client: any,
     /** `T` in a transaction, `E` in one that has failed, `I` outside; undefined before anybody knows. */
     private readonly status: () => string | undefined,
   ) {
@@ -45,16 +47,17 @@ export class DeferredStatements {
 
   /** Stands in front of a `pg` client, once for each; undefined for one that cannot take a batch. */
   static install(client: any, status: () => string | undefined): DeferredStatements | undefined {
-    const { connection: protocol, pipeline } = client;
-    // In its pipeline mode it takes no query objects but its own.
-    if (typeof protocol.parse !== 'function' || typeof protocol.sync !== 'function' || pipeline)
-      return undefined;
-    return new DeferredStatements(client, status);
+    const { connection: protocol } = client;
+    const batches = typeof protocol.parse === 'function' && typeof protocol.sync === 'function';
+    return batches ? new DeferredStatements(client, status) : undefined;
   }
 
   /** Whether a statement could be refused by nothing but its own content if it were sent now. */
   get open(): boolean {
-    return this.status() === 'T';
+    const { readyForQuery, pipeline } = this.client;
+    // While a statement is under way, or just failed, the status is of the one before. In its pipeline mode the
+    // driver takes no query objects but its own.
+    return this.status() === 'T' && readyForQuery !== false && !pipeline;
   }
 
   /** Lets a statement wait. A promise that never fails comes back when there are so many that they are sent first. */
@@ -88,12 +91,12 @@ export class DeferredStatements {
     });
   }
 
+  /** A failed transaction takes nothing any more, and is rolled back however it ends. */
   private async flush(): Promise<void> {
     const status = this.status();
     if (status === 'T') return new Promise((resolve) => this.sendAll([], () => resolve()));
     const statements = this.waiting;
     this.drop();
-    // A failed transaction takes nothing any more, and is rolled back however it ends.
     if (status === 'I') for (const statement of statements) statement.refused();
   }
 
@@ -102,10 +105,16 @@ export class DeferredStatements {
     this.drop();
     for (const statement of statements) statement.sent();
     const batch = new PostgresStatementBatch([...statements, ...last], (error, tag) => {
-      if (refusedCommit('postgres', error)) statements[batch.done]?.refused(error);
-      else if (error !== undefined && last.length === 0) statements[0]!.refused(error);
+      // The error of a COMMIT says it all, whichever of the statements met it.
+      const refused = error !== undefined && last.length === 0 && !isFailedAlready(error);
+      if (refused) (statements[batch.done] ?? statements[0]!).refused(error);
       callback(error, tag);
     });
     this.send(batch);
   }
+}
+
+/** An earlier statement of the transaction has failed. */
+function isFailedAlready(error: unknown): boolean {
+  return (error as { code?: unknown }).code === '25P02';
 }

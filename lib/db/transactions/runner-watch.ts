@@ -80,23 +80,17 @@ export class RunnerWatch {
   }
 
   /**
-   * Lets the statement by which a job is written travel with the COMMIT of the transaction that carries it, whose
-   * end is then the first to tell an error: `describe` turns it into one that says more. Undefined where the
-   * statement has to be sent now.
+   * Lets the statement by which a job is written travel with the COMMIT of the transaction that carries it, which its
+   * error then fails. Undefined where the statement has to be sent now.
    */
-  async defer(
-    gid: string,
-    statement: Statement,
-    describe: (error: unknown) => unknown,
-  ): Promise<Departure | undefined> {
+  async defer(gid: string, statement: Statement): Promise<Departure | undefined> {
     const transaction = this.current;
     if (!transaction || transaction.settled || this.savepoints > 0) return undefined;
     const departure: Departure = { sentAt: performance.now() };
     const deferred = transaction.defer({
       ...statement,
       sent: () => (departure.sentAt = performance.now()),
-      refused: (error) =>
-        transaction.refuse(gid, error === undefined ? new JobOutsideTransactionError(gid) : describe(error)),
+      refused: (error = new JobOutsideTransactionError(gid)) => transaction.refuse(gid, error),
     });
     if (!deferred) return undefined;
     dataSourceOf(this.runner).logger?.logQuery(statement.sql, [...statement.params], this.runner);
@@ -141,8 +135,6 @@ export class RunnerWatch {
     try {
       result = await this.send(statement);
     } catch (error) {
-      const refused = transaction.commitNotReached(error);
-      if (refused) throw refused.error;
       transaction.settle(refusedCommit(this.type, error) ? 'rolledBack' : 'inDoubt');
       throw error;
     }

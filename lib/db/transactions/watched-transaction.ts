@@ -1,5 +1,5 @@
 import type { TransactionParticipant } from '../../core/tm/transaction-context.js';
-import { CommitRefusedError, SteppingError } from '../../errors/index.js';
+import { CommitRefusedError } from '../../errors/index.js';
 import type { ConnectionProbe } from './connection-probe.js';
 import type { DeferredStatement } from './deferred-statements.js';
 
@@ -106,16 +106,6 @@ export class WatchedTransaction {
   /** What still waits for the COMMIT is not to be sent. */
   dropDeferred(): void {
     if (this.deferring) this.probe!.deferred!.drop();
-  }
-
-  /**
-   * Whether a statement that went ahead of the COMMIT was refused: the server has not looked at the COMMIT then. The
-   * error is the driver's, `given` by that statement too, unless the library has a better one.
-   */
-  commitNotReached(given: unknown): { readonly error: unknown } | undefined {
-    if (!this.refusal) return undefined;
-    this.commitSent = false;
-    return { error: this.refusal.error instanceof SteppingError ? this.refusal.error : given };
   }
 
   assertCommittable(): void {

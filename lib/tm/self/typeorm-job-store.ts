@@ -99,10 +99,7 @@ export class TypeOrmJobStore extends JobStore {
 
   override async insertAtCommit(runner: QueryRunnerLike, job: NewJob): Promise<Departure | undefined> {
     const statement = this.table.commitStatement(job);
-    return (
-      statement &&
-      RunnerWatch.of(runner).defer(job.gid, statement, (error) => this.conflictOr(job.gid, error))
-    );
+    return statement && RunnerWatch.of(runner).defer(job.gid, statement);
   }
 
   override claim(request: ClaimRequest): Promise<ClaimedJob[]> {
@@ -272,12 +269,9 @@ export class TypeOrmJobStore extends JobStore {
     try {
       return (await inTurn(runner, () => runner.query(sql, [...params], true))) as StructuredResult;
     } catch (error) {
-      throw this.conflictOr(gid, error);
+      if (this.dialect.isTransientError(error)) throw new TransactionConflictError(gid, { cause: error });
+      throw error;
     }
-  }
-
-  private conflictOr(gid: string, error: unknown): unknown {
-    return this.dialect.isTransientError(error) ? new TransactionConflictError(gid, { cause: error }) : error;
   }
 
   /** Nobody above sees an error of a driver: what is not ours means that the database did not do its work. */
