@@ -100,7 +100,8 @@ export class DistributedJob {
    * @throws DuplicateGidError when the gid belongs to another job. The same gid with the same steps is the
    * same job: nothing is started a second time.
    * @throws TransactionManagerUnavailableError when the job could not be stored; the transaction must then
-   * be rolled back by letting the error through.
+   * be rolled back by letting the error through. On PostgreSQL the row of a job without a gid of yours travels with
+   * the COMMIT: the database's error is then that of the commit, and nothing is committed.
    */
   async start(): Promise<{ gid: string }> {
     const message = this.leave('building', 'started', 'start');
