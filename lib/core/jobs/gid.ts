@@ -25,3 +25,13 @@ export function checkGid(gid: unknown): string {
   if (!GID.test(gid)) throw new InvalidGidError(gid, 'only letters, digits and . _ : - are allowed');
   return gid;
 }
+
+/** Whether a job may have this gid. What is no gid need not be looked for: databases would fail, or scan the table. */
+export function isGid(gid: string): boolean {
+  try {
+    checkGid(gid);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
-import { checkGid } from '../../core/jobs/gid.js';
+import { checkGid, isGid } from '../../core/jobs/gid.js';
 import type { OwnConnection, Statement } from '../../db/connections/own-connection.js';
 import { inTurn } from '../../db/connections/runner-turn.js';
 import type { JobCatalog } from '../../db/dialects/job-catalog.js';
@@ -288,14 +288,4 @@ export class TypeOrmJobStore extends JobStore {
 /** Drivers give back truth values as booleans, numbers or, as their settings are, strings. */
 function isTrue(value: unknown): boolean {
   return value === true || Number(value) === 1;
-}
-
-/** What is no gid is no job's: some databases would answer with an error, or scan the table. */
-function isGid(gid: string): boolean {
-  try {
-    checkGid(gid);
-    return true;
-  } catch {
-    return false;
-  }
 }
