@@ -54,6 +54,16 @@ export class Child {
     await until(`process ${this.pid} is gone`, 10, () => this.ended || undefined, 1);
   }
 
+  /** SIGSTOP: it stands still, and its connections wait. */
+  pause(): void {
+    this.child.kill('SIGSTOP');
+  }
+
+  /** SIGCONT: it goes on, and finds what has come meanwhile. */
+  resume(): void {
+    this.child.kill('SIGCONT');
+  }
+
   /** SIGTERM, as a deployment stops a service. */
   async stop(): Promise<void> {
     this.child.kill('SIGTERM');

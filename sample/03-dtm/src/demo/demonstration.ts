@@ -15,6 +15,8 @@ import { until } from './until.js';
 /** So many orders of the file are placed. */
 export const ORDERS_FROM_FILE = 100;
 const KILL_AFTER_ORDERS = 50;
+/** From here on reservations get no answer, so that the kill finds some of them under way. */
+const PAUSE_AFTER_ORDERS = 40;
 const HOLD = { submits: 3, prepares: 2 };
 
 /** The story, told in the terminal. */
@@ -58,7 +60,7 @@ export class Demonstration {
     await this.placeTooMuch();
 
     heading('4. Orders from a file, and SIGKILL between commit and submit');
-    const sent = await this.placeAndKill(orders);
+    const sent = await this.placeAndKill(orders, stock);
     await this.reportRemains(sent);
 
     heading('5. The order service starts again');
@@ -124,19 +126,21 @@ export class Demonstration {
       throw new Error('A rolled back order left something behind');
   }
 
-  /** Kills the order service while DTM does not know of commits, and while transactions are open. */
-  private async placeAndKill(orders: Child): Promise<SentOrders> {
+  /** Kills the order service while DTM does not know of commits, transactions are open, and steps are running. */
+  private async placeAndKill(orders: Child, stock: Child): Promise<SentOrders> {
     const { gateway } = this;
     const requests = await readOrderFile(ORDERS_FROM_FILE);
     say(`   ${requests.length} orders, eight at once, each in a transaction of its own`);
     const sending = this.client.placeAll(requests, (count) => {
+      if (count === PAUSE_AFTER_ORDERS) stock.pause();
       if (count === KILL_AFTER_ORDERS) gateway.hold(HOLD);
     });
     let over = false;
     void sending.catch(() => undefined).finally(() => (over = true));
     await until('requests are held back', 30, () => gateway.isHolding || over || undefined, 1);
     await orders.kill();
-    say(`   process ${orders.pid} was killed with SIGKILL`);
+    stock.resume();
+    say(`   process ${orders.pid} was killed with SIGKILL, while the stock service owed it answers`);
     const sent = await sending;
     if (!gateway.isHolding) throw new Error('All orders were placed before the process could be killed');
     this.accept(sent.placed);
