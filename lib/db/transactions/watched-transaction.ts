@@ -18,7 +18,6 @@ export class WatchedTransaction {
   private entries: Entry[] = [];
   private readonly inFlight = new Map<Promise<unknown>, string>();
   private refusal: { gid: string; error: unknown } | undefined;
-  private deferring = false;
   private probe: ConnectionProbe | undefined;
   private idleAtStart = 0;
 
@@ -99,13 +98,12 @@ export class WatchedTransaction {
   defer(statement: DeferredStatement): { readonly full: Promise<void> | undefined } | undefined {
     const deferred = this.probe?.deferred;
     if (!deferred?.open) return undefined;
-    this.deferring = true;
     return { full: deferred.add(statement) };
   }
 
   /** What still waits for the COMMIT is not to be sent. */
   dropDeferred(): void {
-    if (this.deferring) this.probe!.deferred!.drop();
+    this.probe?.deferred?.drop();
   }
 
   assertCommittable(): void {
