@@ -80,7 +80,7 @@ export class PostgresJobTable extends JobTable {
     const { rows } = await this.connection.query(
       `
       WITH due AS MATERIALIZED (
-        SELECT c.gid, c.due_at
+        SELECT c.ctid AS place, c.due_at
           FROM ${this.jobs} c
          WHERE c.due_at <= (SELECT clock_timestamp())
            AND CASE c.status WHEN 'submitted' THEN c.step_name = ANY ($2::text[]) ELSE c.status = 'prepared' END
@@ -92,10 +92,11 @@ export class PostgresJobTable extends JobTable {
            SET owner = $1,
                due_at = clock_timestamp() + $4::float8 * interval '1 millisecond',
                attempts = j.attempts + CASE WHEN j.status = 'submitted' AND j.owner IS NOT NULL THEN 1 ELSE 0 END
-         WHERE j.gid = ANY (ARRAY (SELECT due.gid FROM due))
-        RETURNING ${CLAIMED_COLUMNS}
+          FROM due
+         WHERE j.ctid = due.place AND j.ctid = ANY (ARRAY (SELECT due.place FROM due))
+        RETURNING ${CLAIMED_COLUMNS.replace(/\w+/g, 'j.$&')}, due.due_at AS was_due
       )
-      SELECT claimed.* FROM claimed JOIN due USING (gid) ORDER BY due.due_at`,
+      SELECT ${CLAIMED_COLUMNS} FROM claimed ORDER BY was_due`,
       [owner, steps, limit, leaseDuration],
     );
     return rows as ClaimedJobRow[];
@@ -241,16 +242,22 @@ export class PostgresJobTable extends JobTable {
     );
   }
 
+  /**
+   * Rows are updated where they were locked, which saves a second look into the index. One that was renewed in that
+   * moment has moved, and is left out like a locked one. Whoever waits for locks waits for such moves: there, the gid
+   * finds the row.
+   */
   private changeAll(updates: readonly JobUpdate[], wait: 'SKIP LOCKED' | ''): Statement {
+    const place = wait === '' ? 'gid' : 'ctid';
     return {
       sql: `
       WITH locked AS MATERIALIZED (
-        SELECT l.gid, c.status, c.step_index, c.step_name, c.attempts, c.attempt_log, c.error, c.due, c.keep, c.release
+        SELECT l.place, c.status, c.step_index, c.step_name, c.attempts, c.attempt_log, c.error, c.due, c.keep, c.release
           FROM (SELECT *
                   FROM json_to_recordset($1::json) AS n(${ENCODED_UPDATE_COLUMNS})
                  ORDER BY n.gid COLLATE "C") c
          CROSS JOIN LATERAL (
-           SELECT t.gid
+           SELECT t.${place} AS place
              FROM ${this.jobs} t
             WHERE t.gid = c.gid AND t.owner = c.owner AND t.step_index = c.at_step AND t.status = 'submitted'
               FOR UPDATE ${wait}
@@ -258,16 +265,16 @@ export class PostgresJobTable extends JobTable {
       )
       UPDATE ${this.jobs} j
          SET status = c.status,
-             step_index = c.step_index,
+             step_index = COALESCE(c.step_index, j.step_index),
              step_name = c.step_name,
-             attempts = c.attempts,
+             attempts = COALESCE(c.attempts, 0),
              attempt_log = COALESCE(c.attempt_log, j.attempt_log),
              error = c.error,
              owner = CASE WHEN c.release THEN NULL ELSE j.owner END,
              due_at = CASE WHEN c.keep THEN j.due_at ELSE clock_timestamp() + c.due * interval '1 millisecond' END,
              ended_at = CASE WHEN c.status = 'submitted' THEN NULL ELSE clock_timestamp() END
         FROM locked c
-       WHERE j.gid = c.gid AND j.gid = ANY (ARRAY (SELECT locked.gid FROM locked))
+       WHERE j.${place} = c.place AND j.${place} = ANY (ARRAY (SELECT locked.place FROM locked))
       RETURNING j.gid`,
       params: [encodeUpdates(updates)],
     };

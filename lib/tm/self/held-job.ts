@@ -59,15 +59,20 @@ export class HeldJob {
   completed(): JobChange {
     const next = this.index + 1;
     const last = next === this.steps.count;
-    // A last step stays the current one, so that its name is still found.
-    return this.change({
+    return {
+      gid: this.gid,
+      owner: this.lease.owner,
+      atStep: this.index,
       status: last ? 'succeeded' : 'submitted',
+      // A last step stays the current one, so that its name is still found.
       stepIndex: last ? this.index : next,
       stepName: this.steps.nameOf(last ? this.index : next),
       attempts: last ? this.failedAttempts : 0,
       attemptLog: last || this.failedAttempts === 0 ? null : this.extendedLog(),
+      error: null,
       due: last ? null : 'keep',
-    });
+      release: false,
+    };
   }
 
   /** An attempt has failed, and the next one is due later. */

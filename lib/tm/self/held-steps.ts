@@ -27,15 +27,13 @@ export class StartedSteps implements HeldSteps {
   }
 }
 
-/** Steps as they were read from the job's row. */
+/** Steps as they were read from the job's row: parsed when the job's turn comes, since many may wait. */
 export class StoredSteps implements HeldSteps {
-  private readonly parsed: readonly EncodedStep[];
+  private steps: readonly EncodedStep[] | undefined;
   /** The last step whose parsed arguments somebody has, and may have changed. */
   private given = -1;
 
-  constructor(private readonly text: string) {
-    this.parsed = parseSteps(text);
-  }
+  constructor(private readonly text: string) {}
 
   get count(): number {
     return this.parsed.length;
@@ -49,5 +47,9 @@ export class StoredSteps implements HeldSteps {
     const fresh = index > this.given;
     this.given = Math.max(this.given, index);
     return (fresh ? this.parsed : parseSteps(this.text))[index]!.args;
+  }
+
+  private get parsed(): readonly EncodedStep[] {
+    return (this.steps ??= parseSteps(this.text));
   }
 }

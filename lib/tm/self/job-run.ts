@@ -89,9 +89,9 @@ export class JobRun {
     }
 
     this.startedAt = performance.now();
-    this.current = new StepStop();
+    const attempt = this.newAttempt(definition);
     const completion = job.completed();
-    const outcome = await this.attempt(definition, completion, this.current);
+    const outcome = await this.attempt(attempt, completion);
     switch (outcome.kind) {
       case 'succeeded':
         return this.succeeded(completion, outcome.stored === true);
@@ -105,30 +105,26 @@ export class JobRun {
     }
   }
 
-  private async attempt(
-    definition: StepDefinition,
-    completion: JobChange,
-    stop: StepStop,
-  ): Promise<TransactionalOutcome> {
-    const { job, services } = this;
-    const attempt: StepAttempt = {
+  private newAttempt(definition: StepDefinition): StepAttempt {
+    const { job } = this;
+    this.current = new StepStop();
+    return {
       gid: job.gid,
       definition,
       stepName: job.stepName,
       stepIndex: job.stepIndex,
       attempt: job.attempt,
       readArgs: () => job.readArgs(),
-      stop,
+      stop: this.current,
     };
-    const point = faultPoint('step:before-execute', job.gid);
+  }
+
+  private async attempt(attempt: StepAttempt, completion: JobChange): Promise<TransactionalOutcome> {
+    const point = faultPoint('step:before-execute', attempt.gid);
     if (point) await point;
-    const run = () =>
-      definition.transactional
-        ? services.transactional.run(attempt, job.lease, completion)
-        : services.executor.execute(attempt);
     try {
-      const outcome = await (services.aroundAttempt ? services.aroundAttempt(attempt, run) : run());
-      const executed = faultPoint('step:executed', job.gid);
+      const outcome = await this.execute(attempt, completion);
+      const executed = faultPoint('step:executed', attempt.gid);
       if (executed) await executed;
       return outcome;
     } catch (error) {
@@ -136,23 +132,41 @@ export class JobRun {
     }
   }
 
-  private async succeeded(completion: JobChange, stored: boolean): Promise<boolean> {
-    const { job, services } = this;
+  private execute(attempt: StepAttempt, completion: JobChange): Promise<TransactionalOutcome> {
+    const { aroundAttempt, transactional, executor } = this.services;
+    const run = (): Promise<TransactionalOutcome> =>
+      attempt.definition.transactional
+        ? transactional.run(attempt, this.job.lease, completion)
+        : executor.execute(attempt);
+    return aroundAttempt ? aroundAttempt(attempt, run) : run();
+  }
+
+  private succeeded(completion: JobChange, stored: boolean): boolean | Promise<boolean> {
     const last = completion.status === 'succeeded';
-    if (!stored) {
-      const point = faultPoint('progress:before-write', job.gid);
-      if (point) await point;
-      if (last) {
-        // Nobody waits for it: the place is free for another job while it is being written.
-        void services.writer.write(job.lease, completion, false).then(() => services.leases.drop(job.lease));
-        return false;
-      }
-      if (!(await services.writer.write(job.lease, completion, true))) return this.forget();
+    if (stored) return this.goOn(last);
+    const point = faultPoint('progress:before-write', this.job.gid);
+    if (point) return point.then(() => this.store(completion, last));
+    return this.store(completion, last);
+  }
+
+  private store(completion: JobChange, last: boolean): boolean | Promise<boolean> {
+    const { job, services } = this;
+    if (last) {
+      // Nobody waits for it: the place is free for another job while it is being written.
+      services.writer.finish(job.lease, completion);
+      return false;
+    }
+    return services.writer.write(job.lease, completion).then(async (stored) => {
+      if (!stored) return this.forget();
       const written = faultPoint('progress:written', job.gid);
       if (written) await written;
-    }
+      return this.goOn(false);
+    });
+  }
+
+  private goOn(last: boolean): boolean {
     if (last) return this.forget();
-    job.advance();
+    this.job.advance();
     return true;
   }
 
@@ -166,7 +180,7 @@ export class JobRun {
     if (delay === false) return this.fail(attempt, error);
 
     this.log('failed', attempt, error, delay);
-    await services.writer.write(job.lease, job.retryLater(delay, storableError(error)), true);
+    await services.writer.write(job.lease, job.retryLater(delay, storableError(error)));
     services.onDelayed(delay);
     return this.forget();
   }
@@ -174,11 +188,7 @@ export class JobRun {
   private async fail(attempts: number, error: unknown): Promise<boolean> {
     const { job, services } = this;
     this.log('failed', attempts, error, false);
-    const stored = await services.writer.write(
-      job.lease,
-      job.failedForGood(attempts, storableError(error)),
-      true,
-    );
+    const stored = await services.writer.write(job.lease, job.failedForGood(attempts, storableError(error)));
     this.forget();
     if (stored) await services.onFailed(job.gid, error);
     return false;
@@ -190,7 +200,7 @@ export class JobRun {
   }
 
   private async handBack(delay: number, error: string | null = null): Promise<boolean> {
-    await this.services.writer.write(this.job.lease, this.job.handBack(delay, error), true);
+    await this.services.writer.write(this.job.lease, this.job.handBack(delay, error));
     if (delay === 0) this.services.onHandedBack();
     else this.services.onDelayed(delay);
     return this.forget();

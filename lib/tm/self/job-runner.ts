@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import { detached } from '../../core/jobs/detached.js';
 import { StepInterruptedError } from '../../errors/index.js';
 import type { HeldJob } from './held-job.js';
+import { JobQueue, type WaitingJob } from './job-queue.js';
 import type { JobRun } from './job-run.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 import type { ProgressWriter } from './progress-writer.js';
@@ -10,10 +11,15 @@ import type { ProgressWriter } from './progress-writer.js';
 const WAITING_PER_RUNNING = 8;
 const MIN_WAITING = 512;
 
-interface Waiting {
-  readonly job: HeldJob;
-  /** It was claimed, not started here. */
-  readonly claimed: boolean;
+const NOT_BEGUN = Promise.resolve();
+
+/**
+ * A job at work. In an array, not in a Map or Set: V8 links each hash table that they outgrow to the next one, and once such
+ * a table is old, all jobs of later ones outlive the collections of new objects.
+ */
+interface Running {
+  readonly run: JobRun;
+  ended: Promise<void>;
 }
 
 /**
@@ -22,9 +28,8 @@ interface Waiting {
  */
 export class JobRunner {
   private readonly logger = new Logger(JobRunner.name);
-  private queue: Waiting[] = [];
-  private head = 0;
-  private readonly running = new Map<JobRun, Promise<void>>();
+  private readonly queue = new JobQueue();
+  private readonly running: Running[] = [];
   private reserved = 0;
   private claimsWaiting = 0;
   private claimsBegun = 0;
@@ -60,7 +65,7 @@ export class JobRunner {
 
   /** Keeps a place for a job that is about to come from this process; `false` when there is none. */
   reserve(): boolean {
-    const taken = this.waiting - this.claimsWaiting + this.running.size + this.reserved;
+    const taken = this.queue.length - this.claimsWaiting + this.running.length + this.reserved;
     if (!this.takesJobs || taken >= this.capacity) return false;
     this.reserved += 1;
     return true;
@@ -100,14 +105,10 @@ export class JobRunner {
    */
   async stop(): Promise<void> {
     this.state = 'stopped';
-    for (const run of this.running.keys()) run.stop(new StepInterruptedError('shutdown'));
+    for (const { run } of this.running) run.stop(new StepInterruptedError('shutdown'));
     await this.handBackQueue();
-    await Promise.all(this.running.values());
+    await Promise.all(this.running.map(({ ended }) => ended));
     await this.writer.flush();
-  }
-
-  private get waiting(): number {
-    return this.queue.length - this.head;
   }
 
   private pump(): void {
@@ -115,49 +116,46 @@ export class JobRunner {
   }
 
   private get canStart(): boolean {
-    return this.state === 'running' && this.running.size < this.concurrency && this.waiting > 0;
+    return this.state === 'running' && this.running.length < this.concurrency && this.queue.length > 0;
   }
 
   private startWaiting(): void {
     while (this.canStart) {
-      const { job, claimed } = this.next();
+      const { job, claimed } = this.queue.shift()!;
       if (claimed) {
         this.claimsWaiting -= 1;
         this.claimsBegun += 1;
       }
       if (job.lease.lost) continue;
-      const run = this.runOf(job);
-      this.running.set(run, this.runToEnd(job, run));
+      const running: Running = { run: this.runOf(job), ended: NOT_BEGUN };
+      this.running.push(running);
+      running.ended = this.runToEnd(job, running);
     }
     this.announceClaims();
   }
 
-  private async runToEnd(job: HeldJob, run: JobRun): Promise<void> {
+  private async runToEnd(job: HeldJob, running: Running): Promise<void> {
     try {
-      await run.run();
+      await running.run.run();
     } catch (error) {
       this.logger.error(`Running job ${job.gid} failed unexpectedly: ${String(error)}`);
       this.leases.drop(job.lease);
     } finally {
-      this.running.delete(run);
+      this.forget(running);
       this.pump();
     }
   }
 
-  private take(waiting: Waiting): void {
+  /** In no order: the last one takes its place. */
+  private forget(running: Running): void {
+    const last = this.running.pop()!;
+    if (last !== running) this.running[this.running.indexOf(running)] = last;
+  }
+
+  private take(waiting: WaitingJob): void {
     this.queue.push(waiting);
     if (this.state === 'stopped') void this.handBackQueue();
     else this.pump();
-  }
-
-  private next(): Waiting {
-    const waiting = this.queue[this.head]!;
-    this.head += 1;
-    if (this.head > 1024 && this.head * 2 > this.queue.length) {
-      this.queue = this.queue.slice(this.head);
-      this.head = 0;
-    }
-    return waiting;
   }
 
   private announceClaims(): void {
@@ -168,14 +166,11 @@ export class JobRunner {
   }
 
   private async handBackQueue(): Promise<void> {
-    const jobs = this.queue.slice(this.head).map(({ job }) => job);
-    this.queue = [];
-    this.head = 0;
     this.claimsWaiting = 0;
     await Promise.all(
-      jobs.map(async (job) => {
+      this.queue.clear().map(async ({ job }) => {
         if (job.lease.lost) return;
-        await this.writer.write(job.lease, job.handBack(0), true);
+        await this.writer.write(job.lease, job.handBack(0));
         this.leases.drop(job.lease);
       }),
     );

@@ -12,7 +12,8 @@ const RETRY_MS = 100;
 interface Waiting {
   readonly change: JobChange;
   readonly lease: Lease;
-  readonly resolve: (stored: boolean) => void;
+  /** Undefined for the end of a job, which nobody waits for. */
+  readonly resolve: ((stored: boolean) => void) | undefined;
 }
 
 /**
@@ -32,20 +33,22 @@ export class ProgressWriter {
     private readonly leases: LeaseKeeper,
   ) {}
 
-  /**
-   * Writes one change; `false` when the lease was lost and nothing was written.
-   *
-   * @param urgent somebody waits for it: the next step, or another process.
-   */
-  write(lease: Lease, change: JobChange, urgent: boolean): Promise<boolean> {
+  /** Writes one change that somebody waits for; `false` when the lease was lost and nothing was written. */
+  write(lease: Lease, change: JobChange): Promise<boolean> {
     return new Promise((resolve) => {
       this.waiting.push({ change, lease, resolve });
-      if (urgent && !this.urgent) {
+      if (!this.urgent) {
         this.urgent = true;
         this.unschedule();
       }
       this.schedule();
     });
+  }
+
+  /** Writes the end of a job, and drops its lease then. Nobody waits for it: it may share the statement of others. */
+  finish(lease: Lease, change: JobChange): void {
+    this.waiting.push({ change, lease, resolve: undefined });
+    this.schedule();
   }
 
   /** Resolves when everything has been written, or given up with its lease. */
@@ -103,7 +106,7 @@ export class ProgressWriter {
 
   private async answer(batch: readonly Waiting[], changed: ReadonlySet<string>): Promise<void> {
     for (const entry of batch) {
-      if (changed.has(entry.change.gid)) entry.resolve(true);
+      if (changed.has(entry.change.gid)) this.settle(entry, true);
       // What cannot be looked up now is written again: the others of the batch have their answer.
       else await this.lookUp(entry).catch(() => this.again([entry]));
     }
@@ -117,7 +120,7 @@ export class ProgressWriter {
     if (record && record.status === change.status && record.stepIndex === change.stepIndex) {
       const written = change.release ? record.owner === null && record.attempts === change.attempts : ours;
       if (written && (change.stepIndex !== change.atStep || change.due === null || change.release)) {
-        return entry.resolve(true);
+        return this.settle(entry, true);
       }
     }
     if (ours && record.status === 'submitted' && record.stepIndex === change.atStep) this.again([entry]);
@@ -126,14 +129,19 @@ export class ProgressWriter {
 
   private gone(entry: Waiting): boolean {
     if (!entry.lease.lost) return false;
-    entry.resolve(false);
+    this.settle(entry, false);
     return true;
   }
 
   private lose(entry: Waiting): void {
     this.leases.drop(entry.lease);
     entry.lease.lose();
-    entry.resolve(false);
+    this.settle(entry, false);
+  }
+
+  private settle({ lease, resolve }: Waiting, stored: boolean): void {
+    if (resolve) resolve(stored);
+    else this.leases.drop(lease);
   }
 
   private again(entries: readonly Waiting[]): void {
