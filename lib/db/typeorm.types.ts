@@ -65,7 +65,10 @@ export interface DataSourceLike {
   readonly options: { readonly type: string; readonly name?: string; readonly [key: string]: any };
   readonly driver: any;
   readonly manager: EntityManagerLike;
-  readonly logger?: { logQuery(sql: string, parameters?: any[], runner?: any): unknown };
+  readonly logger?: {
+    logQuery(sql: string, parameters?: any[], runner?: any): unknown;
+    logQueryError?(error: string | Error, sql: string, parameters?: any[], runner?: any): unknown;
+  };
   createQueryRunner(mode?: 'master' | 'slave'): any;
   createEntityManager(queryRunner?: any): any;
 }

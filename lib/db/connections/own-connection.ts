@@ -21,6 +21,12 @@ export interface Queryable {
   query(sql: string, params: readonly unknown[]): Promise<StatementResult>;
 }
 
+/** How a statement of `OwnConnection` is run. */
+export interface OwnStatementOptions {
+  /** It is sent again and again, always with the same text: worth preparing, where the driver can. */
+  readonly prepared?: boolean;
+}
+
 /** How a transaction of `OwnConnection` is run. */
 export interface OwnTransactionOptions {
   /** `false` passes the first deadlock or lock time-out on, for callers with an answer of their own. */
@@ -38,7 +44,11 @@ export interface OwnTransactionOptions {
  */
 export abstract class OwnConnection {
   /** Runs one statement that commits by itself. */
-  abstract query(sql: string, params?: readonly unknown[]): Promise<StatementResult>;
+  abstract query(
+    sql: string,
+    params?: readonly unknown[],
+    options?: OwnStatementOptions,
+  ): Promise<StatementResult>;
 
   /**
    * Runs `work` in a READ COMMITTED transaction of its own. When a conflict ends it, `work` runs again

@@ -1,6 +1,7 @@
 import type { DataSourceLike, QueryRunnerLike } from '../typeorm.types.js';
 import {
   OwnConnection,
+  type OwnStatementOptions,
   type OwnTransactionOptions,
   type RunStatement,
   type Statement,
@@ -16,6 +17,8 @@ export interface PooledSessions {
   isTransientError(error: unknown): boolean;
   /** Whether even single statements need a READ COMMITTED transaction around them. */
   statementsNeedReadCommitted(run: RunStatement): Promise<boolean>;
+  /** Runs a statement whose text is always the same, where the database gains by knowing that. */
+  runPrepared?(runner: QueryRunnerLike, sql: string, params: readonly unknown[]): Promise<StatementResult>;
   /** Closes the connection of `runner` instead of giving it back to the pool. */
   discard(runner: QueryRunnerLike): void;
 }
@@ -37,9 +40,19 @@ export class PooledConnection extends OwnConnection {
     super();
   }
 
-  override async query(sql: string, params: readonly unknown[] = []): Promise<StatementResult> {
+  override async query(
+    sql: string,
+    params: readonly unknown[] = [],
+    { prepared = false }: OwnStatementOptions = {},
+  ): Promise<StatementResult> {
     if (await this.wrapsStatements()) return this.transaction((run) => run(sql, params));
-    return this.retry(() => this.withRunner((runner) => runOn(runner, sql, params)));
+    return this.retry(() =>
+      this.withRunner((runner) =>
+        prepared && this.sessions.runPrepared
+          ? this.sessions.runPrepared(runner, sql, params)
+          : runOn(runner, sql, params),
+      ),
+    );
   }
 
   override transaction<T>(

@@ -1,6 +1,12 @@
 import { InvalidOptionError } from '../../errors/index.js';
-import type { OwnConnection, Queryable, RunStatement } from '../connections/own-connection.js';
+import type {
+  OwnConnection,
+  Queryable,
+  RunStatement,
+  StatementResult,
+} from '../connections/own-connection.js';
 import { PooledConnection, type PooledSessions } from '../connections/pooled.connection.js';
+import { PreparedStatements } from '../connections/prepared-statements.js';
 import type { Migration } from '../migrations/migration.js';
 import type { QueryRunnerLike } from '../typeorm.types.js';
 import { PostgresBarrierTable } from './postgres.barrier-table.js';
@@ -34,6 +40,7 @@ export class PostgresDialect extends SteppingDialect implements PooledSessions {
   } as const;
 
   readonly beginReadCommitted = ['START TRANSACTION ISOLATION LEVEL READ COMMITTED'] as const;
+  private readonly preparedStatements = new PreparedStatements();
   private currentSchema: string | undefined;
 
   override get schema(): string | undefined {
@@ -125,6 +132,10 @@ export class PostgresDialect extends SteppingDialect implements PooledSessions {
     const { rows } = await run('SHOW default_transaction_isolation', []);
     const [row] = rows as { default_transaction_isolation: string }[];
     return row?.default_transaction_isolation !== 'read committed';
+  }
+
+  runPrepared(runner: QueryRunnerLike, sql: string, params: readonly unknown[]): Promise<StatementResult> {
+    return this.preparedStatements.run(runner, sql, params);
   }
 
   discard(runner: QueryRunnerLike): void {

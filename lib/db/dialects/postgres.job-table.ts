@@ -76,8 +76,8 @@ export class PostgresJobTable extends JobTable {
     return { sql: this.insertNewSql, params: insertParams(job) };
   }
 
-  override async claim({ owner, limit, leaseDuration, steps }: JobClaim): Promise<ClaimedJobRow[]> {
-    const { rows } = await this.connection.query(
+  override claim({ owner, limit, leaseDuration, steps }: JobClaim): Promise<ClaimedJobRow[]> {
+    return this.rows<ClaimedJobRow>(
       `
       WITH due AS MATERIALIZED (
         SELECT c.ctid AS place, c.due_at
@@ -99,7 +99,6 @@ export class PostgresJobTable extends JobTable {
       SELECT ${CLAIMED_COLUMNS} FROM claimed ORDER BY was_due`,
       [owner, steps, limit, leaseDuration],
     );
-    return rows as ClaimedJobRow[];
   }
 
   override renew(keys: readonly JobOwner[], leaseDuration: number): Promise<Set<string>> {
@@ -281,7 +280,11 @@ export class PostgresJobTable extends JobTable {
   }
 
   private async gids(sql: string, params: readonly unknown[]): Promise<Set<string>> {
-    return gidsOf((await this.connection.query(sql, params)).rows);
+    return gidsOf(await this.rows(sql, params));
+  }
+
+  private async rows<R extends { gid: string }>(sql: string, params: readonly unknown[]): Promise<R[]> {
+    return (await this.connection.query(sql, params, { prepared: true })).rows as R[];
   }
 }
 

@@ -1,0 +1,58 @@
+import { createHash } from 'node:crypto';
+import { dataSourceOf, type QueryRunnerLike } from '../typeorm.types.js';
+import type { StatementResult } from './own-connection.js';
+import { runOn } from './run-on.js';
+
+/** No such prepared statement, another one of that name, a plan that does not fit the tables any more. */
+const LOST = new Set(['26000', '42P05', '0A000']);
+
+interface PostgresClient {
+  query(config: { name: string; text: string; values: unknown[] }): Promise<{
+    rows?: unknown[];
+    rowCount?: number | null;
+  }>;
+}
+
+/**
+ * Statements that PostgreSQL parses and plans once per connection: for the update of a batch of jobs, that is half of
+ * its work.
+ *
+ * Poolers that give every transaction another connection lose them, and so does `DISCARD ALL`. The server refuses such a
+ * statement before it does anything, so it is sent again as a plain one; and all later ones are, too, since it
+ * would happen again. Not for statements in a transaction, which that error would end, nor in those of the application.
+ *
+ * TypeORM cannot prepare, so they go to the driver's client, and to TypeORM's log.
+ */
+export class PreparedStatements {
+  private readonly names = new Map<string, string>();
+  private lost = false;
+
+  /** The statement must be one of a few fixed texts. */
+  async run(runner: QueryRunnerLike, sql: string, params: readonly unknown[]): Promise<StatementResult> {
+    if (this.lost) return runOn(runner, sql, params);
+    const client = (await runner.connect()) as PostgresClient;
+    const values = [...params];
+    const { logger } = dataSourceOf(runner);
+    logger?.logQuery(sql, values, runner);
+    try {
+      const { rows, rowCount } = await client.query({ name: this.nameOf(sql), text: sql, values });
+      return { rows: rows?.splice(0) ?? [], affected: rowCount ?? 0 };
+    } catch (error) {
+      if (LOST.has(String((error as { code?: unknown }).code))) {
+        this.lost = true;
+        return runOn(runner, sql, params);
+      }
+      logger?.logQueryError?.(error as Error, sql, values, runner);
+      throw error;
+    }
+  }
+
+  private nameOf(sql: string): string {
+    let name = this.names.get(sql);
+    if (name === undefined) {
+      name = `stepping_${createHash('sha256').update(sql).digest('hex').slice(0, 16)}`;
+      this.names.set(sql, name);
+    }
+    return name;
+  }
+}
