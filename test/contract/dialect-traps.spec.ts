@@ -344,6 +344,36 @@ describeBackends('dialect', (backend) => {
     }
   });
 
+  itOn(backend, 'postgres')(
+    'prepares what it sends often, and does without where that gets lost',
+    async () => {
+      const open = await openStore(database, { tables: { prefix: 'often_' } });
+      try {
+        const parsed = async (): Promise<number> => {
+          const { rows } = await open.connection.query(
+            `SELECT 1 FROM pg_prepared_statements WHERE statement LIKE '%often_jobs%'`,
+          );
+          return rows.length;
+        };
+        const run = async (): Promise<void> => {
+          const job = newJob();
+          await open.store.insert([job]);
+          expect(
+            await open.store.claim({ owner: 'me', limit: 1, leaseDuration: 30_000, steps: ['first'] }),
+          ).toHaveLength(1);
+          expect((await open.store.change([success(job.gid, 'me')])).size).toBe(1);
+        };
+        await run();
+        expect(await parsed()).toBe(3);
+        await open.connection.query('DEALLOCATE ALL');
+        await run();
+        expect(await parsed()).toBe(0);
+      } finally {
+        await open.close();
+      }
+    },
+  );
+
   itOn(backend, 'mariadb')('locks what it claims and nothing else', async () => {
     const open = await openStore(database, { tables: { prefix: 'many_' } });
     const { jobs } = open.dialect.tables;

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { EntityManager } from 'typeorm';
+import type { EntityManager, QueryRunner } from 'typeorm';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { Databases, describePlacements, TestApplication } from '../fixtures/application.js';
 import { expectNeverRan, expectRanOnce, startPing } from '../fixtures/fates.js';
@@ -201,6 +201,70 @@ describePlacements(
         await expectRanOnce(app, gid);
       } finally {
         client!.pipeline = false;
+      }
+    });
+    const startOn = async (runner: QueryRunner, from = app): Promise<string> => {
+      await runner.startTransaction();
+      const { gid } = await from.jobs.createJob({ transaction: runner }).addStep(Ping).start();
+      await runner.commitTransaction();
+      return gid;
+    };
+
+    const parsedOn = async (runner: QueryRunner): Promise<number> => {
+      const rows: unknown[] = await runner.query(
+        `SELECT 1 FROM pg_prepared_statements WHERE name LIKE 'stepping_tx_%' AND statement LIKE 'INSERT%'`,
+      );
+      return rows.length;
+    };
+
+    it('are parsed once for a connection, and again when it has forgotten them', async () => {
+      const runner = app.dataSource.createQueryRunner();
+      try {
+        for (const forget of [
+          'SELECT 1',
+          'SELECT 2',
+          'DISCARD ALL',
+          'SELECT 3; DEALLOCATE ALL',
+          'SELECT 4',
+        ]) {
+          await runner.query(forget);
+          await expectRanOnce(app, await startOn(runner));
+        }
+        expect(await parsedOn(runner)).toBe(1);
+      } finally {
+        await runner.release();
+      }
+    });
+
+    it('are parsed anew when a batch has failed', async () => {
+      const runner = app.dataSource.createQueryRunner();
+      try {
+        for (let times = 0; times < 2; times += 1) await expectRanOnce(app, await startOn(runner));
+        await runner.startTransaction();
+        await runner.query(`DO $$ BEGIN EXECUTE 'DEALL' || 'OCATE ALL'; END $$`);
+        const gone = await app.jobs.createJob({ transaction: runner }).addStep(Ping).start();
+        await expect(runner.commitTransaction()).rejects.toMatchObject({ code: '26000' });
+        await runner.rollbackTransaction();
+        await expectNeverRan(app, gone.gid);
+        for (let times = 0; times < 2; times += 1) await expectRanOnce(app, await startOn(runner));
+        expect(await parsedOn(runner)).toBe(0);
+      } finally {
+        await runner.release();
+      }
+    });
+
+    it('are parsed every time where another process answers than the one that was connected to', async () => {
+      const behindPooler = await TestApplication.start(databases, { dataSource: { poolSize: 2 } });
+      const runner = behindPooler.dataSource.createQueryRunner();
+      try {
+        Object.assign((await runner.connect()) as object, { processID: 1 });
+        for (let times = 0; times < 3; times += 1) {
+          await expectRanOnce(behindPooler, await startOn(runner, behindPooler));
+        }
+        expect(await parsedOn(runner)).toBe(0);
+      } finally {
+        await runner.release();
+        await behindPooler.close();
       }
     });
   },

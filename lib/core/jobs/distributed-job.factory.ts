@@ -73,7 +73,7 @@ export class DistributedJobFactory {
       name,
       callerGid: options.gid !== undefined,
       delay,
-      ...(options.manager !== undefined && { manager: options.manager }),
+      manager: options.manager,
       onStandalone: () => this.checkStandalone(gid, transaction === 'none'),
       transaction: () => (given === undefined ? this.transactions.resolve(undefined, gid) : given),
     });

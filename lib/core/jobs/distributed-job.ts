@@ -176,13 +176,6 @@ export class DistributedJob {
 
   private message(): JobMessage {
     const { gid, name, delay, manager, callerGid } = this.settings;
-    return {
-      gid,
-      name,
-      steps: [...this.steps],
-      delay,
-      ...(callerGid && { callerGid }),
-      ...(manager !== undefined && { settings: manager }),
-    };
+    return { gid, name, steps: [...this.steps], delay, callerGid, settings: manager };
   }
 }

@@ -25,8 +25,8 @@ export interface JobMessage {
   readonly steps: readonly StoredStep[];
   /** Milliseconds between the start of the job and the start of its first step. */
   readonly delay: number;
-  /** Set when the caller chose the gid, and so may start it twice; one made by the library is nobody else's. */
-  readonly callerGid?: true;
+  /** Whether the caller chose the gid, and so may start it twice; one made by the library is nobody else's. */
+  readonly callerGid?: boolean;
   /** What `createJob({ manager })` said; only the transaction manager that it is meant for knows its shape. */
   readonly settings?: unknown;
 }

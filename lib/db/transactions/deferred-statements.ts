@@ -1,4 +1,5 @@
 import type { Statement } from '../connections/own-connection.js';
+import { ParsedStatements } from './postgres.parsed-statements.js';
 import { PostgresStatementBatch } from './postgres.statement-batch.js';
 
 /* eslint-disable @typescript-eslint/no-explicit-any -- drivers' connections, described nowhere */
@@ -14,7 +15,7 @@ export interface DeferredStatement extends Statement {
   refused(error?: unknown): void;
 }
 
-const COMMIT: Statement = { sql: 'COMMIT', params: [] };
+const COMMIT = 'COMMIT';
 
 /** Because a batch is put together in memory, and the server answers it as a whole. */
 const MOST_STATEMENTS = 100;
@@ -33,6 +34,7 @@ const HARMFUL = /;|set_config/i;
 export class DeferredStatements {
   private waiting: DeferredStatement[] = [];
   private readonly send: (...args: any[]) => any;
+  private readonly parsed: ParsedStatements;
 
   private constructor(
     private readonly client: any,
@@ -42,6 +44,7 @@ export class DeferredStatements {
     // Whoever stands in front of the class's own method, now or later, goes on seeing everything.
     const own: unknown = Object.hasOwn(client, 'query') ? client.query : undefined;
     this.send = (...args) => ((own as any) ?? Object.getPrototypeOf(client).query).apply(client, args);
+    this.parsed = new ParsedStatements(client);
     client.query = (...args: any[]) => this.query(args);
   }
 
@@ -72,11 +75,11 @@ export class DeferredStatements {
   }
 
   private query(args: any[]): any {
-    if (this.waiting.length === 0) return this.send(...args);
     const text: unknown = typeof args[0] === 'string' ? args[0] : args[0]?.text;
+    if (typeof text === 'string') this.parsed.beforeStatement(text);
+    if (this.waiting.length === 0) return this.send(...args);
     if (typeof text === 'string' && HARMLESS.test(text) && !HARMFUL.test(text)) return this.send(...args);
-    if (text === COMMIT.sql && this.open && !args.some((arg) => typeof arg === 'function'))
-      return this.commit();
+    if (text === COMMIT && this.open && !args.some((arg) => typeof arg === 'function')) return this.commit();
     void this.flush();
     return this.send(...args);
   }
@@ -84,7 +87,7 @@ export class DeferredStatements {
   /** In the shape of the driver's own answer. */
   private commit(): Promise<{ command: string | undefined; rowCount: null; rows: [] }> {
     return new Promise((resolve, reject) => {
-      this.sendAll([COMMIT], (error, tag) => {
+      this.sendAll(COMMIT, (error, tag) => {
         if (error === undefined) resolve({ command: tag, rowCount: null, rows: [] });
         else reject(error as Error);
       });
@@ -94,19 +97,19 @@ export class DeferredStatements {
   /** A failed transaction takes nothing any more, and is rolled back however it ends. */
   private async flush(): Promise<void> {
     const status = this.status();
-    if (status === 'T') return new Promise((resolve) => this.sendAll([], () => resolve()));
+    if (status === 'T') return new Promise((resolve) => this.sendAll(undefined, () => resolve()));
     const statements = this.waiting;
     this.drop();
     if (status === 'I') for (const statement of statements) statement.refused();
   }
 
-  private sendAll(last: Statement[], callback: (error: unknown, tag?: string) => void): void {
+  private sendAll(last: typeof COMMIT | undefined, callback: (error: unknown, tag?: string) => void): void {
     const statements = this.waiting;
     this.drop();
     for (const statement of statements) statement.sent();
-    const batch = new PostgresStatementBatch([...statements, ...last], (error, tag) => {
+    const batch = new PostgresStatementBatch(statements, last, this.parsed, (error, tag) => {
       // The error of a COMMIT says it all, whichever of the statements met it.
-      const refused = error !== undefined && last.length === 0 && !isFailedAlready(error);
+      const refused = error !== undefined && last === undefined && !isFailedAlready(error);
       if (refused) (statements[batch.done] ?? statements[0]!).refused(error);
       callback(error, tag);
     });

@@ -1,4 +1,5 @@
 import type { Statement } from '../connections/own-connection.js';
+import { WHO_ANSWERS, type ParsedStatements } from './postgres.parsed-statements.js';
 
 /* eslint-disable @typescript-eslint/no-explicit-any -- the driver's protocol connection, described nowhere */
 
@@ -20,10 +21,14 @@ export class PostgresStatementBatch {
 
   constructor(
     private readonly statements: readonly Statement[],
+    /** The last statement, which has no parameters. */
+    private readonly last: string | undefined,
+    private readonly parsed: ParsedStatements,
     /** `pg` puts its read time-out around it. */
     public callback: BatchCallback,
   ) {
-    this.text = statements.map(({ sql }) => sql).join(';\n');
+    const texts = statements.map(({ sql }) => sql);
+    this.text = (last === undefined ? texts : [...texts, last]).join(';\n');
   }
 
   /** How many statements the server has said to be done. Which of them a connection lost is not known. */
@@ -34,16 +39,28 @@ export class PostgresStatementBatch {
   submit(protocol: any): null {
     protocol.stream.cork?.();
     try {
-      for (const { sql, params } of this.statements) {
-        protocol.parse({ text: sql });
-        protocol.bind({ values: params.map(asText) });
-        protocol.execute({});
+      for (const statement of this.statements) this.send(protocol, statement);
+      if (this.last !== undefined) {
+        if (this.parsed.undecided) this.send(protocol, { sql: WHO_ANSWERS, params: [] });
+        this.send(protocol, { sql: this.last, params: [] });
       }
       protocol.sync();
     } finally {
       protocol.stream.uncork?.();
     }
     return null;
+  }
+
+  private send(protocol: any, { sql, params }: Statement): void {
+    const parsed = params.length > 0 ? this.parsed.take(sql) : undefined;
+    if (!parsed) protocol.parse({ text: sql });
+    else if (parsed.isNew) {
+      // One of that name may be there after all; closing none is no error.
+      protocol.close({ type: 'S', name: parsed.name });
+      protocol.parse({ name: parsed.name, text: sql });
+    }
+    protocol.bind({ statement: parsed?.name, values: params.map(asText) });
+    protocol.execute({});
   }
 
   handleCommandComplete(message: { text?: string }): void {
@@ -56,11 +73,16 @@ export class PostgresStatementBatch {
   }
 
   handleError(error: unknown): void {
+    this.parsed.failed(error);
     this.callback(error);
   }
 
+  /** Of `WHO_ANSWERS`: nothing else returns rows. */
+  handleDataRow({ fields }: { fields: readonly unknown[] }): void {
+    this.parsed.answered(fields[0]);
+  }
+
   handleRowDescription(): void {}
-  handleDataRow(): void {}
   handleEmptyQuery(): void {}
   handlePortalSuspended(): void {}
 }

@@ -48,7 +48,7 @@ export class TypeOrmTransactionContext extends TransactionContext {
     }
   }
 
-  async enlist<T>(participant: TransactionParticipant, work: () => Promise<T>): Promise<T> {
+  enlist<T>(participant: TransactionParticipant, work: () => Promise<T>): Promise<T> {
     return this.watch.enlist(participant, work);
   }
 

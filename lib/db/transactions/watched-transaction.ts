@@ -16,7 +16,8 @@ export type WatchedOutcome = 'committed' | 'rolledBack' | 'inDoubt';
 /** One transaction that carries jobs, from the first job to its end. */
 export class WatchedTransaction {
   private entries: Entry[] = [];
-  private readonly inFlight = new Map<Promise<unknown>, string>();
+  private starting = 0;
+  private waiting: (() => void)[] = [];
   private refusal: { gid: string; error: unknown } | undefined;
   private probe: ConnectionProbe | undefined;
   private idleAtStart = 0;
@@ -71,16 +72,16 @@ export class WatchedTransaction {
   ): Promise<T> {
     const entry: Entry = { participant, depth, doubtful: unsure };
     this.entries.push(entry);
-    const start = work();
-    this.inFlight.set(start, participant.gid);
+    this.starting += 1;
     try {
-      return await start;
+      return await work();
     } catch (error) {
       this.entries = this.entries.filter((other) => other !== entry);
       if (this.closed) this.refusal ??= { gid: participant.gid, error };
       throw error;
     } finally {
-      this.inFlight.delete(start);
+      this.starting -= 1;
+      if (this.starting === 0) for (const resolve of this.waiting.splice(0)) resolve();
     }
   }
 
@@ -91,7 +92,7 @@ export class WatchedTransaction {
 
   /** Waits for the starts under way. Those that fail are kept for `assertCommittable()`. */
   async startsSettled(): Promise<void> {
-    while (this.inFlight.size > 0) await Promise.allSettled(this.inFlight.keys());
+    while (this.starting > 0) await new Promise<void>((resolve) => this.waiting.push(resolve));
   }
 
   /** Lets the statement of a job travel with the COMMIT; undefined where that is not possible. */
