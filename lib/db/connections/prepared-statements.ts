@@ -6,11 +6,16 @@ import { runOn } from './run-on.js';
 /** No such prepared statement, another one of that name, a plan that does not fit the tables any more. */
 const LOST = new Set(['26000', '42P05', '0A000']);
 
+interface PostgresResult {
+  readonly rows?: unknown[];
+  readonly rowCount?: number | null;
+}
+
 interface PostgresClient {
-  query(config: { name: string; text: string; values: unknown[] }): Promise<{
-    rows?: unknown[];
-    rowCount?: number | null;
-  }>;
+  query(
+    config: { readonly name: string; readonly text: string; readonly values: unknown[] },
+    callback: (error: Error | null, result: PostgresResult) => void,
+  ): void;
 }
 
 /**
@@ -35,8 +40,8 @@ export class PreparedStatements {
     const { logger } = dataSourceOf(runner);
     logger?.logQuery(sql, values, runner);
     try {
-      const { rows, rowCount } = await client.query({ name: this.nameOf(sql), text: sql, values });
-      return { rows: rows?.splice(0) ?? [], affected: rowCount ?? 0 };
+      const { rows, rowCount } = await this.send(client, sql, values);
+      return { rows: rows ?? [], affected: rowCount ?? 0 };
     } catch (error) {
       if (LOST.has(String((error as { code?: unknown }).code))) {
         this.lost = true;
@@ -45,6 +50,16 @@ export class PreparedStatements {
       logger?.logQueryError?.(error as Error, sql, values, runner);
       throw error;
     }
+  }
+
+  /** By a callback, since the promises of `pg` keep each statement and its rows reachable from the next (`runOn()`). */
+  private send(client: PostgresClient, sql: string, values: unknown[]): Promise<PostgresResult> {
+    return new Promise((resolve, reject) => {
+      client.query({ name: this.nameOf(sql), text: sql, values }, (error, result) => {
+        if (error) reject(error);
+        else resolve(result);
+      });
+    });
   }
 
   private nameOf(sql: string): string {
