@@ -6,7 +6,7 @@ import type {
   StatementResult,
 } from '../connections/own-connection.js';
 import { PooledConnection, type PooledSessions } from '../connections/pooled.connection.js';
-import { PreparedStatements } from '../connections/prepared-statements.js';
+import { PreparedStatements } from '../connections/postgres-prepared-statements.js';
 import type { Migration } from '../migrations/migration.js';
 import type { QueryRunnerLike } from '../typeorm.types.js';
 import { PostgresBarrierTable } from './postgres.barrier-table.js';
