@@ -59,9 +59,9 @@ export const sabotages: readonly Sabotage[] = [
     name: 'progress is stored some time after the next step has begun',
     patch: {
       file: 'tm/self/job-run.js',
-      replace: 'if (!(await services.writer.write(job.lease, completion, true)))',
-      by: `const later = () => void services.writer.write(job.lease, completion, true);
-            if (!setTimeout(later, 2000))`,
+      replace: 'return services.writer.write(job.lease, completion).then(',
+      by: `setTimeout(() => void services.writer.write(job.lease, completion), 2000);
+        return Promise.resolve(true).then(`,
     },
     placement: 'one',
     job: {
