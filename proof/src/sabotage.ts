@@ -26,7 +26,7 @@ export const sabotages: readonly Sabotage[] = [
   {
     name: 'fencing off: progress is stored whoever owns the job',
     patch: {
-      file: 'db/dialects/postgres.job-table.js',
+      file: 'db/dialects/postgres.job-updates.js',
       replace: `t.gid = c.gid AND t.owner = c.owner AND t.step_index = c.at_step AND t.status = 'submitted'`,
       by: `t.gid = c.gid AND t.step_index = c.at_step AND t.status = 'submitted'`,
     },
@@ -59,9 +59,9 @@ export const sabotages: readonly Sabotage[] = [
     name: 'progress is stored some time after the next step has begun',
     patch: {
       file: 'tm/self/job-run.js',
-      replace: 'return services.writer.write(job.lease, completion).then(',
-      by: `setTimeout(() => void services.writer.write(job.lease, completion), 2000);
-        return Promise.resolve(true).then(`,
+      replace: 'if (!(await services.writer.write(job.lease, completion)))',
+      by: `const later = () => void services.writer.write(job.lease, completion);
+            if (!setTimeout(later, 2000))`,
     },
     placement: 'one',
     job: {

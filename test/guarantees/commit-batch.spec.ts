@@ -236,7 +236,7 @@ describePlacements(
       }
     });
 
-    it('are parsed anew when a batch has failed', async () => {
+    it('are parsed every time where the server has once forgotten them unseen', async () => {
       const runner = app.dataSource.createQueryRunner();
       try {
         for (let times = 0; times < 2; times += 1) await expectRanOnce(app, await startOn(runner));

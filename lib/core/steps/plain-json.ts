@@ -26,8 +26,7 @@ interface Visit {
  * becomes `0`. Everything else that would be changed is reported, as is nesting deeper than `MAX_DEPTH`.
  */
 export function assertPlainJson(value: unknown, report: ReportProblem): string {
-  // Those that are being visited, from the outermost: no more than `MAX_DEPTH`, and few as a rule.
-  const open: object[] = [];
+  const open = new Set<object>();
   // A stack of our own: what callers pass may be nested deeper than the call stack allows.
   const visits: Visit[] = [{ value, place: ARGS_ROOT }];
   for (let visit = visits.pop(); visit !== undefined; visit = visits.pop()) {
@@ -38,14 +37,14 @@ export function assertPlainJson(value: unknown, report: ReportProblem): string {
       continue;
     }
     if (visit.leaving === true) {
-      open.pop();
+      open.delete(current);
       continue;
     }
-    const reason = open.includes(current)
+    const reason = open.has(current)
       ? 'refers back to an object that contains it.'
       : objectProblem(current, place);
     if (reason !== undefined) report(pathOf(place), reason);
-    open.push(current);
+    open.add(current);
     visits.push({ value: current, place, leaving: true });
     pushContent(visits, current, place, report);
   }
@@ -63,19 +62,16 @@ function pushContent(visits: Visit[], container: object, place: Place, report: R
     }
     return;
   }
-  const keys = Object.keys(container);
-  for (let index = keys.length - 1; index >= 0; index--) {
-    const key = keys[index]!;
+  for (const key of Object.keys(container).reverse()) {
     const property = (container as Record<string, unknown>)[key];
     if (property === undefined || isSafe(property)) continue;
     visits.push({ value: property, place: placeIn(place, key) });
   }
 }
 
-/** The common values that need no look: most of all arguments are texts, numbers and flags. */
+/** The common values that need no look: most of all arguments are texts and flags. */
 function isSafe(value: unknown): boolean {
-  if (value === null || typeof value === 'string' || typeof value === 'boolean') return true;
-  return typeof value === 'number' && Number.isFinite(value);
+  return value === null || typeof value === 'string' || typeof value === 'boolean';
 }
 
 function primitiveProblem(value: unknown): string | undefined {

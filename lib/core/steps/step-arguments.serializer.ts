@@ -36,11 +36,6 @@ export class StepArgumentsSerializer {
     });
   }
 
-  /** Whether stored arguments, parsed, are those of the step already: most are, and nothing is to be awaited. */
-  takesAsStored({ argsClass, checkArguments }: SerializableStep): boolean {
-    return argsClass === undefined && checkArguments === undefined;
-  }
-
   /**
    * The arguments that stored ones, parsed, stand for; `undefined` for a step without arguments. What is
    * passed becomes the step's own, which may change it.

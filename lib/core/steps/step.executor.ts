@@ -32,7 +32,7 @@ export type StepOutcome =
 /** Runs the body of a step; a transactional step's is wrapped in its transaction. */
 export type StepBody = (call: (manager?: EntityManagerLike) => Promise<void>) => Promise<void>;
 
-const SUCCEEDED: StepOutcome = { kind: 'succeeded' };
+const callDirectly: StepBody = (call) => call();
 
 /** Runs one attempt of a step: arguments, instance, time-out. It knows nothing of jobs and stores. */
 export class StepExecutor {
@@ -44,14 +44,11 @@ export class StepExecutor {
     private readonly gracePeriod: number,
   ) {}
 
-  async execute(attempt: StepAttempt, body?: StepBody): Promise<StepOutcome> {
+  async execute(attempt: StepAttempt, body: StepBody = callDirectly): Promise<StepOutcome> {
     const { definition, stop } = attempt;
     let args: unknown;
     try {
-      const stored = attempt.readArgs();
-      args = this.serializer.takesAsStored(definition)
-        ? stored
-        : await this.serializer.restore(attempt.stepName, definition, stored);
+      args = await this.serializer.restore(attempt.stepName, definition, attempt.readArgs());
     } catch (error) {
       return error instanceof InvalidStepArgumentsError
         ? { kind: 'unfit', error }
@@ -73,33 +70,27 @@ export class StepExecutor {
             definition.timeout,
           );
     try {
-      const run = async (manager?: EntityManagerLike): Promise<void> => {
+      const work = body(async (manager) => {
         await resolved.handler.execute(args, createStepContext(attempt, manager));
-      };
-      const work = body ? body(run) : run();
-      // Not by Promise.race(): under load, promises are what an attempt costs.
-      const first = await new Promise<StepOutcome | undefined>((resolve) => {
-        work.then(
-          () => resolve(SUCCEEDED),
-          (error: unknown) => resolve({ kind: 'failed', error }),
-        );
-        stop.onRequest(() => resolve(undefined));
       });
-      return first && !stop.requested ? first : await this.stopped(attempt, work, first);
+      return await this.settle(attempt, work);
     } finally {
       clearTimeout(timer);
       resolved.release?.();
     }
   }
 
-  /** What a step that was told to end has come to. */
-  private async stopped(
-    attempt: StepAttempt,
-    work: Promise<void>,
-    first: StepOutcome | undefined,
-  ): Promise<StepOutcome> {
-    const last = first ?? (await this.withinGrace(work));
-    const { reason } = attempt.stop;
+  private async settle(attempt: StepAttempt, work: Promise<void>): Promise<StepOutcome> {
+    const { stop } = attempt;
+    const ended = work.then(succeeded, failed);
+    const first = await new Promise<StepOutcome | undefined>((resolve) => {
+      void ended.then(resolve);
+      stop.onRequest(() => resolve(undefined));
+    });
+    if (first && !stop.requested) return first;
+
+    const last = first ?? (await this.withinGrace(ended));
+    const { reason } = stop;
     if (!last) {
       this.logger.error(
         `Step ${attempt.stepName} of job ${attempt.gid} goes on ${this.gracePeriod} ms after its signal was ` +
@@ -112,11 +103,7 @@ export class StepExecutor {
     return { kind: 'interrupted', settled: last !== undefined };
   }
 
-  private async withinGrace(work: Promise<void>): Promise<StepOutcome | undefined> {
-    const ended = work.then(
-      () => SUCCEEDED,
-      (error: unknown): StepOutcome => ({ kind: 'failed', error }),
-    );
+  private async withinGrace(ended: Promise<StepOutcome>): Promise<StepOutcome | undefined> {
     let timer: NodeJS.Timeout | undefined;
     const over = new Promise<undefined>((resolve) => {
       timer = setTimeout(() => resolve(undefined), this.gracePeriod);
@@ -127,4 +114,12 @@ export class StepExecutor {
       clearTimeout(timer);
     }
   }
+}
+
+function succeeded(): StepOutcome {
+  return { kind: 'succeeded' };
+}
+
+function failed(error: unknown): StepOutcome {
+  return { kind: 'failed', error };
 }

@@ -15,7 +15,7 @@ interface FoundStep {
   place: string;
   readonly classes: Set<object>;
   readonly className: string;
-  readonly resolve: StepDefinition['resolve'];
+  readonly resolve: () => Promise<ResolvedStep>;
 }
 
 /** Finds the steps among the providers of all modules of the application. */
@@ -68,8 +68,8 @@ export class StepExplorer {
       if (token === stepClass) known.place = placeOf(stepClass, token, module);
       return undefined;
     }
-    const step = this.found(stepClass, classes, token, module, () => resolved);
-    const resolved = { handler: assertHandler(instance, step.className) };
+    const step = this.found(stepClass, classes, token, module, () => Promise.resolve({ handler }));
+    const handler = assertHandler(instance, step.className);
     byInstance.set(instance, step);
     return step;
   }
@@ -105,7 +105,7 @@ export class StepExplorer {
     classes: readonly object[],
     token: unknown,
     module: HostModule,
-    resolve: StepDefinition['resolve'],
+    resolve: () => Promise<ResolvedStep>,
   ): FoundStep {
     return {
       metadata: this.accessor.get(stepClass)!,

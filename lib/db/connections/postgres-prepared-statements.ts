@@ -65,9 +65,14 @@ export class PreparedStatements {
   private nameOf(sql: string): string {
     let name = this.names.get(sql);
     if (name === undefined) {
-      name = `stepping_${createHash('sha256').update(sql).digest('hex').slice(0, 16)}`;
+      name = statementName('stepping', sql);
       this.names.set(sql, name);
     }
     return name;
   }
+}
+
+/** The name under which a statement is prepared: the same text, the same name. */
+export function statementName(prefix: string, sql: string): string {
+  return `${prefix}_${createHash('sha256').update(sql).digest('hex').slice(0, 16)}`;
 }

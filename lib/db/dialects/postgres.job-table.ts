@@ -9,7 +9,7 @@ import {
   type JobUpdate,
   type PreparedUpdate,
 } from './job-table.js';
-import { ENCODED_UPDATE_COLUMNS, encodeUpdates } from './postgres.job-updates.js';
+import { updateStatement } from './postgres.job-updates.js';
 
 /**
  * The job table on PostgreSQL.
@@ -94,7 +94,7 @@ export class PostgresJobTable extends JobTable {
                attempts = j.attempts + CASE WHEN j.status = 'submitted' AND j.owner IS NOT NULL THEN 1 ELSE 0 END
           FROM due
          WHERE j.ctid = due.place AND j.ctid = ANY (ARRAY (SELECT due.place FROM due))
-        RETURNING ${CLAIMED_COLUMNS.replace(/\w+/g, 'j.$&')}, due.due_at AS was_due
+        RETURNING ${CLAIMED_COLUMNS}, due.due_at AS was_due
       )
       SELECT ${CLAIMED_COLUMNS} FROM claimed ORDER BY was_due`,
       [owner, steps, limit, leaseDuration],
@@ -135,12 +135,12 @@ export class PostgresJobTable extends JobTable {
   }
 
   override change(updates: readonly JobUpdate[]): Promise<Set<string>> {
-    const { sql, params } = this.changeAll(updates, 'SKIP LOCKED');
+    const { sql, params } = updateStatement(this.jobs, updates, 'SKIP LOCKED');
     return this.gids(sql, params);
   }
 
   override changePatiently(updates: readonly JobUpdate[], lockTimeout: number): Promise<Set<string>> {
-    const { sql, params } = this.changeAll(updates, '');
+    const { sql, params } = updateStatement(this.jobs, updates, '');
     return this.connection.transaction(
       async (run) => {
         await run(`SELECT set_config('lock_timeout', $1, true)`, [`${Math.ceil(lockTimeout)}ms`]);
@@ -239,44 +239,6 @@ export class PostgresJobTable extends JobTable {
        WHERE j.gid = $1 AND j.owner IS NOT DISTINCT FROM $2 AND j.step_index = 0 AND j.attempts = 0`,
       [gid, owner],
     );
-  }
-
-  /**
-   * Rows are updated where they were locked, which saves a second look into the index. One that was renewed in that
-   * moment has moved, and is left out like a locked one. Whoever waits for locks waits for such moves: there, the gid
-   * finds the row.
-   */
-  private changeAll(updates: readonly JobUpdate[], wait: 'SKIP LOCKED' | ''): Statement {
-    const place = wait === '' ? 'gid' : 'ctid';
-    return {
-      sql: `
-      WITH locked AS MATERIALIZED (
-        SELECT l.place, c.status, c.step_index, c.step_name, c.attempts, c.attempt_log, c.error, c.due, c.keep, c.release
-          FROM (SELECT *
-                  FROM json_to_recordset($1::json) AS n(${ENCODED_UPDATE_COLUMNS})
-                 ORDER BY n.gid COLLATE "C") c
-         CROSS JOIN LATERAL (
-           SELECT t.${place} AS place
-             FROM ${this.jobs} t
-            WHERE t.gid = c.gid AND t.owner = c.owner AND t.step_index = c.at_step AND t.status = 'submitted'
-              FOR UPDATE ${wait}
-         ) l
-      )
-      UPDATE ${this.jobs} j
-         SET status = c.status,
-             step_index = COALESCE(c.step_index, j.step_index),
-             step_name = c.step_name,
-             attempts = COALESCE(c.attempts, 0),
-             attempt_log = COALESCE(c.attempt_log, j.attempt_log),
-             error = c.error,
-             owner = CASE WHEN c.release THEN NULL ELSE j.owner END,
-             due_at = CASE WHEN c.keep THEN j.due_at ELSE clock_timestamp() + c.due * interval '1 millisecond' END,
-             ended_at = CASE WHEN c.status = 'submitted' THEN NULL ELSE clock_timestamp() END
-        FROM locked c
-       WHERE j.${place} = c.place AND j.${place} = ANY (ARRAY (SELECT locked.place FROM locked))
-      RETURNING j.gid`,
-      params: [encodeUpdates(updates)],
-    };
   }
 
   private async gids(sql: string, params: readonly unknown[]): Promise<Set<string>> {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { statementName } from '../connections/postgres-prepared-statements.js';
 
 /** What tells another process of the server from the one that was connected to. */
 export const WHO_ANSWERS = 'SELECT pg_backend_pid()';
@@ -37,7 +37,7 @@ export class ParsedStatements {
     if (this.server !== 'same') return undefined;
     const known = this.names.get(sql);
     if (known !== undefined) return { name: known, isNew: false };
-    const name = `stepping_tx_${createHash('sha256').update(sql).digest('hex').slice(0, 16)}`;
+    const name = statementName('stepping_tx', sql);
     this.names.set(sql, name);
     return { name, isNew: true };
   }

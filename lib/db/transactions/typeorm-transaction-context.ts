@@ -48,7 +48,7 @@ export class TypeOrmTransactionContext extends TransactionContext {
     }
   }
 
-  enlist<T>(participant: TransactionParticipant, work: () => Promise<T>): Promise<T> {
+  async enlist<T>(participant: TransactionParticipant, work: () => Promise<T>): Promise<T> {
     return this.watch.enlist(participant, work);
   }
 

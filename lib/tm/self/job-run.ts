@@ -89,9 +89,9 @@ export class JobRun {
     }
 
     this.startedAt = performance.now();
-    const attempt = this.newAttempt(definition);
+    this.current = new StepStop();
     const completion = job.completed();
-    const outcome = await this.attempt(attempt, completion);
+    const outcome = await this.attempt(definition, completion, this.current);
     switch (outcome.kind) {
       case 'succeeded':
         return this.succeeded(completion, outcome.stored === true);
@@ -105,26 +105,30 @@ export class JobRun {
     }
   }
 
-  private newAttempt(definition: StepDefinition): StepAttempt {
-    const { job } = this;
-    this.current = new StepStop();
-    return {
+  private async attempt(
+    definition: StepDefinition,
+    completion: JobChange,
+    stop: StepStop,
+  ): Promise<TransactionalOutcome> {
+    const { job, services } = this;
+    const attempt: StepAttempt = {
       gid: job.gid,
       definition,
       stepName: job.stepName,
       stepIndex: job.stepIndex,
       attempt: job.attempt,
       readArgs: () => job.readArgs(),
-      stop: this.current,
+      stop,
     };
-  }
-
-  private async attempt(attempt: StepAttempt, completion: JobChange): Promise<TransactionalOutcome> {
-    const point = faultPoint('step:before-execute', attempt.gid);
+    const point = faultPoint('step:before-execute', job.gid);
     if (point) await point;
+    const run = () =>
+      definition.transactional
+        ? services.transactional.run(attempt, job.lease, completion)
+        : services.executor.execute(attempt);
     try {
-      const outcome = await this.execute(attempt, completion);
-      const executed = faultPoint('step:executed', attempt.gid);
+      const outcome = await (services.aroundAttempt ? services.aroundAttempt(attempt, run) : run());
+      const executed = faultPoint('step:executed', job.gid);
       if (executed) await executed;
       return outcome;
     } catch (error) {
@@ -132,41 +136,23 @@ export class JobRun {
     }
   }
 
-  private execute(attempt: StepAttempt, completion: JobChange): Promise<TransactionalOutcome> {
-    const { aroundAttempt, transactional, executor } = this.services;
-    const run = (): Promise<TransactionalOutcome> =>
-      attempt.definition.transactional
-        ? transactional.run(attempt, this.job.lease, completion)
-        : executor.execute(attempt);
-    return aroundAttempt ? aroundAttempt(attempt, run) : run();
-  }
-
-  private succeeded(completion: JobChange, stored: boolean): boolean | Promise<boolean> {
-    const last = completion.status === 'succeeded';
-    if (stored) return this.goOn(last);
-    const point = faultPoint('progress:before-write', this.job.gid);
-    if (point) return point.then(() => this.store(completion, last));
-    return this.store(completion, last);
-  }
-
-  private store(completion: JobChange, last: boolean): boolean | Promise<boolean> {
+  private async succeeded(completion: JobChange, stored: boolean): Promise<boolean> {
     const { job, services } = this;
-    if (last) {
-      // Nobody waits for it: the place is free for another job while it is being written.
-      services.writer.finish(job.lease, completion);
-      return false;
-    }
-    return services.writer.write(job.lease, completion).then(async (stored) => {
-      if (!stored) return this.forget();
+    const last = completion.status === 'succeeded';
+    if (!stored) {
+      const point = faultPoint('progress:before-write', job.gid);
+      if (point) await point;
+      if (last) {
+        // Nobody waits for it: the place is free for another job while it is being written.
+        services.writer.finish(job.lease, completion);
+        return false;
+      }
+      if (!(await services.writer.write(job.lease, completion))) return this.forget();
       const written = faultPoint('progress:written', job.gid);
       if (written) await written;
-      return this.goOn(false);
-    });
-  }
-
-  private goOn(last: boolean): boolean {
+    }
     if (last) return this.forget();
-    this.job.advance();
+    job.advance();
     return true;
   }
 

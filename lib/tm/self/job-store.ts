@@ -129,7 +129,7 @@ export abstract class JobStore {
    * Inserts one job, whose gid nobody else can have, together with the COMMIT of the transaction of `runner`, which an
    * error then ends. Undefined where it has to be inserted now.
    */
-  insertAtCommit(_runner: QueryRunnerLike, _job: NewJob): Promise<Departure | undefined> | undefined {
+  async insertAtCommit(_runner: QueryRunnerLike, _job: NewJob): Promise<Departure | undefined> {
     return undefined;
   }
 

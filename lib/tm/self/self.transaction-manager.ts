@@ -80,12 +80,23 @@ export class SelfTransactionManager extends TransactionManager {
     this.preparedChanges = new GroupCall((changes) => store.changePrepared(changes));
   }
 
-  prepare(message: JobMessage, transaction: TransactionContext): Promise<SelfPreparedJob> {
+  async prepare(message: JobMessage, transaction: TransactionContext): Promise<SelfPreparedJob> {
     const runner = transaction.queryRunner;
     const steps = encodeSteps(message.steps);
-    return runner && this.options.dataSource !== undefined && dataSourceOf(runner) === this.options.dataSource
-      ? this.enlist(message, steps, transaction, runner)
-      : this.prepareApart(message, steps, transaction);
+    if (runner && this.options.dataSource !== undefined && dataSourceOf(runner) === this.options.dataSource) {
+      return this.enlist(message, steps, transaction, runner);
+    }
+    // Written on the only connection of an open transaction, the job would share the fate of that one.
+    if (this.options.insideOwnTransaction()) throw new StandaloneJobInTransactionError(message.gid);
+    const lookup = encodeLookup(transaction.lookup, message.delay);
+    await transaction.openBarrier();
+    const owner = this.leases.newOwner();
+    const job = { ...this.row(message, steps), status: 'prepared', owner, lookup } as const;
+    const sent = { sentAt: performance.now() };
+    const inserted = await this.insert({ ...job, dueIn: this.options.queryPreparedAfter });
+    if (inserted) return { enlisted: false, existing: false, owner, place: undefined, sent };
+    await this.assertSame(message, steps, () => this.findSubmitted(message.gid));
+    return { enlisted: true, ...EXISTING };
   }
 
   async submit(message: JobMessage, prepared?: SelfPreparedJob): Promise<void> {
@@ -161,24 +172,6 @@ export class SelfTransactionManager extends TransactionManager {
     } finally {
       if (place && !kept) this.places.giveBack(place);
     }
-  }
-
-  private async prepareApart(
-    message: JobMessage,
-    steps: string,
-    transaction: TransactionContext,
-  ): Promise<SelfPreparedJob> {
-    // Written on the only connection of an open transaction, the job would share the fate of that one.
-    if (this.options.insideOwnTransaction()) throw new StandaloneJobInTransactionError(message.gid);
-    const lookup = encodeLookup(transaction.lookup, message.delay);
-    await transaction.openBarrier();
-    const owner = this.leases.newOwner();
-    const job = { ...this.row(message, steps), status: 'prepared', owner, lookup } as const;
-    const sent = { sentAt: performance.now() };
-    const inserted = await this.insert({ ...job, dueIn: this.options.queryPreparedAfter });
-    if (inserted) return { enlisted: false, existing: false, owner, place: undefined, sent };
-    await this.assertSame(message, steps, () => this.findSubmitted(message.gid));
-    return { enlisted: true, ...EXISTING };
   }
 
   private async submitAlone(message: JobMessage): Promise<void> {

@@ -97,7 +97,7 @@ export class TypeOrmJobStore extends JobStore {
     return true;
   }
 
-  override insertAtCommit(runner: QueryRunnerLike, job: NewJob): Promise<Departure | undefined> | undefined {
+  override async insertAtCommit(runner: QueryRunnerLike, job: NewJob): Promise<Departure | undefined> {
     const statement = this.table.commitStatement(job);
     return statement && RunnerWatch.of(runner).defer(job.gid, statement);
   }
