@@ -6,7 +6,7 @@ import type { DataSourceLike } from '../../lib/db/typeorm.types.js';
 import { createDatabase, describeBackends, type TestDatabase, itOn } from '../support/database.js';
 import type { LeaseKey, PreparedChange } from '../../lib/tm/self/job-store.js';
 import { waitFor } from '../support/wait-for.js';
-import { claimAll, newJob, onRunner, openDataSource, openStore, success } from './support.js';
+import { claimAll, end, newJob, onRunner, openDataSource, openStore, progress, success } from './support.js';
 
 describe('table names', () => {
   it('are refused when they are no identifiers', () => {
@@ -331,13 +331,15 @@ describeBackends('dialect', (backend) => {
         const claimed = await claim(count);
         expect(claimed).toHaveLength(count);
         expect((await open.store.renew(claimed as LeaseKey[], 30_000)).size).toBe(count);
-        expect((await open.store.change(claimed.map(({ gid }) => success(gid, 'me')))).size).toBe(count);
+        expect((await open.store.change(claimed.map(({ gid }) => progress(gid, 'me')))).size).toBe(count);
+        const ends = claimed.map(({ gid }) => end(gid, 'me', { atStep: 1, stepIndex: 1 }));
+        expect((await open.store.change(ends)).size).toBe(count);
       }
       const prepared = jobs
         .slice(-500)
         .map(({ gid }) => ({ gid, owner: 'me', status: 'submitted', due: 0, release: true }));
       await open.store.changePrepared(prepared as PreparedChange[]);
-      expect(plans).toHaveLength(10);
+      expect(plans).toHaveLength(13);
       for (const plan of plans) expect(plan).not.toContain('Seq Scan');
     } finally {
       await open.close();

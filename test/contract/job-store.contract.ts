@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { JobStore } from '../../lib/tm/self/job-store.js';
-import { claimAll, newJob, progress, success } from './support.js';
+import { claimAll, end, newJob, progress, success } from './support.js';
 
 const LEASE = 30_000;
+type Gids = [string, string, string, string, string, string, string];
+/** An attempt that has failed gives the job back. */
+const RETRY = { status: 'submitted', stepIndex: 0, stepName: 'first', release: true } as const;
 
 /** A fresh, empty store, and others on the same jobs as other processes would have them. */
 export interface StoreHarness {
@@ -226,13 +229,43 @@ export function describeJobStore(title: string, open: () => Promise<StoreHarness
         expect(await store.find(jobs[12]!.gid)).toMatchObject({ status: 'succeeded' });
       });
 
+      it('ends a batch of jobs, each of them under its own owner only', async () => {
+        const jobs = ['a.1', 'a.2', 'a.3', 'a.4', 'a.5', 'thief', 'a.7'].map((owner) =>
+          newJob({ owner, dueIn: LEASE }),
+        );
+        const [retried, ended, first, second, later, stolen, last] = jobs.map(({ gid }) => gid) as Gids;
+        await store.insert(jobs);
+        const again = success(retried, 'a.1', { ...RETRY, attempts: 1, error: 'Error: no', due: -1000 });
+        expect((await store.change([again, end(ended, 'a.2'), progress(later, 'a.5')])).size).toBe(3);
+        expect(await claimAll(store, 'b.1', ['first'])).toMatchObject([{ gid: retried, attempts: 1 }]);
+
+        const changes = [
+          end(retried, 'b.1'),
+          end(ended, 'a.2'),
+          end(first, 'a.4'),
+          end(second, 'a.3'),
+          end(later, 'a.5'),
+          end(stolen, 'a.6'),
+          end(last, 'a.7'),
+          end(randomUUID(), 'a.7'),
+        ];
+        expect(await store.change(changes)).toEqual(new Set([retried, last]));
+        const found = (await store.find(retried))!;
+        expect(found).toMatchObject({ status: 'succeeded', stepIndex: 0, stepName: 'first', owner: 'b.1' });
+        expect(found).toMatchObject({ attempts: 0, error: null, dueAt: null });
+        dueSoon(found.endedAt, 0);
+        for (const gid of [first, second, stolen]) {
+          expect(await store.find(gid)).toMatchObject({ status: 'submitted', stepIndex: 0 });
+        }
+        expect(await store.find(later)).toMatchObject({ status: 'submitted', stepIndex: 1 });
+      });
+
       it('backs off: gives the lease up until later, and that is no attempt of its own', async () => {
         const [soon, late] = [newJob({ owner: 'me' }), newJob({ owner: 'me' })];
         await store.insert([soon, late]);
-        const retry = { status: 'submitted', stepIndex: 0, stepName: 'first', release: true } as const;
         const changes = [
-          success(soon.gid, 'me', { ...retry, attempts: 1, error: 'Error: 🙁', due: 0 }),
-          success(late.gid, 'me', { ...retry, attempts: 1, error: 'Error: no', due: 60_000 }),
+          success(soon.gid, 'me', { ...RETRY, attempts: 1, error: 'Error: 🙁', due: 0 }),
+          success(late.gid, 'me', { ...RETRY, attempts: 1, error: 'Error: no', due: 60_000 }),
         ];
         expect((await store.change(changes)).size).toBe(2);
         expect(await store.find(late.gid)).toMatchObject({ owner: null, attempts: 1, error: 'Error: no' });

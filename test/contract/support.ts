@@ -103,6 +103,11 @@ export function success(gid: string, owner: string, values: Partial<JobChange> =
   };
 }
 
+/** The end of a job as a process writes it nearly always: at the first attempt of the last step, which stays current. */
+export function end(gid: string, owner: string, values: Partial<JobChange> = {}): JobChange {
+  return success(gid, owner, { stepIndex: 0, stepName: 'first', ...values });
+}
+
 /** The success of a step that is followed by another one: the lease goes on. */
 export function progress(gid: string, owner: string, values: Partial<JobChange> = {}): JobChange {
   return success(gid, owner, { status: 'submitted', stepName: 'second', due: 'keep', ...values });

@@ -9,7 +9,7 @@ import {
   type JobUpdate,
   type PreparedUpdate,
 } from './job-table.js';
-import { updateStatement } from './postgres.job-updates.js';
+import { patientUpdateStatement, updateStatement } from './postgres.job-updates.js';
 
 /**
  * The job table on PostgreSQL.
@@ -135,12 +135,12 @@ export class PostgresJobTable extends JobTable {
   }
 
   override change(updates: readonly JobUpdate[]): Promise<Set<string>> {
-    const { sql, params } = updateStatement(this.jobs, updates, 'SKIP LOCKED');
+    const { sql, params } = updateStatement(this.jobs, updates);
     return this.gids(sql, params);
   }
 
   override changePatiently(updates: readonly JobUpdate[], lockTimeout: number): Promise<Set<string>> {
-    const { sql, params } = updateStatement(this.jobs, updates, '');
+    const { sql, params } = patientUpdateStatement(this.jobs, updates);
     return this.connection.transaction(
       async (run) => {
         await run(`SELECT set_config('lock_timeout', $1, true)`, [`${Math.ceil(lockTimeout)}ms`]);

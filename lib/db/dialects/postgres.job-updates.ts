@@ -1,5 +1,5 @@
 import type { Statement } from '../connections/own-connection.js';
-import type { JobUpdate } from './job-table.js';
+import type { JobOwner, JobUpdate } from './job-table.js';
 
 /** What `json_to_recordset()` makes of encoded updates. */
 const ENCODED_UPDATE_COLUMNS = `
@@ -7,11 +7,26 @@ const ENCODED_UPDATE_COLUMNS = `
   error text, due float8, keep bool, release bool`;
 
 /**
+ * The statement for updates that leave out locked rows. Most jobs end at the first attempt of their last step: a batch
+ * of nothing else goes a way of two thirds of the cost. A mixed one gains nothing by being cut in two.
+ */
+export function updateStatement(jobs: string, updates: readonly JobUpdate[]): Statement {
+  const { atStep } = updates[0]!;
+  const ends = updates.every((update) => update.atStep === atStep && isPlainEnd(update));
+  return ends ? endStatement(jobs, updates, atStep) : anyUpdateStatement(jobs, updates, 'SKIP LOCKED');
+}
+
+/** The same, but waits for locked rows. */
+export function patientUpdateStatement(jobs: string, updates: readonly JobUpdate[]): Statement {
+  return anyUpdateStatement(jobs, updates, '');
+}
+
+/**
  * Rows are updated where they were locked, which saves a second look into the index. One that was renewed in that
  * moment has moved, and is left out like a locked one. Whoever waits for locks waits for such moves: there, the gid
  * finds the row.
  */
-export function updateStatement(
+function anyUpdateStatement(
   jobs: string,
   updates: readonly JobUpdate[],
   wait: 'SKIP LOCKED' | '',
@@ -46,6 +61,46 @@ export function updateStatement(
     RETURNING j.gid`,
     params: [encodeUpdates(updates)],
   };
+}
+
+/**
+ * What is written differs from row to row in nothing, so there is nothing to join; who owns which gid is one look-up
+ * for each row.
+ */
+function endStatement(jobs: string, ends: readonly JobOwner[], atStep: number): Statement {
+  return {
+    sql: `
+    UPDATE ${jobs} j
+       SET status = 'succeeded', attempts = 0, error = NULL, due_at = NULL, ended_at = clock_timestamp()
+     WHERE j.ctid = ANY (ARRAY (
+             SELECT e.ctid
+               FROM ${jobs} e
+              WHERE e.gid = ANY (ARRAY (SELECT jsonb_object_keys($1::jsonb)))
+                AND e.owner = $1::jsonb ->> e.gid::text
+                AND e.step_index = $2::int
+                AND e.status = 'submitted'
+                FOR UPDATE SKIP LOCKED))
+    RETURNING j.gid`,
+    params: [encodeOwners(ends), atStep],
+  };
+}
+
+/** It has the values that `endStatement()` writes; the last step stays the current one, under its name. */
+function isPlainEnd(update: JobUpdate): boolean {
+  return (
+    update.status === 'succeeded' &&
+    update.stepIndex === update.atStep &&
+    update.attempts === 0 &&
+    update.due === null &&
+    update.error === null &&
+    update.attemptLog === null &&
+    !update.release
+  );
+}
+
+/** By hand, because an object with a key for each gid is the most expensive one to make. */
+function encodeOwners(ends: readonly JobOwner[]): string {
+  return `{${ends.map(({ gid, owner }) => `${JSON.stringify(gid)}:${JSON.stringify(owner)}`).join()}}`;
 }
 
 /**

@@ -25,9 +25,12 @@ export class ClaimPace {
     return this.current;
   }
 
-  /** With no more claimed jobs than these waiting, the next claim is due: it comes while they are begun. */
+  /**
+   * With no more claimed jobs than these waiting, the next claim is due: it comes while they are begun. Where that goes
+   * fast, the next one follows at once, so that the database does not wait for this process.
+   */
   get due(): number {
-    return this.current / 2;
+    return this.current > this.smallest ? this.current : this.current / 2;
   }
 
   /**
@@ -40,7 +43,7 @@ export class ClaimPace {
     const passed = begun - this.begunThen;
     this.lastFull = now;
     this.begunThen = begun;
-    if (took < FAST && passed >= this.due) this.current = Math.min(LARGEST, this.current * 2);
+    if (took < FAST && passed >= this.current / 2) this.current = Math.min(LARGEST, this.current * 2);
     else if (took > SLOW) this.current = Math.max(this.smallest, Math.ceil(this.current / 2));
   }
 }
