@@ -4,15 +4,32 @@ import { InvalidGidError } from '../../errors/index.js';
 /** The longest gid: DTM keeps it in columns of this width. */
 const MAX_GID_LENGTH = 128;
 const GID = /^[A-Za-z0-9._:-]+$/;
+/** The beginning of a UUID of version 7. */
+const OWN_GID = /^[0-9a-f]{8}-[0-9a-f]{4}-7/;
+/** The time of such a UUID has 48 bits. */
+const LATEST_TIME = 2 ** 48 - 1;
 
 /**
  * A new gid: a lower-case UUID of version 7. Its leading time keeps the primary key's inserts together
  * and lets jobs be listed, and swept, in the order of their creation. Nothing depends on that order.
  */
 export function newGid(): string {
-  const random = randomUUID();
-  const time = Date.now().toString(16).padStart(12, '0');
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${random.slice(15)}`;
+  return `${timePrefix(Date.now())}-7${randomUUID().slice(15)}`;
+}
+
+/**
+ * Where the gids begin, in their order, that `newGid()` makes so many milliseconds after it has made `gid`. Undefined when it
+ * has not made that one.
+ */
+export function gidsLaterThan(gid: string, milliseconds: number): string | undefined {
+  if (!OWN_GID.test(gid)) return undefined;
+  const time = Number.parseInt(gid.slice(0, 8) + gid.slice(9, 13), 16) + Math.ceil(milliseconds);
+  return timePrefix(Math.min(time, LATEST_TIME));
+}
+
+function timePrefix(time: number): string {
+  const digits = time.toString(16).padStart(12, '0');
+  return `${digits.slice(0, 8)}-${digits.slice(8)}`;
 }
 
 /** Returns the caller's own gid, or throws `InvalidGidError`. */

@@ -11,11 +11,14 @@ export interface JobFilter {
   readonly before?: string;
 }
 
-/** One row of the sweep over all jobs: `expired` when its retention is over. */
+/** One row of the sweep over all jobs. */
 export interface SweptRow {
   readonly gid: string;
   readonly lookup: string | null;
+  /** It has ended, and its retention is over. */
   readonly expired: boolean | number | string;
+  /** It was created within the retention. */
+  readonly young: boolean | number | string;
 }
 
 /** Because one name is enough to report a missing step, and nobody reads a list longer than this. */
@@ -32,7 +35,10 @@ export abstract class JobCatalog {
   abstract retry(gid: string): Promise<boolean>;
   abstract cancel(gid: string): Promise<boolean>;
 
-  /** The next `limit` rows in gid order, whatever their status, so that a page costs the same everywhere. */
+  /**
+   * Looks at the next `limit` rows in gid order, whatever their status, so that a page costs the same everywhere. Answers with
+   * those that have expired and, in any case, with the last one.
+   */
   abstract sweep(after: string, limit: number, retention: number): Promise<SweptRow[]>;
   abstract delete(gids: readonly string[]): Promise<void>;
   abstract overdueSteps(known: readonly string[], overdue: number): Promise<string[]>;

@@ -73,14 +73,21 @@ export class MysqlJobCatalog extends JobCatalog {
   override async sweep(after: string, limit: number, retention: number): Promise<SweptRow[]> {
     const { rows } = await this.connection.query(
       `
-      SELECT gid, lookup,
-             status IN ('succeeded', 'canceled', 'rolledBack')
-               AND ended_at <= UTC_TIMESTAMP(6) - INTERVAL ? MICROSECOND AS expired
-        FROM ${this.jobs}
-       WHERE gid > ?
-       ORDER BY gid
-       LIMIT ?`,
-      [microseconds(retention), after, limit],
+      WITH page AS (
+        SELECT gid, lookup,
+               status IN ('succeeded', 'canceled', 'rolledBack')
+                 AND ended_at <= UTC_TIMESTAMP(6) - INTERVAL ? MICROSECOND AS expired,
+               created_at > UTC_TIMESTAMP(6) - INTERVAL ? MICROSECOND AS young
+          FROM ${this.jobs}
+         WHERE gid > ?
+         ORDER BY gid
+         LIMIT ?
+      )
+      SELECT gid, lookup, expired, young
+        FROM page
+       WHERE expired OR gid = (SELECT MAX(gid) FROM page)
+       ORDER BY gid`,
+      [microseconds(retention), microseconds(retention), after, limit],
     );
     return rows as SweptRow[];
   }

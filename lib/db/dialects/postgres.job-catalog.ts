@@ -74,13 +74,21 @@ export class PostgresJobCatalog extends JobCatalog {
   override async sweep(after: string, limit: number, retention: number): Promise<SweptRow[]> {
     const { rows } = await this.connection.query(
       `
-      SELECT j.gid, j.lookup,
-             j.status IN ('succeeded', 'canceled', 'rolledBack')
-               AND j.ended_at <= (SELECT clock_timestamp()) - $3::float8 * interval '1 millisecond' AS expired
-        FROM ${this.jobs} j
-       WHERE j.gid > $1
-       ORDER BY j.gid
-       LIMIT $2`,
+      WITH oldest AS MATERIALIZED (
+        SELECT clock_timestamp() - $3::float8 * interval '1 millisecond' AS kept
+      ), page AS MATERIALIZED (
+        SELECT j.gid, j.lookup,
+               j.status IN ('succeeded', 'canceled', 'rolledBack') AND j.ended_at <= (SELECT kept FROM oldest) AS expired,
+               j.created_at > (SELECT kept FROM oldest) AS young
+          FROM ${this.jobs} j
+         WHERE j.gid > $1
+         ORDER BY j.gid
+         LIMIT $2
+      )
+      SELECT gid, lookup, expired, young
+        FROM page
+       WHERE expired OR gid = (SELECT max(gid) FROM page)
+       ORDER BY gid`,
       [after, limit, retention],
     );
     return rows as SweptRow[];

@@ -9,7 +9,13 @@ import {
   type JobUpdate,
   type PreparedUpdate,
 } from './job-table.js';
-import { patientUpdateStatement, updateStatement } from './postgres.job-updates.js';
+import {
+  arePlainEnds,
+  endedStatement,
+  endStatement,
+  patientUpdateStatement,
+  updateStatement,
+} from './postgres.job-updates.js';
 
 /**
  * The job table on PostgreSQL.
@@ -76,27 +82,26 @@ export class PostgresJobTable extends JobTable {
     return { sql: this.insertNewSql, params: insertParams(job) };
   }
 
+  /**
+   * The rows come in no order: joining the due times to them, for the order's sake, took the server a fifth of the claim.
+   * A batch is larger than what runs at a time only where it is begun within a moment.
+   */
   override claim({ owner, limit, leaseDuration, steps }: JobClaim): Promise<ClaimedJobRow[]> {
     return this.rows<ClaimedJobRow>(
       `
-      WITH due AS MATERIALIZED (
-        SELECT c.ctid AS place, c.due_at
-          FROM ${this.jobs} c
-         WHERE c.due_at <= (SELECT clock_timestamp())
-           AND CASE c.status WHEN 'submitted' THEN c.step_name = ANY ($2::text[]) ELSE c.status = 'prepared' END
-         ORDER BY c.due_at
-         LIMIT (SELECT $3::int)
-           FOR UPDATE SKIP LOCKED
-      ), claimed AS (
-        UPDATE ${this.jobs} j
-           SET owner = $1,
-               due_at = clock_timestamp() + $4::float8 * interval '1 millisecond',
-               attempts = j.attempts + CASE WHEN j.status = 'submitted' AND j.owner IS NOT NULL THEN 1 ELSE 0 END
-          FROM due
-         WHERE j.ctid = due.place AND j.ctid = ANY (ARRAY (SELECT due.place FROM due))
-        RETURNING ${CLAIMED_COLUMNS}, due.due_at AS was_due
-      )
-      SELECT ${CLAIMED_COLUMNS} FROM claimed ORDER BY was_due`,
+      UPDATE ${this.jobs} j
+         SET owner = $1,
+             due_at = clock_timestamp() + $4::float8 * interval '1 millisecond',
+             attempts = j.attempts + CASE WHEN j.status = 'submitted' AND j.owner IS NOT NULL THEN 1 ELSE 0 END
+       WHERE j.ctid = ANY (ARRAY (
+               SELECT c.ctid
+                 FROM ${this.jobs} c
+                WHERE c.due_at <= (SELECT clock_timestamp())
+                  AND CASE c.status WHEN 'submitted' THEN c.step_name = ANY ($2::text[]) ELSE c.status = 'prepared' END
+                ORDER BY c.due_at
+                LIMIT (SELECT $3::int)
+                  FOR UPDATE SKIP LOCKED))
+      RETURNING ${CLAIMED_COLUMNS}`,
       [owner, steps, limit, leaseDuration],
     );
   }
@@ -134,9 +139,16 @@ export class PostgresJobTable extends JobTable {
     );
   }
 
-  override change(updates: readonly JobUpdate[]): Promise<Set<string>> {
-    const { sql, params } = updateStatement(this.jobs, updates);
-    return this.gids(sql, params);
+  override async change(updates: readonly JobUpdate[]): Promise<Set<string>> {
+    if (!arePlainEnds(updates)) {
+      const { sql, params } = updateStatement(this.jobs, updates);
+      return this.gids(sql, params);
+    }
+    const { sql, params } = endStatement(this.jobs, updates);
+    const { affected } = await this.connection.query(sql, params, { prepared: true });
+    if (affected === updates.length) return new Set(updates.map((update) => update.gid));
+    const ended = endedStatement(this.jobs, updates);
+    return this.gids(ended.sql, ended.params);
   }
 
   override changePatiently(updates: readonly JobUpdate[], lockTimeout: number): Promise<Set<string>> {

@@ -6,14 +6,9 @@ const ENCODED_UPDATE_COLUMNS = `
   gid text, owner text, at_step int, status text, step_index int, step_name text, attempts int, attempt_log text,
   error text, due float8, keep bool, release bool`;
 
-/**
- * The statement for updates that leave out locked rows. Most jobs end at the first attempt of their last step: a batch
- * of nothing else goes a way of two thirds of the cost. A mixed one gains nothing by being cut in two.
- */
+/** The statement for updates that leave out locked rows. */
 export function updateStatement(jobs: string, updates: readonly JobUpdate[]): Statement {
-  const { atStep } = updates[0]!;
-  const ends = updates.every((update) => update.atStep === atStep && isPlainEnd(update));
-  return ends ? endStatement(jobs, updates, atStep) : anyUpdateStatement(jobs, updates, 'SKIP LOCKED');
+  return anyUpdateStatement(jobs, updates, 'SKIP LOCKED');
 }
 
 /** The same, but waits for locked rows. */
@@ -64,10 +59,20 @@ function anyUpdateStatement(
 }
 
 /**
- * What is written differs from row to row in nothing, so there is nothing to join; who owns which gid is one look-up
- * for each row.
+ * Whether `endStatement()` does for them. Most jobs end at the first attempt of their last step: a batch of nothing else
+ * goes a way of half of the cost. A mixed one gains nothing by being cut in two.
  */
-function endStatement(jobs: string, ends: readonly JobOwner[], atStep: number): Statement {
+export function arePlainEnds(updates: readonly JobUpdate[]): boolean {
+  const { atStep } = updates[0]!;
+  return updates.every((update) => update.atStep === atStep && isPlainEnd(update));
+}
+
+/**
+ * What is written differs from row to row in nothing, so there is nothing to join; who owns which gid is one look-up
+ * for each row. It returns no rows, since their number says nearly always that all were written; where some were
+ * not, `endedStatement()` tells which were.
+ */
+export function endStatement(jobs: string, ends: readonly JobUpdate[]): Statement {
   return {
     sql: `
     UPDATE ${jobs} j
@@ -79,9 +84,21 @@ function endStatement(jobs: string, ends: readonly JobOwner[], atStep: number): 
                 AND e.owner = $1::jsonb ->> e.gid::text
                 AND e.step_index = $2::int
                 AND e.status = 'submitted'
-                FOR UPDATE SKIP LOCKED))
-    RETURNING j.gid`,
-    params: [encodeOwners(ends), atStep],
+                FOR UPDATE SKIP LOCKED))`,
+    params: [encodeOwners(ends), ends[0]!.atStep],
+  };
+}
+
+/** Those of the jobs that have ended under their owners: nobody else writes that. */
+export function endedStatement(jobs: string, ends: readonly JobOwner[]): Statement {
+  return {
+    sql: `
+    SELECT e.gid
+      FROM ${jobs} e
+     WHERE e.gid = ANY (ARRAY (SELECT jsonb_object_keys($1::jsonb)))
+       AND e.owner = $1::jsonb ->> e.gid::text
+       AND e.status = 'succeeded'`,
+    params: [encodeOwners(ends)],
   };
 }
 

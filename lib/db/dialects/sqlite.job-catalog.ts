@@ -76,13 +76,19 @@ export class SqliteJobCatalog extends JobCatalog {
   override async sweep(after: string, limit: number, retention: number): Promise<SweptRow[]> {
     const { rows } = await this.connection.query(
       `
-      SELECT gid, lookup,
-             status IN ('succeeded', 'canceled', 'rolledBack') AND ended_at <= ? AS expired
-        FROM ${this.jobs}
-       WHERE gid > ?
-       ORDER BY gid
-       LIMIT ?`,
-      [this.connection.now() - retention, after, limit],
+      WITH page AS (
+        SELECT gid, lookup,
+               status IN ('succeeded', 'canceled', 'rolledBack') AND ended_at <= ? AS expired, created_at > ? AS young
+          FROM ${this.jobs}
+         WHERE gid > ?
+         ORDER BY gid
+         LIMIT ?
+      )
+      SELECT gid, lookup, expired, young
+        FROM page
+       WHERE expired OR gid = (SELECT max(gid) FROM page)
+       ORDER BY gid`,
+      [this.connection.now() - retention, this.connection.now() - retention, after, limit],
     );
     return rows as SweptRow[];
   }

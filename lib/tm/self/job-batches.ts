@@ -22,11 +22,13 @@ export async function inBatches<T extends { readonly gid: string; readonly steps
   run: (batch: readonly T[]) => Promise<Set<string>>,
   errors: BatchErrors<T>,
 ): Promise<Set<string>> {
-  const gids = new Set<string>();
+  let gids = new Set<string>();
   const waiting = batchesOf(rows);
   for (let batch = waiting.pop(); batch; batch = waiting.pop()) {
     try {
-      for (const gid of await run(batch)) gids.add(gid);
+      const done = await run(batch);
+      if (gids.size === 0) gids = done;
+      else for (const gid of done) gids.add(gid);
     } catch (error) {
       if (!errors.isRowError(error)) throw error;
       if (batch.length === 1) {

@@ -102,8 +102,10 @@ export interface JobQuery {
 /** Ended jobs whose retention is over, and how far the sweep has come. */
 export interface ExpiredPage {
   readonly jobs: readonly { readonly gid: string; readonly lookup: string | null }[];
-  /** Where the next page starts; `null` at the end of the table. */
+  /** The last job that was looked at, after which the next page starts; `null` when there was none. */
   readonly next: string | null;
+  /** That last job was created within the retention. */
+  readonly young: boolean;
 }
 
 /**
@@ -133,13 +135,14 @@ export abstract class JobStore {
     return undefined;
   }
 
-  /** Takes due jobs that this process can run, oldest first, and counts an expired lease as an attempt. */
+  /** Takes the oldest due jobs that this process can run, in no order, and counts an expired lease as an attempt. */
   abstract claim(request: ClaimRequest): Promise<ClaimedJob[]>;
   /** Extends leases to `leaseDuration` ms from now; jobs locked by somebody are left out of the answer. */
   abstract renew(keys: readonly LeaseKey[], leaseDuration: number): Promise<Set<string>>;
   /** Which of these jobs still exist, unended, under these owners. A plain read that waits for no lock. */
   abstract held(keys: readonly LeaseKey[]): Promise<Set<string>>;
 
+  /** The end of a job that the same owner has written before may count as written. */
   abstract change(changes: readonly JobChange[]): Promise<Set<string>>;
   /** The same for one job in the transaction of `runner`. */
   abstract changeIn(runner: QueryRunnerLike, change: JobChange): Promise<boolean>;

@@ -172,7 +172,8 @@ export class MemoryJobStore extends JobStore {
       jobs: page
         .filter((job) => isOver(job.status) && job.endedAt !== null && job.endedAt.getTime() <= oldest)
         .map(({ gid, lookup }) => ({ gid, lookup })),
-      next: page.length === limit ? page[limit - 1]!.gid : null,
+      next: page.at(-1)?.gid ?? null,
+      young: page.length > 0 && page.at(-1)!.createdAt.getTime() > oldest,
     };
   }
 

@@ -1,19 +1,22 @@
 import { Logger } from '@nestjs/common';
 import type { TypeOrmDatabases } from '../../db/typeorm-databases.js';
+import { gidsLaterThan } from '../../core/jobs/gid.js';
 import type { DatabaseLookup } from '../../core/tm/database-lookup.js';
 import type { ExpiredPage, JobStore } from './job-store.js';
 import { decodeLookup } from './prepared-lookup.js';
 
 /** Small enough that the locks and the log records of one DELETE disturb nobody. */
 const PAGE = 500;
-/** How many pages one run looks at: a sweep over a large table takes several runs, and never a long one. */
-const PAGES_PER_RUN = 40;
+/** So many pages of jobs that stay are enough for one run: the next one goes on there. */
+const VAIN_PAGES_PER_RUN = 40;
 
 /**
  * Deletes jobs that have ended long enough ago, with their barrier rows.
  *
- * It sweeps the table in the order of the primary key, page by page, and goes on where the last run stopped:
- * an index for this alone would cost every job an entry.
+ * It sweeps the table in the order of the primary key, page by page: an index for this alone would cost every job an
+ * entry. The library's own gids are in the order of their creation. After one that is too young, the sweep therefore leaves out
+ * those of a whole retention; they are looked at once they are older. Pages full of what is to be deleted do not count, so
+ * that it keeps pace however fast jobs come.
  */
 export class RetentionService {
   private readonly logger = new Logger(RetentionService.name);
@@ -45,12 +48,16 @@ export class RetentionService {
   }
 
   private async sweep(): Promise<void> {
-    for (let page = 0; page < PAGES_PER_RUN && !this.stopped; page += 1) {
-      const expired = await this.store.expired(this.cursor, PAGE, this.retention);
-      const gids = await this.purgeBarriers(expired.jobs);
+    for (let inVain = 0; inVain < VAIN_PAGES_PER_RUN && !this.stopped;) {
+      const { jobs, next, young } = await this.store.expired(this.cursor, PAGE, this.retention);
+      const gids = await this.purgeBarriers(jobs);
       if (gids.length > 0) await this.store.delete(gids);
-      this.cursor = expired.next ?? '';
-      if (expired.next === null) return;
+      inVain += 1 - gids.length / PAGE;
+      if (next === null) {
+        this.cursor = '';
+        return;
+      }
+      this.cursor = (young ? gidsLaterThan(next, this.retention) : undefined) ?? next;
     }
   }
 

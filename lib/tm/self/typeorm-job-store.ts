@@ -126,7 +126,9 @@ export class TypeOrmJobStore extends JobStore {
       let remaining = changes;
       for (let tries = 0; ; tries += 1) {
         const patient = tries === LOCKED_RETRIES;
-        for (const gid of await this.changeOnce(remaining, patient, leaveOut)) {
+        const done = await this.changeOnce(remaining, patient, leaveOut);
+        if (done.size === changes.length) return done;
+        for (const gid of done) {
           changed.add(gid);
           settled.add(gid);
         }
@@ -188,13 +190,14 @@ export class TypeOrmJobStore extends JobStore {
     return isGid(gid) && this.own(() => this.catalog.cancel(gid));
   }
 
-  /** `limit` counts the rows that are looked at, so that a page costs the same everywhere. */
+  /** `limit` counts the rows that are looked at, of which only the expired ones and the last one travel. */
   override expired(after: string, limit: number, retention: number): Promise<ExpiredPage> {
     return this.own(async () => {
       const rows = await this.catalog.sweep(after, limit, retention);
       return {
         jobs: rows.filter((row) => isTrue(row.expired)).map(({ gid, lookup }) => ({ gid, lookup })),
-        next: rows.length === limit ? rows[limit - 1]!.gid : null,
+        next: rows.at(-1)?.gid ?? null,
+        young: rows.length > 0 && isTrue(rows.at(-1)!.young),
       };
     });
   }
