@@ -12,6 +12,7 @@ import { draining } from './workloads/c-draining.ts';
 import { latency } from './workloads/d-latency.ts';
 import { crowded } from './workloads/e-crowded.ts';
 import { databases } from './workloads/f-databases.ts';
+import { memory } from './workloads/g-memory.ts';
 
 const WORKLOADS: Record<WorkloadLetter, (bench: Bench) => Promise<WorkloadResult[]>> = {
   A: async (bench) => [await placing(bench, 'A')],
@@ -20,6 +21,7 @@ const WORKLOADS: Record<WorkloadLetter, (bench: Bench) => Promise<WorkloadResult
   D: latency,
   E: crowded,
   F: databases,
+  G: memory,
 };
 
 const PACKAGES = [

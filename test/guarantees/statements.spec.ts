@@ -109,6 +109,49 @@ describePlacements(
   ['postgres'],
 );
 
+describePlacements(
+  'the statements of jobs that another process has left',
+  (backend, placement) => {
+    let databases: Databases;
+    beforeAll(async () => {
+      databases = await Databases.create(backend, placement);
+    });
+    afterAll(() => databases?.drop());
+
+    it(`${JOBS} of them are claimed and ended in batches, and nothing reads the table besides`, async () => {
+      const starting = await TestApplication.start(databases, { selfTm: { runSteps: false } });
+      for (let placed = 0; placed < JOBS; placed += 100) {
+        await starting.dataSource.transaction(async () => {
+          for (let count = 0; count < 100; count += 1) await starting.jobs.createJob().addStep(Ping).start();
+        });
+      }
+      await starting.close();
+
+      const log = new StatementLog();
+      await log.ignore(() => databases.store.query('SELECT 1'));
+      const running = await TestApplication.start(databases, { selfTm: { recoveryInterval: '1m' } });
+      try {
+        const pending = () =>
+          databases.store.query('SELECT 1 FROM stepping_jobs WHERE due_at IS NOT NULL LIMIT 1');
+        await waitFor(async () => (await pending()).length === 0, { timeout: 20_000 });
+        expect(running.recording.executions).toHaveLength(JOBS);
+        const statements = log.statements.filter(({ sql }) =>
+          /FROM .*stepping_jobs|UPDATE .*stepping_jobs/.test(sql),
+        );
+        console.log(`${JOBS} waiting jobs: ${statements.length} statements on their table`);
+        expect(statements.length).toBeLessThanOrEqual(JOBS * 0.06);
+        // Jobs that are too young to be deleted are not read for that.
+        expect(log.count(/AS expired/)).toBeLessThanOrEqual(2);
+      } finally {
+        log.close();
+        await running.close();
+      }
+    });
+  },
+  ['postgres'],
+  ['one'],
+);
+
 describeAtDtm(
   'the statements of jobs',
   (backend, placement) => {

@@ -71,6 +71,14 @@ const handlers: Handlers = {
   pending: () => contender.pending(),
   executions: () => executions.report(),
 
+  reached: (total) => executions.reached(total),
+  forget: () => executions.forget(),
+
+  collect() {
+    globalThis.gc!();
+    return process.memoryUsage().heapUsed;
+  },
+
   usage(): Usage {
     return { cpu: cpu() - cpuAtStart, memoryAtStart, memoryAtMost };
   },
@@ -114,7 +122,7 @@ process.on('message', ({ id, command, params }: Request) => {
       (error: unknown) => answerWith({ id, error: error instanceof Error ? error.stack! : String(error) }),
     )
     .finally(() => {
-      if (command === 'close') process.disconnect();
+      if (command === 'close') process.disconnect!();
     })
     .catch(() => undefined);
 });

@@ -22,6 +22,12 @@ export interface Commands {
   pace: { params: [from: number, count: number, perSecond: number]; answer: Record<number, string> };
   pending: { params: []; answer: boolean };
   executions: { params: []; answer: ExecutionReport };
+  /** Resolves when so many steps have run, ever. */
+  reached: { params: [total: number]; answer: void };
+  /** What has run since the last time, of which the process keeps no record any more. */
+  forget: { params: []; answer: ExecutionReport };
+  /** Collects garbage (`--expose-gc`); bytes of the heap that are left. */
+  collect: { params: []; answer: number };
   usage: { params: []; answer: Usage };
   close: { params: []; answer: void };
 }

@@ -1,15 +1,14 @@
 import pg from 'pg';
 import { ENTRIES } from '../contenders/entries.ts';
-import { ContenderProcess } from '../process/child-process.ts';
 import type { RunDatabase } from '../server/databases.ts';
 import { interleaved, type Bench, type WorkloadResult } from './bench.ts';
 import { DRAINING_COLUMNS, drainingRun } from './draining.ts';
+import { DELAYED, FINISHED, insertJobs, makeTables } from './job-rows.ts';
 import { PLACING_COLUMNS, placingRun, withDatabase } from './placing.ts';
 
 type Crowd = 'empty' | 'finished rows' | 'delayed jobs' | 'idle transaction';
 
-/** The rows' gids are those of jobs that were started one per millisecond, long enough ago. */
-const AGE_MS = 3600 * 1000;
+const ROWS = { 'finished rows': FINISHED, 'delayed jobs': DELAYED } as const;
 
 const CROWDS: readonly Crowd[] = ['empty', 'finished rows', 'delayed jobs', 'idle transaction'];
 
@@ -85,41 +84,15 @@ async function withCrowd<T>(
   );
 }
 
-/** Makes the library's tables, and then the rows as the library would have left them. */
 async function fill(
   bench: Bench,
   database: RunDatabase,
-  crowd: 'finished rows' | 'delayed jobs',
+  crowd: keyof typeof ROWS,
   rows: number,
-) {
-  const child = new ContenderProcess({
-    contender: ENTRIES.alone[0].name,
-    kind: 'postgres',
-    url: database.url,
-    role: 'producer',
-    steps: 1,
-  });
-  await child.ask('open');
-  await child.close();
-  const finished = crowd === 'finished rows';
+): Promise<void> {
+  await makeTables(database);
   await bench.postgres.withClient(async (client) => {
-    await client.query(
-      `INSERT INTO stepping_jobs
-         (gid, status, steps, step_index, step_name, attempts, owner, created_at, due_at, ended_at)
-       SELECT regexp_replace(lpad(to_hex($5::bigint + n), 12, '0'), '^.{8}', '\\&-')
-                || '-7' || substr(gen_random_uuid()::text, 16),
-              $2, $3, 0, 'first', 0, $4, clock_timestamp() - interval '1 hour',
-              ${finished ? 'NULL' : `clock_timestamp() + interval '1 day' + n * interval '1 millisecond'`},
-              ${finished ? `clock_timestamp() - interval '1 hour'` : 'NULL'}
-         FROM generate_series(1, $1::int) AS n`,
-      [
-        rows,
-        finished ? 'succeeded' : 'submitted',
-        JSON.stringify([{ step: 'first', args: { id: 0, customer: 'customer-0', note: 'x'.repeat(140) } }]),
-        finished ? 'AAAAAAAAAAAA.1' : null,
-        Date.now() - AGE_MS,
-      ],
-    );
+    await insertJobs(client, ROWS[crowd], rows);
     await client.query('VACUUM (FREEZE, ANALYZE)');
     await client.query('CHECKPOINT');
   }, database.name);

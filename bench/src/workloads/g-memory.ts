@@ -1,0 +1,63 @@
+import { ENTRIES } from '../contenders/entries.ts';
+import { assertEachRanOnce } from '../executions.ts';
+import { ContenderProcess } from '../process/child-process.ts';
+import type { Bench, Run, WorkloadResult } from './bench.ts';
+import { insertJobs, makeTables, WAITING } from './job-rows.ts';
+import { withDatabase } from './placing.ts';
+
+const ROUNDS = 10;
+/** Times the jobs of C. */
+const SHARE = 5;
+const MEGABYTE = 2 ** 20;
+
+/** G: one process of this library runs many waiting jobs, again and again. */
+export async function memory(bench: Bench): Promise<WorkloadResult[]> {
+  const jobs = bench.options.drain * SHARE;
+  const runs: Run[] = await withDatabase(bench, 'postgres', async (database) => {
+    await makeTables(database);
+    const settings = {
+      contender: ENTRIES.alone[0].name,
+      kind: database.kind,
+      url: database.url,
+      steps: 1,
+    } as const;
+    const worker = new ContenderProcess({ ...settings, role: 'worker' }, ['--expose-gc']);
+    try {
+      await worker.ask('open');
+      const { memoryAtStart } = await worker.ask('usage');
+      const results: Run[] = [];
+      for (let round = 0; round < ROUNDS; round += 1) {
+        const first = round * jobs + 1;
+        await bench.postgres.withClient((client) => insertJobs(client, WAITING, jobs, first), database.name);
+        await worker.ask('reached', first + jobs - 1);
+        while (await worker.ask('pending'));
+        const { memoryAtMost } = await worker.ask('usage');
+        assertEachRanOnce([await worker.ask('forget')], 1, jobs, first);
+        const heap = await worker.ask('collect');
+        process.stderr.write(`G, round ${round + 1} of ${ROUNDS}: ${(heap / MEGABYTE).toFixed(1)} MB\n`);
+        results.push({
+          contender: `after ${first + jobs - 1} jobs`,
+          round: 0,
+          figures: { growth: (memoryAtMost - memoryAtStart) / MEGABYTE, heap: heap / MEGABYTE },
+        });
+      }
+      await worker.close();
+      return results;
+    } catch (error) {
+      await worker.kill();
+      throw error;
+    }
+  });
+  return [
+    {
+      workload: 'G',
+      title: `One process, ${ROUNDS} times ${jobs} waiting jobs`,
+      base: runs[0]!.contender,
+      columns: [
+        { title: 'grown at most, MB', figure: 'growth', digits: 0 },
+        { title: 'heap after a collection, MB', figure: 'heap', digits: 1 },
+      ],
+      runs,
+    },
+  ];
+}
