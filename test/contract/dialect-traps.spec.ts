@@ -341,10 +341,59 @@ describeBackends('dialect', (backend) => {
       await open.store.changePrepared(prepared as PreparedChange[]);
       expect(plans).toHaveLength(13);
       for (const plan of plans) expect(plan).not.toContain('Seq Scan');
+      // A claim takes its rows in the order of the index: sorting what is due would read all of it.
+      const claims = plans.filter((plan) => plan.includes('due_at'));
+      expect(claims).toHaveLength(3);
+      for (const plan of claims) expect(plan).not.toContain('Sort');
     } finally {
       await open.close();
     }
   });
+
+  itOn(backend, 'postgres')(
+    'claims without walking over what an open transaction keeps, if told to',
+    async () => {
+      const open = await openStore(database, { tables: { prefix: 'kept_' } });
+      try {
+        const jobs = Array.from({ length: 5_000 }, () => newJob({ dueIn: -60_000, owner: 'me' }));
+        await open.store.insert(jobs);
+        const original = open.connection.query.bind(open.connection);
+        const blocksOfClaim = async (dueWithin?: number): Promise<number> => {
+          let blocks = NaN;
+          open.connection.query = async (sql, params) => {
+            const { rows } = await original(`EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${sql}`, params);
+            const [plan] = (rows as { 'QUERY PLAN': { Plan: { 'Shared Hit Blocks': number } }[] }[])[0]![
+              'QUERY PLAN'
+            ];
+            blocks = plan!.Plan['Shared Hit Blocks'];
+            return { rows: [], affected: 0 };
+          };
+          await open.store.claim({
+            owner: 'you',
+            limit: 100,
+            leaseDuration: 30_000,
+            steps: ['first'],
+            dueWithin,
+          });
+          open.connection.query = original;
+          return blocks;
+        };
+        await onRunner(
+          open.dataSource,
+          async (runner) => {
+            await runner.query('SELECT 1');
+            await open.store.change(jobs.map(({ gid }) => end(gid, 'me')));
+            // All the pages of the table, or hardly any.
+            expect(await blocksOfClaim()).toBeGreaterThan(60);
+            expect(await blocksOfClaim(1000)).toBeLessThan(20);
+          },
+          'REPEATABLE READ',
+        );
+      } finally {
+        await open.close();
+      }
+    },
+  );
 
   itOn(backend, 'postgres')(
     'prepares what it sends often, and does without where that gets lost',

@@ -31,12 +31,15 @@ export interface JobRow {
 }
 
 /** What a process needs of a job that it has claimed. */
-export type ClaimedJobRow = Pick<
+export interface ClaimedJobRow extends Pick<
   JobRow,
   'gid' | 'status' | 'steps' | 'step_index' | 'attempts' | 'attempt_log' | 'owner' | 'lookup' | 'error'
->;
+> {
+  /** Milliseconds: its own, or the least of all that were claimed. */
+  readonly due_for: number | string;
+}
 
-/** The columns of `ClaimedJobRow`. */
+/** The columns of `ClaimedJobRow` that are columns of the table. */
 export const CLAIMED_COLUMNS = 'gid, status, steps, step_index, attempts, attempt_log, owner, lookup, error';
 
 /** The row of one job under one owner. */
@@ -71,6 +74,8 @@ export interface JobClaim {
   readonly limit: number;
   readonly leaseDuration: number;
   readonly steps: readonly string[];
+  /** Milliseconds; a table may leave out rows that have been due for longer. */
+  readonly dueWithin?: number | undefined;
 }
 
 /**

@@ -18,6 +18,9 @@ interface LockedRow {
   readonly step_index: number;
 }
 
+/** A hundred years, in milliseconds. */
+const EVER_MS = 100 * 365 * 24 * 3600 * 1000;
+
 /**
  * The job table on MySQL and MariaDB.
  *
@@ -54,18 +57,24 @@ export class MysqlJobTable extends JobTable {
     return this.insertAll([job]);
   }
 
-  override claim({ owner, limit, leaseDuration, steps }: JobClaim): Promise<ClaimedJobRow[]> {
+  override claim({
+    owner,
+    limit,
+    leaseDuration,
+    steps,
+    dueWithin = EVER_MS,
+  }: JobClaim): Promise<ClaimedJobRow[]> {
     return this.connection.transaction(async (run) => {
       const { rows } = await run(
         `
-        SELECT ${CLAIMED_COLUMNS}
+        SELECT ${CLAIMED_COLUMNS}, TIMESTAMPDIFF(MICROSECOND, due_at, UTC_TIMESTAMP(6)) / 1000 AS due_for
           FROM ${this.jobs} FORCE INDEX (\`${this.dueIndex}\`)
-         WHERE due_at <= UTC_TIMESTAMP(6)
+         WHERE due_at BETWEEN UTC_TIMESTAMP(6) - INTERVAL ? MICROSECOND AND UTC_TIMESTAMP(6)
            AND (status = 'prepared' OR (status = 'submitted' AND step_name IN (${placeholders(steps)})))
          ORDER BY due_at
          LIMIT ?
            FOR UPDATE SKIP LOCKED`,
-        [...steps, limit],
+        [microseconds(dueWithin), ...steps, limit],
       );
       const due = rows as ClaimedJobRow[];
       if (due.length === 0) return [];

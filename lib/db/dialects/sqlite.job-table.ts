@@ -11,6 +11,11 @@ import {
   type PreparedUpdate,
 } from './job-table.js';
 
+interface DueRow {
+  readonly gid: string;
+  readonly due_at: number;
+}
+
 /**
  * The job table on SQLite. Calls cost next to nothing here, so a batch is one prepared statement run for
  * each row inside one transaction. Lists travel as JSON, so that a statement has one text and stays
@@ -53,7 +58,7 @@ export class SqliteJobTable extends JobTable {
 
   override async claim({ owner, limit, leaseDuration, steps }: JobClaim): Promise<ClaimedJobRow[]> {
     const due = `
-      SELECT gid
+      SELECT gid, due_at
         FROM ${this.jobs}
        WHERE due_at <= ?
          AND (status = 'prepared' OR (status = 'submitted' AND step_name IN (SELECT value FROM json_each(?))))
@@ -65,7 +70,7 @@ export class SqliteJobTable extends JobTable {
     if (rows.length === 0) return [];
     return this.connection.immediate((run) => {
       const now = this.connection.now();
-      return run(due, [now, known, limit]).rows.map(({ gid }: { gid: string }) => {
+      return (run(due, [now, known, limit]).rows as DueRow[]).map(({ gid, due_at: dueAt }) => {
         run(
           `
           UPDATE ${this.jobs}
@@ -73,8 +78,9 @@ export class SqliteJobTable extends JobTable {
            WHERE gid = ?`,
           [owner, now + Math.round(leaseDuration), gid],
         );
-        return run(`SELECT ${CLAIMED_COLUMNS} FROM ${this.jobs} WHERE gid = ?`, [gid])
-          .rows[0] as ClaimedJobRow;
+        const [row] = run(`SELECT ${CLAIMED_COLUMNS} FROM ${this.jobs} WHERE gid = ?`, [gid])
+          .rows as ClaimedJobRow[];
+        return { ...row!, due_for: now - dueAt };
       });
     });
   }

@@ -5,7 +5,7 @@ import type { ClaimedJob, JobRecord } from './job-store.js';
 /** What a row of the job table says, whatever types the driver gave its numbers. */
 export function recordOf(row: JobRow): JobRecord {
   return {
-    ...claimedOf(row),
+    ...heldOf(row),
     name: row.name,
     stepName: row.step_name,
     createdAt: dateOf(row.created_ms)!,
@@ -16,6 +16,10 @@ export function recordOf(row: JobRow): JobRecord {
 
 /** What a row says that was claimed. */
 export function claimedOf(row: ClaimedJobRow): ClaimedJob {
+  return { ...heldOf(row), dueFor: Number(row.due_for) };
+}
+
+function heldOf(row: Omit<ClaimedJobRow, 'due_for'>): Omit<ClaimedJob, 'dueFor'> {
   return {
     gid: row.gid,
     status: row.status as JobStatus,

@@ -41,10 +41,13 @@ export interface JobRecord {
 }
 
 /** A job as it is claimed: what is needed to run it. */
-export type ClaimedJob = Pick<
+export interface ClaimedJob extends Pick<
   JobRecord,
   'gid' | 'status' | 'steps' | 'stepIndex' | 'attempts' | 'attemptLog' | 'owner' | 'lookup' | 'error'
->;
+> {
+  /** For how many milliseconds it had been due, or the last one to become due of those that were claimed with it. */
+  readonly dueFor: number;
+}
 
 /** A job together with the owner token of one claim of it. */
 export interface LeaseKey {
@@ -85,6 +88,8 @@ export interface ClaimRequest {
   readonly leaseDuration: number;
   /** The names of the steps that this process can run; prepared jobs are claimed whatever their step. */
   readonly steps: readonly string[];
+  /** Jobs that have been due for more milliseconds than this may be left out. */
+  readonly dueWithin?: number | undefined;
 }
 
 export interface JobQuery {

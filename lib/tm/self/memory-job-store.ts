@@ -70,10 +70,11 @@ export class MemoryJobStore extends JobStore {
       .sort((a, b) => a.dueAt!.getTime() - b.dueAt!.getTime())
       .slice(0, limit);
     return due.map((job) => {
+      const dueFor = now - job.dueAt!.getTime();
       if (job.status === 'submitted' && job.owner !== null) job.attempts += 1;
       job.owner = owner;
       job.dueAt = this.after(leaseDuration);
-      return { ...job };
+      return { ...job, dueFor };
     });
   }
 

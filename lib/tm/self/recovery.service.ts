@@ -3,6 +3,7 @@ import { detached } from '../../core/jobs/detached.js';
 import { faultPoint } from '../../core/jobs/fault-point.js';
 import type { RecoveryState } from '../../core/jobs/distributed-jobs.js';
 import type { StepRegistry } from '../../core/steps/step.registry.js';
+import { ClaimHorizon } from './claim-horizon.js';
 import { ClaimPace } from './claim-pace.js';
 import { HeldJob } from './held-job.js';
 import type { JobRunner } from './job-runner.js';
@@ -42,6 +43,9 @@ export class RecoveryService implements Wakeable {
   private timer: NodeJS.Timeout | undefined;
   private state: RecoveryState = { lastRunAt: null, error: null };
   private readonly pace: ClaimPace;
+  private readonly horizon = new ClaimHorizon();
+  /** Of claims that take prepared jobs only. */
+  private readonly queryHorizon = new ClaimHorizon();
 
   constructor(
     private readonly store: JobStore,
@@ -95,14 +99,20 @@ export class RecoveryService implements Wakeable {
     const { pace, runner } = this;
     const takesSteps = runner.takesJobs && runner.waitingClaims <= pace.due;
     const limit = takesSteps ? pace.size : QUERY_BATCH;
+    const horizon = takesSteps ? this.horizon : this.queryHorizon;
     const since = performance.now();
+    const dueWithin = horizon.dueWithin(since);
     const owner = this.leases.newOwner();
     const records = await this.store.claim({
       owner,
       limit,
       leaseDuration: this.leases.leaseDuration,
       steps: takesSteps ? this.registry.names() : [],
+      dueWithin,
     });
+    const lastDueFor =
+      records.length === limit ? Math.min(...records.map(({ dueFor }) => dueFor)) : undefined;
+    horizon.ended({ dueWithin, sentAt: since, endedAt: performance.now(), lastDueFor });
     const submitted = records.filter((record) => record.status === 'submitted');
     const prepared = records.filter((record) => record.status === 'prepared');
     for (const record of submitted) {
