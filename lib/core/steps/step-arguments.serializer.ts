@@ -2,7 +2,7 @@ import { InvalidStepArgumentsError } from '../../errors/index.js';
 import type { ArgumentsValidator } from './arguments-validator.js';
 import { ArgumentsConversionError, fromPlain, toInstance, toJson } from './class-arguments.js';
 import { assertPlainJson } from './plain-json.js';
-import type { ArgumentsProblem, StepDefinition } from './step-definition.js';
+import type { ArgumentsClass, ArgumentsProblem, StepDefinition } from './step-definition.js';
 
 /** What the serializer needs to know of a step; nothing is known of one that only another process provides. */
 export type SerializableStep = Pick<StepDefinition, 'argsClass' | 'checkArguments'>;
@@ -37,19 +37,26 @@ export class StepArgumentsSerializer {
   }
 
   /**
-   * The arguments that stored ones, parsed, stand for; `undefined` for a step without arguments. What is
-   * passed becomes the step's own, which may change it.
+   * The arguments that stored ones, parsed, stand for, or a promise of them where they are validated; `undefined` for
+   * a step without arguments. What is passed becomes the step's own, which may change it.
    *
-   * @throws InvalidStepArgumentsError when they do not fit the step, or not any more. An error that a
-   * validation throws by itself is let through.
+   * @throws InvalidStepArgumentsError, at once or by the promise, when they do not fit the step, or not any more. An error
+   * that a validation throws by itself is let through.
    */
-  async restore(stepName: string, step: SerializableStep | undefined, stored: unknown): Promise<unknown> {
+  restore(stepName: string, step: SerializableStep | undefined, stored: unknown): unknown {
     const argsClass = step?.argsClass;
     if (argsClass === undefined || stored === undefined) {
       refuseProblem(stepName, step?.checkArguments?.(stored));
       return stored;
     }
-    const instance = converting(stepName, () => fromPlain(argsClass, stored));
+    return this.validated(
+      stepName,
+      argsClass,
+      converting(stepName, () => fromPlain(argsClass, stored)),
+    );
+  }
+
+  private async validated(stepName: string, argsClass: ArgumentsClass, instance: object): Promise<unknown> {
     refuseProblem(stepName, await this.validator.validate(argsClass, instance));
     return instance;
   }

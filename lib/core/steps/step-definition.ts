@@ -38,5 +38,5 @@ export interface StepDefinition {
   /** The classes by which `addStep()` finds the step: the one it is provided under, and its instance's. */
   readonly classes: readonly object[];
   /** Gives what runs the step: always the same singleton, or a new instance in a DI context of its own. */
-  resolve(): Promise<ResolvedStep>;
+  resolve(): ResolvedStep | Promise<ResolvedStep>;
 }

@@ -32,7 +32,7 @@ export type StepOutcome =
 /** Runs the body of a step; a transactional step's is wrapped in its transaction. */
 export type StepBody = (call: (manager?: EntityManagerLike) => Promise<void>) => Promise<void>;
 
-const callDirectly: StepBody = (call) => call();
+const SUCCEEDED: StepOutcome = { kind: 'succeeded' };
 
 /** Runs one attempt of a step: arguments, instance, time-out. It knows nothing of jobs and stores. */
 export class StepExecutor {
@@ -44,11 +44,13 @@ export class StepExecutor {
     private readonly gracePeriod: number,
   ) {}
 
-  async execute(attempt: StepAttempt, body: StepBody = callDirectly): Promise<StepOutcome> {
+  /** Without a `body` the step is called directly. */
+  async execute(attempt: StepAttempt, body?: StepBody): Promise<StepOutcome> {
     const { definition, stop } = attempt;
     let args: unknown;
     try {
-      args = await this.serializer.restore(attempt.stepName, definition, attempt.readArgs());
+      const restored = this.serializer.restore(attempt.stepName, definition, attempt.readArgs());
+      args = restored instanceof Promise ? await restored : restored;
     } catch (error) {
       return error instanceof InvalidStepArgumentsError
         ? { kind: 'unfit', error }
@@ -57,7 +59,8 @@ export class StepExecutor {
 
     let resolved: ResolvedStep;
     try {
-      resolved = await definition.resolve();
+      const provided = definition.resolve();
+      resolved = provided instanceof Promise ? await provided : provided;
     } catch (error) {
       return { kind: 'failed', error };
     }
@@ -70,17 +73,18 @@ export class StepExecutor {
             definition.timeout,
           );
     try {
-      const work = body(async (manager) => {
-        await resolved.handler.execute(args, createStepContext(attempt, manager));
-      });
-      return await this.settle(attempt, work);
+      const call = (manager?: EntityManagerLike): unknown =>
+        resolved.handler.execute(args, createStepContext(attempt, manager));
+      const work = body ? body(async (manager) => void (await call(manager))) : begin(call);
+      if (work === undefined && !stop.requested) return SUCCEEDED;
+      return await this.settle(attempt, work ?? Promise.resolve());
     } finally {
       clearTimeout(timer);
       resolved.release?.();
     }
   }
 
-  private async settle(attempt: StepAttempt, work: Promise<void>): Promise<StepOutcome> {
+  private async settle(attempt: StepAttempt, work: Promise<unknown>): Promise<StepOutcome> {
     const { stop } = attempt;
     const ended = work.then(succeeded, failed);
     const first = await new Promise<StepOutcome | undefined>((resolve) => {
@@ -116,8 +120,22 @@ export class StepExecutor {
   }
 }
 
+/** Undefined when the step has ended with the call: most that is asynchronous is then not needed. */
+function begin(call: () => unknown): Promise<unknown> | undefined {
+  try {
+    const answer = call();
+    return isThenable(answer) ? Promise.resolve(answer) : undefined;
+  } catch (error) {
+    return Promise.reject(error as Error);
+  }
+}
+
+function isThenable(value: unknown): boolean {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
+}
+
 function succeeded(): StepOutcome {
-  return { kind: 'succeeded' };
+  return SUCCEEDED;
 }
 
 function failed(error: unknown): StepOutcome {

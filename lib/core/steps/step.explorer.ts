@@ -15,7 +15,7 @@ interface FoundStep {
   place: string;
   readonly classes: Set<object>;
   readonly className: string;
-  readonly resolve: () => Promise<ResolvedStep>;
+  readonly resolve: StepDefinition['resolve'];
 }
 
 /** Finds the steps among the providers of all modules of the application. */
@@ -68,7 +68,7 @@ export class StepExplorer {
       if (token === stepClass) known.place = placeOf(stepClass, token, module);
       return undefined;
     }
-    const step = this.found(stepClass, classes, token, module, () => Promise.resolve({ handler }));
+    const step = this.found(stepClass, classes, token, module, () => ({ handler }));
     const handler = assertHandler(instance, step.className);
     byInstance.set(instance, step);
     return step;
@@ -105,7 +105,7 @@ export class StepExplorer {
     classes: readonly object[],
     token: unknown,
     module: HostModule,
-    resolve: () => Promise<ResolvedStep>,
+    resolve: StepDefinition['resolve'],
   ): FoundStep {
     return {
       metadata: this.accessor.get(stepClass)!,

@@ -10,16 +10,13 @@ import {
   type PreparedUpdate,
 } from './job-table.js';
 import { isMysqlDuplicateEntry } from './mysql.errors.js';
-import { microseconds, placeholders } from './mysql.values.js';
+import { EVER_MS, microseconds, placeholders } from './mysql.values.js';
 
 interface LockedRow {
   readonly gid: string;
   readonly owner: string | null;
   readonly step_index: number;
 }
-
-/** A hundred years, in milliseconds. */
-const EVER_MS = 100 * 365 * 24 * 3600 * 1000;
 
 /**
  * The job table on MySQL and MariaDB.
@@ -57,13 +54,7 @@ export class MysqlJobTable extends JobTable {
     return this.insertAll([job]);
   }
 
-  override claim({
-    owner,
-    limit,
-    leaseDuration,
-    steps,
-    dueWithin = EVER_MS,
-  }: JobClaim): Promise<ClaimedJobRow[]> {
+  override claim({ owner, limit, leaseDuration, steps, dueWithin }: JobClaim): Promise<ClaimedJobRow[]> {
     return this.connection.transaction(async (run) => {
       const { rows } = await run(
         `
@@ -74,7 +65,7 @@ export class MysqlJobTable extends JobTable {
          ORDER BY due_at
          LIMIT ?
            FOR UPDATE SKIP LOCKED`,
-        [microseconds(dueWithin), ...steps, limit],
+        [microseconds(dueWithin ?? EVER_MS), ...steps, limit],
       );
       const due = rows as ClaimedJobRow[];
       if (due.length === 0) return [];

@@ -5,9 +5,17 @@ import type { ClaimedJob, JobRecord } from './job-store.js';
 /** What a row of the job table says, whatever types the driver gave its numbers. */
 export function recordOf(row: JobRow): JobRecord {
   return {
-    ...heldOf(row),
+    gid: row.gid,
     name: row.name,
+    status: row.status as JobStatus,
+    steps: row.steps,
+    stepIndex: Number(row.step_index),
     stepName: row.step_name,
+    attempts: Number(row.attempts),
+    attemptLog: row.attempt_log,
+    owner: row.owner,
+    lookup: row.lookup,
+    error: row.error,
     createdAt: dateOf(row.created_ms)!,
     dueAt: dateOf(row.due_ms),
     endedAt: dateOf(row.ended_ms),
@@ -16,10 +24,6 @@ export function recordOf(row: JobRow): JobRecord {
 
 /** What a row says that was claimed. */
 export function claimedOf(row: ClaimedJobRow): ClaimedJob {
-  return { ...heldOf(row), dueFor: Number(row.due_for) };
-}
-
-function heldOf(row: Omit<ClaimedJobRow, 'due_for'>): Omit<ClaimedJob, 'dueFor'> {
   return {
     gid: row.gid,
     status: row.status as JobStatus,
@@ -30,6 +34,7 @@ function heldOf(row: Omit<ClaimedJobRow, 'due_for'>): Omit<ClaimedJob, 'dueFor'>
     owner: row.owner,
     lookup: row.lookup,
     error: row.error,
+    dueFor: Number(row.due_for),
   };
 }
 

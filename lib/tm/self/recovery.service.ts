@@ -99,20 +99,11 @@ export class RecoveryService implements Wakeable {
     const { pace, runner } = this;
     const takesSteps = runner.takesJobs && runner.waitingClaims <= pace.due;
     const limit = takesSteps ? pace.size : QUERY_BATCH;
-    const horizon = takesSteps ? this.horizon : this.queryHorizon;
     const since = performance.now();
-    const dueWithin = horizon.dueWithin(since);
     const owner = this.leases.newOwner();
-    const records = await this.store.claim({
-      owner,
-      limit,
-      leaseDuration: this.leases.leaseDuration,
-      steps: takesSteps ? this.registry.names() : [],
-      dueWithin,
-    });
-    const lastDueFor =
-      records.length === limit ? Math.min(...records.map(({ dueFor }) => dueFor)) : undefined;
-    horizon.ended({ dueWithin, sentAt: since, endedAt: performance.now(), lastDueFor });
+    const records = takesSteps
+      ? await this.claim(owner, limit, this.registry.names(), this.horizon)
+      : await this.claim(owner, limit, [], this.queryHorizon);
     const submitted = records.filter((record) => record.status === 'submitted');
     const prepared = records.filter((record) => record.status === 'prepared');
     for (const record of submitted) {
@@ -128,6 +119,22 @@ export class RecoveryService implements Wakeable {
       this.again = true;
     }
     return { claimed: submitted.length, queried: prepared.length };
+  }
+
+  private async claim(
+    owner: string,
+    limit: number,
+    steps: readonly string[],
+    horizon: ClaimHorizon,
+  ): Promise<readonly ClaimedJob[]> {
+    const { leaseDuration } = this.leases;
+    const sentAt = performance.now();
+    const dueWithin = horizon.dueWithin(sentAt);
+    const records = await this.store.claim({ owner, limit, leaseDuration, steps, dueWithin });
+    const isFull = records.length === limit;
+    const lastDueFor = isFull ? Math.min(...records.map(({ dueFor }) => dueFor)) : undefined;
+    horizon.ended({ dueWithin, sentAt, endedAt: performance.now(), lastDueFor });
+    return records;
   }
 
   private run(): void {

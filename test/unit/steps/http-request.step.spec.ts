@@ -248,7 +248,7 @@ describe('the arguments of HttpRequestStep', () => {
   });
 
   it('are checked again before the step runs', async () => {
-    const restoring = serializer.restore('http', metadata, { url: 'nowhere' });
+    const restoring = (async () => serializer.restore('http', metadata, { url: 'nowhere' }))();
     await expect(restoring).rejects.toMatchObject({ path: 'args.url' });
   });
 });

@@ -270,7 +270,7 @@ describe('arguments of a class', () => {
   });
 
   it.each(['null', '5', '[{}]', '"x"'])('are refused when %s is stored', async (json) => {
-    const restoring = serializer.restore('pay', { argsClass: Order }, JSON.parse(json));
+    const restoring = (async () => serializer.restore('pay', { argsClass: Order }, JSON.parse(json)))();
     await expect(restoring).rejects.toThrow(InvalidStepArgumentsError);
   });
 });
