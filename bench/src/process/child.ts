@@ -76,7 +76,8 @@ const handlers: Handlers = {
 
   collect() {
     globalThis.gc!();
-    return process.memoryUsage().heapUsed;
+    const { heapUsed, rss } = process.memoryUsage();
+    return { heap: heapUsed, memory: rss };
   },
 
   usage(): Usage {

@@ -26,8 +26,8 @@ export interface Commands {
   reached: { params: [total: number]; answer: void };
   /** What has run since the last time, of which the process keeps no record any more. */
   forget: { params: []; answer: ExecutionReport };
-  /** Collects garbage (`--expose-gc`); bytes of the heap that are left. */
-  collect: { params: []; answer: number };
+  /** Collects garbage (`--expose-gc`); bytes that are left, of the heap and of the whole process. */
+  collect: { params: []; answer: { readonly heap: number; readonly memory: number } };
   usage: { params: []; answer: Usage };
   close: { params: []; answer: void };
 }

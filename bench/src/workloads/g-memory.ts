@@ -33,12 +33,16 @@ export async function memory(bench: Bench): Promise<WorkloadResult[]> {
         while (await worker.ask('pending'));
         const { memoryAtMost } = await worker.ask('usage');
         assertEachRanOnce([await worker.ask('forget')], 1, jobs, first);
-        const heap = await worker.ask('collect');
-        process.stderr.write(`G, round ${round + 1} of ${ROUNDS}: ${(heap / MEGABYTE).toFixed(1)} MB\n`);
+        const left = await worker.ask('collect');
+        process.stderr.write(`G, round ${round + 1} of ${ROUNDS}: ${(left.heap / MEGABYTE).toFixed(1)} MB\n`);
         results.push({
           contender: `after ${first + jobs - 1} jobs`,
           round: 0,
-          figures: { growth: (memoryAtMost - memoryAtStart) / MEGABYTE, heap: heap / MEGABYTE },
+          figures: {
+            growth: (memoryAtMost - memoryAtStart) / MEGABYTE,
+            left: (left.memory - memoryAtStart) / MEGABYTE,
+            heap: left.heap / MEGABYTE,
+          },
         });
       }
       await worker.close();
@@ -55,6 +59,7 @@ export async function memory(bench: Bench): Promise<WorkloadResult[]> {
       base: runs[0]!.contender,
       columns: [
         { title: 'grown at most, MB', figure: 'growth', digits: 0 },
+        { title: 'grown after a collection, MB', figure: 'left', digits: 0 },
         { title: 'heap after a collection, MB', figure: 'heap', digits: 1 },
       ],
       runs,
