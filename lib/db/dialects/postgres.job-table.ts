@@ -17,7 +17,7 @@ import {
   updateStatement,
 } from './postgres.job-updates.js';
 
-/** An integer costs a third of what a float does, on both sides. */
+/** Ages are integers here, whose text is cheaper to write than that of a float. */
 const MAX_INT = 2 ** 31 - 1;
 
 /**

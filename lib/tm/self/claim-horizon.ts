@@ -1,7 +1,9 @@
 /** How much further back than to where the last claim has come: for jobs whose transactions take a moment. */
 const OVERLAP_MS = 1000;
-/** Claims of all due jobs take a twentieth of the time at most. */
+/** A claim of all that is due, and the pause after it, take so many times as long as the claim alone. */
 const PAUSE_PER_WHOLE = 20;
+/** Because a claim may have taken long for another reason, and what lies further back must not wait for minutes. */
+const LONGEST_PAUSE_MS = 30_000;
 
 /** A claim that has come back. Times are by `performance.now()`. */
 export interface EndedClaim {
@@ -31,7 +33,9 @@ export class ClaimHorizon {
   }
 
   ended({ dueWithin, sentAt, endedAt, lastDueFor }: EndedClaim): void {
-    if (dueWithin === undefined) this.wholeFrom = sentAt + (endedAt - sentAt) * PAUSE_PER_WHOLE;
+    if (dueWithin === undefined) {
+      this.wholeFrom = sentAt + Math.min((endedAt - sentAt) * PAUSE_PER_WHOLE, LONGEST_PAUSE_MS);
+    }
     this.claimedUntil = sentAt - (lastDueFor ?? 0);
   }
 }

@@ -19,6 +19,13 @@ it('looks back to the last claim, and a second more, for twenty times as long as
   expect(horizon.dueWithin(10_000)).toBeUndefined();
 });
 
+it('looks for all that is due every half a minute, however long that took', () => {
+  const horizon = new ClaimHorizon();
+  horizon.ended({ dueWithin: undefined, sentAt: 0, endedAt: 10_000, lastDueFor: undefined });
+  expect(horizon.dueWithin(29_999)).toBe(30_999);
+  expect(horizon.dueWithin(30_000)).toBeUndefined();
+});
+
 it('goes on, after a claim that left jobs behind, where the last one was due', () => {
   const horizon = new ClaimHorizon();
   horizon.ended({ dueWithin: undefined, sentAt: 0, endedAt: 500, lastDueFor: 60_000 });
