@@ -60,7 +60,7 @@ function anyUpdateStatement(
 
 /**
  * Whether `endStatement()` does for them. Most jobs end at the first attempt of their last step: a batch of nothing else
- * goes a way of half of the cost. A mixed one gains nothing by being cut in two.
+ * goes a way of two thirds of the cost. A mixed one gains nothing by being cut in two.
  */
 export function arePlainEnds(updates: readonly JobUpdate[]): boolean {
   const { atStep } = updates[0]!;

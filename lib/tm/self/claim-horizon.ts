@@ -19,8 +19,8 @@ export interface EndedClaim {
  * How far back a claim looks for due jobs.
  *
  * A job that has been claimed, renewed or ended leaves an entry in the index where it was due before. Databases with
- * versions of rows keep these for as long as any transaction is open that began earlier, and a claim walks over all of them: 0.2 s
- * for a million on PostgreSQL. So a claim of all that is due is made only where it is quick, or has not been made for long;
+ * versions of rows keep these for as long as any transaction is open that began earlier, and a claim walks over all of them: 34 ms
+ * for 200,000 on PostgreSQL. So a claim of all that is due is made only where it is quick, or has not been made for long;
  * the others begin a second before where the last one has stopped.
  */
 export class ClaimHorizon {
