@@ -350,6 +350,27 @@ describeBackends('dialect', (backend) => {
     }
   });
 
+  itOn(backend, 'postgres')('looks for overdue steps without reading the jobs that wait', async () => {
+    const open = await openStore(database, { tables: { prefix: 'delayed_' } });
+    try {
+      await open.store.insert(Array.from({ length: 12_000 }, () => newJob({ dueIn: 3_600_000 })));
+      await open.store.insert([newJob({ dueIn: -60_000 })]);
+      await database.query(`ANALYZE ${open.dialect.tables.jobs}`);
+      const plans: string[] = [];
+      const original = open.connection.query.bind(open.connection);
+      open.connection.query = async (sql, params) => {
+        const { rows } = await original(`EXPLAIN ${sql}`, params);
+        plans.push(rows.map((row: Record<string, string>) => row['QUERY PLAN']).join('\n'));
+        return original(sql, params);
+      };
+      expect(await open.store.unknownSteps([], 30_000)).toEqual(['first']);
+      expect(plans).toHaveLength(1);
+      expect(plans[0]).not.toContain('Seq Scan');
+    } finally {
+      await open.close();
+    }
+  });
+
   itOn(backend, 'postgres')(
     'claims without walking over what an open transaction keeps, if told to',
     async () => {

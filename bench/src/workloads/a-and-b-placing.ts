@@ -1,8 +1,17 @@
-import { ENTRIES } from '../contenders/entries.ts';
+import { ENTRIES, type Entry } from '../contenders/entries.ts';
 import { chosen, interleaved, type Bench, type WorkloadResult } from './bench.ts';
 import { PLACING_COLUMNS, placingRun, withDatabase } from './placing.ts';
 
-/** A: one step. B: two steps, the completion of the first stored before the second starts. */
+interface Part {
+  readonly name: string;
+  readonly entry: Entry;
+  readonly steps: 1 | 2;
+}
+
+/**
+ * A: one step. B: two steps, the completion of the first stored before the second starts; the library runs jobs of one step in
+ * the same rounds, too.
+ */
 export async function placing(bench: Bench, workload: 'A' | 'B'): Promise<WorkloadResult> {
   const steps = workload === 'A' ? 1 : 2;
   const { options } = bench;
@@ -11,14 +20,26 @@ export async function placing(bench: Bench, workload: 'A' | 'B'): Promise<Worklo
     options,
     'floor',
   ).filter(({ withoutJobs }) => steps === 1 || !withoutJobs);
+  const parts: Part[] = entries.map((entry) => ({ name: entry.name, entry, steps }));
+  const [library] = ENTRIES.alone;
+  const own = entries.indexOf(library);
+  if (steps === 2 && own >= 0) {
+    parts.splice(own, 0, { name: `${library.name}, one step`, entry: library, steps: 1 });
+  }
   const runs = await interleaved(
     bench,
     workload,
-    entries,
+    parts,
     ({ name }) => name,
-    (entry) =>
+    (part) =>
       withDatabase(bench, 'postgres', (database) =>
-        placingRun(bench, { entry, steps, jobs: options.jobs, warmUp: options.warmUp, database }),
+        placingRun(bench, {
+          entry: part.entry,
+          steps: part.steps,
+          jobs: options.jobs,
+          warmUp: options.warmUp,
+          database,
+        }),
       ),
   );
   return {

@@ -24,6 +24,9 @@ export interface SweptRow {
 /** Because one name is enough to report a missing step, and nobody reads a list longer than this. */
 export const MAX_OVERDUE_STEPS = 100;
 
+/** Because a backlog may have any size, and what nobody takes comes to stand at its front. */
+export const MAX_OVERDUE_ROWS = 10_000;
+
 /**
  * The SQL by which jobs are looked up, repaired and cleared away, for one database.
  *
@@ -41,6 +44,7 @@ export abstract class JobCatalog {
    */
   abstract sweep(after: string, limit: number, retention: number): Promise<SweptRow[]>;
   abstract delete(gids: readonly string[]): Promise<void>;
+  /** Among the jobs that have been due for longest, the steps that are not among the known ones. */
   abstract overdueSteps(known: readonly string[], overdue: number): Promise<string[]>;
 
   /** Milliseconds until the first job is due that is prepared or stands at one of the steps; null for none. */

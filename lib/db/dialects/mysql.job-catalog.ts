@@ -1,5 +1,11 @@
 import type { OwnConnection, Statement } from '../connections/own-connection.js';
-import { JobCatalog, MAX_OVERDUE_STEPS, type JobFilter, type SweptRow } from './job-catalog.js';
+import {
+  JobCatalog,
+  MAX_OVERDUE_ROWS,
+  MAX_OVERDUE_STEPS,
+  type JobFilter,
+  type SweptRow,
+} from './job-catalog.js';
 import type { JobRow } from './job-table.js';
 import { microseconds, placeholders } from './mysql.values.js';
 
@@ -106,12 +112,15 @@ export class MysqlJobCatalog extends JobCatalog {
     const { rows } = await this.connection.query(
       `
       SELECT DISTINCT step_name
-        FROM ${this.jobs}
-       WHERE due_at <= UTC_TIMESTAMP(6) - INTERVAL ? MICROSECOND
-         AND status = 'submitted'
+        FROM (SELECT status, step_name
+                FROM ${this.jobs}
+               WHERE due_at <= UTC_TIMESTAMP(6) - INTERVAL ? MICROSECOND
+               ORDER BY due_at
+               LIMIT ?) AS oldest
+       WHERE status = 'submitted'
          ${known.length > 0 ? `AND step_name NOT IN (${placeholders(known)})` : ''}
        LIMIT ?`,
-      [microseconds(overdue), ...known, MAX_OVERDUE_STEPS],
+      [microseconds(overdue), MAX_OVERDUE_ROWS, ...known, MAX_OVERDUE_STEPS],
     );
     return (rows as { step_name: string }[]).map((row) => row.step_name);
   }

@@ -1,5 +1,11 @@
 import type { OwnConnection, Statement } from '../connections/own-connection.js';
-import { JobCatalog, MAX_OVERDUE_STEPS, type JobFilter, type SweptRow } from './job-catalog.js';
+import {
+  JobCatalog,
+  MAX_OVERDUE_ROWS,
+  MAX_OVERDUE_STEPS,
+  type JobFilter,
+  type SweptRow,
+} from './job-catalog.js';
 import type { JobRow } from './job-table.js';
 
 /** Every column of a job, its times as epoch milliseconds. */
@@ -108,16 +114,20 @@ export class PostgresJobCatalog extends JobCatalog {
     );
   }
 
+  /** The order is for the planner: it takes a third of all rows for overdue, and would read them all at once. */
   override async overdueSteps(known: readonly string[], overdue: number): Promise<string[]> {
     const { rows } = await this.connection.query(
       `
-      SELECT DISTINCT j.step_name
-        FROM ${this.jobs} j
-       WHERE j.due_at <= (SELECT clock_timestamp() - $2::float8 * interval '1 millisecond')
-         AND j.status = 'submitted'
-         AND j.step_name <> ALL ($1::text[])
-       LIMIT $3`,
-      [known, overdue, MAX_OVERDUE_STEPS],
+      SELECT DISTINCT o.step_name
+        FROM (SELECT j.status, j.step_name
+                FROM ${this.jobs} j
+               WHERE j.due_at <= (SELECT clock_timestamp() - $2::float8 * interval '1 millisecond')
+               ORDER BY j.due_at
+               LIMIT $3) o
+       WHERE o.status = 'submitted'
+         AND o.step_name <> ALL ($1::text[])
+       LIMIT $4`,
+      [known, overdue, MAX_OVERDUE_ROWS, MAX_OVERDUE_STEPS],
     );
     return (rows as { step_name: string }[]).map((row) => row.step_name);
   }

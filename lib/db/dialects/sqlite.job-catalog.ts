@@ -1,6 +1,12 @@
 import type { Statement } from '../connections/own-connection.js';
 import type { SqliteConnection } from '../connections/sqlite.connection.js';
-import { JobCatalog, MAX_OVERDUE_STEPS, type JobFilter, type SweptRow } from './job-catalog.js';
+import {
+  JobCatalog,
+  MAX_OVERDUE_ROWS,
+  MAX_OVERDUE_STEPS,
+  type JobFilter,
+  type SweptRow,
+} from './job-catalog.js';
 import type { JobRow } from './job-table.js';
 
 /** Every column of a job; its times are stored as epoch milliseconds. */
@@ -106,12 +112,15 @@ export class SqliteJobCatalog extends JobCatalog {
     const { rows } = await this.connection.query(
       `
       SELECT DISTINCT step_name
-        FROM ${this.jobs}
-       WHERE due_at <= ?
-         AND status = 'submitted'
+        FROM (SELECT status, step_name
+                FROM ${this.jobs}
+               WHERE due_at <= ?
+               ORDER BY due_at
+               LIMIT ?)
+       WHERE status = 'submitted'
          AND step_name NOT IN (SELECT value FROM json_each(?))
        LIMIT ?`,
-      [this.connection.now() - overdue, JSON.stringify(known), MAX_OVERDUE_STEPS],
+      [this.connection.now() - overdue, MAX_OVERDUE_ROWS, JSON.stringify(known), MAX_OVERDUE_STEPS],
     );
     return (rows as { step_name: string }[]).map((row) => row.step_name);
   }

@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import { detached } from '../../core/jobs/detached.js';
 import type { JobStore, LeaseKey } from './job-store.js';
 import { Lease } from './lease.js';
+import { LeaseTable } from './lease-table.js';
 import { OwnerTokens } from './owner-tokens.js';
 
 /** A lease is renewed when a third of it is gone, which leaves time for two more tries. */
@@ -15,7 +16,7 @@ const BATCH = 500;
 /** Holds the leases of this process, renews them while their jobs wait or run, and gives up those it loses. */
 export class LeaseKeeper {
   private readonly logger = new Logger(LeaseKeeper.name);
-  private readonly held = new Map<string, Lease>();
+  private readonly held = new LeaseTable();
   private timer: NodeJS.Timeout | undefined;
   private renewing: Promise<void> | undefined;
 
@@ -34,14 +35,13 @@ export class LeaseKeeper {
   hold(key: LeaseKey, since: number): Lease {
     const lease = new Lease(key.gid, key.owner, since + this.leaseDuration);
     // A claim of a job that this process still holds means that the older lease has expired.
-    this.held.get(key.gid)?.lose();
-    this.held.set(key.gid, lease);
+    this.held.put(lease)?.lose();
     this.timer ??= detached(() => setInterval(() => this.check(), this.checkInterval));
     return lease;
   }
 
   drop(lease: Lease): void {
-    if (this.held.get(lease.gid) === lease) this.held.delete(lease.gid);
+    this.held.remove(lease);
     if (this.held.size === 0) this.rest();
   }
 
@@ -85,7 +85,7 @@ export class LeaseKeeper {
 
   private check(): void {
     const stale: Lease[] = [];
-    for (const lease of this.held.values()) {
+    for (const lease of this.held.all()) {
       if (!this.isGood(lease)) this.lose(lease, 'it could not be renewed in time');
       else if (lease.remaining < this.leaseDuration * (1 - RENEW_AFTER)) stale.push(lease);
     }

@@ -4,7 +4,11 @@ import type { JobRunner } from './job-runner.js';
 export interface PendingPlace {
   /** By `performance.now()`. */
   readonly since: number;
+  /** Where it stands among those that are kept; negative when it is not kept any more. */
+  index: number;
 }
+
+const NOT_KEPT = -1;
 
 /**
  * The places in the runner that are kept for jobs of open transactions.
@@ -13,8 +17,8 @@ export interface PendingPlace {
  * runner may be forgotten. A place is therefore kept no longer than the lease that the job was written with.
  */
 export class PendingPlaces {
-  /** In the order of their age. */
-  private readonly kept = new Set<PendingPlace>();
+  /** In no order. An array, for the reason that `LeaseTable` gives. */
+  private readonly kept: PendingPlace[] = [];
 
   constructor(
     private readonly runner: JobRunner,
@@ -24,29 +28,40 @@ export class PendingPlaces {
 
   /** Keeps a place, if there is one. */
   keep(): PendingPlace | undefined {
-    this.forfeit();
-    if (!this.runner.reserve()) return undefined;
-    const place = { since: performance.now() };
-    this.kept.add(place);
+    if (!this.runner.reserve()) {
+      this.forfeit();
+      if (!this.runner.reserve()) return undefined;
+    }
+    const place = { since: performance.now(), index: this.kept.length };
+    this.kept.push(place);
     return place;
   }
 
   /** Hands the place over to a job that comes now; one that was forfeited, if there is another. */
   take(place: PendingPlace): boolean {
-    return this.kept.delete(place) || this.runner.reserve();
+    return this.remove(place) || this.runner.reserve();
   }
 
   /** The job does not come. */
   giveBack(place: PendingPlace): void {
-    if (this.kept.delete(place)) this.runner.cancelReservation();
+    if (this.remove(place)) this.runner.cancelReservation();
   }
 
   /** Gives back what has been kept for longer than a lease. */
   forfeit(): void {
     const oldest = performance.now() - this.leaseDuration;
-    for (const place of this.kept) {
-      if (place.since > oldest) return;
-      this.giveBack(place);
+    for (const place of this.kept.filter(({ since }) => since <= oldest)) this.giveBack(place);
+  }
+
+  /** The last one takes its place. */
+  private remove(place: PendingPlace): boolean {
+    if (place.index === NOT_KEPT) return false;
+    const last = this.kept.pop()!;
+    if (last !== place) {
+      this.kept[place.index] = last;
+      last.index = place.index;
     }
+    place.index = NOT_KEPT;
+    return true;
   }
 }
