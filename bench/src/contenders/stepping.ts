@@ -87,9 +87,9 @@ export class Stepping implements Contender {
 
   async pending(): Promise<boolean> {
     const { watch, kind } = this.settings;
-    // Jobs that are delayed for longer belong to the crowd of workload E.
+    // Jobs that are delayed for longer belong to the crowd of workload E, and are not to be read for this.
     if (kind === 'postgres') {
-      return watch.any('stepping_jobs', `due_at < clock_timestamp() + interval '1 hour'`);
+      return watch.any('stepping_jobs', `due_at < (SELECT clock_timestamp() + interval '1 hour')`);
     }
     const rows = await this.orders.dataSource.query<unknown[]>(
       'SELECT 1 FROM stepping_jobs WHERE due_at IS NOT NULL LIMIT 1',

@@ -9,7 +9,7 @@ const ROUNDS = 10;
 /** Times the jobs of C. */
 const SHARE = 5;
 const MEGABYTE = 2 ** 20;
-/** Megabytes; V8 takes three times that. */
+/** Megabytes; the new space is a small multiple of it. */
 const BOUND = 16;
 
 /**
