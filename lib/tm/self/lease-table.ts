@@ -50,11 +50,10 @@ export class LeaseTable {
     return this.shards.flat();
   }
 
-  /** The end of a gid differs most, in the library's own and in most that applications make. */
+  /** By the whole gid: those that applications make may differ anywhere. */
   private shardOf(gid: string): Lease[] {
-    const { length } = gid;
-    const hash =
-      gid.charCodeAt(length - 1) ^ (gid.charCodeAt(length - 2) << 4) ^ (gid.charCodeAt(length - 3) << 2);
+    let hash = 0;
+    for (let at = 0; at < gid.length; at += 1) hash = (hash * 31 + gid.charCodeAt(at)) | 0;
     return this.shards[hash & (SHARDS - 1)]!;
   }
 }
