@@ -11,7 +11,7 @@ import type { FaultSettings, WorkerTiming } from './worker/settings.js';
 /** A guarantee that is taken out of the library, and the one moment at which it is missed. */
 export interface Sabotage {
   readonly name: string;
-  readonly patch: Patch;
+  readonly patches: readonly Patch[];
   readonly placement: Placement;
   readonly job: JobPlan;
   /** Of the process that is given the job. */
@@ -25,11 +25,19 @@ const TIMING: WorkerTiming = { lease: 1000, interval: 100, queryAfter: 600, grac
 export const sabotages: readonly Sabotage[] = [
   {
     name: 'fencing off: progress is stored whoever owns the job',
-    patch: {
-      file: 'db/dialects/postgres.job-updates.js',
-      replace: `t.gid = c.gid AND t.owner = c.owner AND t.step_index = c.at_step AND t.status = 'submitted'`,
-      by: `t.gid = c.gid AND t.step_index = c.at_step AND t.status = 'submitted'`,
-    },
+    patches: [
+      {
+        file: 'db/dialects/postgres.job-updates.js',
+        replace: `t.gid = c.gid AND t.owner = c.owner AND t.step_index = c.at_step AND t.status = 'submitted'`,
+        by: `t.gid = c.gid AND t.step_index = c.at_step AND t.status = 'submitted'`,
+      },
+      // It would leave the row out where it comes in the moment in which the owner renews its lease.
+      {
+        file: 'db/dialects/postgres.job-updates.js',
+        replace: `return anyUpdateStatement(jobs, updates, 'SKIP LOCKED');`,
+        by: `return anyUpdateStatement(jobs, updates, '');`,
+      },
+    ],
     placement: 'one',
     // It keeps its event loop for three leases; the other process is at work on the job by then.
     job: {
@@ -45,11 +53,13 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'barrier off: its rows are not written',
-    patch: {
-      file: 'db/barrier/typeorm-barrier.js',
-      replace: 'const { sql, params } = this.table.insertStatement(row);',
-      by: 'if (row) return true; const { sql, params } = this.table.insertStatement(row);',
-    },
+    patches: [
+      {
+        file: 'db/barrier/typeorm-barrier.js',
+        replace: 'const { sql, params } = this.table.insertStatement(row);',
+        by: 'if (row) return true; const { sql, params } = this.table.insertStatement(row);',
+      },
+    ],
     placement: 'two',
     job: { order: 'handed-over', ownGid: true, fate: 'commit', steps: [{ kind: 'append', work: 0 }] },
     fault: { point: 'job:before-submit', passage: 1, action: 'kill' },
@@ -57,12 +67,14 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'progress is stored some time after the next step has begun',
-    patch: {
-      file: 'tm/self/job-run.js',
-      replace: 'if (!(await services.writer.write(job.lease, completion)))',
-      by: `const later = () => void services.writer.write(job.lease, completion);
+    patches: [
+      {
+        file: 'tm/self/job-run.js',
+        replace: 'if (!(await services.writer.write(job.lease, completion)))',
+        by: `const later = () => void services.writer.write(job.lease, completion);
             if (!setTimeout(later, 2000))`,
-    },
+      },
+    ],
     placement: 'one',
     job: {
       order: 'ahead',
@@ -81,11 +93,11 @@ export const sabotages: readonly Sabotage[] = [
 
 /** Plays the moment, with the library as it is or with the guarantee taken out, and judges what is left. */
 export async function play(
-  { patch, placement, job, fault }: Sabotage,
+  { patches, placement, job, fault }: Sabotage,
   surroundings: Omit<Surroundings, 'root'>,
   sabotaged: boolean,
 ): Promise<Verdict> {
-  const copy = BuildCopy.create(surroundings.repository, sabotaged ? [patch] : []);
+  const copy = BuildCopy.create(surroundings.repository, sabotaged ? patches : []);
   const target = { backend: 'postgres', placement } as const;
   const here = { ...surroundings, root: copy.root };
   const scene = await Scene.open(target, new Random(1), here, { processes: 2, timing: TIMING });
