@@ -27,6 +27,11 @@ export const sabotages: readonly Sabotage[] = [
     name: 'fencing off: progress is stored whoever owns the job',
     patches: [
       {
+        file: 'db/dialects/postgres.job-table.js',
+        replace: 'arePlainProgress(updates) ? progressStatement : updateStatement',
+        by: 'updateStatement',
+      },
+      {
         file: 'db/dialects/postgres.job-updates.js',
         replace: `t.gid = c.gid AND t.owner = c.owner AND t.step_index = c.at_step AND t.status = 'submitted'`,
         by: `t.gid = c.gid AND t.step_index = c.at_step AND t.status = 'submitted'`,

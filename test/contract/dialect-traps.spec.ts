@@ -332,14 +332,18 @@ describeBackends('dialect', (backend) => {
         expect(claimed).toHaveLength(count);
         expect((await open.store.renew(claimed as LeaseKey[], 30_000)).size).toBe(count);
         expect((await open.store.change(claimed.map(({ gid }) => progress(gid, 'me')))).size).toBe(count);
-        const ends = claimed.map(({ gid }) => end(gid, 'me', { atStep: 1, stepIndex: 1 }));
+        const logged = { atStep: 1, stepIndex: 2, attemptLog: '0:2' };
+        expect((await open.store.change(claimed.map(({ gid }) => progress(gid, 'me', logged)))).size).toBe(
+          count,
+        );
+        const ends = claimed.map(({ gid }) => end(gid, 'me', { atStep: 2, stepIndex: 2 }));
         expect((await open.store.change(ends)).size).toBe(count);
       }
       const prepared = jobs
         .slice(-500)
         .map(({ gid }) => ({ gid, owner: 'me', status: 'submitted', due: 0, release: true }));
       await open.store.changePrepared(prepared as PreparedChange[]);
-      expect(plans).toHaveLength(13);
+      expect(plans).toHaveLength(16);
       for (const plan of plans) expect(plan).not.toContain('Seq Scan');
       // A claim takes its rows in the order of the index: sorting what is due would read all of it.
       const claims = plans.filter((plan) => plan.includes('due_at'));

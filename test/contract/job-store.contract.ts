@@ -7,6 +7,7 @@ const LEASE = 30_000;
 /** Two clocks of one machine may differ, and the test takes time in between. */
 const PATIENCE = 20_000;
 type Gids = [string, string, string, string, string, string, string];
+type EightGids = [...Gids, string];
 /** An attempt that has failed gives the job back. */
 const RETRY = { status: 'submitted', stepIndex: 0, stepName: 'first', release: true } as const;
 
@@ -283,6 +284,51 @@ export function describeJobStore(title: string, open: () => Promise<StoreHarness
           expect(await store.find(gid)).toMatchObject({ status: 'submitted', stepIndex: 0 });
         }
         expect(await store.find(later)).toMatchObject({ status: 'submitted', stepIndex: 1 });
+      });
+
+      it('writes ends and successes together, each under its own owner and at its own step only', async () => {
+        const jobs = Array.from({ length: 8 }, (_, at) => newJob({ owner: `a/${at}`, dueIn: LEASE }));
+        const gids = jobs.map(({ gid }) => gid);
+        const [ended, gone, on, further, stolen, behind, ahead, failing] = gids as EightGids;
+        await store.insert(jobs);
+        const second = { atStep: 1, stepIndex: 2, stepName: 'third' };
+        await store.change([progress(further, 'a/3'), progress(ahead, 'a/6'), progress(gone, 'a/1')]);
+        await store.change([
+          success(failing, 'a/7', { ...RETRY, release: false, attempts: 1, error: 'no', due: 'keep' }),
+        ]);
+        const before = (await store.find(further))!;
+
+        const changes = [
+          end(ended, 'a/0'),
+          end(gone, 'a/1', { atStep: 1, stepIndex: 1, stepName: 'second' }),
+          progress(on, 'a/2'),
+          progress(further, 'a/3', second),
+          progress(stolen, 'a/5'),
+          end(behind, 'a/5', { atStep: 1, stepIndex: 1 }),
+          progress(ahead, 'a/6', { atStep: 2, stepIndex: 3 }),
+          progress(failing, 'a/7'),
+          progress(randomUUID(), 'a/7'),
+        ];
+        expect(await store.change(changes)).toEqual(new Set([ended, gone, on, further, failing]));
+        const values = await Promise.all(gids.map((gid) => store.find(gid)));
+        const steps = values.map((job) => [job!.status, job!.stepIndex, job!.stepName]);
+        expect(steps).toEqual([
+          ['succeeded', 0, 'first'],
+          ['succeeded', 1, 'second'],
+          ['submitted', 1, 'second'],
+          ['submitted', 2, 'third'],
+          ['submitted', 0, 'first'],
+          ['submitted', 0, 'first'],
+          ['submitted', 1, 'second'],
+          ['submitted', 1, 'second'],
+        ]);
+        expect(values.map((job) => job!.owner)).toEqual(jobs.map(({ owner }) => owner));
+        expect(values.map((job) => job!.dueAt === null)).toEqual(
+          gids.map((gid) => gid === ended || gid === gone),
+        );
+        expect(await store.find(further)).toMatchObject({ dueAt: before.dueAt, endedAt: null });
+        expect(await store.find(failing)).toMatchObject({ attempts: 0, error: null });
+        dueSoon((await store.find(gone))!.endedAt, 0);
       });
 
       it('backs off: gives the lease up until later, and that is no attempt of its own', async () => {

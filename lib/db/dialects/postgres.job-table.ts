@@ -9,13 +9,14 @@ import {
   type JobUpdate,
   type PreparedUpdate,
 } from './job-table.js';
+import { patientUpdateStatement, updateStatement } from './postgres.job-updates.js';
 import {
   arePlainEnds,
+  arePlainProgress,
   endedStatement,
   endStatement,
-  patientUpdateStatement,
-  updateStatement,
-} from './postgres.job-updates.js';
+  progressStatement,
+} from './postgres.plain-progress.js';
 
 /** Ages are integers here, whose text is cheaper to write than that of a float. */
 const MAX_INT = 2 ** 31 - 1;
@@ -149,7 +150,8 @@ export class PostgresJobTable extends JobTable {
 
   override async change(updates: readonly JobUpdate[]): Promise<Set<string>> {
     if (!arePlainEnds(updates)) {
-      const { sql, params } = updateStatement(this.jobs, updates);
+      const statement = arePlainProgress(updates) ? progressStatement : updateStatement;
+      const { sql, params } = statement(this.jobs, updates);
       return this.gids(sql, params);
     }
     const { sql, params } = endStatement(this.jobs, updates);

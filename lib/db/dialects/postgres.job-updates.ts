@@ -1,5 +1,5 @@
 import type { Statement } from '../connections/own-connection.js';
-import type { JobOwner, JobUpdate } from './job-table.js';
+import type { JobUpdate } from './job-table.js';
 
 /** What `json_to_recordset()` makes of encoded updates. */
 const ENCODED_UPDATE_COLUMNS = `
@@ -56,68 +56,6 @@ function anyUpdateStatement(
     RETURNING j.gid`,
     params: [encodeUpdates(updates)],
   };
-}
-
-/**
- * Whether `endStatement()` does for them. Most jobs end at the first attempt of their last step: a batch of nothing else
- * goes a way of two thirds of the cost. A mixed one gains nothing by being cut in two.
- */
-export function arePlainEnds(updates: readonly JobUpdate[]): boolean {
-  const { atStep } = updates[0]!;
-  return updates.every((update) => update.atStep === atStep && isPlainEnd(update));
-}
-
-/**
- * What is written differs from row to row in nothing, so there is nothing to join; who owns which gid is one look-up
- * for each row. It returns no rows, since their number says nearly always that all were written; where some were
- * not, `endedStatement()` tells which were.
- */
-export function endStatement(jobs: string, ends: readonly JobUpdate[]): Statement {
-  return {
-    sql: `
-    UPDATE ${jobs} j
-       SET status = 'succeeded', attempts = 0, error = NULL, due_at = NULL, ended_at = clock_timestamp()
-     WHERE j.ctid = ANY (ARRAY (
-             SELECT e.ctid
-               FROM ${jobs} e
-              WHERE e.gid = ANY (ARRAY (SELECT jsonb_object_keys($1::jsonb)))
-                AND e.owner = $1::jsonb ->> e.gid::text
-                AND e.step_index = $2::int
-                AND e.status = 'submitted'
-                FOR UPDATE SKIP LOCKED))`,
-    params: [encodeOwners(ends), ends[0]!.atStep],
-  };
-}
-
-/** Those of the jobs that have ended under their owners: nobody else writes that. */
-export function endedStatement(jobs: string, ends: readonly JobOwner[]): Statement {
-  return {
-    sql: `
-    SELECT e.gid
-      FROM ${jobs} e
-     WHERE e.gid = ANY (ARRAY (SELECT jsonb_object_keys($1::jsonb)))
-       AND e.owner = $1::jsonb ->> e.gid::text
-       AND e.status = 'succeeded'`,
-    params: [encodeOwners(ends)],
-  };
-}
-
-/** It has the values that `endStatement()` writes; the last step stays the current one, under its name. */
-function isPlainEnd(update: JobUpdate): boolean {
-  return (
-    update.status === 'succeeded' &&
-    update.stepIndex === update.atStep &&
-    update.attempts === 0 &&
-    update.due === null &&
-    update.error === null &&
-    update.attemptLog === null &&
-    !update.release
-  );
-}
-
-/** By hand, because an object with a key for each gid is the most expensive one to make. */
-function encodeOwners(ends: readonly JobOwner[]): string {
-  return `{${ends.map(({ gid, owner }) => `${JSON.stringify(gid)}:${JSON.stringify(owner)}`).join()}}`;
 }
 
 /**
