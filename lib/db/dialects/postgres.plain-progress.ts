@@ -3,7 +3,7 @@ import type { JobOwner, JobUpdate } from './job-table.js';
 
 /*
  * Updates of steps that succeeded at their first attempt, which most are. What is written follows from few facts, so there
- * is nothing to join: two thirds of the cost of any updates. A batch that holds others gains nothing by being cut in two,
+ * is nothing to join: two thirds to three quarters of the cost of any updates. A batch that holds others gains nothing by being cut in two,
  * unless it is large.
  */
 
