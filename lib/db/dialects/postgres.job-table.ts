@@ -25,9 +25,9 @@ const MAX_INT = 2 ** 31 - 1;
  * The job table on PostgreSQL.
  *
  * Batches travel as arrays, one per column, or as JSON where there are many columns, which costs both sides less; so a
- * batch of any size is the same statement. Those that change rows lock them first, in gid order and leaving locked
- * ones out: they cannot deadlock. `clock_timestamp()` stands in a sub-select where the index is to be used: it is
- * volatile, and a sub-select is computed once.
+ * batch of any size is the same statement. Those that change rows lock them first, leaving locked ones out or, where
+ * they wait for locks, in gid order: they cannot deadlock. `clock_timestamp()` stands in a sub-select where the index is
+ * to be used: it is volatile, and a sub-select is computed once.
  *
  * A claim must find its rows by the index even where the table has no statistics yet, or old ones: sorting all due
  * rows costs more than everything else. So its limit stands in a sub-select, which the planner takes for a small share
