@@ -4,7 +4,7 @@ export type {
   SteppingModuleOptions,
   SteppingOptions,
   SteppingOptionsFactory,
-} from './interfaces/stepping-module-options.interface.js';
+} from './stepping.options.js';
 
 export { Step, type StepDecorator, type StepOptions } from './core/steps/step.decorator.js';
 export type { StepHandler } from './core/steps/step-handler.interface.js';
@@ -13,7 +13,7 @@ export type { StepArguments, StepClass } from './core/steps/step-class.js';
 export type { RetryPolicy, RetryPolicyOptions } from './core/steps/retry-policy.js';
 export { HttpRequestStep } from './core/steps/http-request.step.js';
 export type { HttpRequestArguments } from './core/steps/http-request.arguments.js';
-export type { Duration } from './core/time/duration.js';
+export type { Duration } from './core/duration.js';
 
 export { DistributedJobFactory, type CreateJobOptions } from './core/jobs/distributed-job.factory.js';
 export { DistributedJob, MAX_JOB_BYTES } from './core/jobs/distributed-job.js';
@@ -22,23 +22,23 @@ export type { JobFilter, JobInfo, JobPage, StepInfo, StepStatus } from './core/j
 export type { JobMessage, StoredStep } from './core/jobs/job-message.js';
 export type { JobStatus } from './core/jobs/job-status.js';
 
-export { TransactionManager, type PreparedJob } from './core/tm/transaction-manager.js';
-export type { TransactionManagerStrategy } from './core/tm/transaction-manager-strategy.js';
+export { TransactionManager, type PreparedJob } from './core/transaction-manager.js';
+export type { TransactionManagerStrategy } from './core/transaction-manager-strategy.js';
 export {
   TransactionContext,
   type TransactionOutcome,
   type TransactionParticipant,
-} from './core/tm/transaction-context.js';
-export { tenantTransaction, type TenantTransaction } from './core/tm/tenant-transaction.js';
-export type { JobTransaction } from './core/tm/transaction-resolver.js';
-export type { BarrierDatabase } from './core/tm/barrier-database.js';
-export type { DatabaseLookup } from './core/tm/database-lookup.js';
+} from './core/transactions/transaction-context.js';
+export { tenantTransaction, type TenantTransaction } from './core/transactions/tenant-transaction.js';
+export type { JobTransaction } from './core/transactions/transaction-resolver.js';
+export type { BarrierDatabase } from './core/transactions/barrier-database.js';
+export type { DatabaseLookup } from './core/transactions/database-lookup.js';
 
 export { selfTm, type SelfTmAsyncOptions } from './tm/self/self-tm.strategy.js';
 export type { SelfTmOptions } from './tm/self/self-tm.options.js';
-export { steppingMigrations, type SteppingMigration } from './db/migrations/stepping-migrations.js';
-export type { DataSourceResolver } from './db/data-source.registry.js';
-export type { TableOptions } from './db/dialects/table-names.js';
-export type { EntityManagerLike, QueryRunnerLike } from './db/typeorm.types.js';
+export { steppingMigrations, type SteppingMigration } from './store/migrations/stepping-migrations.js';
+export type { DataSourceResolver } from './transactions/data-source.registry.js';
+export type { TableOptions } from './store/table-names.js';
+export type { EntityManagerLike, QueryRunnerLike } from './core/transactions/typeorm.types.js';
 
 export * from './errors/index.js';

@@ -1,9 +1,9 @@
 import type { StepExplorer } from './core/steps/step.explorer.js';
 import type { StepRegistry } from './core/steps/step.registry.js';
-import type { TransactionManager } from './core/tm/transaction-manager.js';
-import type { TypeOrmDatabases } from './db/typeorm-databases.js';
-import { beforeDestroy } from './db/destroy-guard.js';
-import { observeTransactions } from './db/transactions/ambient-transaction.js';
+import type { TransactionManager } from './core/transaction-manager.js';
+import type { TypeOrmDatabases } from './transactions/typeorm-databases.js';
+import { beforeDestroy } from './transactions/destroy-guard.js';
+import { observeTransactions } from './transactions/ambient-transaction.js';
 
 /** Finds what the application provides, once all of it exists, and makes the transaction manager ready. */
 export class SteppingInitializer {

@@ -10,14 +10,14 @@ import { ModulesContainer } from '@nestjs/core';
 import { DistributedJobFactory } from './core/jobs/distributed-job.factory.js';
 import { DistributedJobs } from './core/jobs/distributed-jobs.js';
 import { TransactionSettler } from './core/jobs/transaction-settler.js';
-import { TransactionManager } from './core/tm/transaction-manager.js';
-import type { TransactionManagerStrategy } from './core/tm/transaction-manager-strategy.js';
-import { resolveSteppingOptions } from './interfaces/resolve-stepping-options.js';
+import { TransactionManager } from './core/transaction-manager.js';
+import type { TransactionManagerStrategy } from './core/transaction-manager-strategy.js';
+import { resolveSteppingOptions } from './stepping.options.js';
 import type {
   SteppingModuleAsyncOptions,
   SteppingModuleOptions,
   SteppingOptionsFactory,
-} from './interfaces/stepping-module-options.interface.js';
+} from './stepping.options.js';
 import { InvalidOptionError } from './errors/index.js';
 import { STEPPING_MODULE_OPTIONS } from './stepping.constants.js';
 import { SteppingInitializer } from './stepping.initializer.js';

@@ -8,15 +8,12 @@ import { StepArgumentsSerializer } from './core/steps/step-arguments.serializer.
 import { StepExplorer } from './core/steps/step.explorer.js';
 import { StepMetadataAccessor } from './core/steps/step-metadata.accessor.js';
 import { StepRegistry } from './core/steps/step.registry.js';
-import { TransactionManager } from './core/tm/transaction-manager.js';
-import { TransactionResolver } from './core/tm/transaction-resolver.js';
-import { DataSourceRegistry } from './db/data-source.registry.js';
-import { TypeOrmTransactionResolver } from './db/transactions/typeorm-transaction.resolver.js';
-import { TypeOrmDatabases } from './db/typeorm-databases.js';
-import {
-  resolveSteppingOptions,
-  type ResolvedSteppingOptions,
-} from './interfaces/resolve-stepping-options.js';
+import { TransactionManager } from './core/transaction-manager.js';
+import { TransactionResolver } from './core/transactions/transaction-resolver.js';
+import { DataSourceRegistry } from './transactions/data-source.registry.js';
+import { TypeOrmTransactionResolver } from './transactions/typeorm.transaction-resolver.js';
+import { TypeOrmDatabases } from './transactions/typeorm-databases.js';
+import { resolveSteppingOptions, type ResolvedSteppingOptions } from './stepping.options.js';
 import { STEPPING_MODULE_OPTIONS, STEPPING_RESOLVED_OPTIONS } from './stepping.constants.js';
 import { SteppingInitializer } from './stepping.initializer.js';
 

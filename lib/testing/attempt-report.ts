@@ -1,5 +1,5 @@
 import type { StepAttempt } from '../core/steps/step.executor.js';
-import type { TransactionalOutcome } from '../db/transactions/transactional-step.runner.js';
+import type { TransactionalOutcome } from '../transactions/transactional-step.runner.js';
 
 /**
  * One attempt of a step that `drain()` or `advance()` has run.

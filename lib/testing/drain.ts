@@ -1,4 +1,4 @@
-import type { FaultPoint } from '../core/jobs/fault-point.js';
+import type { FaultPoint } from '../core/fault-point.js';
 import { jobInfoOf } from '../tm/self/job-info.mapper.js';
 import type { AttemptReport } from './attempt-report.js';
 import { describeJob } from './job-expectation.js';

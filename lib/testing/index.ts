@@ -3,5 +3,5 @@ export type { OverridableModule } from './override-providers.js';
 export type { AttemptReport } from './attempt-report.js';
 export type { DrainOptions, DrainResult } from './drain.js';
 export type { ExpectedJob, PartOf, PartOfArguments } from './job-expectation.js';
-export type { FaultPoint } from '../core/jobs/fault-point.js';
+export type { FaultPoint } from '../core/fault-point.js';
 export * from './testing.errors.js';

@@ -3,13 +3,13 @@ import { DistributedJobs } from '../core/jobs/distributed-jobs.js';
 import { TransactionSettler } from '../core/jobs/transaction-settler.js';
 import { StepArgumentsSerializer } from '../core/steps/step-arguments.serializer.js';
 import { StepRegistry } from '../core/steps/step.registry.js';
-import { TransactionManager } from '../core/tm/transaction-manager.js';
-import { TypeOrmDatabases } from '../db/typeorm-databases.js';
+import { TransactionManager } from '../core/transaction-manager.js';
+import { TypeOrmDatabases } from '../transactions/typeorm-databases.js';
 import {
   resolveSteppingOptions,
   type ResolvedSteppingOptions,
-} from '../interfaces/resolve-stepping-options.js';
-import type { SteppingOptions } from '../interfaces/stepping-module-options.interface.js';
+  type SteppingOptions,
+} from '../stepping.options.js';
 import {
   SELF_TM_OPTIONS,
   STEPPING_MODULE_OPTIONS,
@@ -28,7 +28,6 @@ import { TestingTransactionManager } from './testing.transaction-manager.js';
 export interface OverridableModule {
   /** Begins to override the provider of a token. */
   overrideProvider(token: unknown): {
-    // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the shape of Nest's own type
     useFactory(options: { factory: (...args: any[]) => unknown; inject?: any[] }): unknown;
   };
 }

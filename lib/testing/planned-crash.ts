@@ -1,4 +1,4 @@
-import { setFaultHook, type FaultHook, type FaultPoint } from '../core/jobs/fault-point.js';
+import { setFaultHook, type FaultHook, type FaultPoint } from '../core/fault-point.js';
 
 interface Plan {
   readonly point: FaultPoint;

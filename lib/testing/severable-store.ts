@@ -1,4 +1,4 @@
-import type { JobStore } from '../tm/self/job-store.js';
+import type { JobStore } from '../store/job-store.js';
 
 /** The store as one process sees it: its hold on it can be cut off. */
 export interface SeverableStore {

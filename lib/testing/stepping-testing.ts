@@ -1,8 +1,8 @@
-import { FAULT_POINTS, type FaultPoint } from '../core/jobs/fault-point.js';
+import { FAULT_POINTS, type FaultPoint } from '../core/fault-point.js';
 import type { JobInfo } from '../core/jobs/job-info.js';
 import type { StepClass } from '../core/steps/step-class.js';
 import type { StepDefinition } from '../core/steps/step-definition.js';
-import { MAX_STORED_DURATION_MS, parseDuration, type Duration } from '../core/time/duration.js';
+import { MAX_STORED_DURATION_MS, parseDuration, type Duration } from '../core/duration.js';
 import { InvalidOptionError, StepNotFoundError } from '../errors/index.js';
 import { Drain, type DrainOptions, type DrainResult } from './drain.js';
 import {

@@ -1,8 +1,8 @@
-import { faultPoint, type FaultPoint } from '../core/jobs/fault-point.js';
+import { faultPoint, type FaultPoint } from '../core/fault-point.js';
 import type { StepDefinition } from '../core/steps/step-definition.js';
 import type { StepAttempt } from '../core/steps/step.executor.js';
-import type { TransactionalOutcome } from '../db/transactions/transactional-step.runner.js';
-import { HeldJob } from '../tm/self/held-job.js';
+import type { TransactionalOutcome } from '../transactions/transactional-step.runner.js';
+import { LeasedJob } from '../tm/self/leased-job.js';
 import type { ResolvedSelfTmOptions } from '../tm/self/self-tm.options.js';
 import { SelfTmRuntime, type SelfTmServices } from '../tm/self/self-tm.runtime.js';
 import type { OpenStore } from '../tm/self/store-opener.js';
@@ -39,7 +39,7 @@ export class TestProcess {
   private readonly atWork = new Set<Promise<unknown>>();
   private readonly dead: Promise<void>;
   private die!: () => void;
-  private held: HeldJob | undefined;
+  private held: LeasedJob | undefined;
   /** What everybody gets who uses the process after its death. */
   severed: ProcessCrashedError | undefined;
 
@@ -109,7 +109,7 @@ export class TestProcess {
       return true;
     }
     await faultPoint('recovery:claimed', record.gid);
-    this.held = HeldJob.of(record, leases.hold({ gid: record.gid, owner }, since));
+    this.held = LeasedJob.of(record, leases.hold({ gid: record.gid, owner }, since));
     await runtime.runOf(this.held).run();
     await runtime.writer.flush();
     this.held = undefined;

@@ -1,4 +1,4 @@
-import type { FaultPoint } from '../core/jobs/fault-point.js';
+import type { FaultPoint } from '../core/fault-point.js';
 import { SteppingError } from '../errors/index.js';
 
 /**

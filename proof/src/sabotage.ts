@@ -27,18 +27,18 @@ export const sabotages: readonly Sabotage[] = [
     name: 'fencing off: progress is stored whoever owns the job',
     patches: [
       {
-        file: 'db/dialects/postgres.job-table.js',
+        file: 'store/postgres/postgres.job-table.js',
         replace: 'arePlainProgress(updates) ? progressStatement : updateStatement',
         by: 'updateStatement',
       },
       {
-        file: 'db/dialects/postgres.job-updates.js',
+        file: 'store/postgres/postgres.job-updates.js',
         replace: `t.gid = c.gid AND t.owner = c.owner AND t.step_index = c.at_step AND t.status = 'submitted'`,
         by: `t.gid = c.gid AND t.step_index = c.at_step AND t.status = 'submitted'`,
       },
       // It would leave the row out where it comes in the moment in which the owner renews its lease.
       {
-        file: 'db/dialects/postgres.job-updates.js',
+        file: 'store/postgres/postgres.job-updates.js',
         replace: `return anyUpdateStatement(jobs, updates, 'SKIP LOCKED');`,
         by: `return anyUpdateStatement(jobs, updates, '');`,
       },
@@ -60,7 +60,7 @@ export const sabotages: readonly Sabotage[] = [
     name: 'barrier off: its rows are not written',
     patches: [
       {
-        file: 'db/barrier/typeorm-barrier.js',
+        file: 'store/barrier.js',
         replace: 'const { sql, params } = this.table.insertStatement(row);',
         by: 'if (row) return true; const { sql, params } = this.table.insertStatement(row);',
       },

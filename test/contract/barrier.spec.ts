@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { TypeOrmBarrier } from '../../lib/db/barrier/typeorm-barrier.js';
+import { Barrier } from '../../lib/store/barrier.js';
 import {
   InvalidGidError,
   JobOutsideTransactionError,
@@ -10,15 +10,15 @@ import {
 import { createDatabase, describeBackends, type TestDatabase, itOn } from '../support/database.js';
 import { onRunner, openDataSource, type OpenDataSource } from './support.js';
 
-describeBackends('TypeOrmBarrier', (backend) => {
+describeBackends('Barrier', (backend) => {
   let database: TestDatabase;
   let open: OpenDataSource;
-  let barrier: TypeOrmBarrier;
+  let barrier: Barrier;
 
   beforeAll(async () => {
     database = await createDatabase(backend);
     open = await openDataSource(database);
-    barrier = new TypeOrmBarrier(open.connection, open.dialect, { lockTimeout: 300 });
+    barrier = new Barrier(open.connection, open.dialect, { lockTimeout: 300 });
     await expect(barrier.initialize(false)).rejects.toMatchObject({ missing: ['stepping_barrier'] });
     await expect(barrier.initialize(false)).rejects.toBeInstanceOf(SchemaOutdatedError);
     await barrier.initialize(true);
@@ -177,7 +177,7 @@ describeBackends('TypeOrmBarrier', (backend) => {
 
   it('calls an unreachable database neither', async () => {
     const other = await openDataSource(database);
-    const closed = new TypeOrmBarrier(other.connection, other.dialect, { lockTimeout: 100 });
+    const closed = new Barrier(other.connection, other.dialect, { lockTimeout: 100 });
     await closed.initialize(true);
     await other.close();
     await expect(closed.queryPrepared(randomUUID())).rejects.toMatchObject({

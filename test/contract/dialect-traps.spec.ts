@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { dialectFor } from '../../lib/db/dialects/dialect-for.js';
-import { resolveTableNames } from '../../lib/db/dialects/table-names.js';
+import { dialectFor } from '../../lib/store/dialect-for.js';
+import { resolveTableNames } from '../../lib/store/table-names.js';
 import { InvalidOptionError, UnsupportedDatabaseError } from '../../lib/errors/index.js';
-import type { DataSourceLike } from '../../lib/db/typeorm.types.js';
+import type { DataSourceLike } from '../../lib/core/transactions/typeorm.types.js';
 import { createDatabase, describeBackends, type TestDatabase, itOn } from '../support/database.js';
-import type { LeaseKey, PreparedChange } from '../../lib/tm/self/job-store.js';
+import type { LeaseKey, PreparedChange } from '../../lib/store/job-store.js';
 import { waitFor } from '../support/wait-for.js';
 import { claimAll, end, newJob, onRunner, openDataSource, openStore, progress, success } from './support.js';
 

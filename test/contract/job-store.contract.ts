@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { JobStore } from '../../lib/tm/self/job-store.js';
+import type { JobStore } from '../../lib/store/job-store.js';
 import { claimAll, end, newJob, progress, success } from './support.js';
 
 const LEASE = 30_000;

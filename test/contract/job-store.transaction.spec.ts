@@ -3,7 +3,7 @@ import { JobOutsideTransactionError, TransactionConflictError } from '../../lib/
 import { createDatabase, describeBackends, type TestDatabase, itOn } from '../support/database.js';
 import { claimAll, newJob, onRunner, openStore, progress, success, type OpenDataSource } from './support.js';
 
-describeBackends('TypeOrmJobStore in a transaction', (backend) => {
+describeBackends('SqlJobStore in a transaction', (backend) => {
   let database: TestDatabase;
   let open: OpenDataSource;
 

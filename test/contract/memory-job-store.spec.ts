@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { MemoryJobStore } from '../../lib/tm/self/memory-job-store.js';
+import { MemoryJobStore } from '../../lib/store/memory.job-store.js';
 import { describeJobStore } from './job-store.contract.js';
 import { newJob } from './support.js';
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { SchemaMigrator } from '../../lib/db/migrations/schema-migrator.js';
-import { steppingMigrations } from '../../lib/db/migrations/stepping-migrations.js';
+import { SchemaMigrator } from '../../lib/store/migrations/schema-migrator.js';
+import { steppingMigrations } from '../../lib/store/migrations/stepping-migrations.js';
 import { InvalidOptionError, SchemaOutdatedError } from '../../lib/errors/index.js';
 import { startApp } from '../support/child-process.js';
 import { createDatabase, describeBackends, type TestDatabase, itOn } from '../support/database.js';

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { newGid } from '../../lib/core/jobs/gid.js';
-import type { TypeOrmDatabases } from '../../lib/db/typeorm-databases.js';
-import { MemoryJobStore } from '../../lib/tm/self/memory-job-store.js';
+import type { TypeOrmDatabases } from '../../lib/transactions/typeorm-databases.js';
+import { MemoryJobStore } from '../../lib/store/memory.job-store.js';
 import { RetentionService } from '../../lib/tm/self/retention.service.js';
 import { newJob, success } from './support.js';
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { SqliteConnection } from '../../lib/db/connections/sqlite.connection.js';
+import { SqliteConnection } from '../../lib/store/sqlite/sqlite.connection.js';
 import { TransactionManagerUnavailableError } from '../../lib/errors/index.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { newJob, onRunner, openStore, type OpenDataSource } from './support.js';

@@ -1,22 +1,22 @@
 import { randomUUID } from 'node:crypto';
 import { DataSource, type QueryRunner } from 'typeorm';
-import type { OwnConnection } from '../../lib/db/connections/own-connection.js';
-import { dialectFor } from '../../lib/db/dialects/dialect-for.js';
-import type { SteppingDialect } from '../../lib/db/dialects/stepping.dialect.js';
-import type { TableOptions } from '../../lib/db/dialects/table-names.js';
-import { SerialGate } from '../../lib/db/transactions/serial-gate.js';
-import type { DataSourceLike, QueryRunnerLike } from '../../lib/db/typeorm.types.js';
-import type { JobChange, JobStore, NewJob } from '../../lib/tm/self/job-store.js';
-import { TypeOrmJobStore } from '../../lib/tm/self/typeorm-job-store.js';
+import type { InternalConnection } from '../../lib/store/connections/internal.connection.js';
+import { dialectFor } from '../../lib/store/dialect-for.js';
+import type { Dialect } from '../../lib/store/dialect.js';
+import type { TableOptions } from '../../lib/store/table-names.js';
+import { SerialGate } from '../../lib/store/sqlite/serial-gate.js';
+import type { DataSourceLike, QueryRunnerLike } from '../../lib/core/transactions/typeorm.types.js';
+import type { JobChange, JobStore, NewJob } from '../../lib/store/job-store.js';
+import { SqlJobStore } from '../../lib/store/sql.job-store.js';
 import type { ExtraOptions, TestDatabase } from '../support/database.js';
 
 /** One `DataSource` of a test database, with the library's parts on it. */
 export interface OpenDataSource {
   readonly dataSource: DataSource;
-  readonly dialect: SteppingDialect;
-  readonly connection: OwnConnection;
+  readonly dialect: Dialect;
+  readonly connection: InternalConnection;
   readonly gate: SerialGate;
-  readonly store: TypeOrmJobStore;
+  readonly store: SqlJobStore;
   close(): Promise<void>;
 }
 
@@ -35,7 +35,7 @@ export async function openDataSource(
     dialect,
     connection,
     gate,
-    store: new TypeOrmJobStore(connection, dialect),
+    store: new SqlJobStore(connection, dialect),
     close: () => dataSource.destroy(),
   };
 }

@@ -2,7 +2,7 @@ import { createDatabase, describeBackends } from '../support/database.js';
 import { describeJobStore } from './job-store.contract.js';
 import { openStore } from './support.js';
 
-describeBackends('TypeOrmJobStore', (backend) => {
+describeBackends('SqlJobStore', (backend) => {
   describeJobStore(backend, async () => {
     const database = await createDatabase(backend);
     const opened = [await openStore(database)];

@@ -180,7 +180,7 @@ describeManagers(
 describe('the fault points', () => {
   it('are all crashed at', async () => {
     const { readFile } = await import('node:fs/promises');
-    const source = await readFile(new URL('../../lib/core/jobs/fault-point.ts', import.meta.url), 'utf8');
+    const source = await readFile(new URL('../../lib/core/fault-point.ts', import.meta.url), 'utf8');
     const points = [...source.matchAll(/'((?:job|step|progress|recovery):[a-z-]+)'/g)].map(
       (match) => match[1],
     );

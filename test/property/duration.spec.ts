@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { MAX_STORED_DURATION_MS, parseDuration } from '../../lib/core/time/duration.js';
+import { MAX_STORED_DURATION_MS, parseDuration } from '../../lib/core/duration.js';
 import { InvalidOptionError } from '../../lib/errors/index.js';
 
 const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;

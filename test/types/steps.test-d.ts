@@ -57,7 +57,6 @@ class WithUnknown implements StepHandler<unknown> {
   }
 }
 
-// oxlint-disable-next-line no-explicit-any -- a step may be written without types
 class WithAny implements StepHandler<any> {
   execute(args: any): unknown {
     return args;

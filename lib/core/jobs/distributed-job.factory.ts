@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { InvalidOptionError, TransactionRequiredError } from '../../errors/index.js';
-import { MAX_STORED_DURATION_MS, parseDuration, type Duration } from '../time/duration.js';
-import type { JobTransaction, TransactionResolver } from '../tm/transaction-resolver.js';
+import { MAX_STORED_DURATION_MS, parseDuration, type Duration } from '../duration.js';
+import type { JobTransaction, TransactionResolver } from '../transactions/transaction-resolver.js';
 import { DistributedJob, type JobEnvironment } from './distributed-job.js';
 import { checkGid, newGid } from './gid.js';
 

@@ -8,9 +8,9 @@ import {
 import type { StepArgumentsSerializer } from '../steps/step-arguments.serializer.js';
 import type { StepArguments, StepClass } from '../steps/step-class.js';
 import type { StepRegistry } from '../steps/step.registry.js';
-import type { TransactionContext } from '../tm/transaction-context.js';
-import type { PreparedJob, TransactionManager } from '../tm/transaction-manager.js';
-import { faultPoint } from './fault-point.js';
+import type { TransactionContext } from '../transactions/transaction-context.js';
+import type { PreparedJob, TransactionManager } from '../transaction-manager.js';
+import { faultPoint } from '../fault-point.js';
 import type { JobMessage, StoredStep } from './job-message.js';
 import type { TransactionSettler } from './transaction-settler.js';
 

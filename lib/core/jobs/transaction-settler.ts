@@ -1,8 +1,8 @@
 import { Logger } from '@nestjs/common';
-import type { TransactionContext, TransactionParticipant } from '../tm/transaction-context.js';
-import type { PreparedJob, TransactionManager } from '../tm/transaction-manager.js';
-import { detached } from './detached.js';
-import { faultPoint } from './fault-point.js';
+import type { TransactionContext, TransactionParticipant } from '../transactions/transaction-context.js';
+import type { PreparedJob, TransactionManager } from '../transaction-manager.js';
+import { detached } from '../detached.js';
+import { faultPoint } from '../fault-point.js';
 import type { JobMessage } from './job-message.js';
 
 /** A job's part in a transaction; `prepared` is set once the manager knows the job. */

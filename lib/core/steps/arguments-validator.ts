@@ -7,7 +7,6 @@ export interface ClassValidator {
   validateSync(target: object): ValidationProblem[];
   getMetadataStorage(): {
     getTargetValidationMetadatas(
-      // eslint-disable-next-line @typescript-eslint/no-unsafe-function-type -- as class-validator has it
       target: Function,
       schema: string,
       always: boolean,
@@ -36,9 +35,7 @@ export class ArgumentsValidator {
 
   /** Looks for class-validator. Everything is valid where it is not installed. */
   static async load(
-    load: () => Promise<unknown> = () =>
-      // oxlint-disable-next-line no-restricted-imports -- loaded where it is installed, never needed
-      import('class-validator'),
+    load: () => Promise<unknown> = () => import('class-validator'),
   ): Promise<ArgumentsValidator> {
     try {
       return new ArgumentsValidator((await load()) as ClassValidator);

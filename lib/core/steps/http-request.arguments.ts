@@ -1,5 +1,5 @@
 import { InvalidOptionError } from '../../errors/index.js';
-import { parseDuration, type Duration } from '../time/duration.js';
+import { parseDuration, type Duration } from '../duration.js';
 import type { ArgumentsProblem } from './step-definition.js';
 
 /**

@@ -1,5 +1,5 @@
 import { InvalidOptionError } from '../../errors/index.js';
-import { MAX_STORED_DURATION_MS, parseDuration, type Duration } from '../time/duration.js';
+import { MAX_STORED_DURATION_MS, parseDuration, type Duration } from '../duration.js';
 
 /**
  * When a failed attempt of a step is repeated: options, or a function that is given the number of the

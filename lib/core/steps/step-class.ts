@@ -1,13 +1,9 @@
-/* eslint-disable @typescript-eslint/no-explicit-any -- the only type that every class's parameters fit */
-
 /**
  * A class with an `execute` method, whatever its constructor takes.
  *
  * @publicApi
  */
 export type StepClass = abstract new (...args: any[]) => { execute(...args: any[]): unknown };
-
-/* eslint-enable */
 
 /**
  * What `addStep(step, ...)` takes after the class, inferred from the step's `execute`: nothing when it has

@@ -1,4 +1,4 @@
-import type { EntityManagerLike } from '../../db/typeorm.types.js';
+import type { EntityManagerLike } from '../transactions/typeorm.types.js';
 import { StepNotTransactionalError } from '../../errors/index.js';
 import type { StepStop } from './step-stop.js';
 

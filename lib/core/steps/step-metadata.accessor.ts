@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import type { Duration } from '../time/duration.js';
+import type { Duration } from '../duration.js';
 import type { RetryPolicy } from './retry-policy.js';
 import type { ArgumentsCheck, ArgumentsClass } from './step-definition.js';
 

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { Injectable, type Scope } from '@nestjs/common';
 import { InvalidStepClassError } from '../../errors/index.js';
-import type { Duration } from '../time/duration.js';
+import type { Duration } from '../duration.js';
 import type { RetryPolicy } from './retry-policy.js';
 import type { ArgumentsCheck, ArgumentsClass } from './step-definition.js';
 import { STEP_METADATA, type StepMetadata } from './step-metadata.accessor.js';
@@ -62,7 +62,7 @@ export type StepDecorator<TArgs = never> = <
 ) => void;
 
 const MAX_NAME_LENGTH = 255;
-// oxlint-disable-next-line no-control-regex -- names are shown in logs and consoles
+// oxlint-disable-next-line no-control-regex -- that is what is looked for
 const CONTROL_CHARACTER = /[\u0000-\u001f\u007f-\u009f]/;
 /** What `@Injectable()` leaves on a class. */
 const INJECTABLE_METADATA = '__injectable__';

@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import type { EntityManagerLike } from '../../db/typeorm.types.js';
+import type { EntityManagerLike } from '../transactions/typeorm.types.js';
 import { InvalidStepArgumentsError, StepInterruptedError, StepTimeoutError } from '../../errors/index.js';
 import type { StepArgumentsSerializer } from './step-arguments.serializer.js';
 import { createStepContext } from './step-context.js';

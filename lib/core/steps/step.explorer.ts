@@ -1,6 +1,6 @@
 import { ContextIdFactory, ModuleRef, type ModulesContainer } from '@nestjs/core';
 import { InvalidStepClassError } from '../../errors/index.js';
-import { parseDuration } from '../time/duration.js';
+import { parseDuration } from '../duration.js';
 import { resolveRetryPolicy } from './retry-policy.js';
 import type { ResolvedStep, StepDefinition } from './step-definition.js';
 import type { StepMetadata, StepMetadataAccessor } from './step-metadata.accessor.js';

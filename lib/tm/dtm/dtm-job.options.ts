@@ -1,4 +1,4 @@
-import type { Duration } from '../../core/time/duration.js';
+import type { Duration } from '../../core/duration.js';
 import { InvalidOptionError } from '../../errors/index.js';
 import { checkBranchHeaders } from './branch-headers.js';
 import { wholeSeconds } from './whole-seconds.js';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { JobMessage, StoredStep } from '../../core/jobs/job-message.js';
-import type { DatabaseLookup } from '../../core/tm/database-lookup.js';
-import { branchIdOf } from '../../db/transactions/done-mark.js';
+import type { DatabaseLookup } from '../../core/transactions/database-lookup.js';
+import { branchIdOf } from '../../transactions/done-mark.js';
 import { InvalidOptionError } from '../../errors/index.js';
 import type { CallbackAddresses } from './callback-addresses.js';
 import type { CallbackSignature } from './callback-signature.js';

@@ -1,13 +1,13 @@
 import { Logger } from '@nestjs/common';
-import { detached } from '../../core/jobs/detached.js';
-import { faultPoint } from '../../core/jobs/fault-point.js';
+import { detached } from '../../core/detached.js';
+import { faultPoint } from '../../core/fault-point.js';
 import type { StepDefinition } from '../../core/steps/step-definition.js';
 import { StepStop } from '../../core/steps/step-stop.js';
 import type { StepAttempt, StepExecutor } from '../../core/steps/step.executor.js';
 import type { StepRegistry } from '../../core/steps/step.registry.js';
-import { barrierMark } from '../../db/transactions/done-mark.js';
-import type { TransactionalStepRunner } from '../../db/transactions/transactional-step.runner.js';
-import type { TypeOrmDatabases } from '../../db/typeorm-databases.js';
+import { barrierMark } from '../../transactions/done-mark.js';
+import type { TransactionalStepRunner } from '../../transactions/transactional-step.runner.js';
+import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
 import {
   StepInterruptedError,
   StepNotFoundError,

@@ -3,7 +3,7 @@ import { DistributedJobs, type RecoveryState } from '../../core/jobs/distributed
 import { checkGid } from '../../core/jobs/gid.js';
 import type { JobFilter, JobInfo, JobPage } from '../../core/jobs/job-info.js';
 import type { JobStatus } from '../../core/jobs/job-status.js';
-import type { TypeOrmDatabases } from '../../db/typeorm-databases.js';
+import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
 import { JobNotFoundError, JobStateError } from '../../errors/index.js';
 import type { DtmAdminClient, DtmJob, DtmTransaction } from './dtm-admin.client.js';
 import type { DtmStatus } from './dtm.client.js';

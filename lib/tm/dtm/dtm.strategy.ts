@@ -3,10 +3,10 @@ import { DistributedJobs } from '../../core/jobs/distributed-jobs.js';
 import { StepArgumentsSerializer } from '../../core/steps/step-arguments.serializer.js';
 import { StepExecutor } from '../../core/steps/step.executor.js';
 import { StepRegistry } from '../../core/steps/step.registry.js';
-import type { TransactionManagerStrategy } from '../../core/tm/transaction-manager-strategy.js';
-import { TransactionManager } from '../../core/tm/transaction-manager.js';
-import { TransactionalStepRunner } from '../../db/transactions/transactional-step.runner.js';
-import { TypeOrmDatabases } from '../../db/typeorm-databases.js';
+import type { TransactionManagerStrategy } from '../../core/transaction-manager-strategy.js';
+import { TransactionManager } from '../../core/transaction-manager.js';
+import { TransactionalStepRunner } from '../../transactions/transactional-step.runner.js';
+import { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
 import { grpcCallbackAddresses, httpCallbackAddresses } from './callback-addresses.js';
 import { CallbackSignature } from './callback-signature.js';
 import { DtmAdminClient } from './dtm-admin.client.js';
@@ -38,10 +38,8 @@ import { PreparedQueryService } from './prepared-query.service.js';
  */
 export interface DtmAsyncOptions
   extends Pick<DtmOptions, 'protocol' | 'callbackPath'>, Pick<ModuleMetadata, 'imports'> {
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- what is injected is the application's
   /** What `useFactory` is called with. */
   readonly inject?: any[];
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- see above
   /** Makes the settings. */
   readonly useFactory: (...args: any[]) => Promise<DtmServerOptions> | DtmServerOptions;
 }

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { JobMessage } from '../../core/jobs/job-message.js';
-import type { TransactionContext } from '../../core/tm/transaction-context.js';
-import { TransactionManager, type PreparedJob } from '../../core/tm/transaction-manager.js';
+import type { TransactionContext } from '../../core/transactions/transaction-context.js';
+import { TransactionManager, type PreparedJob } from '../../core/transaction-manager.js';
 import { SteppingNotReadyError, TransactionManagerUnavailableError } from '../../errors/index.js';
 import type { DtmAnswer, DtmClient } from './dtm.client.js';
 import type { DtmContact } from './dtm-contact.js';

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
-import { faultPoint } from '../../core/jobs/fault-point.js';
+import { faultPoint } from '../../core/fault-point.js';
 import { checkGid } from '../../core/jobs/gid.js';
-import type { TypeOrmDatabases } from '../../db/typeorm-databases.js';
+import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
 import { UnresolvedTransactionError } from '../../errors/index.js';
 import type { CallbackSignature } from './callback-signature.js';
 import { isCallFor, type CallbackAnswer, type DtmQueryCall } from './dtm-callback.js';

@@ -1,4 +1,4 @@
-import type { DatabaseLookup } from '../../core/tm/database-lookup.js';
+import type { DatabaseLookup } from '../../core/transactions/database-lookup.js';
 import type { CallbackSignature } from './callback-signature.js';
 
 /** What DTM hands back when it asks how a transaction ended. */

@@ -1,4 +1,4 @@
-import { parseDuration, type Duration } from '../../core/time/duration.js';
+import { parseDuration, type Duration } from '../../core/duration.js';
 import { InvalidOptionError } from '../../errors/index.js';
 
 /**

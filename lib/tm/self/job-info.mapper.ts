@@ -1,6 +1,6 @@
 import type { JobInfo, StepInfo, StepStatus } from '../../core/jobs/job-info.js';
 import { parseSteps } from '../../core/jobs/step-encoding.js';
-import type { JobRecord } from './job-store.js';
+import type { JobRecord } from '../../store/job-store.js';
 
 /** A stored job as users see it. */
 export function jobInfoOf(record: JobRecord): JobInfo {

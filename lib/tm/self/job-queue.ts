@@ -1,10 +1,10 @@
-import type { HeldJob } from './held-job.js';
+import type { LeasedJob } from './leased-job.js';
 
 /** How many places that have been left may stand at the front of the array. */
 const LEFT = 1024;
 
 export interface WaitingJob {
-  readonly job: HeldJob;
+  readonly job: LeasedJob;
   /** It was claimed, not started here. */
   readonly claimed: boolean;
 }

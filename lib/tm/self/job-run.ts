@@ -1,11 +1,11 @@
 import { Logger } from '@nestjs/common';
-import { faultPoint } from '../../core/jobs/fault-point.js';
+import { faultPoint } from '../../core/fault-point.js';
 import type { ResolvedRetryPolicy } from '../../core/steps/retry-policy.js';
 import type { StepDefinition } from '../../core/steps/step-definition.js';
 import { StepStop } from '../../core/steps/step-stop.js';
 import type { StepAttempt, StepExecutor } from '../../core/steps/step.executor.js';
 import type { StepRegistry } from '../../core/steps/step.registry.js';
-import type { TransactionalOutcome } from '../../db/transactions/transactional-step.runner.js';
+import type { TransactionalOutcome } from '../../transactions/transactional-step.runner.js';
 import {
   LeaseLostError,
   SteppingError,
@@ -13,10 +13,10 @@ import {
   UnrecoverableStepError,
 } from '../../errors/index.js';
 import { storableError } from './error-text.js';
-import type { HeldJob } from './held-job.js';
-import type { JobChange } from './job-store.js';
+import type { LeasedJob } from './leased-job.js';
+import type { JobChange } from '../../store/job-store.js';
 import type { LeaseKeeper } from './lease-keeper.js';
-import type { ProgressWriter } from './progress-writer.js';
+import type { JobCompleter } from './job-completer.js';
 import type { SelfTransactionalSteps } from './self-transactional-steps.js';
 
 /** When a job that does not fit this process is looked at again, by this process or by one that it fits. */
@@ -33,7 +33,7 @@ export interface JobRunServices {
   readonly executor: StepExecutor;
   readonly transactional: SelfTransactionalSteps;
   readonly leases: LeaseKeeper;
-  readonly writer: ProgressWriter;
+  readonly writer: JobCompleter;
   readonly retryPolicyOf: (definition: StepDefinition) => ResolvedRetryPolicy;
   /** An attempt was put off: there is something to do in so many milliseconds. */
   readonly onDelayed: (delay: number) => void;
@@ -51,7 +51,7 @@ export class JobRun {
   private startedAt = 0;
 
   constructor(
-    private readonly job: HeldJob,
+    private readonly job: LeasedJob,
     private readonly services: JobRunServices,
   ) {}
 

@@ -1,11 +1,11 @@
 import { Logger } from '@nestjs/common';
-import { detached } from '../../core/jobs/detached.js';
+import { detached } from '../../core/detached.js';
 import { StepInterruptedError } from '../../errors/index.js';
-import type { HeldJob } from './held-job.js';
+import type { LeasedJob } from './leased-job.js';
 import { JobQueue, type WaitingJob } from './job-queue.js';
 import type { JobRun } from './job-run.js';
 import type { LeaseKeeper } from './lease-keeper.js';
-import type { ProgressWriter } from './progress-writer.js';
+import type { JobCompleter } from './job-completer.js';
 
 /** How many jobs that were started here may wait in memory for each one that may run; the others are left to any process. */
 const WAITING_PER_RUNNING = 8;
@@ -39,8 +39,8 @@ export class JobRunner {
 
   constructor(
     private readonly leases: LeaseKeeper,
-    private readonly writer: ProgressWriter,
-    private readonly runOf: (job: HeldJob) => JobRun,
+    private readonly writer: JobCompleter,
+    private readonly runOf: (job: LeasedJob) => JobRun,
     readonly concurrency: number,
     /** False in a process that only starts jobs. */
     readonly runsSteps: boolean,
@@ -76,13 +76,13 @@ export class JobRunner {
   }
 
   /** Takes a job for which a place was reserved. */
-  offer(job: HeldJob): void {
+  offer(job: LeasedJob): void {
     this.reserved -= 1;
     this.take({ job, claimed: false });
   }
 
   /** Takes a job that was claimed. */
-  offerClaimed(job: HeldJob): void {
+  offerClaimed(job: LeasedJob): void {
     this.claimsWaiting += 1;
     this.take({ job, claimed: true });
   }
@@ -134,7 +134,7 @@ export class JobRunner {
     this.announceClaims();
   }
 
-  private async runToEnd(job: HeldJob, running: Running): Promise<void> {
+  private async runToEnd(job: LeasedJob, running: Running): Promise<void> {
     try {
       await running.run.run();
     } catch (error) {

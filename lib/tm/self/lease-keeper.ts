@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
-import { detached } from '../../core/jobs/detached.js';
-import type { JobStore, LeaseKey } from './job-store.js';
+import { detached } from '../../core/detached.js';
+import type { JobStore, LeaseKey } from '../../store/job-store.js';
 import { Lease } from './lease.js';
 import { LeaseTable } from './lease-table.js';
 import { OwnerTokens } from './owner-tokens.js';

@@ -1,8 +1,8 @@
 import { Logger } from '@nestjs/common';
-import { faultPoint } from '../../core/jobs/fault-point.js';
-import type { TypeOrmDatabases } from '../../db/typeorm-databases.js';
+import { faultPoint } from '../../core/fault-point.js';
+import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
 import { UnresolvedTransactionError } from '../../errors/index.js';
-import type { ClaimedJob, JobStore, PreparedChange } from './job-store.js';
+import type { ClaimedJob, JobStore, PreparedChange } from '../../store/job-store.js';
 import type { JobWaker } from './job-waker.js';
 import { decodeLookup } from './prepared-lookup.js';
 

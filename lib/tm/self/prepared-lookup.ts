@@ -1,4 +1,4 @@
-import type { DatabaseLookup } from '../../core/tm/database-lookup.js';
+import type { DatabaseLookup } from '../../core/transactions/database-lookup.js';
 
 /** What is stored with a prepared job: where its transaction is found, and how long its first step waits. */
 export interface PreparedLookup {

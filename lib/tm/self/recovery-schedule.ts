@@ -1,5 +1,5 @@
 import { SchedulerRegistry } from '@nestjs/schedule';
-import { detached } from '../../core/jobs/detached.js';
+import { detached } from '../../core/detached.js';
 
 const NAME = 'stepping-recovery';
 

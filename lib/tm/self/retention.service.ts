@@ -1,8 +1,8 @@
 import { Logger } from '@nestjs/common';
-import type { TypeOrmDatabases } from '../../db/typeorm-databases.js';
+import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
 import { gidsLaterThan } from '../../core/jobs/gid.js';
-import type { DatabaseLookup } from '../../core/tm/database-lookup.js';
-import type { ExpiredPage, JobStore } from './job-store.js';
+import type { DatabaseLookup } from '../../core/transactions/database-lookup.js';
+import type { ExpiredPage, JobStore } from '../../store/job-store.js';
 import { decodeLookup } from './prepared-lookup.js';
 
 /** Small enough that the locks and the log records of one DELETE disturb nobody. */

@@ -1,4 +1,4 @@
-import { MAX_STORED_DURATION_MS, parseDuration, type Duration } from '../../core/time/duration.js';
+import { MAX_STORED_DURATION_MS, parseDuration, type Duration } from '../../core/duration.js';
 import { InvalidOptionError } from '../../errors/index.js';
 
 /**

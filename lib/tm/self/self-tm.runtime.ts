@@ -6,10 +6,10 @@ import type { StepArgumentsSerializer } from '../../core/steps/step-arguments.se
 import type { StepDefinition } from '../../core/steps/step-definition.js';
 import { StepExecutor } from '../../core/steps/step.executor.js';
 import type { StepRegistry } from '../../core/steps/step.registry.js';
-import { insideTransactionOf } from '../../db/transactions/ambient-transaction.js';
-import { TransactionalStepRunner } from '../../db/transactions/transactional-step.runner.js';
-import type { TypeOrmDatabases } from '../../db/typeorm-databases.js';
-import type { HeldJob } from './held-job.js';
+import { insideTransactionOf } from '../../transactions/ambient-transaction.js';
+import { TransactionalStepRunner } from '../../transactions/transactional-step.runner.js';
+import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
+import type { LeasedJob } from './leased-job.js';
 import { JobRun, type AttemptInterceptor, type JobRunServices } from './job-run.js';
 import { jobInfoOf } from './job-info.mapper.js';
 import { JobRunner } from './job-runner.js';
@@ -17,11 +17,11 @@ import { JobWaker } from './job-waker.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import { OwnerTokens } from './owner-tokens.js';
 import { PreparedJobs } from './prepared-jobs.js';
-import { ProgressWriter } from './progress-writer.js';
+import { JobCompleter } from './job-completer.js';
 import type { RecoverySchedule } from './recovery-schedule.js';
-import { RecoveryService } from './recovery.service.js';
+import { JobPoller } from './job-poller.js';
 import { RetentionService } from './retention.service.js';
-import { SelfTransactionManager } from './self.transaction-manager.js';
+import { JobStarter } from './job-starter.js';
 import { SelfTransactionalSteps } from './self-transactional-steps.js';
 import type { ResolvedSelfTmOptions } from './self-tm.options.js';
 import type { OpenStore } from './store-opener.js';
@@ -45,9 +45,9 @@ export class SelfTmRuntime {
   private readonly logger = new Logger('SelfTransactionManager');
   readonly waker = new JobWaker();
   readonly leases: LeaseKeeper;
-  readonly recovery: RecoveryService;
-  readonly manager: SelfTransactionManager;
-  readonly writer: ProgressWriter;
+  readonly recovery: JobPoller;
+  readonly manager: JobStarter;
+  readonly writer: JobCompleter;
   readonly prepared: PreparedJobs;
   readonly retention: RetentionService;
   private readonly runner: JobRunner;
@@ -65,7 +65,7 @@ export class SelfTmRuntime {
     const { store, dataSource } = open;
     const { registry, databases } = services;
     this.leases = new LeaseKeeper(store, new OwnerTokens(), options.leaseDuration);
-    this.writer = new ProgressWriter(store, this.leases);
+    this.writer = new JobCompleter(store, this.leases);
     const executor = new StepExecutor(services.serializer, options.gracePeriod);
     const transactional = new SelfTransactionalSteps(
       new TransactionalStepRunner(executor),
@@ -87,13 +87,13 @@ export class SelfTmRuntime {
       onFailed: (gid: string, error: unknown) => this.reportFailed(gid, error),
       aroundAttempt: services.aroundAttempt,
     };
-    const runOf = (job: HeldJob) => this.runOf(job);
+    const runOf = (job: LeasedJob) => this.runOf(job);
     this.runner = new JobRunner(this.leases, this.writer, runOf, options.concurrency, options.runSteps);
     this.prepared = new PreparedJobs(store, databases, this.waker, options.queryPreparedAfter);
-    this.recovery = new RecoveryService(store, this.leases, this.runner, registry, this.prepared);
+    this.recovery = new JobPoller(store, this.leases, this.runner, registry, this.prepared);
     this.retention = new RetentionService(store, databases, options.retention);
     this.unknownSteps = new UnknownStepReporter(store, registry);
-    this.manager = new SelfTransactionManager(store, this.leases, this.runner, this.waker, registry, {
+    this.manager = new JobStarter(store, this.leases, this.runner, this.waker, registry, {
       dataSource,
       queryPreparedAfter: options.queryPreparedAfter,
       insideOwnTransaction: () => open.serial && insideTransactionOf(dataSource!),
@@ -106,7 +106,7 @@ export class SelfTmRuntime {
   }
 
   /** The run of a job that this process holds; the runner makes one for each of its own. */
-  runOf(job: HeldJob): JobRun {
+  runOf(job: LeasedJob): JobRun {
     return new JobRun(job, this.runServices);
   }
 

@@ -4,14 +4,14 @@ import { SchedulerRegistry } from '@nestjs/schedule';
 import { DistributedJobs } from '../../core/jobs/distributed-jobs.js';
 import { StepArgumentsSerializer } from '../../core/steps/step-arguments.serializer.js';
 import { StepRegistry } from '../../core/steps/step.registry.js';
-import type { TransactionManagerStrategy } from '../../core/tm/transaction-manager-strategy.js';
-import { TransactionManager } from '../../core/tm/transaction-manager.js';
-import { TypeOrmDatabases } from '../../db/typeorm-databases.js';
-import type { ResolvedSteppingOptions } from '../../interfaces/resolve-stepping-options.js';
+import type { TransactionManagerStrategy } from '../../core/transaction-manager-strategy.js';
+import { TransactionManager } from '../../core/transaction-manager.js';
+import { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
+import type { ResolvedSteppingOptions } from '../../stepping.options.js';
 import { SELF_TM_OPTIONS, STEPPING_RESOLVED_OPTIONS } from '../../stepping.constants.js';
 import { RecoverySchedule } from './recovery-schedule.js';
 import { SelfDistributedJobs } from './self.distributed-jobs.js';
-import { SelfTm } from './self-tm.js';
+import { SelfTransactionManager } from './self.transaction-manager.js';
 import { resolveSelfTmOptions, type SelfTmOptions } from './self-tm.options.js';
 
 /**
@@ -20,10 +20,8 @@ import { resolveSelfTmOptions, type SelfTmOptions } from './self-tm.options.js';
  * @publicApi
  */
 export interface SelfTmAsyncOptions extends Pick<ModuleMetadata, 'imports'> {
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- what is injected is the application's
   /** What `useFactory` is called with. */
   readonly inject?: any[];
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- see above
   /** Makes the settings. */
   readonly useFactory: (...args: any[]) => Promise<SelfTmOptions> | SelfTmOptions;
 }
@@ -48,7 +46,7 @@ export function selfTm(options: SelfTmOptions | SelfTmAsyncOptions = {}): Transa
     providers: [
       settings,
       {
-        provide: SelfTm,
+        provide: SelfTransactionManager,
         useFactory: createSelfTm,
         inject: [
           SELF_TM_OPTIONS,
@@ -59,8 +57,12 @@ export function selfTm(options: SelfTmOptions | SelfTmAsyncOptions = {}): Transa
           ModuleRef,
         ],
       },
-      { provide: TransactionManager, useExisting: SelfTm },
-      { provide: DistributedJobs, useFactory: (tm: SelfTm) => new SelfDistributedJobs(tm), inject: [SelfTm] },
+      { provide: TransactionManager, useExisting: SelfTransactionManager },
+      {
+        provide: DistributedJobs,
+        useFactory: (tm: SelfTransactionManager) => new SelfDistributedJobs(tm),
+        inject: [SelfTransactionManager],
+      },
     ],
   };
 }
@@ -72,8 +74,8 @@ function createSelfTm(
   registry: StepRegistry,
   serializer: StepArgumentsSerializer,
   moduleRef: ModuleRef,
-): SelfTm {
-  return new SelfTm(resolveSelfTmOptions(options), databases, autoMigrate, {
+): SelfTransactionManager {
+  return new SelfTransactionManager(resolveSelfTmOptions(options), databases, autoMigrate, {
     registry,
     serializer,
     databases,

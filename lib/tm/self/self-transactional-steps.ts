@@ -1,13 +1,13 @@
 import type { StepAttempt } from '../../core/steps/step.executor.js';
-import { barrierMark, type DoneMark } from '../../db/transactions/done-mark.js';
+import { barrierMark, type DoneMark } from '../../transactions/done-mark.js';
 import type {
   TransactionalOutcome,
   TransactionalStepRunner,
-} from '../../db/transactions/transactional-step.runner.js';
-import type { TypeOrmDatabases } from '../../db/typeorm-databases.js';
-import type { DataSourceLike } from '../../db/typeorm.types.js';
+} from '../../transactions/transactional-step.runner.js';
+import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
+import type { DataSourceLike } from '../../core/transactions/typeorm.types.js';
 import { DataSourceNotFoundError } from '../../errors/index.js';
-import type { JobChange, JobStore } from './job-store.js';
+import type { JobChange, JobStore } from '../../store/job-store.js';
 import type { Lease } from './lease.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 

@@ -4,7 +4,7 @@ import type { JobFilter, JobInfo, JobPage } from '../../core/jobs/job-info.js';
 import { checkJobFilter } from '../../core/jobs/job-filter.js';
 import { JobNotFoundError, JobStateError } from '../../errors/index.js';
 import { jobInfoOf } from './job-info.mapper.js';
-import type { JobQuery } from './job-store.js';
+import type { JobQuery } from '../../store/job-store.js';
 import type { SelfTmRuntime } from './self-tm.runtime.js';
 
 /** What of the runtime is used to read and repair jobs. */

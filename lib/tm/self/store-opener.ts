@@ -1,12 +1,12 @@
 import { Logger } from '@nestjs/common';
-import { PostgresNotifications } from '../../db/connections/postgres-notifications.js';
-import type { TypeOrmDatabases } from '../../db/typeorm-databases.js';
-import type { DataSourceLike } from '../../db/typeorm.types.js';
+import { PostgresNotifications } from '../../store/postgres/postgres.notifications.js';
+import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
+import type { DataSourceLike } from '../../core/transactions/typeorm.types.js';
 import { MemoryStoreInProductionError } from '../../errors/index.js';
-import type { JobStore } from './job-store.js';
-import { MemoryJobStore } from './memory-job-store.js';
+import type { JobStore } from '../../store/job-store.js';
+import { MemoryJobStore } from '../../store/memory.job-store.js';
 import type { ResolvedSelfTmOptions } from './self-tm.options.js';
-import { TypeOrmJobStore } from './typeorm-job-store.js';
+import { SqlJobStore } from '../../store/sql.job-store.js';
 
 /** The store that the options ask for, and what goes with its database. */
 export interface OpenStore {
@@ -36,7 +36,7 @@ export async function openStore(
 
   const dataSource = registry.get(options.dataSource);
   const { dialect, connection } = databases.access(dataSource);
-  const store = new TypeOrmJobStore(connection, dialect);
+  const store = new SqlJobStore(connection, dialect);
   await store.initialize(autoMigrate);
   const notifications = dialect.capabilities.listenNotify
     ? new PostgresNotifications(dataSource, connection, dialect.tables.jobs)

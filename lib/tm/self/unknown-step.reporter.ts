@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { StepRegistry } from '../../core/steps/step.registry.js';
-import type { JobStore } from './job-store.js';
+import type { JobStore } from '../../store/job-store.js';
 
 /** Long enough for another process to take such a job, which is how it should be. */
 const OVERDUE_MS = 60_000;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { MAX_STORED_DURATION_MS, MAX_TIMER_MS, parseDuration } from '../../../lib/core/time/duration.js';
+import { MAX_STORED_DURATION_MS, MAX_TIMER_MS, parseDuration } from '../../../lib/core/duration.js';
 import { InvalidOptionError } from '../../../lib/errors/index.js';
 
 describe('parseDuration', () => {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { JobRunner } from '../../../lib/tm/self/job-runner.js';
-import { PendingPlaces } from '../../../lib/tm/self/pending-places.js';
+import { ReservedSlots } from '../../../lib/tm/self/reserved-slots.js';
 
 const LEASE_MS = 1_000;
 
@@ -18,7 +18,7 @@ afterEach(() => void vi.useRealTimers());
 
 it('keeps as many places as the runner has, and gives each back once', () => {
   const { runner, free } = runnerOf(3);
-  const places = new PendingPlaces(runner, LEASE_MS);
+  const places = new ReservedSlots(runner, LEASE_MS);
   const kept = [places.keep()!, places.keep()!, places.keep()!];
   expect(places.keep()).toBeUndefined();
   for (const place of [kept[1]!, kept[1]!, kept[0]!, kept[2]!, kept[0]!]) places.giveBack(place);
@@ -27,7 +27,7 @@ it('keeps as many places as the runner has, and gives each back once', () => {
 
 it('hands over a place that is kept, and another one for a place that was forfeited', () => {
   const { runner, free } = runnerOf(2);
-  const places = new PendingPlaces(runner, LEASE_MS);
+  const places = new ReservedSlots(runner, LEASE_MS);
   const old = places.keep()!;
   vi.advanceTimersByTime(LEASE_MS / 2);
   const young = places.keep()!;
@@ -43,7 +43,7 @@ it('hands over a place that is kept, and another one for a place that was forfei
 
 it('forfeits what is too old as soon as somebody needs a place', () => {
   const { runner, free } = runnerOf(1);
-  const places = new PendingPlaces(runner, LEASE_MS);
+  const places = new ReservedSlots(runner, LEASE_MS);
   places.keep();
   expect(places.keep()).toBeUndefined();
   vi.advanceTimersByTime(LEASE_MS);

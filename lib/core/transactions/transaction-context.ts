@@ -1,0 +1,83 @@
+import type { QueryRunnerLike } from './typeorm.types.js';
+import type { DatabaseLookup } from './database-lookup.js';
+
+/**
+ * What a transaction tells those who took part in it. Exactly one of the three is called, once.
+ *
+ * @publicApi
+ */
+export interface TransactionParticipant {
+  /** The id of the job that takes part. */
+  readonly gid: string;
+  /** The transaction is known to have been committed. */
+  committed(): void;
+  /** The transaction, or the savepoint that the job was started under, is known to have been rolled back. */
+  rolledBack(): void;
+  /** Nobody can say how it ended: the answer to a COMMIT was lost, or it was ended behind our back. */
+  inDoubt(): void;
+}
+
+/**
+ * How a transaction ended, as its database tells.
+ *
+ * @publicApi
+ */
+export type TransactionOutcome = 'committed' | 'rolledBack';
+
+/**
+ * A database transaction that a job takes part in.
+ *
+ * The library brings the one for TypeORM. For another database library, extend this class and pass an
+ * instance as `createJob({ transaction })`; the job then uses the two-phase protocol: it is prepared at the
+ * transaction manager, `insertBarrier()` writes the row that decides between commit and rollback, and
+ * after the commit it is submitted.
+ *
+ * @publicApi
+ */
+export abstract class TransactionContext {
+  /** Where the barrier row is found again by a process that knows nothing of this transaction. */
+  abstract readonly lookup: DatabaseLookup;
+
+  /** The query runner of a TypeORM transaction, which lets a job be written in the transaction itself. */
+  readonly queryRunner?: QueryRunnerLike;
+
+  /** Throws `TransactionNotActiveError` or `TransactionEndedError` unless a job can still join. */
+  abstract assertOpen(gid: string): void;
+
+  /**
+   * Runs the start of a job in this transaction. It is called synchronously by `start()`, so that a commit
+   * or rollback which comes meanwhile can wait for it. When `work` fails while the commit waits, the commit
+   * must fail too.
+   */
+  abstract enlist<T>(participant: TransactionParticipant, work: () => Promise<T>): Promise<T>;
+
+  /**
+   * Whether the connection says that the last statement ran outside the transaction, because somebody ended
+   * it unseen. The default is that it does not tell.
+   */
+  get outside(): boolean {
+    return false;
+  }
+
+  /**
+   * Makes sure that a barrier row can be written. Called before the job is prepared: between that and the row,
+   * the transaction manager may already ask. The default does nothing.
+   */
+  async openBarrier(): Promise<void> {}
+
+  /**
+   * Writes the barrier row in this transaction.
+   *
+   * @throws DuplicateBarrierError when the row is there already: the transaction manager has given the job
+   * up, and this transaction must not commit.
+   */
+  abstract insertBarrier(gid: string): Promise<void>;
+
+  /**
+   * Asks the database how the transaction of `gid` ended, outside any transaction, and settles it for good
+   * when it has not been committed.
+   *
+   * @throws UnresolvedTransactionError while it cannot be told.
+   */
+  abstract queryPrepared(gid: string): Promise<TransactionOutcome>;
+}

@@ -1,0 +1,136 @@
+import type { ModuleMetadata, Type } from '@nestjs/common';
+import type { JobInfo } from './core/jobs/job-info.js';
+import { resolveRetryPolicy, type ResolvedRetryPolicy, type RetryPolicy } from './core/steps/retry-policy.js';
+import type { TransactionManagerStrategy } from './core/transaction-manager-strategy.js';
+import { InvalidOptionError } from './errors/index.js';
+import { resolveTableNames, type TableOptions } from './store/table-names.js';
+import type { DataSourceResolver } from './transactions/data-source.registry.js';
+
+/**
+ * Settings of the module that may come from an async factory.
+ *
+ * @publicApi
+ */
+export interface SteppingOptions {
+  /**
+   * Creates and upgrades the tables before any lifecycle hook of the application runs. `false`: an error
+   * names what is missing, and `steppingMigrations()` gives the migrations. Default: `true`.
+   */
+  readonly autoMigrate?: boolean;
+  /** Where the tables are. Default: the `DataSource`'s schema, names that start with `stepping_`. */
+  readonly tables?: TableOptions;
+  /**
+   * How failed attempts are repeated, unless the step says otherwise. Default: after 1 s, 2 s, 4 s and so on
+   * up to 10 minutes, each with full jitter, without end.
+   */
+  readonly retry?: RetryPolicy;
+  /**
+   * What it means to start a job outside any transaction without saying `transaction: 'none'`: `true` an
+   * error, `'warn'` one warning per process, `false` nothing. Default: `false`.
+   */
+  readonly requireTransaction?: boolean | 'warn';
+  /**
+   * How the database of a transaction is found again after a crash, in applications with many. Default: by
+   * name among the application's `DataSource`s.
+   */
+  readonly dataSourceResolver?: DataSourceResolver;
+  /** Called once when a job has failed for good, with the job and the error of its last attempt. */
+  readonly onJobFailed?: (job: JobInfo, error: unknown) => unknown;
+}
+
+/**
+ * Settings of `SteppingModule.forRoot()`.
+ *
+ * @publicApi
+ */
+export interface SteppingModuleOptions extends SteppingOptions {
+  /** Who keeps the jobs and sees them through. Default: `selfTm()`. */
+  readonly transactionManager?: TransactionManagerStrategy;
+  /** Whether every module can inject what this one exports. Default: `true`. */
+  readonly isGlobal?: boolean;
+}
+
+/**
+ * Makes the options of `forRootAsync({ useClass })`.
+ *
+ * @publicApi
+ */
+export interface SteppingOptionsFactory {
+  /** The options; called once, while the application starts. */
+  createSteppingOptions(): Promise<SteppingOptions> | SteppingOptions;
+}
+
+/**
+ * Settings of `SteppingModule.forRootAsync()`. The transaction manager stands beside the factory, since it
+ * brings providers and controllers, which must be known before any factory runs.
+ *
+ * @publicApi
+ */
+export interface SteppingModuleAsyncOptions extends Pick<ModuleMetadata, 'imports'> {
+  /** What `useFactory` is called with. */
+  readonly inject?: any[];
+  /** Makes the options. */
+  readonly useFactory?: (...args: any[]) => Promise<SteppingOptions> | SteppingOptions;
+  /** A class that makes the options; it is instantiated for this. */
+  readonly useClass?: Type<SteppingOptionsFactory>;
+  /** A provider that makes the options; `imports` must bring it. */
+  readonly useExisting?: Type<SteppingOptionsFactory>;
+  /** Who keeps the jobs and sees them through. Default: `selfTm()`. */
+  readonly transactionManager?: TransactionManagerStrategy;
+  /** Whether every module can inject what this one exports. Default: `true`. */
+  readonly isGlobal?: boolean;
+}
+
+/** The module's settings as the library uses them: complete and checked. */
+export interface ResolvedSteppingOptions {
+  readonly autoMigrate: boolean;
+  readonly tables: TableOptions;
+  readonly retry: ResolvedRetryPolicy;
+  readonly requireTransaction: boolean | 'warn';
+  readonly dataSourceResolver: DataSourceResolver | undefined;
+  readonly onJobFailed: ((job: JobInfo, error: unknown) => unknown) | undefined;
+}
+
+const OPTIONS = new Set([
+  'autoMigrate',
+  'tables',
+  'retry',
+  'requireTransaction',
+  'dataSourceResolver',
+  'onJobFailed',
+  'transactionManager',
+  'isGlobal',
+]);
+
+/** @throws InvalidOptionError for an unknown option, or a value that cannot be. */
+export function resolveSteppingOptions(options: SteppingOptions = {}): ResolvedSteppingOptions {
+  for (const option of Object.keys(options)) {
+    if (!OPTIONS.has(option))
+      throw new InvalidOptionError(option, undefined, `one of ${[...OPTIONS].join(', ')}`);
+  }
+  const {
+    autoMigrate = true,
+    tables = {},
+    requireTransaction = false,
+    dataSourceResolver,
+    onJobFailed,
+  } = options;
+  if (typeof autoMigrate !== 'boolean')
+    throw new InvalidOptionError('autoMigrate', autoMigrate, 'true or false');
+  if (typeof requireTransaction !== 'boolean' && requireTransaction !== 'warn') {
+    throw new InvalidOptionError('requireTransaction', requireTransaction, "true, false or 'warn'");
+  }
+  for (const [option, value] of Object.entries({ dataSourceResolver, onJobFailed })) {
+    if (value !== undefined && typeof value !== 'function')
+      throw new InvalidOptionError(option, value, 'a function');
+  }
+  resolveTableNames(tables);
+  return {
+    autoMigrate,
+    tables,
+    retry: resolveRetryPolicy(options.retry, 'retry'),
+    requireTransaction,
+    dataSourceResolver,
+    onJobFailed,
+  };
+}

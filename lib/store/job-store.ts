@@ -1,0 +1,182 @@
+import type { JobStatus } from '../core/jobs/job-status.js';
+import type { Departure } from '../transactions/query-runner.observer.js';
+import type { QueryRunnerLike } from '../core/transactions/typeorm.types.js';
+
+/** A job as it is first written. */
+export interface NewJob {
+  readonly gid: string;
+  readonly name: string | null;
+  /** `submitted`: may run at once. `prepared`: its transaction, in another database, has yet to decide. */
+  readonly status: 'submitted' | 'prepared';
+  /** All steps with their arguments, encoded by `encodeSteps()`. */
+  readonly steps: string;
+  /** The name of the first step, by which processes find the jobs that they can run. */
+  readonly stepName: string;
+  /** The lease that the job is born under, or `null` when any process may take it. */
+  readonly owner: string | null;
+  /** Milliseconds until the job is due: the lease, the delay, or the time to the first query-back. */
+  readonly dueIn: number;
+  /** How a prepared job's transaction is found again: JSON text, opaque to the store. */
+  readonly lookup: string | null;
+}
+
+/** A job as it is stored. */
+export interface JobRecord {
+  readonly gid: string;
+  readonly name: string | null;
+  readonly status: JobStatus;
+  readonly steps: string;
+  readonly stepIndex: number;
+  readonly stepName: string | null;
+  /** Attempts of the current step that have ended without success. */
+  readonly attempts: number;
+  /** Earlier steps that needed more than one attempt, as `"index:attempts,…"`. */
+  readonly attemptLog: string | null;
+  readonly owner: string | null;
+  readonly lookup: string | null;
+  readonly error: string | null;
+  readonly createdAt: Date;
+  readonly dueAt: Date | null;
+  readonly endedAt: Date | null;
+}
+
+/** A job as it is claimed: what is needed to run it. */
+export interface ClaimedJob extends Pick<
+  JobRecord,
+  'gid' | 'status' | 'steps' | 'stepIndex' | 'attempts' | 'attemptLog' | 'owner' | 'lookup' | 'error'
+> {
+  /** For how many milliseconds it had been due, or the last one to become due of those that were claimed with it. */
+  readonly dueFor: number;
+}
+
+/** A job together with the owner token of one claim of it. */
+export interface LeaseKey {
+  readonly gid: string;
+  readonly owner: string;
+}
+
+/** A fenced change: it is made only while the job is `submitted`, at `atStep`, under `owner`. */
+export interface JobChange extends LeaseKey {
+  readonly atStep: number;
+  readonly status: 'submitted' | 'succeeded' | 'failed';
+  readonly stepIndex: number;
+  readonly stepName: string | null;
+  readonly attempts: number;
+  /** The new attempt log, or `null` to leave it. */
+  readonly attemptLog: string | null;
+  /** The last error, already cleaned and cut; `null` clears it. */
+  readonly error: string | null;
+  /** Milliseconds until it is due, `'keep'` while the lease goes on, `null` when the job has ended. */
+  readonly due: number | 'keep' | null;
+  /** Gives the lease up (`owner` becomes null). Never together with `due: 'keep'`. */
+  readonly release: boolean;
+}
+
+/** A fenced change of a job that is still `prepared`. */
+export interface PreparedChange extends LeaseKey {
+  /** `prepared` asks again later. */
+  readonly status: 'submitted' | 'rolledBack' | 'prepared';
+  readonly due: number | null;
+  readonly release: boolean;
+}
+
+export interface ClaimRequest {
+  /** The new owner token of every job claimed. */
+  readonly owner: string;
+  readonly limit: number;
+  /** Milliseconds. */
+  readonly leaseDuration: number;
+  /** The names of the steps that this process can run; prepared jobs are claimed whatever their step. */
+  readonly steps: readonly string[];
+  /** Jobs that have been due for more milliseconds than this may be left out. */
+  readonly dueWithin?: number | undefined;
+}
+
+export interface JobQuery {
+  readonly status?: readonly JobStatus[];
+  /** Jobs whose current step has this name. */
+  readonly step?: string;
+  readonly name?: string;
+  readonly createdAfter?: Date;
+  readonly createdBefore?: Date;
+  readonly limit: number;
+  /** Only jobs whose gid sorts before this one: the gid of the last job of the page before. */
+  readonly before?: string;
+}
+
+/** Ended jobs whose retention is over, and how far the sweep has come. */
+export interface ExpiredPage {
+  readonly jobs: readonly { readonly gid: string; readonly lookup: string | null }[];
+  /** The last job that was looked at, after which the next page starts; `null` when there was none. */
+  readonly next: string | null;
+  /** That last job was created within the retention. */
+  readonly young: boolean;
+}
+
+/**
+ * Keeps the jobs of the self-TM. One suite (`test/contract/job-store.contract.ts`) says what every
+ * implementation must do; SQL stays behind this class and no caller sees a driver's error.
+ *
+ * Every time is the store's own: callers say how long from now, and the store adds its clock.
+ * Methods that take several rows answer with the gids that they changed, so that a lost lease shows
+ * as a missing gid. All of them run outside the caller's transactions, except the `…In` forms.
+ *
+ * @internal Internal to the library: it changes without notice.
+ */
+export abstract class JobStore {
+  /** Creates or upgrades the tables, or checks them when `autoMigrate` is off (`SchemaOutdatedError`). */
+  abstract initialize(autoMigrate: boolean): Promise<void>;
+
+  /** Inserts jobs, each unless its gid is taken; returns the gids inserted. */
+  abstract insert(jobs: readonly NewJob[]): Promise<Set<string>>;
+  /** Inserts one job in the transaction of `runner` with one statement; false when its gid is taken. */
+  abstract insertIn(runner: QueryRunnerLike, job: NewJob): Promise<boolean>;
+
+  /**
+   * Inserts one job, whose gid nobody else can have, together with the COMMIT of the transaction of `runner`, which an
+   * error then ends. Undefined where it has to be inserted now.
+   */
+  async insertAtCommit(_runner: QueryRunnerLike, _job: NewJob): Promise<Departure | undefined> {
+    return undefined;
+  }
+
+  /** Takes the oldest due jobs that this process can run, in no order, and counts an expired lease as an attempt. */
+  abstract claim(request: ClaimRequest): Promise<ClaimedJob[]>;
+  /** Extends leases to `leaseDuration` ms from now; jobs locked by somebody are left out of the answer. */
+  abstract renew(keys: readonly LeaseKey[], leaseDuration: number): Promise<Set<string>>;
+  /** Which of these jobs still exist, unended, under these owners. A plain read that waits for no lock. */
+  abstract held(keys: readonly LeaseKey[]): Promise<Set<string>>;
+
+  /** The end of a job that the same owner has written before may count as written. */
+  abstract change(changes: readonly JobChange[]): Promise<Set<string>>;
+  /** The same for one job in the transaction of `runner`. */
+  abstract changeIn(runner: QueryRunnerLike, change: JobChange): Promise<boolean>;
+  abstract changePrepared(changes: readonly PreparedChange[]): Promise<Set<string>>;
+
+  /** Deletes a job that was inserted outside the transaction it was meant for, unless somebody has taken it. */
+  abstract deleteNew(gid: string, owner: string | null): Promise<void>;
+
+  abstract find(gid: string): Promise<JobRecord | null>;
+  /** Reads a job through the transaction of `runner`, which sees its own uncommitted rows. */
+  abstract findIn(runner: QueryRunnerLike, gid: string): Promise<JobRecord | null>;
+  /** Newest gid first. */
+  abstract list(query: JobQuery): Promise<JobRecord[]>;
+  /** `failed` → `submitted`, due now, at the failed step with no attempts; false when it was not failed. */
+  abstract retry(gid: string): Promise<boolean>;
+  /** `submitted` → `canceled`, also `failed` → `canceled`; false when it was neither. */
+  abstract cancel(gid: string): Promise<boolean>;
+
+  /** One page of a sweep over ended (never `failed`) jobs older than `retention` ms, in gid order. */
+  abstract expired(after: string, limit: number, retention: number): Promise<ExpiredPage>;
+  abstract delete(gids: readonly string[]): Promise<void>;
+  /** Names of steps, other than `known`, of jobs that have been due for at least `overdue` ms. */
+  abstract unknownSteps(known: readonly string[], overdue: number): Promise<string[]>;
+
+  /**
+   * Milliseconds until the first job is due that is prepared or stands at one of the steps, 0 or less when it is
+   * due already; `null` when there is none.
+   */
+  abstract dueIn(steps: readonly string[]): Promise<number | null>;
+  /** Lets so many milliseconds pass for the jobs, whose stored times are all moved back: for tests. */
+  abstract elapse(milliseconds: number): Promise<void>;
+}

@@ -1,0 +1,252 @@
+import type { JobStatus } from '../core/jobs/job-status.js';
+import {
+  JobStore,
+  type ClaimRequest,
+  type ExpiredPage,
+  type JobChange,
+  type JobQuery,
+  type ClaimedJob,
+  type JobRecord,
+  type LeaseKey,
+  type NewJob,
+  type PreparedChange,
+} from './job-store.js';
+
+type MutableJob = { -readonly [K in keyof JobRecord]: JobRecord[K] };
+
+/**
+ * Keeps jobs in this process only: they are gone when it ends. For tests, and for applications without a
+ * database. It follows the contract of the stores that last, except that no transaction includes it.
+ *
+ * @internal Internal to the library: it changes without notice.
+ */
+export class MemoryJobStore extends JobStore {
+  private readonly jobs = new Map<string, MutableJob>();
+
+  constructor(
+    /** Epoch milliseconds. */
+    private readonly now: () => number = Date.now,
+  ) {
+    super();
+  }
+
+  override async initialize(): Promise<void> {}
+
+  override async insert(jobs: readonly NewJob[]): Promise<Set<string>> {
+    const inserted = new Set<string>();
+    for (const job of jobs) {
+      if (this.jobs.has(job.gid)) continue;
+      this.jobs.set(job.gid, {
+        gid: job.gid,
+        name: job.name,
+        status: job.status,
+        steps: job.steps,
+        stepIndex: 0,
+        stepName: job.stepName,
+        attempts: 0,
+        attemptLog: null,
+        owner: job.owner,
+        lookup: job.lookup,
+        error: null,
+        createdAt: this.after(0),
+        dueAt: this.after(job.dueIn),
+        endedAt: null,
+      });
+      inserted.add(job.gid);
+    }
+    return inserted;
+  }
+
+  override insertIn(): Promise<boolean> {
+    return noTransaction();
+  }
+
+  override async claim({ owner, limit, leaseDuration, steps }: ClaimRequest): Promise<ClaimedJob[]> {
+    const known = new Set<string | null>(steps);
+    const now = this.now();
+    const due = [...this.jobs.values()]
+      .filter((job) => job.dueAt !== null && job.dueAt.getTime() <= now)
+      .filter((job) => job.status === 'prepared' || (job.status === 'submitted' && known.has(job.stepName)))
+      .sort((a, b) => a.dueAt!.getTime() - b.dueAt!.getTime())
+      .slice(0, limit);
+    return due.map((job) => {
+      const dueFor = now - job.dueAt!.getTime();
+      if (job.status === 'submitted' && job.owner !== null) job.attempts += 1;
+      job.owner = owner;
+      job.dueAt = this.after(leaseDuration);
+      return { ...job, dueFor };
+    });
+  }
+
+  override async renew(keys: readonly LeaseKey[], leaseDuration: number): Promise<Set<string>> {
+    return this.eachHeld(keys, isUnended, (job) => (job.dueAt = this.after(leaseDuration)));
+  }
+
+  override async held(keys: readonly LeaseKey[]): Promise<Set<string>> {
+    return this.eachHeld(keys, isUnended, () => undefined);
+  }
+
+  override async change(changes: readonly JobChange[]): Promise<Set<string>> {
+    const isCurrent = (job: JobRecord, change: JobChange): boolean =>
+      job.status === 'submitted' && job.stepIndex === change.atStep;
+    return this.eachHeld(changes, isCurrent, (job, change) => {
+      job.status = change.status;
+      job.stepIndex = change.stepIndex;
+      job.stepName = change.stepName;
+      job.attempts = change.attempts;
+      job.attemptLog = change.attemptLog ?? job.attemptLog;
+      job.error = change.error;
+      if (change.release) job.owner = null;
+      if (change.due !== 'keep') job.dueAt = change.due === null ? null : this.after(change.due);
+      job.endedAt = change.status === 'submitted' ? null : this.after(0);
+    });
+  }
+
+  override changeIn(): Promise<boolean> {
+    return noTransaction();
+  }
+
+  override async changePrepared(changes: readonly PreparedChange[]): Promise<Set<string>> {
+    return this.eachHeld(
+      changes,
+      (job) => job.status === 'prepared',
+      (job, change) => {
+        job.status = change.status;
+        if (change.release) job.owner = null;
+        job.dueAt = change.due === null ? null : this.after(change.due);
+        job.endedAt = change.status === 'rolledBack' ? this.after(0) : null;
+      },
+    );
+  }
+
+  override async deleteNew(gid: string, owner: string | null): Promise<void> {
+    const job = this.jobs.get(gid);
+    if (job?.owner === owner && job.stepIndex === 0 && job.attempts === 0) this.jobs.delete(gid);
+  }
+
+  override async find(gid: string): Promise<JobRecord | null> {
+    const job = this.jobs.get(gid);
+    return job ? { ...job } : null;
+  }
+
+  override findIn(): Promise<JobRecord | null> {
+    return noTransaction();
+  }
+
+  override async list(query: JobQuery): Promise<JobRecord[]> {
+    const { status, step, name, createdAfter, createdBefore, before, limit } = query;
+    return [...this.jobs.values()]
+      .filter((job) => status === undefined || status.includes(job.status))
+      .filter((job) => step === undefined || job.stepName === step)
+      .filter((job) => name === undefined || job.name === name)
+      .filter((job) => createdAfter === undefined || job.createdAt >= createdAfter)
+      .filter((job) => createdBefore === undefined || job.createdAt < createdBefore)
+      .filter((job) => before === undefined || job.gid < before)
+      .sort((a, b) => compare(b.gid, a.gid))
+      .slice(0, limit)
+      .map((job) => ({ ...job }));
+  }
+
+  override async retry(gid: string): Promise<boolean> {
+    const job = this.jobs.get(gid);
+    if (job?.status !== 'failed') return false;
+    Object.assign(job, { status: 'submitted', attempts: 0, error: null, owner: null, endedAt: null });
+    job.dueAt = this.after(0);
+    return true;
+  }
+
+  override async cancel(gid: string): Promise<boolean> {
+    const job = this.jobs.get(gid);
+    if (job?.status !== 'submitted' && job?.status !== 'failed') return false;
+    Object.assign(job, { status: 'canceled', owner: null, dueAt: null });
+    job.endedAt = this.after(0);
+    return true;
+  }
+
+  override async expired(after: string, limit: number, retention: number): Promise<ExpiredPage> {
+    const page = [...this.jobs.values()]
+      .filter((job) => job.gid > after)
+      .sort((a, b) => compare(a.gid, b.gid))
+      .slice(0, limit);
+    const oldest = this.now() - retention;
+    return {
+      jobs: page
+        .filter((job) => isOver(job.status) && job.endedAt !== null && job.endedAt.getTime() <= oldest)
+        .map(({ gid, lookup }) => ({ gid, lookup })),
+      next: page.at(-1)?.gid ?? null,
+      young: page.length > 0 && page.at(-1)!.createdAt.getTime() > oldest,
+    };
+  }
+
+  override async delete(gids: readonly string[]): Promise<void> {
+    for (const gid of gids) {
+      const job = this.jobs.get(gid);
+      if (job && isOver(job.status)) this.jobs.delete(gid);
+    }
+  }
+
+  override async unknownSteps(known: readonly string[], overdue: number): Promise<string[]> {
+    const latest = this.now() - overdue;
+    const names = new Set<string>();
+    for (const job of this.jobs.values()) {
+      if (job.status !== 'submitted' || job.dueAt === null || job.dueAt.getTime() > latest) continue;
+      if (job.stepName !== null && !known.includes(job.stepName)) names.add(job.stepName);
+    }
+    return [...names];
+  }
+
+  override async dueIn(steps: readonly string[]): Promise<number | null> {
+    const due = [...this.jobs.values()]
+      .filter(
+        (job) => job.status === 'prepared' || (job.status === 'submitted' && steps.includes(job.stepName!)),
+      )
+      .map((job) => job.dueAt!.getTime() - this.now());
+    return due.length === 0 ? null : Math.min(...due);
+  }
+
+  override async elapse(milliseconds: number): Promise<void> {
+    const back = (time: Date | null): Date | null => time && new Date(time.getTime() - milliseconds);
+    for (const job of this.jobs.values()) {
+      job.createdAt = back(job.createdAt)!;
+      job.dueAt = back(job.dueAt);
+      job.endedAt = back(job.endedAt);
+    }
+  }
+
+  /** Runs `work` on each job that its key still owns and that `condition` accepts. */
+  private eachHeld<K extends LeaseKey>(
+    keys: readonly K[],
+    condition: (job: MutableJob, key: K) => boolean,
+    work: (job: MutableJob, key: K) => unknown,
+  ): Set<string> {
+    const gids = new Set<string>();
+    for (const key of keys) {
+      const job = this.jobs.get(key.gid);
+      if (!job || job.owner !== key.owner || !condition(job, key)) continue;
+      work(job, key);
+      gids.add(key.gid);
+    }
+    return gids;
+  }
+
+  private after(milliseconds: number): Date {
+    return new Date(this.now() + milliseconds);
+  }
+}
+
+function isUnended(job: JobRecord): boolean {
+  return job.status === 'submitted' || job.status === 'prepared';
+}
+
+/** Ended for good; a failed job waits for somebody to retry or cancel it. */
+function isOver(status: JobStatus): boolean {
+  return status === 'succeeded' || status === 'canceled' || status === 'rolledBack';
+}
+
+function compare(left: string, right: string): number {
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
+function noTransaction(): Promise<never> {
+  return Promise.reject(new TypeError('The memory store takes part in no transaction.'));
+}

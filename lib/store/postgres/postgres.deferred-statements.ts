@@ -1,0 +1,121 @@
+import type { Statement } from '../connections/internal.connection.js';
+import { ParsedStatements } from './postgres.parsed-statements.js';
+import { PostgresStatementBatch } from './postgres.statement-batch.js';
+
+/** A statement that waits for the end of its transaction. */
+export interface DeferredStatement extends Statement {
+  /** It goes out now. */
+  sent(): void;
+  /**
+   * It failed before the COMMIT was sent, or was not sent, without an error, because there was no transaction any more.
+   * The transaction must not commit.
+   */
+  refused(error?: unknown): void;
+}
+
+const COMMIT = 'COMMIT';
+
+/** Because a batch is put together in memory, and the server answers it as a whole. */
+const MOST_STATEMENTS = 100;
+
+/** Of these it is known that they neither end the transaction nor change what the statements meet there. */
+const HARMLESS = /^\s*(?:select|insert|update|delete|merge|with|values)\b/i;
+const HARMFUL = /;|set_config/i;
+
+/**
+ * The statements that wait on one connection until its transaction is about to end, and then travel with the COMMIT:
+ * one round trip, and one answer, for all of them.
+ *
+ * It stands in front of the connection's `query()`, so that nothing can overtake them: whatever else could end
+ * the transaction, set a savepoint or change the role goes out after them, whoever sends it.
+ */
+export class DeferredStatements {
+  private waiting: DeferredStatement[] = [];
+  private readonly send: (...args: any[]) => any;
+  private readonly parsed: ParsedStatements;
+
+  private constructor(
+    private readonly client: any,
+    /** `T` in a transaction, `E` in one that has failed, `I` outside; undefined before anybody knows. */
+    private readonly status: () => string | undefined,
+  ) {
+    // Whoever stands in front of the class's own method, now or later, goes on seeing everything.
+    const own: unknown = Object.hasOwn(client, 'query') ? client.query : undefined;
+    this.send = (...args) => ((own as any) ?? Object.getPrototypeOf(client).query).apply(client, args);
+    this.parsed = new ParsedStatements(client);
+    client.query = (...args: any[]) => this.query(args);
+  }
+
+  /** Stands in front of a `pg` client, once for each; undefined for one that cannot take a batch. */
+  static install(client: any, status: () => string | undefined): DeferredStatements | undefined {
+    const { connection: protocol } = client;
+    const batches = typeof protocol.parse === 'function' && typeof protocol.sync === 'function';
+    return batches ? new DeferredStatements(client, status) : undefined;
+  }
+
+  /** Whether a statement could be refused by nothing but its own content if it were sent now. */
+  get open(): boolean {
+    const { readyForQuery, pipeline } = this.client;
+    // While a statement is under way, or just failed, the status is of the one before. In its pipeline mode the
+    // driver takes no query objects but its own.
+    return this.status() === 'T' && readyForQuery !== false && !pipeline;
+  }
+
+  /** Lets a statement wait. A promise that never fails comes back when there are so many that they are sent first. */
+  add(statement: DeferredStatement): Promise<void> | undefined {
+    this.waiting.push(statement);
+    return this.waiting.length < MOST_STATEMENTS ? undefined : this.flush();
+  }
+
+  /** The transaction is rolled back, or gone. */
+  drop(): void {
+    this.waiting = [];
+  }
+
+  private query(args: any[]): any {
+    const text: unknown = typeof args[0] === 'string' ? args[0] : args[0]?.text;
+    if (typeof text === 'string') this.parsed.beforeStatement(text);
+    if (this.waiting.length === 0) return this.send(...args);
+    if (typeof text === 'string' && HARMLESS.test(text) && !HARMFUL.test(text)) return this.send(...args);
+    if (text === COMMIT && this.open && !args.some((arg) => typeof arg === 'function')) return this.commit();
+    void this.flush();
+    return this.send(...args);
+  }
+
+  /** In the shape of the driver's own answer. */
+  private commit(): Promise<{ command: string | undefined; rowCount: null; rows: [] }> {
+    return new Promise((resolve, reject) => {
+      this.sendAll(COMMIT, (error, tag) => {
+        if (error === undefined) resolve({ command: tag, rowCount: null, rows: [] });
+        else reject(error as Error);
+      });
+    });
+  }
+
+  /** A failed transaction takes nothing any more, and is rolled back however it ends. */
+  private async flush(): Promise<void> {
+    const status = this.status();
+    if (status === 'T') return new Promise((resolve) => this.sendAll(undefined, () => resolve()));
+    const statements = this.waiting;
+    this.drop();
+    if (status === 'I') for (const statement of statements) statement.refused();
+  }
+
+  private sendAll(last: typeof COMMIT | undefined, callback: (error: unknown, tag?: string) => void): void {
+    const statements = this.waiting;
+    this.drop();
+    for (const statement of statements) statement.sent();
+    const batch = new PostgresStatementBatch(statements, last, this.parsed, (error, tag) => {
+      // The error of a COMMIT says it all, whichever of the statements met it.
+      const refused = error !== undefined && last === undefined && !isFailedAlready(error);
+      if (refused) (statements[batch.done] ?? statements[0]!).refused(error);
+      callback(error, tag);
+    });
+    this.send(batch);
+  }
+}
+
+/** An earlier statement of the transaction has failed. */
+function isFailedAlready(error: unknown): boolean {
+  return (error as { code?: unknown }).code === '25P02';
+}

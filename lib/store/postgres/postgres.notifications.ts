@@ -1,0 +1,110 @@
+import { createHash } from 'node:crypto';
+import { Logger } from '@nestjs/common';
+import { detached } from '../../core/detached.js';
+import type { DataSourceLike } from '../../core/transactions/typeorm.types.js';
+import type { InternalConnection } from '../connections/internal.connection.js';
+
+const RECONNECT_MS = 5_000;
+
+/**
+ * PostgreSQL's LISTEN and NOTIFY for one pair of tables.
+ *
+ * Listening needs a connection that stays with us, so it has one of its own and takes none from the pool.
+ * Where that cannot be (PgBouncer, a closed port), everything works by polling; it is tried again meanwhile.
+ */
+export class PostgresNotifications {
+  private readonly logger = new Logger(PostgresNotifications.name);
+  private readonly channel: string;
+  private client: any;
+  private timer: NodeJS.Timeout | undefined;
+  private closed = false;
+  private warned = false;
+  private notifying: Promise<void> | undefined;
+  private again = false;
+
+  constructor(
+    private readonly dataSource: DataSourceLike,
+    private readonly connection: InternalConnection,
+    /** The qualified name of the jobs table: processes with other tables are not woken. */
+    jobsTable: string,
+  ) {
+    const digest = createHash('sha256').update(jobsTable).digest('hex').slice(0, 16);
+    this.channel = `stepping_${digest}`;
+  }
+
+  /** Calls `onNotification` for every notification, until `close()`. */
+  async listen(onNotification: () => void): Promise<void> {
+    if (this.closed) return;
+    try {
+      await this.connect(onNotification);
+      this.warned = false;
+    } catch (error) {
+      this.lost(onNotification, error as Error);
+    }
+  }
+
+  /**
+   * Notifies the other processes, outside every transaction: NOTIFY inside one makes commits queue up behind
+   * each other. Calls that come while one is under way share the next.
+   */
+  notify(): void {
+    this.again = true;
+    if (this.closed) return;
+    this.notifying ??= detached(() => this.send()).finally(() => (this.notifying = undefined));
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    clearTimeout(this.timer);
+    const client = this.client;
+    this.client = undefined;
+    await Promise.all([this.notifying, client?.end().catch(() => undefined)]);
+  }
+
+  private async send(): Promise<void> {
+    while (this.again) {
+      this.again = false;
+      try {
+        await this.connection.query(`SELECT pg_notify($1, '')`, [this.channel]);
+      } catch (error) {
+        this.logger.debug?.(`NOTIFY failed; polling finds the jobs: ${String(error)}`);
+        return;
+      }
+    }
+  }
+
+  private async connect(onNotification: () => void): Promise<void> {
+    const pool = this.dataSource.driver.master;
+    const Client = pool?.Client ?? pool?.options?.Client;
+    if (typeof Client !== 'function') return;
+    const client = new Client(pool.options);
+    client.on('error', (error: Error) => this.lost(onNotification, error));
+    client.on('end', () => this.lost(onNotification, undefined));
+    client.on('notification', onNotification);
+    this.client = client;
+    await detached(() => client.connect());
+    await client.query(`LISTEN "${this.channel}"`);
+    // Whatever was notified while nobody listened.
+    onNotification();
+  }
+
+  private lost(onNotification: () => void, error: Error | undefined): void {
+    if (this.closed || this.timer) return;
+    const client = this.client;
+    this.client = undefined;
+    client?.removeAllListeners('end');
+    client?.end().catch(() => undefined);
+    if (error && !this.warned) {
+      this.warned = true;
+      this.logger.warn(
+        `LISTEN is not available, new jobs of other processes are found by polling: ${String(error)}`,
+      );
+    }
+    this.timer = detached(() =>
+      setTimeout(() => {
+        this.timer = undefined;
+        void this.listen(onNotification);
+      }, RECONNECT_MS),
+    );
+  }
+}

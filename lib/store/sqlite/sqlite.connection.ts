@@ -1,0 +1,178 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { TransactionManagerUnavailableError } from '../../errors/index.js';
+import type { SerialGate } from './serial-gate.js';
+import type { DataSourceLike } from '../../core/transactions/typeorm.types.js';
+import {
+  InternalConnection,
+  type Statement,
+  type StatementResult,
+} from '../connections/internal.connection.js';
+
+/** Runs one statement of a synchronous SQLite transaction. */
+export type RunNow = (sql: string, params?: readonly unknown[]) => StatementResult;
+
+/** Because a transaction that stays open longer than this is stuck, and the caller should hear of it. */
+const PATIENCE_MS = 30_000;
+const LONGEST_PAUSE_MS = 20;
+
+/** The parts of a `better-sqlite3` handle that are used here. */
+interface SqliteHandle {
+  readonly open: boolean;
+  readonly inTransaction: boolean;
+  prepare(sql: string): SqliteStatement;
+  exec(sql: string): unknown;
+}
+
+interface SqliteStatement {
+  readonly reader: boolean;
+  all(...params: unknown[]): unknown[];
+  run(...params: unknown[]): { changes: number };
+}
+
+const CANNOT_RUN_YET = Symbol('cannot run yet');
+
+/**
+ * Own statements on an SQLite `DataSource`, which is one connection that the application shares.
+ *
+ * A statement runs in the same tick in which no transaction is open on the connection; otherwise it would
+ * become part of that transaction. It therefore bypasses the query runner, whose `query()` gives the
+ * event loop back before it runs. Inside the transaction that holds the gate everything runs straight
+ * away and belongs to that transaction: it could only wait for itself.
+ */
+export class SqliteConnection extends InternalConnection {
+  private readonly statements = new WeakMap<SqliteHandle, Map<string, SqliteStatement>>();
+
+  constructor(
+    private readonly dataSource: DataSourceLike,
+    private readonly gate: SerialGate,
+    /** Whether the caller runs inside the transaction that holds the gate. */
+    private readonly insideHolder: () => boolean,
+    /** The host's clock, in epoch milliseconds. */
+    readonly now: () => number = Date.now,
+  ) {
+    super();
+  }
+
+  override query(sql: string, params: readonly unknown[] = []): Promise<StatementResult> {
+    return this.run((handle) => this.execute(handle, sql, params), PATIENCE_MS);
+  }
+
+  override transaction<T>(): Promise<T> {
+    return Promise.reject(new TypeError('An SQLite transaction is synchronous: use immediate().'));
+  }
+
+  override batch(statements: readonly Statement[]): Promise<StatementResult[]> {
+    return this.immediate((run) => statements.map(({ sql, params }) => run(sql, params)));
+  }
+
+  /**
+   * Runs `work`, which is synchronous, between BEGIN IMMEDIATE and COMMIT, all in one tick. Waits at most
+   * `patience` milliseconds for its turn, then throws `TransactionManagerUnavailableError`.
+   */
+  immediate<T>(work: (run: RunNow) => T, patience = PATIENCE_MS): Promise<T> {
+    return this.run((handle, nested) => {
+      const run: RunNow = (sql, params = []) => this.execute(handle, sql, params);
+      if (nested) return work(run);
+      handle.exec('BEGIN IMMEDIATE');
+      try {
+        const result = work(run);
+        handle.exec('COMMIT');
+        return result;
+      } catch (error) {
+        if (handle.inTransaction) handle.exec('ROLLBACK');
+        throw error;
+      }
+    }, patience);
+  }
+
+  /** Whether a transaction is open on the connection at this moment. */
+  get inTransaction(): boolean {
+    return this.handle().inTransaction;
+  }
+
+  private async run<T>(work: (handle: SqliteHandle, nested: boolean) => T, patience: number): Promise<T> {
+    const deadline = performance.now() + patience;
+    const nested = this.insideHolder();
+    let busy: unknown;
+    for (let pause = 1; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
+      try {
+        const result = nested ? work(this.handle(), true) : await this.behindGate(work, deadline);
+        if (result !== CANNOT_RUN_YET) return result as T;
+      } catch (error) {
+        if (!mayPassSoon(error, nested)) throw error;
+        busy = error;
+      }
+      if (performance.now() + pause >= deadline) {
+        throw new TransactionManagerUnavailableError('The SQLite database (it stayed locked)', {
+          cause: busy,
+        });
+      }
+      await sleep(pause / 2 + (Math.random() * pause) / 2);
+    }
+  }
+
+  /** The gate is left between two tries, so that whoever holds the transaction can still pass it. */
+  private async behindGate<T>(
+    work: (handle: SqliteHandle, nested: boolean) => T,
+    deadline: number,
+  ): Promise<T | typeof CANNOT_RUN_YET> {
+    if (this.gate.idle) {
+      const handle = this.handle();
+      return handle.inTransaction ? CANNOT_RUN_YET : work(handle, false);
+    }
+    let abandoned = false;
+    const turn = this.gate.run(() => {
+      if (abandoned) return CANNOT_RUN_YET;
+      const handle = this.handle();
+      return handle.inTransaction ? CANNOT_RUN_YET : work(handle, false);
+    });
+    const timer = new AbortController();
+    const tooLate = sleep(Math.max(0, deadline - performance.now()), CANNOT_RUN_YET, {
+      signal: timer.signal,
+    });
+    tooLate.catch(() => undefined);
+    try {
+      return await Promise.race([turn, tooLate]);
+    } finally {
+      abandoned = true;
+      timer.abort();
+    }
+  }
+
+  private execute(handle: SqliteHandle, sql: string, params: readonly unknown[]): StatementResult {
+    const statement = this.prepare(handle, sql);
+    const bound = params.map((param) => (typeof param === 'boolean' ? Number(param) : param));
+    if (statement.reader) {
+      const rows = statement.all(...bound);
+      return { rows, affected: rows.length };
+    }
+    return { rows: [], affected: Number(statement.run(...bound).changes) };
+  }
+
+  /** Per handle: a `DataSource` that is destroyed and initialized again has another one. */
+  private prepare(handle: SqliteHandle, sql: string): SqliteStatement {
+    let prepared = this.statements.get(handle);
+    if (!prepared) this.statements.set(handle, (prepared = new Map<string, SqliteStatement>()));
+    let statement = prepared.get(sql);
+    if (!statement) prepared.set(sql, (statement = handle.prepare(sql)));
+    return statement;
+  }
+
+  private handle(): SqliteHandle {
+    const handle = (this.dataSource.driver as { databaseConnection?: SqliteHandle }).databaseConnection;
+    if (!handle?.open)
+      throw new TransactionManagerUnavailableError('The SQLite DataSource (it is not initialized)');
+    return handle;
+  }
+}
+
+/**
+ * Whether another process holds the file for now. Inside a transaction whose snapshot is too old, no
+ * waiting helps: only a new transaction does.
+ */
+function mayPassSoon(error: unknown, nested: boolean): boolean {
+  const code = (error as { code?: unknown } | null)?.code;
+  if (typeof code !== 'string') return false;
+  if (nested && code === 'SQLITE_BUSY_SNAPSHOT') return false;
+  return code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED');
+}

@@ -1,0 +1,68 @@
+import { InvalidOptionError } from '../errors/index.js';
+
+/**
+ * Where the library keeps its tables.
+ *
+ * @publicApi
+ */
+export interface TableOptions {
+  /**
+   * The schema (PostgreSQL) or database (MySQL, MariaDB); created with the tables on PostgreSQL.
+   *
+   * @default the schema of the DataSource, else the current one; SQLite has none and ignores it
+   */
+  readonly schema?: string;
+  /**
+   * What the names of all tables start with.
+   *
+   * @default 'stepping_'
+   */
+  readonly prefix?: string;
+}
+
+/** The bare names of the library's tables, made of validated options only. */
+export interface TableNames {
+  readonly prefix: string;
+  readonly schema: string | undefined;
+  readonly jobs: string;
+  readonly barrier: string;
+  readonly migrations: string;
+  readonly dueIndex: string;
+  readonly barrierKey: string;
+}
+
+export const DEFAULT_TABLE_PREFIX = 'stepping_';
+
+const IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_]*$/;
+/** PostgreSQL cuts names off after 63 bytes, silently. */
+const MAX_IDENTIFIER_LENGTH = 63;
+/** Leaves room for the longest name made from it, an index of the migrations table. */
+const MAX_PREFIX_LENGTH = 40;
+
+/** Checks the options and derives the names; throws `InvalidOptionError` for what is no identifier. */
+export function resolveTableNames({ schema, prefix = DEFAULT_TABLE_PREFIX }: TableOptions = {}): TableNames {
+  // Without a prefix the barrier table can be the one that DTM's other clients share.
+  if (prefix !== '') checkIdentifier('tables.prefix', prefix, MAX_PREFIX_LENGTH);
+  if (schema !== undefined) checkIdentifier('tables.schema', schema, MAX_IDENTIFIER_LENGTH);
+  return {
+    prefix,
+    schema,
+    jobs: `${prefix}jobs`,
+    barrier: `${prefix}barrier`,
+    migrations: `${prefix}migrations`,
+    dueIndex: `${prefix}jobs_due_at`,
+    // The clients of DTM name this constraint in their SQL. On PostgreSQL it must be unique in its schema,
+    // so only the default table, and the one that they share, can carry it.
+    barrierKey: prefix === DEFAULT_TABLE_PREFIX || prefix === '' ? 'uniq_barrier' : `${prefix}uniq_barrier`,
+  };
+}
+
+function checkIdentifier(option: string, value: unknown, maxLength: number): void {
+  if (typeof value !== 'string' || value.length > maxLength || !IDENTIFIER.test(value)) {
+    throw new InvalidOptionError(
+      option,
+      value,
+      `an SQL identifier of 1 to ${maxLength} letters, digits and _`,
+    );
+  }
+}

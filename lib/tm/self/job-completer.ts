@@ -1,0 +1,152 @@
+import { Logger } from '@nestjs/common';
+import { detached } from '../../core/detached.js';
+import type { JobChange, JobStore } from '../../store/job-store.js';
+import type { Lease } from './lease.js';
+import type { LeaseKeeper } from './lease-keeper.js';
+
+/** How long a change that nobody waits for may wait for others to share its statement. */
+const LINGER_MS = 4;
+const BATCH = 500;
+const RETRY_MS = 100;
+
+interface Waiting {
+  readonly change: JobChange;
+  readonly lease: Lease;
+  /** Undefined for the end of a job, which nobody waits for. */
+  readonly resolve: ((stored: boolean) => void) | undefined;
+}
+
+/**
+ * Writes the progress of many jobs with one statement (group commit): a batch leaves as soon as the one before
+ * it is back, so that no timer is needed under load, and nothing waits at rest.
+ */
+export class JobCompleter {
+  private readonly logger = new Logger(JobCompleter.name);
+  private waiting: Waiting[] = [];
+  private urgent = false;
+  private writing: Promise<void> | undefined;
+  private timer: NodeJS.Timeout | NodeJS.Immediate | undefined;
+  private failing = false;
+
+  constructor(
+    private readonly store: JobStore,
+    private readonly leases: LeaseKeeper,
+  ) {}
+
+  /** Writes one change that somebody waits for; `false` when the lease was lost and nothing was written. */
+  write(lease: Lease, change: JobChange): Promise<boolean> {
+    return new Promise((resolve) => {
+      this.waiting.push({ change, lease, resolve });
+      if (!this.urgent) {
+        this.urgent = true;
+        this.unschedule();
+      }
+      this.schedule();
+    });
+  }
+
+  /** Writes the end of a job, and drops its lease then. Nobody waits for it: it may share the statement of others. */
+  finish(lease: Lease, change: JobChange): void {
+    this.waiting.push({ change, lease, resolve: undefined });
+    this.schedule();
+  }
+
+  /** Resolves when everything has been written, or given up with its lease. */
+  async flush(): Promise<void> {
+    while (this.waiting.length > 0 || this.writing) {
+      this.urgent = true;
+      this.unschedule();
+      this.schedule();
+      await (this.writing ?? new Promise((resolve) => setImmediate(resolve)));
+    }
+  }
+
+  private schedule(): void {
+    if (this.writing || this.timer || this.waiting.length === 0) return;
+    const leave = () => {
+      this.timer = undefined;
+      this.writing = this.writeBatch().finally(() => {
+        this.writing = undefined;
+        this.schedule();
+      });
+    };
+    if (this.failing) this.timer = detached(() => setTimeout(leave, RETRY_MS));
+    else if (this.urgent || this.waiting.length >= BATCH) this.timer = detached(() => setImmediate(leave));
+    else this.timer = detached(() => setTimeout(leave, LINGER_MS));
+  }
+
+  private unschedule(): void {
+    if (this.failing) return;
+    clearTimeout(this.timer as NodeJS.Timeout);
+    clearImmediate(this.timer as NodeJS.Immediate);
+    this.timer = undefined;
+  }
+
+  private async writeBatch(): Promise<void> {
+    const batch = this.waiting.slice(0, BATCH);
+    this.waiting = this.waiting.slice(BATCH);
+    this.urgent = this.waiting.length > 0;
+
+    const valid = batch.filter((entry) => !this.gone(entry));
+    if (valid.length === 0) return;
+    try {
+      const changed = await this.store.change(valid.map((entry) => entry.change));
+      this.failing = false;
+      await this.answer(valid, changed);
+    } catch (error) {
+      if (!this.failing) {
+        this.logger.warn(
+          `Storing the progress of ${valid.length} jobs failed; it is tried again: ${String(error)}`,
+        );
+      }
+      this.failing = true;
+      this.again(valid);
+    }
+  }
+
+  private async answer(batch: readonly Waiting[], changed: ReadonlySet<string>): Promise<void> {
+    for (const entry of batch) {
+      if (changed.has(entry.change.gid)) this.settle(entry, true);
+      // What cannot be looked up now is written again: the others of the batch have their answer.
+      else await this.lookUp(entry).catch(() => this.again([entry]));
+    }
+  }
+
+  /** A row that was not changed is locked by somebody, changed already (its answer was lost), or lost. */
+  private async lookUp(entry: Waiting): Promise<void> {
+    const { change } = entry;
+    const record = await this.store.find(change.gid);
+    const ours = record?.owner === change.owner;
+    if (record && record.status === change.status && record.stepIndex === change.stepIndex) {
+      const written = change.release ? record.owner === null && record.attempts === change.attempts : ours;
+      if (written && (change.stepIndex !== change.atStep || change.due === null || change.release)) {
+        return this.settle(entry, true);
+      }
+    }
+    if (ours && record.status === 'submitted' && record.stepIndex === change.atStep) this.again([entry]);
+    else this.lose(entry);
+  }
+
+  private gone(entry: Waiting): boolean {
+    if (!entry.lease.lost) return false;
+    this.settle(entry, false);
+    return true;
+  }
+
+  private lose(entry: Waiting): void {
+    this.leases.drop(entry.lease);
+    entry.lease.lose();
+    this.settle(entry, false);
+  }
+
+  private settle({ lease, resolve }: Waiting, stored: boolean): void {
+    if (resolve) resolve(stored);
+    else this.leases.drop(lease);
+  }
+
+  private again(entries: readonly Waiting[]): void {
+    if (entries.length === 0) return;
+    this.waiting = [...entries, ...this.waiting];
+    this.urgent = true;
+  }
+}

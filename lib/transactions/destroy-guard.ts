@@ -1,0 +1,29 @@
+import type { DataSourceLike } from '../core/transactions/typeorm.types.js';
+
+type Finish = () => Promise<void>;
+const guards = new WeakMap<DataSourceLike, Set<Finish>>();
+
+/**
+ * Runs `finish` before the pool of a `DataSource` is closed, whoever closes it.
+ *
+ * Shutdown hooks alone cannot promise that no query follows the close: between them the HTTP server may still
+ * serve requests that start jobs, and their order among modules is not ours.
+ */
+export function beforeDestroy(dataSource: DataSourceLike, finish: Finish): void {
+  let guard = guards.get(dataSource);
+  if (!guard) guards.set(dataSource, (guard = wrapDestroy(dataSource)));
+  guard.add(finish);
+}
+
+function wrapDestroy(dataSource: DataSourceLike): Set<Finish> {
+  const finishes = new Set<Finish>();
+  const target = dataSource as DataSourceLike & { destroy(): Promise<void> };
+  const original = target.destroy;
+  Object.assign(target, {
+    async destroy(): Promise<void> {
+      await Promise.allSettled([...finishes].map((finish) => finish()));
+      return original.call(dataSource);
+    },
+  });
+  return finishes;
+}

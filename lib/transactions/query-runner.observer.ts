@@ -1,0 +1,240 @@
+import type { TransactionParticipant } from '../core/transactions/transaction-context.js';
+import { JobOutsideTransactionError, TransactionEndedError } from '../errors/index.js';
+import type { Statement } from '../store/connections/internal.connection.js';
+import { dataSourceOf, type QueryRunnerLike } from '../core/transactions/typeorm.types.js';
+import { probeConnection } from '../store/connections/connection-probe.js';
+import { endedByError, mayEndTransaction, refusedCommit } from './transaction-control.js';
+import { ObservedTransaction } from './observed-transaction.js';
+
+const WATCH = Symbol('nestjs-stepping.runner-watch');
+
+/** `transactionDepth` is TypeORM's: 1 in the outermost transaction, one more per savepoint. */
+type WatchedRunner = QueryRunnerLike & { transactionDepth?: number; [WATCH]?: QueryRunnerObserver };
+
+/** A statement that goes out with a COMMIT. */
+export interface Departure {
+  /** When it was sent, by `performance.now()`; before that, when it was ready. */
+  sentAt: number;
+}
+
+/** The methods that are watched, and how they were before. */
+type Originals = Pick<
+  QueryRunnerLike,
+  'query' | 'startTransaction' | 'commitTransaction' | 'rollbackTransaction' | 'release'
+>;
+type QueryArguments = Parameters<QueryRunnerLike['query']>;
+
+/**
+ * Sees how the transactions of one query runner end, by standing around its methods.
+ *
+ * TypeORM's subscribers tell the same, but not reliably: `initialize()` after `destroy()` drops them, a
+ * subscriber that throws skips those after it, and they do not see the answer to a COMMIT before other
+ * subscribers have run. A runner lives as long as one transaction (on SQLite, as its `DataSource`), and only
+ * runners that carry a job are watched.
+ */
+export class QueryRunnerObserver {
+  private current: ObservedTransaction | undefined;
+  private readonly type: string;
+  private readonly originals: Originals;
+  /** The statement by which TypeORM itself is ending the transaction. */
+  private expected: string | undefined;
+  /** Savepoint statements under way: a job that starts now may land on either side of them. */
+  private savepoints = 0;
+
+  private constructor(private readonly runner: WatchedRunner) {
+    this.type = dataSourceOf(runner).options.type;
+    const { query, startTransaction, commitTransaction, rollbackTransaction, release } = runner;
+    this.originals = { query, startTransaction, commitTransaction, rollbackTransaction, release };
+    runner[WATCH] = this;
+    Object.assign(runner, WATCHED_METHODS);
+  }
+
+  /** The watch of a runner, installed when it is first asked for. */
+  static of(runner: QueryRunnerLike): QueryRunnerObserver {
+    return (runner as WatchedRunner)[WATCH] ?? new QueryRunnerObserver(runner);
+  }
+
+  /** Whether the transaction that is open on this runner can still take jobs. */
+  get ended(): boolean {
+    return this.current?.closed === true;
+  }
+
+  /** The transaction that carries jobs now, if any does. */
+  get transaction(): ObservedTransaction | undefined {
+    return this.current;
+  }
+
+  async enlist<T>(participant: TransactionParticipant, work: () => Promise<T>): Promise<T> {
+    const transaction = this.current;
+    if (transaction?.closed) throw new TransactionEndedError(participant.gid);
+    if (transaction) return this.enlistIn(transaction, participant, work);
+
+    // The connection of a runner in a transaction is there already; only its wrapper is a promise. The
+    // registration may not wait for it, so that an overtaking ROLLBACK finds this start.
+    const opened = new ObservedTransaction();
+    this.current = opened;
+    return this.enlistIn(opened, participant, async () => {
+      opened.attach(probeConnection(this.type, await this.runner.connect()));
+      return work();
+    });
+  }
+
+  /**
+   * Lets the statement by which a job is written travel with the COMMIT of the transaction that carries it, which its
+   * error then fails. Undefined where the statement has to be sent now.
+   */
+  async defer(gid: string, statement: Statement): Promise<Departure | undefined> {
+    const transaction = this.current;
+    if (!transaction || transaction.settled || this.savepoints > 0) return undefined;
+    const departure: Departure = { sentAt: performance.now() };
+    const deferred = transaction.defer({
+      ...statement,
+      sent: () => (departure.sentAt = performance.now()),
+      refused: (error = new JobOutsideTransactionError(gid)) => transaction.refuse(gid, error),
+    });
+    if (!deferred) return undefined;
+    dataSourceOf(this.runner).logger?.logQuery(statement.sql, [...statement.params], this.runner);
+    if (deferred.full) await deferred.full;
+    return departure;
+  }
+
+  private enlistIn<T>(
+    transaction: ObservedTransaction,
+    participant: TransactionParticipant,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    return transaction.enlist(participant, this.depth, this.savepoints > 0, work);
+  }
+
+  /** 1 in the outermost transaction, one more in each savepoint. */
+  get depth(): number {
+    return this.runner.transactionDepth ?? 1;
+  }
+
+  query(statement: QueryArguments): Promise<unknown> {
+    const transaction = this.current;
+    if (!transaction || transaction.settled) return this.send(statement);
+    const [sql] = statement;
+    const ours = sql === this.expected;
+    if (ours && sql === 'COMMIT') return this.sendCommit(transaction, statement);
+    if (!ours && mayEndTransaction(sql)) transaction.doubt();
+    return this.send(statement).catch((error: unknown) => {
+      if (endedByError(error)) transaction.doubt();
+      throw error;
+    });
+  }
+
+  private send(statement: QueryArguments): Promise<unknown> {
+    return this.originals.query.apply(this.runner, statement);
+  }
+
+  private async sendCommit(transaction: ObservedTransaction, statement: QueryArguments): Promise<unknown> {
+    transaction.checkConnection();
+    transaction.commitSent = true;
+    let result: unknown;
+    try {
+      result = await this.send(statement);
+    } catch (error) {
+      transaction.settle(refusedCommit(this.type, error) ? 'rolledBack' : 'inDoubt');
+      throw error;
+    }
+    transaction.settle(transaction.commitOutcome());
+    return result;
+  }
+
+  async start(isolation?: unknown): Promise<void> {
+    const original = () => this.originals.startTransaction.call(this.runner, isolation);
+    if (this.depth > 0) return this.savepoint(`SAVEPOINT typeorm_${this.depth}`, original);
+    // A transaction that nobody ended, on a runner that is used again.
+    this.current?.settle('inDoubt');
+    this.current = undefined;
+    return original();
+  }
+
+  async commit(): Promise<void> {
+    const original = () => this.originals.commitTransaction.call(this.runner);
+    const transaction = this.current;
+    const { depth } = this;
+    if (!transaction || transaction.settled) return original();
+    if (depth > 1) {
+      await this.savepoint(`RELEASE SAVEPOINT typeorm_${depth - 1}`, original);
+      transaction.savepointReleased(depth);
+      return;
+    }
+
+    transaction.closed = true;
+    await transaction.startsSettled();
+    transaction.assertCommittable();
+    this.expected = 'COMMIT';
+    try {
+      await original();
+    } finally {
+      this.expected = undefined;
+    }
+  }
+
+  async rollback(): Promise<void> {
+    const original = () => this.originals.rollbackTransaction.call(this.runner);
+    const transaction = this.current;
+    const { depth } = this;
+    if (!transaction || transaction.settled) return original();
+    if (depth > 1) {
+      transaction.checkConnection();
+      await this.savepoint(`ROLLBACK TO SAVEPOINT typeorm_${depth - 1}`, original);
+      transaction.savepointRolledBack(depth);
+      return;
+    }
+
+    transaction.closed = true;
+    await transaction.startsSettled();
+    transaction.dropDeferred();
+    // Somebody may have committed it on the raw connection, which is no rollback any more.
+    transaction.checkConnection();
+    this.expected = 'ROLLBACK';
+    try {
+      await original();
+    } finally {
+      this.expected = undefined;
+      // A ROLLBACK that failed changes nothing: without a COMMIT, the server rolls back by itself.
+      transaction.settle(transaction.commitSent ? 'inDoubt' : 'rolledBack');
+    }
+  }
+
+  async release(): Promise<void> {
+    // On SQLite releasing closes nothing, and the shared runner may be in somebody's transaction.
+    if (this.type !== 'better-sqlite3') this.current?.settle('inDoubt');
+    return this.originals.release.call(this.runner);
+  }
+
+  private async savepoint(statement: string, original: () => Promise<void>): Promise<void> {
+    await this.current?.startsSettled();
+    this.savepoints += 1;
+    const before = this.expected;
+    this.expected = statement;
+    try {
+      await original();
+    } finally {
+      this.expected = before;
+      this.savepoints -= 1;
+    }
+  }
+}
+
+/** Stand for a watched runner's own: the same functions for all, since each transaction has a runner of its own. */
+const WATCHED_METHODS: ThisType<Required<WatchedRunner>> & Originals = {
+  query(...statement: QueryArguments) {
+    return this[WATCH].query(statement);
+  },
+  startTransaction(isolation?: unknown) {
+    return this[WATCH].start(isolation);
+  },
+  commitTransaction() {
+    return this[WATCH].commit();
+  },
+  rollbackTransaction() {
+    return this[WATCH].rollback();
+  },
+  release() {
+    return this[WATCH].release();
+  },
+};

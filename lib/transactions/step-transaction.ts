@@ -1,0 +1,152 @@
+import { StepTransactionClosedError } from '../errors/index.js';
+import type {
+  DataSourceLike,
+  EntityManagerLike,
+  QueryRunnerLike,
+} from '../core/transactions/typeorm.types.js';
+import { openFrame, runInFrame, type AmbientFrame } from './ambient-transaction.js';
+import { QueryRunnerObserver } from './query-runner.observer.js';
+
+/** What of a query runner sends statements, and so must end with the attempt. */
+const SENDING = new Set([
+  'query',
+  'sql',
+  'stream',
+  'startTransaction',
+  'commitTransaction',
+  'rollbackTransaction',
+]);
+
+/** The query runner behind a step's own one. */
+const RUNNER = Symbol.for('nestjs-stepping.query-runner');
+
+/** The real query runner of a transaction: the argument itself, unless it belongs to a step. */
+export function realRunner(runner: QueryRunnerLike): QueryRunnerLike {
+  return (runner as { [RUNNER]?: QueryRunnerLike })[RUNNER] ?? runner;
+}
+
+/**
+ * The transaction of one attempt of a transactional step.
+ *
+ * Its manager stands before the real one and can be closed. A step that was timed out may still be running:
+ * without this, its later statements would be autocommitted, or land in the transaction of somebody else
+ * (on SQLite, where every transaction has the same query runner).
+ */
+export class StepTransaction {
+  readonly manager: EntityManagerLike;
+  private readonly frame: AmbientFrame;
+  private readonly inFlight = new Set<Promise<unknown>>();
+  private closed = false;
+  /** How the transaction ended, once `commit()` or `rollback()` has tried. */
+  outcome: 'committed' | 'rolledBack' | 'inDoubt' | undefined;
+
+  private constructor(
+    dataSource: DataSourceLike,
+    readonly runner: QueryRunnerLike,
+    private readonly watch: QueryRunnerObserver,
+  ) {
+    this.frame = openFrame(dataSource, runner);
+    this.manager = dataSource.createEntityManager(this.facade()) as EntityManagerLike;
+  }
+
+  /** Begins a transaction on a query runner of its own. */
+  static async begin(dataSource: DataSourceLike, gid: string): Promise<StepTransaction> {
+    const runner = dataSource.createQueryRunner('master') as QueryRunnerLike;
+    try {
+      const watch = QueryRunnerObserver.of(runner);
+      await runner.startTransaction();
+      const transaction = new StepTransaction(dataSource, runner, watch);
+      const note = (outcome: NonNullable<StepTransaction['outcome']>) => () => {
+        transaction.outcome = outcome;
+      };
+      // The step takes part like a job does: whatever ends the transaction unseen is noticed from now on.
+      const participant = {
+        gid,
+        committed: note('committed'),
+        rolledBack: note('rolledBack'),
+        inDoubt: note('inDoubt'),
+      };
+      await watch.enlist(participant, async () => {});
+      return transaction;
+    } catch (error) {
+      await runner.release();
+      throw error;
+    }
+  }
+
+  /** Runs the step inside: what it calls finds this transaction around itself. */
+  run<T>(work: () => Promise<T>): Promise<T> {
+    return runInFrame(this.frame, work);
+  }
+
+  /** Whether everything since `begin()` is still in one transaction, and no savepoint is left open in it. */
+  get intact(): boolean {
+    return this.watch.transaction?.intact === true && this.watch.depth === 1;
+  }
+
+  /** Takes no further statements from the step, and waits for those under way. */
+  async close(): Promise<void> {
+    this.closed = true;
+    while (this.inFlight.size > 0) await Promise.allSettled(this.inFlight);
+  }
+
+  async commit(): Promise<void> {
+    try {
+      await this.runner.commitTransaction();
+    } finally {
+      await this.end();
+    }
+  }
+
+  /** A ROLLBACK that fails is none the worse: without a COMMIT, the database rolls back by itself. */
+  async rollback(): Promise<void> {
+    try {
+      // A step may have ended the transaction itself. TypeORM still counts it as open, and on SQLite the runner
+      // is everybody's: with another one, the ROLLBACK has something to end.
+      if (this.watch.transaction?.outside) await this.runner.query('BEGIN');
+      // Savepoints of a step that was stopped inside of them come first.
+      do await this.runner.rollbackTransaction();
+      while (this.runner.isTransactionActive);
+    } catch {
+      // See above.
+    } finally {
+      await this.end();
+    }
+  }
+
+  private async end(): Promise<void> {
+    // A step that goes on all the same has outlived its transaction.
+    this.frame.ended = true;
+    this.watch.transaction?.settle('inDoubt');
+    await this.runner.release();
+  }
+
+  private facade(): QueryRunnerLike {
+    const own: { manager?: unknown } = {};
+    return new Proxy(this.runner, {
+      get: (runner, property) => {
+        if (property === RUNNER) return runner;
+        // TypeORM gives a runner its manager; the real runner, shared on SQLite, must keep its own.
+        if (property === 'manager') return own.manager;
+        const value: unknown = Reflect.get(runner, property, runner);
+        if (typeof value !== 'function') return value;
+        if (!SENDING.has(property as string)) return value.bind(runner);
+        return (...args: unknown[]) => this.send(() => value.apply(runner, args));
+      },
+      set: (runner, property, value) => {
+        if (property === 'manager') own.manager = value;
+        else Reflect.set(runner, property, value, runner);
+        return true;
+      },
+    });
+  }
+
+  private send(statement: () => Promise<unknown>): Promise<unknown> {
+    if (this.closed) return Promise.reject(new StepTransactionClosedError());
+    const sent = statement();
+    this.inFlight.add(sent);
+    const done = () => this.inFlight.delete(sent);
+    sent.then(done, done);
+    return sent;
+  }
+}

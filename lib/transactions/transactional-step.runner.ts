@@ -1,0 +1,90 @@
+import { faultPoint } from '../core/fault-point.js';
+import type { StepAttempt, StepExecutor, StepOutcome } from '../core/steps/step.executor.js';
+import { StepInterruptedError, StepTransactionLostError } from '../errors/index.js';
+import type { DataSourceLike } from '../core/transactions/typeorm.types.js';
+import { gateOf } from './ambient-transaction.js';
+import type { DoneMark } from './done-mark.js';
+import { StepTransaction } from './step-transaction.js';
+
+/** What came of a transactional step; `stored`: its own transaction has told the transaction manager. */
+export type TransactionalOutcome = StepOutcome & { readonly stored?: boolean };
+
+/**
+ * Runs transactional steps: the step's effects and its done-mark are one transaction, so they happen exactly
+ * once.
+ */
+export class TransactionalStepRunner {
+  constructor(private readonly executor: StepExecutor) {}
+
+  async run(attempt: StepAttempt, dataSource: DataSourceLike, mark: DoneMark): Promise<TransactionalOutcome> {
+    if (await mark.isSet()) return { kind: 'succeeded', stored: mark.stores };
+    const run = () => this.runIn(dataSource, attempt, mark);
+    // On SQLite the step's transaction takes its turn among the application's.
+    return dataSource.options.type === 'better-sqlite3' ? gateOf(dataSource).run(run) : run();
+  }
+
+  private async runIn(
+    dataSource: DataSourceLike,
+    attempt: StepAttempt,
+    mark: DoneMark,
+  ): Promise<TransactionalOutcome> {
+    const transaction = await StepTransaction.begin(dataSource, attempt.gid);
+    const { stop } = attempt;
+    // A step that is shut down may still finish; one that is out of time or has lost its job may not. One that
+    // has ended closes its transaction itself.
+    let ended = false;
+    stop.onRequest(() => {
+      if (!ended && !(stop.reason instanceof StepInterruptedError)) void transaction.close();
+    });
+    let outcome: TransactionalOutcome;
+    try {
+      outcome = await this.executor.execute(attempt, (call) =>
+        transaction.run(() => call(transaction.manager)),
+      );
+      await transaction.close();
+      if (outcome.kind === 'succeeded') outcome = await this.mark(transaction, attempt, mark);
+    } catch (error) {
+      outcome = { kind: 'failed', error };
+    } finally {
+      ended = true;
+    }
+    if (outcome.kind === 'succeeded') return this.commit(transaction, attempt, mark);
+    await transaction.close();
+    await transaction.rollback();
+    return outcome;
+  }
+
+  private async mark(
+    transaction: StepTransaction,
+    attempt: StepAttempt,
+    mark: DoneMark,
+  ): Promise<StepOutcome> {
+    if (!transaction.intact) return { kind: 'failed', error: new StepTransactionLostError(attempt.stepName) };
+    return (await mark.set(transaction)) ? { kind: 'succeeded' } : { kind: 'interrupted', settled: true };
+  }
+
+  private async commit(
+    transaction: StepTransaction,
+    attempt: StepAttempt,
+    mark: DoneMark,
+  ): Promise<TransactionalOutcome> {
+    try {
+      await faultPoint('step:before-commit', attempt.gid);
+    } catch (stopped) {
+      await transaction.rollback();
+      throw stopped;
+    }
+    let error: unknown = new StepTransactionLostError(attempt.stepName);
+    try {
+      await transaction.commit();
+    } catch (commitError) {
+      error = commitError;
+    }
+    await faultPoint('step:committed', attempt.gid);
+    const succeeded = { kind: 'succeeded', stored: mark.stores } as const;
+    if (transaction.outcome === 'committed') return succeeded;
+    if (transaction.outcome !== 'rolledBack' && (await mark.isCommitted())) return succeeded;
+    // Should the COMMIT still arrive, the mark makes sure that the next attempt notices.
+    return { kind: 'failed', error };
+  }
+}

@@ -1,0 +1,130 @@
+import { Logger } from '@nestjs/common';
+import { isBarrierDatabase, type BarrierDatabase } from '../core/transactions/barrier-database.js';
+import type { DatabaseLookup } from '../core/transactions/database-lookup.js';
+import type { TransactionOutcome } from '../core/transactions/transaction-context.js';
+import { Barrier } from '../store/barrier.js';
+import { DataSourceRegistry } from './data-source.registry.js';
+import type { InternalConnection } from '../store/connections/internal.connection.js';
+import { dialectFor } from '../store/dialect-for.js';
+import type { Dialect } from '../store/dialect.js';
+import type { TableOptions } from '../store/table-names.js';
+import { gateOf, insideTransactionOf, openFrame, runInFrame } from './ambient-transaction.js';
+import type { DataSourceLike, QueryRunnerLike } from '../core/transactions/typeorm.types.js';
+
+/** How the library's own statements reach one database. */
+export interface DatabaseAccess {
+  readonly dialect: Dialect;
+  readonly connection: InternalConnection;
+}
+
+/**
+ * The databases whose transactions jobs take part in, each with its barrier table.
+ */
+export class TypeOrmDatabases {
+  private readonly logger = new Logger(TypeOrmDatabases.name);
+  private readonly accesses = new Map<DataSourceLike, DatabaseAccess>();
+  private readonly barriers = new Map<DataSourceLike, Promise<Barrier>>();
+  private readonly ready = new WeakSet<DataSourceLike>();
+
+  constructor(
+    readonly registry: DataSourceRegistry,
+    private readonly tables: TableOptions,
+    private readonly autoMigrate: boolean,
+  ) {}
+
+  /**
+   * The dialect and the connection of a database.
+   *
+   * @throws UnsupportedDatabaseError.
+   */
+  access(dataSource: DataSourceLike): DatabaseAccess {
+    let access = this.accesses.get(dataSource);
+    if (!access) {
+      const dialect = dialectFor(dataSource, this.tables);
+      const connection = dialect.connect({
+        gate: gateOf(dataSource),
+        insideHolder: () => insideTransactionOf(dataSource),
+      });
+      this.accesses.set(dataSource, (access = { dialect, connection }));
+    }
+    return access;
+  }
+
+  /** The barrier of a database; its table is made, or checked, when the database is first used. */
+  barrierOf(dataSource: DataSourceLike): Promise<Barrier> {
+    let barrier = this.barriers.get(dataSource);
+    if (!barrier) {
+      barrier = this.open(dataSource);
+      this.barriers.set(dataSource, barrier);
+      barrier.then(
+        () => this.ready.add(dataSource),
+        // A database that was down is tried again with the next job.
+        () => this.barriers.delete(dataSource),
+      );
+    }
+    return barrier;
+  }
+
+  /**
+   * The barrier of a database for the transaction that is open on `runner`. On SQLite nobody else can use the
+   * connection until that ends: a database that has not been used before (a tenant's) is opened inside of the
+   * transaction, and not remembered, since a rollback takes the table back.
+   */
+  barrierIn(dataSource: DataSourceLike, runner: QueryRunnerLike): Promise<Barrier> {
+    const { capabilities } = this.access(dataSource).dialect;
+    if (capabilities.concurrentWriters || this.ready.has(dataSource)) return this.barrierOf(dataSource);
+    return runInFrame(openFrame(dataSource, runner), () => this.open(dataSource));
+  }
+
+  /**
+   * Prepares every database of the application, so that no table has to be made while a transaction is open.
+   * One that cannot be prepared (no rights, another kind of database) may never carry a job: it is reported, and
+   * refused when it does.
+   */
+  async openAll(): Promise<void> {
+    for (const dataSource of this.registry.all) {
+      if (!dataSource.isInitialized) continue;
+      try {
+        await this.barrierOf(dataSource);
+      } catch (error) {
+        const name = this.registry.nameOf(dataSource);
+        this.logger.warn(
+          `Jobs cannot be started in transactions of the DataSource '${name}': ${String(error)}`,
+        );
+      }
+    }
+  }
+
+  /** Asks the database of a stored lookup how the transaction of `gid` ended. */
+  async queryPrepared(lookup: DatabaseLookup, gid: string): Promise<TransactionOutcome> {
+    return (await this.find(lookup)).queryPrepared(gid);
+  }
+
+  /** Whether the transaction of `gid` is known to have committed; asks without deciding anything. */
+  async isCommitted(lookup: DatabaseLookup, gid: string): Promise<boolean> {
+    const found = await this.registry.find(lookup);
+    return !isBarrierDatabase(found) && (await this.barrierOf(found)).isCommitted(gid);
+  }
+
+  /** Deletes barrier rows of jobs that are known to have ended, in the database of their lookup. */
+  async purge(lookup: DatabaseLookup, gids: readonly string[]): Promise<void> {
+    await (await this.find(lookup)).purge(gids);
+  }
+
+  /** The barriers opened so far, which may hold done-marks of transactional steps. */
+  opened(): Promise<Barrier[]> {
+    return Promise.all(this.barriers.values());
+  }
+
+  private async find(lookup: DatabaseLookup): Promise<BarrierDatabase> {
+    const found = await this.registry.find(lookup);
+    return isBarrierDatabase(found) ? found : this.barrierOf(found);
+  }
+
+  private async open(dataSource: DataSourceLike): Promise<Barrier> {
+    const { dialect, connection } = this.access(dataSource);
+    const barrier = new Barrier(connection, dialect);
+    await barrier.initialize(this.autoMigrate);
+    return barrier;
+  }
+}

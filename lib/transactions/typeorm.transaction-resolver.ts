@@ -1,0 +1,78 @@
+import { TenantTransaction } from '../core/transactions/tenant-transaction.js';
+import { TransactionContext } from '../core/transactions/transaction-context.js';
+import { TransactionResolver, type JobTransaction } from '../core/transactions/transaction-resolver.js';
+import {
+  InvalidTransactionError,
+  TransactionEndedError,
+  TransactionNotActiveError,
+} from '../errors/index.js';
+import { TypeOrmDatabases } from './typeorm-databases.js';
+import {
+  dataSourceOf,
+  type EntityManagerLike,
+  type QueryRunnerLike,
+} from '../core/transactions/typeorm.types.js';
+import { ambientFrame } from './ambient-transaction.js';
+import { realRunner } from './step-transaction.js';
+import { TypeOrmTransactionContext } from './typeorm.transaction-context.js';
+
+/** Finds the TypeORM transaction of a job: the one that was passed, or the one around the caller. */
+export class TypeOrmTransactionResolver extends TransactionResolver {
+  constructor(private readonly databases: TypeOrmDatabases) {
+    super();
+  }
+
+  resolve(transaction: JobTransaction | undefined, gid: string): TransactionContext | null {
+    if (transaction === 'none') return null;
+    if (transaction === undefined) return this.ambient(gid);
+    if (transaction instanceof TransactionContext) return transaction;
+    if (transaction instanceof TenantTransaction) {
+      return this.contextOf(runnerOf(transaction.transaction), transaction.tenant);
+    }
+    return this.contextOf(runnerOf(transaction));
+  }
+
+  private contextOf(given: QueryRunnerLike, tenant?: string): TransactionContext {
+    const runner = realRunner(given);
+    const dataSource = dataSourceOf(runner);
+    return new TypeOrmTransactionContext(
+      runner,
+      () => {
+        const lookup = this.databases.registry.lookupOf(dataSource);
+        return tenant === undefined ? lookup : { ...lookup, tenant };
+      },
+      {
+        within: () => this.databases.barrierIn(dataSource, runner),
+        afterwards: () => this.databases.barrierOf(dataSource),
+      },
+    );
+  }
+
+  private ambient(gid: string): TransactionContext | null {
+    const frame = ambientFrame();
+    if (!frame) return null;
+    if (frame.ended) throw new TransactionEndedError(gid);
+    return this.contextOf(frame.runner);
+  }
+}
+
+function runnerOf(transaction: EntityManagerLike | QueryRunnerLike): QueryRunnerLike {
+  const candidate = transaction as unknown;
+  if (typeof candidate !== 'object' || candidate === null) throw new InvalidTransactionError(transaction);
+  if (isRunner(candidate)) return active(candidate, 'QueryRunner');
+  if (!('transaction' in candidate) || typeof candidate.transaction !== 'function') {
+    throw new InvalidTransactionError(transaction);
+  }
+  const runner = (candidate as EntityManagerLike).queryRunner;
+  if (!runner) throw new TransactionNotActiveError('EntityManager');
+  return active(runner, 'EntityManager');
+}
+
+function isRunner(candidate: object): candidate is QueryRunnerLike {
+  return 'commitTransaction' in candidate && 'isTransactionActive' in candidate;
+}
+
+function active(runner: QueryRunnerLike, what: string): QueryRunnerLike {
+  if (runner.isReleased || !runner.isTransactionActive) throw new TransactionNotActiveError(what);
+  return runner;
+}

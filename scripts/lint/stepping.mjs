@@ -1,0 +1,120 @@
+// The project's own lint rules, loaded by oxlint (`jsPlugins` in .oxlintrc.json).
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const repository = fileURLToPath(new URL('../..', import.meta.url));
+
+/** What each folder of `lib` may import besides itself. The longest matching folder decides. */
+const LAYERS = {
+  'lib/errors/': ['lib/core/jobs/job-status.'],
+  'lib/core/': ['lib/errors/'],
+  'lib/store/': ['lib/errors/', 'lib/core/'],
+  'lib/transactions/': ['lib/errors/', 'lib/core/', 'lib/store/'],
+  'lib/tm/self/': [
+    'lib/errors/',
+    'lib/core/',
+    'lib/store/',
+    'lib/transactions/',
+    'lib/stepping.options.',
+    'lib/stepping.constants.',
+  ],
+  'lib/tm/dtm/': [
+    'lib/errors/',
+    'lib/core/',
+    'lib/store/',
+    'lib/transactions/',
+    'lib/stepping.options.',
+    'lib/stepping.constants.',
+  ],
+  'lib/testing/': [
+    'lib/errors/',
+    'lib/core/',
+    'lib/store/',
+    'lib/transactions/',
+    'lib/tm/self/',
+    'lib/stepping.options.',
+    'lib/stepping.constants.',
+  ],
+  'lib/stepping.options.': ['lib/errors/', 'lib/core/', 'lib/store/', 'lib/transactions/'],
+  'lib/stepping.constants.': [],
+  'lib/': ['lib/errors/', 'lib/core/', 'lib/store/', 'lib/transactions/', 'lib/tm/self/'],
+};
+
+/** Only the file that chooses a dialect may reach into the folder of a database. */
+const DATABASE_FOLDER = /^lib\/store\/(?:postgres|mysql|sqlite)\//;
+const DIALECT_CHOICE = 'lib/store/dialect-for.ts';
+
+/** Packages that users may not have: described by their shape, or loaded with import() where they are used. */
+const OPTIONAL =
+  /^(?:typeorm|@nestjs\/typeorm|pg|mysql2|better-sqlite3|class-validator|@grpc\/grpc-js)(?:\/|$)/;
+const LOADERS = {
+  'class-validator': /^lib\/core\/steps\/arguments-validator\.ts$/,
+  '@grpc/grpc-js': /^lib\/tm\/dtm\/grpc-[^/]*\.ts$/,
+};
+
+const DATABASE_NAMES = new Set(['postgres', 'mysql', 'mariadb', 'better-sqlite3', 'sqlite']);
+
+const layers = {
+  create(context) {
+    const file = pathOf(context.filename);
+    if (!file.startsWith('lib/')) return {};
+    const check = (node, source) => {
+      if (typeof source !== 'string') return;
+      const problem = source.startsWith('.') ? refusedFile(file, source) : refusedPackage(file, source);
+      if (problem) context.report({ node, message: problem });
+    };
+    return {
+      ImportDeclaration: (node) => check(node, node.source.value),
+      ExportAllDeclaration: (node) => check(node, node.source.value),
+      ExportNamedDeclaration: (node) => check(node, node.source?.value),
+      ImportExpression: (node) => check(node, node.source.value),
+    };
+  },
+};
+
+const databaseNames = {
+  create(context) {
+    const file = pathOf(context.filename);
+    if (!file.startsWith('lib/') || DATABASE_FOLDER.test(file) || file === DIALECT_CHOICE) return {};
+    return {
+      Literal(node) {
+        if (!DATABASE_NAMES.has(node.value)) return;
+        context.report({
+          node,
+          message: `Ask for a capability of the dialect: only lib/store/<database> and ${DIALECT_CHOICE} know a database by its name.`,
+        });
+      },
+    };
+  },
+};
+
+export default {
+  meta: { name: 'stepping' },
+  rules: { layers, 'database-names': databaseNames },
+};
+
+function refusedFile(file, source) {
+  const target = join(dirname(file), source);
+  if (DATABASE_FOLDER.test(target) && file !== DIALECT_CHOICE) {
+    const [folder] = DATABASE_FOLDER.exec(target);
+    return file.startsWith(folder) ? undefined : `${folder} is reached through ${DIALECT_CHOICE} only.`;
+  }
+  const layer = Object.keys(LAYERS)
+    .filter((folder) => file.startsWith(folder))
+    .sort((a, b) => b.length - a.length)[0];
+  const isOwn = layer === 'lib/' ? dirname(target) === 'lib' : target.startsWith(layer);
+  if (isOwn || LAYERS[layer].some((allowed) => target.startsWith(allowed))) return undefined;
+  return `${layer} imports only itself and ${LAYERS[layer].join(', ') || 'nothing'}.`;
+}
+
+function refusedPackage(file, source) {
+  if (/^@nestjs\/[^/]+\/./.test(source)) return 'No deep imports: only what the package exports.';
+  const optional = OPTIONAL.exec(source)?.[0].replace(/\/$/, '');
+  if (optional === undefined || LOADERS[optional]?.test(file)) return undefined;
+  return `${optional} is optional for users: describe it by its shape, or load it with import() in one place.`;
+}
+
+/** The path within the repository. A checkout of its own, as the tests make, may stand anywhere. */
+function pathOf(filename) {
+  return relative(repository, filename).replaceAll('\\', '/');
+}
