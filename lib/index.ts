@@ -26,6 +26,7 @@ export { TransactionManager, type PreparedJob } from './core/transaction-manager
 export type { TransactionManagerStrategy } from './core/transaction-manager-strategy.js';
 export {
   TransactionContext,
+  type SqlStatement,
   type TransactionOutcome,
   type TransactionParticipant,
 } from './core/transactions/transaction-context.js';

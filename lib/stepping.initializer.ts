@@ -18,7 +18,7 @@ export class SteppingInitializer {
   async initialize(finish: () => Promise<void>): Promise<void> {
     this.databases.registry.discover();
     for (const dataSource of this.databases.registry.all) {
-      observeTransactions(dataSource);
+      observeTransactions(dataSource, this.databases.gateOf(dataSource));
       beforeDestroy(dataSource, finish);
     }
     this.registry.register(this.explorer.explore());

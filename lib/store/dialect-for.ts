@@ -14,14 +14,19 @@ const DIALECTS: Readonly<Record<string, new (dataSource: DataSourceLike, tables?
     'better-sqlite3': SqliteDialect,
   };
 
+/** Whether there is a dialect for the type of a `DataSource`. */
+export function isSupported({ options }: DataSourceLike): boolean {
+  return Object.hasOwn(DIALECTS, options.type);
+}
+
 /**
  * The dialect of a `DataSource`, by its type. Throws `UnsupportedDatabaseError` for another type, and
  * `InvalidOptionError` for table options that are no identifiers.
  */
 export function dialectFor(dataSource: DataSourceLike, tables?: TableOptions): Dialect {
   const { type } = dataSource.options;
-  const Dialect = Object.hasOwn(DIALECTS, type) ? DIALECTS[type] : undefined;
-  if (!Dialect) throw new UnsupportedDatabaseError(`The DataSource type '${type}'`, SUPPORTED_DATABASES);
-  return new Dialect(dataSource, tables);
+  if (!isSupported(dataSource))
+    throw new UnsupportedDatabaseError(`The DataSource type '${type}'`, SUPPORTED_DATABASES);
+  return new DIALECTS[type]!(dataSource, tables);
 }
 export type { TableOptions } from './table-names.js';

@@ -1,7 +1,7 @@
 import { UnsupportedDatabaseError } from '../errors/index.js';
+import type { ConnectionProbe } from './connections/connection-probe.js';
 import type { InternalConnection, Queryable } from './connections/internal.connection.js';
 import type { Migration } from './migrations/migration.js';
-import type { SerialGate } from './sqlite/serial-gate.js';
 import type {
   DataSourceLike,
   QueryRunnerLike,
@@ -18,7 +18,6 @@ export interface DialectCapabilities {
   readonly skipLocked: boolean;
   /** INSERT, UPDATE and DELETE can give back what they changed. */
   readonly returning: boolean;
-  readonly listenNotify: boolean;
   readonly schemas: boolean;
   /** Several transactions of one `DataSource` can be open at once. */
   readonly concurrentWriters: boolean;
@@ -31,9 +30,22 @@ export interface QualifiedTables {
   readonly migrations: string;
 }
 
+/** Runs transactions one after the other, for a `DataSource` that is a single connection. */
+export interface TransactionGate {
+  run<T>(work: () => Promise<T> | T): Promise<T>;
+}
+
+/** Tells processes that share the jobs table that there is something to do. */
+export interface JobNotifications {
+  /** Calls `onNotification` for every notification, until `close()`. */
+  listen(onNotification: () => void): Promise<void>;
+  /** Notifies the other processes. It waits for nothing and never fails. */
+  notify(): void;
+  close(): Promise<void>;
+}
+
 /** What only SQLite needs to know: who may use the one connection. */
 export interface SerialAccess {
-  readonly gate: SerialGate;
   /** Whether the caller runs inside the transaction that holds the gate. */
   readonly insideHolder: () => boolean;
   /** The host's clock. @default Date.now */
@@ -51,6 +63,9 @@ export const SUPPORTED_DATABASES = 'PostgreSQL 13+, MySQL 8.0+, MariaDB 10.6+, S
  */
 export abstract class Dialect {
   abstract readonly capabilities: DialectCapabilities;
+
+  /** Set where all transactions of the `DataSource` share one connection; the same for every dialect of it. */
+  readonly gate: TransactionGate | undefined = undefined;
 
   readonly names: TableNames;
   private resolved: QualifiedTables | undefined;
@@ -102,6 +117,18 @@ export abstract class Dialect {
   abstract statementsOf(migration: Migration): string[];
   /** Runs those migrations that are not yet recorded, under a lock that lets one process at a time do so. */
   abstract migrate(connection: InternalConnection, migrations: readonly Migration[]): Promise<void>;
+
+  /** LISTEN and NOTIFY for the jobs table, where the database has them. */
+  notifications(_connection: InternalConnection): JobNotifications | undefined {
+    return undefined;
+  }
+
+  /** What a connection that `queryRunner.connect()` returned tells about its transaction. */
+  abstract probe(connection: unknown): ConnectionProbe;
+  /** Whether an error that COMMIT met proves that nothing was committed. Lost connections prove nothing. */
+  abstract isRefusedCommit(error: unknown): boolean;
+  /** Whether the server has rolled the whole transaction back, so that later statements autocommit. */
+  abstract endsTransaction(error: unknown): boolean;
 
   /** Errors that mean "again": the same work may succeed in a moment. */
   abstract isTransientError(error: unknown): boolean;

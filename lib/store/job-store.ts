@@ -1,5 +1,5 @@
 import type { JobStatus } from '../core/jobs/job-status.js';
-import type { Departure } from '../transactions/query-runner.observer.js';
+import type { SqlStatement } from '../core/transactions/transaction-context.js';
 import type { QueryRunnerLike } from '../core/transactions/typeorm.types.js';
 
 /** A job as it is first written. */
@@ -133,10 +133,10 @@ export abstract class JobStore {
   abstract insertIn(runner: QueryRunnerLike, job: NewJob): Promise<boolean>;
 
   /**
-   * Inserts one job, whose gid nobody else can have, together with the COMMIT of the transaction of `runner`, which an
-   * error then ends. Undefined where it has to be inserted now.
+   * The statement that inserts a job whose gid nobody else can have, to be deferred to the COMMIT of its transaction.
+   * Undefined where the job has to be inserted now.
    */
-  async insertAtCommit(_runner: QueryRunnerLike, _job: NewJob): Promise<Departure | undefined> {
+  commitStatement(_job: NewJob): SqlStatement | undefined {
     return undefined;
   }
 

@@ -6,7 +6,6 @@ import { inTurn } from './connections/runner-turn.js';
 import type { JobCatalog } from './job-catalog.js';
 import type { JobRow, JobTable } from './job-table.js';
 import type { Dialect } from './dialect.js';
-import { QueryRunnerObserver, type Departure } from '../transactions/query-runner.observer.js';
 import { SchemaMigrator } from './migrations/schema-migrator.js';
 import type { QueryRunnerLike, StructuredResult } from '../core/transactions/typeorm.types.js';
 import {
@@ -97,9 +96,8 @@ export class SqlJobStore extends JobStore {
     return true;
   }
 
-  override async insertAtCommit(runner: QueryRunnerLike, job: NewJob): Promise<Departure | undefined> {
-    const statement = this.table.commitStatement(job);
-    return statement && QueryRunnerObserver.of(runner).defer(job.gid, statement);
+  override commitStatement(job: NewJob): Statement | undefined {
+    return this.table.commitStatement(job);
   }
 
   override claim(request: ClaimRequest): Promise<ClaimedJob[]> {

@@ -4,7 +4,7 @@ import type {
   EntityManagerLike,
   QueryRunnerLike,
 } from '../core/transactions/typeorm.types.js';
-import { SerialGate } from '../store/sqlite/serial-gate.js';
+import type { TransactionGate } from '../store/dialect.js';
 
 /** One call of `transaction()` that the current code runs inside of, or has outlived. */
 export interface AmbientFrame {
@@ -19,14 +19,6 @@ export interface AmbientFrame {
 
 const frames = new AsyncLocalStorage<AmbientFrame>();
 const observed = new WeakSet<object>();
-const gates = new WeakMap<object, SerialGate>();
-
-/** The lane in which the transactions of a SQLite `DataSource` run one after the other. */
-export function gateOf(dataSource: DataSourceLike): SerialGate {
-  let gate = gates.get(dataSource);
-  if (!gate) gates.set(dataSource, (gate = new SerialGate()));
-  return gate;
-}
 
 /** Whether the caller runs inside a `transaction()` of this `DataSource` that is still open. */
 export function insideTransactionOf(dataSource: DataSourceLike): boolean {
@@ -72,10 +64,10 @@ export function runInFrame<T>(frame: AmbientFrame, work: () => T): T {
  * Makes the transactions of a `DataSource` known to the jobs that are started inside of them. It wraps
  * `transaction()` of its entity managers: the instances, never a prototype, never twice.
  */
-export function observeTransactions(dataSource: DataSourceLike): void {
+export function observeTransactions(dataSource: DataSourceLike, gate: TransactionGate | undefined): void {
   if (observed.has(dataSource)) return;
   observed.add(dataSource);
-  const wrapTransaction = transactionWrapper(dataSource);
+  const wrapTransaction = transactionWrapper(dataSource, gate);
   wrapTransaction(dataSource.manager);
   // Managers of query runners are made here, so that `queryRunner.manager.transaction()` is seen as well.
   const create = dataSource.createEntityManager;
@@ -91,22 +83,28 @@ export function observeTransactions(dataSource: DataSourceLike): void {
 type Transaction = EntityManagerLike['transaction'];
 
 /** Wraps `transaction()` of managers. Each query runner has one: those that have the same method share its wrapper. */
-function transactionWrapper(dataSource: DataSourceLike): (manager: EntityManagerLike) => void {
+function transactionWrapper(
+  dataSource: DataSourceLike,
+  gate: TransactionGate | undefined,
+): (manager: EntityManagerLike) => void {
   let original: Transaction | undefined;
   let framed: Transaction;
   return (manager) => {
     if (observed.has(manager.transaction)) return;
     if (manager.transaction !== original) {
       original = manager.transaction;
-      framed = framedTransaction(dataSource, original);
+      framed = framedTransaction(dataSource, gate, original);
       observed.add(framed);
     }
     Object.assign(manager, { transaction: framed });
   };
 }
 
-function framedTransaction(dataSource: DataSourceLike, original: Transaction): Transaction {
-  const serial = dataSource.options.type === 'better-sqlite3';
+function framedTransaction(
+  dataSource: DataSourceLike,
+  gate: TransactionGate | undefined,
+  original: Transaction,
+): Transaction {
   return function transaction(this: EntityManagerLike, ...args: unknown[]) {
     const at = args.findIndex((arg) => typeof arg === 'function');
     if (at < 0) return original.apply(this, args);
@@ -120,6 +118,6 @@ function framedTransaction(dataSource: DataSourceLike, original: Transaction): T
       }
     };
     const call = () => original.apply(this, args.with(at, framed));
-    return serial && !insideTransactionOf(dataSource) ? gateOf(dataSource).run(call) : call();
+    return gate && !insideTransactionOf(dataSource) ? gate.run(call) : call();
   };
 }

@@ -1,7 +1,6 @@
 import type { TransactionParticipant } from '../core/transactions/transaction-context.js';
 import { CommitRefusedError } from '../errors/index.js';
-import type { ConnectionProbe } from '../store/connections/connection-probe.js';
-import type { DeferredStatement } from '../store/postgres/postgres.deferred-statements.js';
+import type { ConnectionProbe, DeferredStatement } from '../store/connections/connection-probe.js';
 
 interface Entry {
   readonly participant: TransactionParticipant;

@@ -1,23 +1,16 @@
-import type { TransactionParticipant } from '../core/transactions/transaction-context.js';
+import type { SqlStatement, TransactionParticipant } from '../core/transactions/transaction-context.js';
 import { JobOutsideTransactionError, TransactionEndedError } from '../errors/index.js';
-import type { Statement } from '../store/connections/internal.connection.js';
 import { dataSourceOf, type QueryRunnerLike } from '../core/transactions/typeorm.types.js';
-import { probeConnection } from '../store/connections/connection-probe.js';
-import { endedByError, mayEndTransaction, refusedCommit } from './transaction-control.js';
+import type { Dialect } from '../store/dialect.js';
+import { mayEndTransaction } from './transaction-control.js';
 import { ObservedTransaction } from './observed-transaction.js';
 
-const WATCH = Symbol('nestjs-stepping.runner-watch');
+const OBSERVER = Symbol('nestjs-stepping.query-runner-observer');
 
 /** `transactionDepth` is TypeORM's: 1 in the outermost transaction, one more per savepoint. */
-type WatchedRunner = QueryRunnerLike & { transactionDepth?: number; [WATCH]?: QueryRunnerObserver };
+type ObservedRunner = QueryRunnerLike & { transactionDepth?: number; [OBSERVER]?: QueryRunnerObserver };
 
-/** A statement that goes out with a COMMIT. */
-export interface Departure {
-  /** When it was sent, by `performance.now()`; before that, when it was ready. */
-  sentAt: number;
-}
-
-/** The methods that are watched, and how they were before. */
+/** The methods that are observed, and how they were before. */
 type Originals = Pick<
   QueryRunnerLike,
   'query' | 'startTransaction' | 'commitTransaction' | 'rollbackTransaction' | 'release'
@@ -30,28 +23,29 @@ type QueryArguments = Parameters<QueryRunnerLike['query']>;
  * TypeORM's subscribers tell the same, but not reliably: `initialize()` after `destroy()` drops them, a
  * subscriber that throws skips those after it, and they do not see the answer to a COMMIT before other
  * subscribers have run. A runner lives as long as one transaction (on SQLite, as its `DataSource`), and only
- * runners that carry a job are watched.
+ * runners that carry a job are observed.
  */
 export class QueryRunnerObserver {
   private current: ObservedTransaction | undefined;
-  private readonly type: string;
   private readonly originals: Originals;
   /** The statement by which TypeORM itself is ending the transaction. */
   private expected: string | undefined;
   /** Savepoint statements under way: a job that starts now may land on either side of them. */
   private savepoints = 0;
 
-  private constructor(private readonly runner: WatchedRunner) {
-    this.type = dataSourceOf(runner).options.type;
+  private constructor(
+    private readonly runner: ObservedRunner,
+    private readonly dialect: Dialect,
+  ) {
     const { query, startTransaction, commitTransaction, rollbackTransaction, release } = runner;
     this.originals = { query, startTransaction, commitTransaction, rollbackTransaction, release };
-    runner[WATCH] = this;
-    Object.assign(runner, WATCHED_METHODS);
+    runner[OBSERVER] = this;
+    Object.assign(runner, OBSERVED_METHODS);
   }
 
-  /** The watch of a runner, installed when it is first asked for. */
-  static of(runner: QueryRunnerLike): QueryRunnerObserver {
-    return (runner as WatchedRunner)[WATCH] ?? new QueryRunnerObserver(runner);
+  /** The observer of a runner, installed when it is first asked for. */
+  static of(runner: QueryRunnerLike, dialect: Dialect): QueryRunnerObserver {
+    return (runner as ObservedRunner)[OBSERVER] ?? new QueryRunnerObserver(runner, dialect);
   }
 
   /** Whether the transaction that is open on this runner can still take jobs. */
@@ -74,7 +68,7 @@ export class QueryRunnerObserver {
     const opened = new ObservedTransaction();
     this.current = opened;
     return this.enlistIn(opened, participant, async () => {
-      opened.attach(probeConnection(this.type, await this.runner.connect()));
+      opened.attach(this.dialect.probe(await this.runner.connect()));
       return work();
     });
   }
@@ -83,19 +77,19 @@ export class QueryRunnerObserver {
    * Lets the statement by which a job is written travel with the COMMIT of the transaction that carries it, which its
    * error then fails. Undefined where the statement has to be sent now.
    */
-  async defer(gid: string, statement: Statement): Promise<Departure | undefined> {
+  async defer(gid: string, statement: SqlStatement): Promise<{ readonly sentAt: number } | undefined> {
     const transaction = this.current;
     if (!transaction || transaction.settled || this.savepoints > 0) return undefined;
-    const departure: Departure = { sentAt: performance.now() };
-    const deferred = transaction.defer({
+    const deferred = { sentAt: performance.now() };
+    const queued = transaction.defer({
       ...statement,
-      sent: () => (departure.sentAt = performance.now()),
+      sent: () => (deferred.sentAt = performance.now()),
       refused: (error = new JobOutsideTransactionError(gid)) => transaction.refuse(gid, error),
     });
-    if (!deferred) return undefined;
+    if (!queued) return undefined;
     dataSourceOf(this.runner).logger?.logQuery(statement.sql, [...statement.params], this.runner);
-    if (deferred.full) await deferred.full;
-    return departure;
+    if (queued.full) await queued.full;
+    return deferred;
   }
 
   private enlistIn<T>(
@@ -119,7 +113,7 @@ export class QueryRunnerObserver {
     if (ours && sql === 'COMMIT') return this.sendCommit(transaction, statement);
     if (!ours && mayEndTransaction(sql)) transaction.doubt();
     return this.send(statement).catch((error: unknown) => {
-      if (endedByError(error)) transaction.doubt();
+      if (this.dialect.endsTransaction(error)) transaction.doubt();
       throw error;
     });
   }
@@ -135,7 +129,7 @@ export class QueryRunnerObserver {
     try {
       result = await this.send(statement);
     } catch (error) {
-      transaction.settle(refusedCommit(this.type, error) ? 'rolledBack' : 'inDoubt');
+      transaction.settle(this.dialect.isRefusedCommit(error) ? 'rolledBack' : 'inDoubt');
       throw error;
     }
     transaction.settle(transaction.commitOutcome());
@@ -201,8 +195,8 @@ export class QueryRunnerObserver {
   }
 
   async release(): Promise<void> {
-    // On SQLite releasing closes nothing, and the shared runner may be in somebody's transaction.
-    if (this.type !== 'better-sqlite3') this.current?.settle('inDoubt');
+    // Where all share one connection, releasing closes nothing, and the runner may be in somebody else's transaction.
+    if (!this.dialect.gate) this.current?.settle('inDoubt');
     return this.originals.release.call(this.runner);
   }
 
@@ -220,21 +214,21 @@ export class QueryRunnerObserver {
   }
 }
 
-/** Stand for a watched runner's own: the same functions for all, since each transaction has a runner of its own. */
-const WATCHED_METHODS: ThisType<Required<WatchedRunner>> & Originals = {
+/** Stand for an observed runner's own: the same functions for all, since each transaction has a runner of its own. */
+const OBSERVED_METHODS: ThisType<Required<ObservedRunner>> & Originals = {
   query(...statement: QueryArguments) {
-    return this[WATCH].query(statement);
+    return this[OBSERVER].query(statement);
   },
   startTransaction(isolation?: unknown) {
-    return this[WATCH].start(isolation);
+    return this[OBSERVER].start(isolation);
   },
   commitTransaction() {
-    return this[WATCH].commit();
+    return this[OBSERVER].commit();
   },
   rollbackTransaction() {
-    return this[WATCH].rollback();
+    return this[OBSERVER].rollback();
   },
   release() {
-    return this[WATCH].release();
+    return this[OBSERVER].release();
   },
 };

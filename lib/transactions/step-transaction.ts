@@ -4,6 +4,7 @@ import type {
   EntityManagerLike,
   QueryRunnerLike,
 } from '../core/transactions/typeorm.types.js';
+import type { Dialect } from '../store/dialect.js';
 import { openFrame, runInFrame, type AmbientFrame } from './ambient-transaction.js';
 import { QueryRunnerObserver } from './query-runner.observer.js';
 
@@ -43,19 +44,19 @@ export class StepTransaction {
   private constructor(
     dataSource: DataSourceLike,
     readonly runner: QueryRunnerLike,
-    private readonly watch: QueryRunnerObserver,
+    private readonly observer: QueryRunnerObserver,
   ) {
     this.frame = openFrame(dataSource, runner);
     this.manager = dataSource.createEntityManager(this.facade()) as EntityManagerLike;
   }
 
   /** Begins a transaction on a query runner of its own. */
-  static async begin(dataSource: DataSourceLike, gid: string): Promise<StepTransaction> {
+  static async begin(dataSource: DataSourceLike, dialect: Dialect, gid: string): Promise<StepTransaction> {
     const runner = dataSource.createQueryRunner('master') as QueryRunnerLike;
     try {
-      const watch = QueryRunnerObserver.of(runner);
+      const observer = QueryRunnerObserver.of(runner, dialect);
       await runner.startTransaction();
-      const transaction = new StepTransaction(dataSource, runner, watch);
+      const transaction = new StepTransaction(dataSource, runner, observer);
       const note = (outcome: NonNullable<StepTransaction['outcome']>) => () => {
         transaction.outcome = outcome;
       };
@@ -66,7 +67,7 @@ export class StepTransaction {
         rolledBack: note('rolledBack'),
         inDoubt: note('inDoubt'),
       };
-      await watch.enlist(participant, async () => {});
+      await observer.enlist(participant, async () => {});
       return transaction;
     } catch (error) {
       await runner.release();
@@ -81,7 +82,7 @@ export class StepTransaction {
 
   /** Whether everything since `begin()` is still in one transaction, and no savepoint is left open in it. */
   get intact(): boolean {
-    return this.watch.transaction?.intact === true && this.watch.depth === 1;
+    return this.observer.transaction?.intact === true && this.observer.depth === 1;
   }
 
   /** Takes no further statements from the step, and waits for those under way. */
@@ -103,7 +104,7 @@ export class StepTransaction {
     try {
       // A step may have ended the transaction itself. TypeORM still counts it as open, and on SQLite the runner
       // is everybody's: with another one, the ROLLBACK has something to end.
-      if (this.watch.transaction?.outside) await this.runner.query('BEGIN');
+      if (this.observer.transaction?.outside) await this.runner.query('BEGIN');
       // Savepoints of a step that was stopped inside of them come first.
       do await this.runner.rollbackTransaction();
       while (this.runner.isTransactionActive);
@@ -117,7 +118,7 @@ export class StepTransaction {
   private async end(): Promise<void> {
     // A step that goes on all the same has outlived its transaction.
     this.frame.ended = true;
-    this.watch.transaction?.settle('inDoubt');
+    this.observer.transaction?.settle('inDoubt');
     await this.runner.release();
   }
 

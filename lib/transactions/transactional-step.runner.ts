@@ -2,7 +2,8 @@ import { faultPoint } from '../core/fault-point.js';
 import type { StepAttempt, StepExecutor, StepOutcome } from '../core/steps/step.executor.js';
 import { StepInterruptedError, StepTransactionLostError } from '../errors/index.js';
 import type { DataSourceLike } from '../core/transactions/typeorm.types.js';
-import { gateOf } from './ambient-transaction.js';
+import type { Dialect } from '../store/dialect.js';
+import type { TypeOrmDatabases } from './typeorm-databases.js';
 import type { DoneMark } from './done-mark.js';
 import { StepTransaction } from './step-transaction.js';
 
@@ -14,21 +15,26 @@ export type TransactionalOutcome = StepOutcome & { readonly stored?: boolean };
  * once.
  */
 export class TransactionalStepRunner {
-  constructor(private readonly executor: StepExecutor) {}
+  constructor(
+    private readonly executor: StepExecutor,
+    private readonly databases: TypeOrmDatabases,
+  ) {}
 
   async run(attempt: StepAttempt, dataSource: DataSourceLike, mark: DoneMark): Promise<TransactionalOutcome> {
     if (await mark.isSet()) return { kind: 'succeeded', stored: mark.stores };
-    const run = () => this.runIn(dataSource, attempt, mark);
-    // On SQLite the step's transaction takes its turn among the application's.
-    return dataSource.options.type === 'better-sqlite3' ? gateOf(dataSource).run(run) : run();
+    const { dialect } = this.databases.access(dataSource);
+    const run = () => this.runIn(dataSource, dialect, attempt, mark);
+    // The step's transaction takes its turn among the application's.
+    return dialect.gate ? dialect.gate.run(run) : run();
   }
 
   private async runIn(
     dataSource: DataSourceLike,
+    dialect: Dialect,
     attempt: StepAttempt,
     mark: DoneMark,
   ): Promise<TransactionalOutcome> {
-    const transaction = await StepTransaction.begin(dataSource, attempt.gid);
+    const transaction = await StepTransaction.begin(dataSource, dialect, attempt.gid);
     const { stop } = attempt;
     // A step that is shut down may still finish; one that is out of time or has lost its job may not. One that
     // has ended closes its transaction itself.

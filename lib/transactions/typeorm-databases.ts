@@ -5,10 +5,10 @@ import type { TransactionOutcome } from '../core/transactions/transaction-contex
 import { Barrier } from '../store/barrier.js';
 import { DataSourceRegistry } from './data-source.registry.js';
 import type { InternalConnection } from '../store/connections/internal.connection.js';
-import { dialectFor } from '../store/dialect-for.js';
-import type { Dialect } from '../store/dialect.js';
+import { dialectFor, isSupported } from '../store/dialect-for.js';
+import type { Dialect, TransactionGate } from '../store/dialect.js';
 import type { TableOptions } from '../store/table-names.js';
-import { gateOf, insideTransactionOf, openFrame, runInFrame } from './ambient-transaction.js';
+import { insideTransactionOf, openFrame, runInFrame } from './ambient-transaction.js';
 import type { DataSourceLike, QueryRunnerLike } from '../core/transactions/typeorm.types.js';
 
 /** How the library's own statements reach one database. */
@@ -42,12 +42,16 @@ export class TypeOrmDatabases {
     if (!access) {
       const dialect = dialectFor(dataSource, this.tables);
       const connection = dialect.connect({
-        gate: gateOf(dataSource),
         insideHolder: () => insideTransactionOf(dataSource),
       });
       this.accesses.set(dataSource, (access = { dialect, connection }));
     }
     return access;
+  }
+
+  /** The gate of a database whose transactions share one connection. A database that is not supported has none. */
+  gateOf(dataSource: DataSourceLike): TransactionGate | undefined {
+    return isSupported(dataSource) ? this.access(dataSource).dialect.gate : undefined;
   }
 
   /** The barrier of a database; its table is made, or checked, when the database is first used. */

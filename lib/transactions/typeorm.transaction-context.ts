@@ -1,6 +1,7 @@
 import type { DatabaseLookup } from '../core/transactions/database-lookup.js';
 import {
   TransactionContext,
+  type SqlStatement,
   type TransactionOutcome,
   type TransactionParticipant,
 } from '../core/transactions/transaction-context.js';
@@ -12,6 +13,7 @@ import {
 } from '../errors/index.js';
 import type { Barrier } from '../store/barrier.js';
 import type { QueryRunnerLike } from '../core/transactions/typeorm.types.js';
+import type { Dialect } from '../store/dialect.js';
 import { QueryRunnerObserver } from './query-runner.observer.js';
 
 /** The barrier of the transaction's database, as it is reached while the transaction is open and afterwards. */
@@ -22,15 +24,16 @@ export interface TransactionBarrier {
 
 /** A TypeORM transaction: the one open on a query runner. */
 export class TypeOrmTransactionContext extends TransactionContext {
-  private readonly watch: QueryRunnerObserver;
+  private readonly observer: QueryRunnerObserver;
 
   constructor(
     override readonly queryRunner: QueryRunnerLike,
+    dialect: Dialect,
     private readonly resolveLookup: () => DatabaseLookup,
     private readonly barrier: TransactionBarrier,
   ) {
     super();
-    this.watch = QueryRunnerObserver.of(queryRunner);
+    this.observer = QueryRunnerObserver.of(queryRunner, dialect);
   }
 
   get lookup(): DatabaseLookup {
@@ -38,18 +41,22 @@ export class TypeOrmTransactionContext extends TransactionContext {
   }
 
   override get outside(): boolean {
-    return this.watch.transaction?.outside === true;
+    return this.observer.transaction?.outside === true;
   }
 
   assertOpen(gid: string): void {
-    if (this.watch.ended) throw new TransactionEndedError(gid);
+    if (this.observer.ended) throw new TransactionEndedError(gid);
     if (this.queryRunner.isReleased || !this.queryRunner.isTransactionActive) {
       throw new TransactionNotActiveError('transaction');
     }
   }
 
   async enlist<T>(participant: TransactionParticipant, work: () => Promise<T>): Promise<T> {
-    return this.watch.enlist(participant, work);
+    return this.observer.enlist(participant, work);
+  }
+
+  override defer(gid: string, statement: SqlStatement): Promise<{ readonly sentAt: number } | undefined> {
+    return this.observer.defer(gid, statement);
   }
 
   /** A tenant's database that is used for the first time gets its table now. */
@@ -67,7 +74,7 @@ export class TypeOrmTransactionContext extends TransactionContext {
     }
     if (inserted) return;
     const error = new DuplicateBarrierError(gid);
-    this.watch.transaction?.refuse(gid, error);
+    this.observer.transaction?.refuse(gid, error);
     throw error;
   }
 

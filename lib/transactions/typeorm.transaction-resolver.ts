@@ -37,6 +37,7 @@ export class TypeOrmTransactionResolver extends TransactionResolver {
     const dataSource = dataSourceOf(runner);
     return new TypeOrmTransactionContext(
       runner,
+      this.databases.access(dataSource).dialect,
       () => {
         const lookup = this.databases.registry.lookupOf(dataSource);
         return tenant === undefined ? lookup : { ...lookup, tenant };

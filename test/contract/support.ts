@@ -4,7 +4,7 @@ import type { InternalConnection } from '../../lib/store/connections/internal.co
 import { dialectFor } from '../../lib/store/dialect-for.js';
 import type { Dialect } from '../../lib/store/dialect.js';
 import type { TableOptions } from '../../lib/store/table-names.js';
-import { SerialGate } from '../../lib/store/sqlite/serial-gate.js';
+import { serialGateOf, type SerialGate } from '../../lib/store/sqlite/serial-gate.js';
 import type { DataSourceLike, QueryRunnerLike } from '../../lib/core/transactions/typeorm.types.js';
 import type { JobChange, JobStore, NewJob } from '../../lib/store/job-store.js';
 import { SqlJobStore } from '../../lib/store/sql.job-store.js';
@@ -27,14 +27,13 @@ export async function openDataSource(
 ): Promise<OpenDataSource> {
   const dataSource = await new DataSource(database.dataSourceOptions(extra)).initialize();
   const like = dataSource as unknown as DataSourceLike;
-  const gate = new SerialGate();
   const dialect = dialectFor(like, tables);
-  const connection = dialect.connect({ gate, insideHolder });
+  const connection = dialect.connect({ insideHolder });
   return {
     dataSource,
     dialect,
     connection,
-    gate,
+    gate: serialGateOf(like),
     store: new SqlJobStore(connection, dialect),
     close: () => dataSource.destroy(),
   };

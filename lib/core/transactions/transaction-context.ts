@@ -1,5 +1,5 @@
-import type { QueryRunnerLike } from './typeorm.types.js';
 import type { DatabaseLookup } from './database-lookup.js';
+import type { QueryRunnerLike } from './typeorm.types.js';
 
 /**
  * What a transaction tells those who took part in it. Exactly one of the three is called, once.
@@ -15,6 +15,18 @@ export interface TransactionParticipant {
   rolledBack(): void;
   /** Nobody can say how it ended: the answer to a COMMIT was lost, or it was ended behind our back. */
   inDoubt(): void;
+}
+
+/**
+ * An SQL statement with its parameters.
+ *
+ * @publicApi
+ */
+export interface SqlStatement {
+  /** The text, with the placeholders of its database. */
+  readonly sql: string;
+  /** The values of the placeholders, in order. */
+  readonly params: readonly unknown[];
 }
 
 /**
@@ -57,6 +69,15 @@ export abstract class TransactionContext {
    */
   get outside(): boolean {
     return false;
+  }
+
+  /**
+   * Defers a statement of the job `gid` to the COMMIT: both are sent together, and the COMMIT fails if the statement
+   * does. `sentAt` is the time it was sent, by `performance.now()`; before that, the time it was queued. Returns
+   * undefined where the statement has to be sent on its own, which is the default.
+   */
+  async defer(_gid: string, _statement: SqlStatement): Promise<{ readonly sentAt: number } | undefined> {
+    return undefined;
   }
 
   /**

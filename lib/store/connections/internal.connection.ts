@@ -1,8 +1,6 @@
-/** One statement with its parameters. */
-export interface Statement {
-  readonly sql: string;
-  readonly params: readonly unknown[];
-}
+import type { SqlStatement } from '../../core/transactions/transaction-context.js';
+
+export type Statement = SqlStatement;
 
 /** What one statement gave back. */
 export interface StatementResult {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { InvalidOptionError, TransactionManagerUnavailableError } from '../../errors/index.js';
+import { blindProbe, type ConnectionProbe } from '../connections/connection-probe.js';
 import type { InternalConnection, Queryable } from '../connections/internal.connection.js';
 import { PooledConnection, type PooledSessions } from '../connections/pooled.connection.js';
 import type { Migration } from '../migrations/migration.js';
@@ -9,6 +10,7 @@ import {
   isMysqlConflict,
   isMysqlDuplicateEntry,
   isMysqlRowError,
+  isMysqlTransactionEnd,
   isMysqlTransientError,
 } from './mysql.errors.js';
 import { MysqlJobCatalog } from './mysql.job-catalog.js';
@@ -21,6 +23,8 @@ const OLDEST_MARIADB = [10, 6] as const;
 /** Because creating the tables takes well under a second, even for a crowd of processes that start at once. */
 const MIGRATION_QUEUE_TIMEOUT_S = 60;
 
+const MYSQL_PROBE: ConnectionProbe = { ...blindProbe, commitAnswer: () => 'COMMIT' };
+
 /** The bit of the server status that says that a transaction is open. */
 const SERVER_STATUS_IN_TRANS = 1;
 
@@ -29,7 +33,6 @@ export class MysqlDialect extends Dialect implements PooledSessions {
   override readonly capabilities = {
     skipLocked: true,
     returning: false,
-    listenNotify: false,
     schemas: true,
     concurrentWriters: true,
   } as const;
@@ -100,6 +103,22 @@ export class MysqlDialect extends Dialect implements PooledSessions {
         await run('SELECT RELEASE_LOCK(?)', [lock]);
       }
     });
+  }
+
+  /**
+   * Nothing to ask here: the header of each answer tells, and is checked where the job is inserted. A COMMIT says nothing;
+   * errors that end a transaction are seen as they pass.
+   */
+  override probe(): ConnectionProbe {
+    return MYSQL_PROBE;
+  }
+
+  override isRefusedCommit(): boolean {
+    return false;
+  }
+
+  override endsTransaction(error: unknown): boolean {
+    return isMysqlTransactionEnd(error);
   }
 
   override isTransientError(error: unknown): boolean {

@@ -4,6 +4,8 @@ import { driverErrorOf } from '../dialect.js';
 const CONFLICTS = new Set<unknown>([1205, 1213, 1020]);
 /** Also: what NOWAIT answers on MySQL; MariaDB answers it with a lock wait time-out. */
 const TRANSIENT_ERRORS = new Set<unknown>([...CONFLICTS, 3572]);
+/** A deadlock rolls the whole transaction back, and a lock wait time-out does so when it is configured to. */
+const TRANSACTION_ENDS = new Set<unknown>([1205, 1213]);
 const DUPLICATE_ENTRY = 1062;
 /** Data, integrity, and what triggers signal. */
 const ROW_ERROR_CLASSES = new Set(['22', '23', '45']);
@@ -12,6 +14,10 @@ const ROW_ERRORS = new Set<unknown>([1118, 1153, 1300, 1366]);
 
 export function isMysqlConflict(error: unknown): boolean {
   return CONFLICTS.has(driverErrorOf(error).errno);
+}
+
+export function isMysqlTransactionEnd(error: unknown): boolean {
+  return TRANSACTION_ENDS.has(driverErrorOf(error).errno);
 }
 
 export function isMysqlTransientError(error: unknown): boolean {

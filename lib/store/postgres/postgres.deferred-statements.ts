@@ -1,17 +1,6 @@
-import type { Statement } from '../connections/internal.connection.js';
+import type { DeferredStatement, DeferredStatements } from '../connections/connection-probe.js';
 import { ParsedStatements } from './postgres.parsed-statements.js';
 import { PostgresStatementBatch } from './postgres.statement-batch.js';
-
-/** A statement that waits for the end of its transaction. */
-export interface DeferredStatement extends Statement {
-  /** It goes out now. */
-  sent(): void;
-  /**
-   * It failed before the COMMIT was sent, or was not sent, without an error, because there was no transaction any more.
-   * The transaction must not commit.
-   */
-  refused(error?: unknown): void;
-}
 
 const COMMIT = 'COMMIT';
 
@@ -29,7 +18,7 @@ const HARMFUL = /;|set_config/i;
  * It stands in front of the connection's `query()`, so that nothing can overtake them: whatever else could end
  * the transaction, set a savepoint or change the role goes out after them, whoever sends it.
  */
-export class DeferredStatements {
+export class PostgresDeferredStatements implements DeferredStatements {
   private waiting: DeferredStatement[] = [];
   private readonly send: (...args: any[]) => any;
   private readonly parsed: ParsedStatements;
@@ -47,10 +36,10 @@ export class DeferredStatements {
   }
 
   /** Stands in front of a `pg` client, once for each; undefined for one that cannot take a batch. */
-  static install(client: any, status: () => string | undefined): DeferredStatements | undefined {
+  static install(client: any, status: () => string | undefined): PostgresDeferredStatements | undefined {
     const { connection: protocol } = client;
     const batches = typeof protocol.parse === 'function' && typeof protocol.sync === 'function';
-    return batches ? new DeferredStatements(client, status) : undefined;
+    return batches ? new PostgresDeferredStatements(client, status) : undefined;
   }
 
   /** Whether a statement could be refused by nothing but its own content if it were sent now. */
@@ -61,13 +50,11 @@ export class DeferredStatements {
     return this.status() === 'T' && readyForQuery !== false && !pipeline;
   }
 
-  /** Lets a statement wait. A promise that never fails comes back when there are so many that they are sent first. */
   add(statement: DeferredStatement): Promise<void> | undefined {
     this.waiting.push(statement);
     return this.waiting.length < MOST_STATEMENTS ? undefined : this.flush();
   }
 
-  /** The transaction is rolled back, or gone. */
   drop(): void {
     this.waiting = [];
   }

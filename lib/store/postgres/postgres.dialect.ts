@@ -5,6 +5,7 @@ import type {
   RunStatement,
   StatementResult,
 } from '../connections/internal.connection.js';
+import type { ConnectionProbe } from '../connections/connection-probe.js';
 import { PooledConnection, type PooledSessions } from '../connections/pooled.connection.js';
 import { PreparedStatements } from './postgres.prepared-statements.js';
 import type { Migration } from '../migrations/migration.js';
@@ -12,7 +13,9 @@ import type { QueryRunnerLike } from '../../core/transactions/typeorm.types.js';
 import { PostgresBarrierTable } from './postgres.barrier-table.js';
 import { PostgresJobCatalog } from './postgres.job-catalog.js';
 import { PostgresJobTable } from './postgres.job-table.js';
-import { driverErrorOf, Dialect, type QualifiedTables } from '../dialect.js';
+import { PostgresNotifications } from './postgres.notifications.js';
+import { probePostgres } from './postgres.probe.js';
+import { driverErrorOf, Dialect, type JobNotifications, type QualifiedTables } from '../dialect.js';
 
 const OLDEST_VERSION = 130_000;
 
@@ -21,6 +24,8 @@ const SERIALIZATION_FAILURES = new Set(['40001', '40P01']);
 /** Also: lock not available. */
 const TRANSIENT_ERRORS = new Set([...SERIALIZATION_FAILURES, '55P03']);
 const UNIQUE_VIOLATION = '23505';
+/** Lost connections, shutdowns, system and internal errors: the COMMIT may have been done. */
+const UNCERTAIN_ERROR_CLASSES = new Set(['08', '57', '58', 'XX', 'F0']);
 /** Cardinality, data, integrity and limit errors, and what triggers raise. */
 const ROW_ERROR_CLASSES = new Set(['21', '22', '23', '44', '54', 'P0']);
 
@@ -34,7 +39,6 @@ export class PostgresDialect extends Dialect implements PooledSessions {
   override readonly capabilities = {
     skipLocked: true,
     returning: true,
-    listenNotify: true,
     schemas: true,
     concurrentWriters: true,
   } as const;
@@ -101,6 +105,24 @@ export class PostgresDialect extends Dialect implements PooledSessions {
       if (found.rows.length === 0) await run(`CREATE SCHEMA IF NOT EXISTS "${schema}"`, []);
       for (const sql of await this.pendingStatements({ query: run }, migrations)) await run(sql, []);
     });
+  }
+
+  override notifications(connection: InternalConnection): JobNotifications {
+    return new PostgresNotifications(this.dataSource, connection, this.tables.jobs);
+  }
+
+  override probe(client: unknown): ConnectionProbe {
+    return probePostgres(client);
+  }
+
+  /** A deferred constraint or a serialization failure, for example. */
+  override isRefusedCommit(error: unknown): boolean {
+    const state = sqlStateOf(error);
+    return /^[0-9A-Z]{5}$/.test(state) && !UNCERTAIN_ERROR_CLASSES.has(state.slice(0, 2));
+  }
+
+  override endsTransaction(): boolean {
+    return false;
   }
 
   override isTransientError(error: unknown): boolean {

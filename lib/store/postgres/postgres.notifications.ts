@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import { detached } from '../../core/detached.js';
 import type { DataSourceLike } from '../../core/transactions/typeorm.types.js';
+import type { JobNotifications } from '../dialect.js';
 import type { InternalConnection } from '../connections/internal.connection.js';
 
 const RECONNECT_MS = 5_000;
@@ -12,7 +13,7 @@ const RECONNECT_MS = 5_000;
  * Listening needs a connection that stays with us, so it has one of its own and takes none from the pool.
  * Where that cannot be (PgBouncer, a closed port), everything works by polling; it is tried again meanwhile.
  */
-export class PostgresNotifications {
+export class PostgresNotifications implements JobNotifications {
   private readonly logger = new Logger(PostgresNotifications.name);
   private readonly channel: string;
   private client: any;

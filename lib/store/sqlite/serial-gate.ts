@@ -1,3 +1,6 @@
+import type { DataSourceLike } from '../../core/transactions/typeorm.types.js';
+import type { TransactionGate } from '../dialect.js';
+
 /** How long the event loop may be kept busy without a turn for timers and sockets. */
 const LONGEST_BREATH_MS = 20;
 
@@ -8,7 +11,7 @@ const LONGEST_BREATH_MS = 20;
  * in while a transaction is open becomes part of it. Whoever runs inside the transaction that holds the gate
  * must pass by it, or it would wait for itself.
  */
-export class SerialGate {
+export class SerialGate implements TransactionGate {
   private tail: Promise<void> = Promise.resolve();
   private waiting = 0;
   private breathedAt = performance.now();
@@ -43,4 +46,13 @@ export class SerialGate {
     await new Promise((resolve) => setImmediate(resolve));
     this.breathedAt = performance.now();
   }
+}
+
+const gates = new WeakMap<DataSourceLike, SerialGate>();
+
+/** The one gate of a `DataSource`, whoever asks. */
+export function serialGateOf(dataSource: DataSourceLike): SerialGate {
+  let gate = gates.get(dataSource);
+  if (!gate) gates.set(dataSource, (gate = new SerialGate()));
+  return gate;
 }

@@ -1,4 +1,6 @@
 import type { InternalConnection, Queryable } from '../connections/internal.connection.js';
+import { blindProbe, type ConnectionProbe } from '../connections/connection-probe.js';
+import { serialGateOf } from './serial-gate.js';
 import { SqliteConnection } from './sqlite.connection.js';
 import type { Migration } from '../migrations/migration.js';
 import { SqliteBarrierTable } from './sqlite.barrier-table.js';
@@ -13,15 +15,15 @@ export class SqliteDialect extends Dialect {
   override readonly capabilities = {
     skipLocked: false,
     returning: true,
-    listenNotify: false,
     schemas: false,
     concurrentWriters: false,
   } as const;
 
   override readonly schema = undefined;
+  override readonly gate = serialGateOf(this.dataSource);
 
-  override connect({ gate, insideHolder, now }: SerialAccess): SqliteConnection {
-    return new SqliteConnection(this.dataSource, gate, insideHolder, now);
+  override connect({ insideHolder, now }: SerialAccess): SqliteConnection {
+    return new SqliteConnection(this.dataSource, this.gate, insideHolder, now);
   }
 
   override jobTable(connection: InternalConnection): SqliteJobTable {
@@ -63,6 +65,24 @@ export class SqliteDialect extends Dialect {
   override async migrate(connection: InternalConnection, migrations: readonly Migration[]): Promise<void> {
     const statements = await this.pendingStatements(connection, migrations);
     await connection.batch(statements.map((sql) => ({ sql, params: [] })));
+  }
+
+  /** The driver knows at any moment. A COMMIT that does nothing is an error here. */
+  override probe(database: { readonly inTransaction: boolean } | undefined): ConnectionProbe {
+    if (!database) return blindProbe;
+    return {
+      inTransaction: () => database.inTransaction,
+      idleCount: () => 0,
+      commitAnswer: () => 'COMMIT',
+    };
+  }
+
+  override isRefusedCommit(): boolean {
+    return false;
+  }
+
+  override endsTransaction(): boolean {
+    return false;
   }
 
   override isTransientError(error: unknown): boolean {

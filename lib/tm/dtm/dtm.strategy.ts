@@ -106,7 +106,7 @@ const providers: readonly Provider[] = [
       return new DtmStepService(
         registry,
         executor,
-        new TransactionalStepRunner(executor),
+        new TransactionalStepRunner(executor, databases),
         databases,
         signature,
       );

@@ -4,7 +4,6 @@ import { encodeSteps, parseSteps, sameSteps } from '../../core/jobs/step-encodin
 import type { StepRegistry } from '../../core/steps/step.registry.js';
 import type { TransactionContext } from '../../core/transactions/transaction-context.js';
 import { TransactionManager, type PreparedJob } from '../../core/transaction-manager.js';
-import type { Departure } from '../../transactions/query-runner.observer.js';
 import {
   dataSourceOf,
   type DataSourceLike,
@@ -32,8 +31,8 @@ interface SelfPreparedJob extends PreparedJob {
   readonly owner: string | null;
   /** The place that is kept for it; without one, any process may take it. */
   readonly place: ReservedSlot | undefined;
-  /** The statement that writes it; its lease counts from then. */
-  readonly sent: Departure;
+  /** When the statement that writes it was sent, from which its lease counts. */
+  readonly sent: { readonly sentAt: number };
 }
 
 /** How long the same job may be found prepared: its transaction has committed, and the submit is on its way. */
@@ -159,9 +158,10 @@ export class JobStarter extends TransactionManager {
     let kept = false;
     try {
       // The caller of a gid of their own is to hear from start() whose it is.
-      const departure = message.callerGid ? undefined : await this.store.insertAtCommit(runner, job);
-      const sent = departure ?? { sentAt: performance.now() };
-      if (!departure && !(await this.store.insertIn(runner, job))) {
+      const statement = message.callerGid ? undefined : this.store.commitStatement(job);
+      const deferred = statement && (await transaction.defer(message.gid, statement));
+      const sent = deferred ?? { sentAt: performance.now() };
+      if (!deferred && !(await this.store.insertIn(runner, job))) {
         const find = async () =>
           (await this.store.findIn(runner, message.gid)) ?? this.store.find(message.gid);
         await this.assertSame(message, steps, find);

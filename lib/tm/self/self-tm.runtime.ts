@@ -68,7 +68,7 @@ export class SelfTmRuntime {
     this.writer = new JobCompleter(store, this.leases);
     const executor = new StepExecutor(services.serializer, options.gracePeriod);
     const transactional = new SelfTransactionalSteps(
-      new TransactionalStepRunner(executor),
+      new TransactionalStepRunner(executor, databases),
       store,
       this.leases,
       databases,

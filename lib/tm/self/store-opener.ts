@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { PostgresNotifications } from '../../store/postgres/postgres.notifications.js';
+import type { JobNotifications } from '../../store/dialect.js';
 import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
 import type { DataSourceLike } from '../../core/transactions/typeorm.types.js';
 import { MemoryStoreInProductionError } from '../../errors/index.js';
@@ -15,7 +15,7 @@ export interface OpenStore {
   readonly dataSource: DataSourceLike | undefined;
   /** All transactions of the database share one connection (SQLite). */
   readonly serial: boolean;
-  readonly notifications: PostgresNotifications | undefined;
+  readonly notifications: JobNotifications | undefined;
 }
 
 /**
@@ -38,9 +38,7 @@ export async function openStore(
   const { dialect, connection } = databases.access(dataSource);
   const store = new SqlJobStore(connection, dialect);
   await store.initialize(autoMigrate);
-  const notifications = dialect.capabilities.listenNotify
-    ? new PostgresNotifications(dataSource, connection, dialect.tables.jobs)
-    : undefined;
+  const notifications = dialect.notifications(connection);
   return { store, dataSource, serial: !dialect.capabilities.concurrentWriters, notifications };
 }
 
