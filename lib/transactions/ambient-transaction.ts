@@ -6,14 +6,14 @@ import type {
 } from '../core/transactions/typeorm.types.js';
 import type { TransactionGate } from '../store/dialect.js';
 
-/** One call of `transaction()` that the current code runs inside of, or has outlived. */
+/** A call of `transaction()` around the current code. It may have ended while the code goes on. */
 export interface AmbientFrame {
   readonly dataSource: DataSourceLike;
   readonly runner: QueryRunnerLike;
   readonly parent: AmbientFrame | undefined;
-  /** The callback's promise has settled: what still runs under this frame has outlived its transaction. */
+  /** The callback has settled. What still runs under this frame was not awaited. */
   ended: boolean;
-  /** `dataSource.manager` stood for this transaction when its callback began (typeorm-transactional). */
+  /** `dataSource.manager` resolved to this transaction when its callback began, as typeorm-transactional makes it do. */
   managed: boolean;
 }
 
@@ -29,11 +29,11 @@ export function insideTransactionOf(dataSource: DataSourceLike): boolean {
 }
 
 /**
- * The innermost transaction around the caller, also one that has ended; undefined when there is none, or
- * when it is suspended.
+ * The innermost transaction around the caller, even if it has ended. Undefined when there is none, or when it is
+ * suspended.
  *
- * typeorm-transactional suspends a transaction (NOT_SUPPORTED) by letting `dataSource.manager` stand for
- * the plain manager again, while our frame is still around.
+ * typeorm-transactional suspends a transaction (NOT_SUPPORTED) by making `dataSource.manager` the plain manager again;
+ * the frame does not change.
  */
 export function ambientFrame(): AmbientFrame | undefined {
   const frame = frames.getStore();
@@ -41,11 +41,11 @@ export function ambientFrame(): AmbientFrame | undefined {
   const { queryRunner } = frame.dataSource.manager;
   if (!queryRunner) return undefined;
   if (queryRunner === frame.runner) return frame;
-  // Its AsyncLocalStorage shows a method that runs beside the caller; the caller's rows go there as well.
+  // A method running concurrently has set the manager. The caller's statements go to its transaction too.
   return openFrame(frame.dataSource, queryRunner);
 }
 
-/** Makes the frame of a transaction that is open on `runner`. Whoever ends the transaction marks it ended. */
+/** Creates the frame of the transaction that is open on `runner`. Whoever ends the transaction sets `ended`. */
 export function openFrame(dataSource: DataSourceLike, runner: QueryRunnerLike): AmbientFrame {
   return { dataSource, runner, parent: frames.getStore(), ended: false, managed: false };
 }
@@ -54,22 +54,22 @@ export function openFrame(dataSource: DataSourceLike, runner: QueryRunnerLike): 
 export function runInFrame<T>(frame: AmbientFrame, work: () => T): T {
   return frames.run(frame, () => {
     const result = work();
-    // Whoever manages `dataSource.manager` has set it by now, in the callback's first synchronous part.
+    // By now the callback's synchronous part has run, in which such a library sets the manager.
     frame.managed = frame.dataSource.manager.queryRunner === frame.runner;
     return result;
   });
 }
 
 /**
- * Makes the transactions of a `DataSource` known to the jobs that are started inside of them. It wraps
- * `transaction()` of its entity managers: the instances, never a prototype, never twice.
+ * Lets jobs find the transaction around them: wraps `transaction()` of the entity managers of a `DataSource`. It wraps
+ * instances, never a prototype, and never twice.
  */
 export function observeTransactions(dataSource: DataSourceLike, gate: TransactionGate | undefined): void {
   if (observed.has(dataSource)) return;
   observed.add(dataSource);
   const wrapTransaction = transactionWrapper(dataSource, gate);
   wrapTransaction(dataSource.manager);
-  // Managers of query runners are made here, so that `queryRunner.manager.transaction()` is seen as well.
+  // Query runners get their managers from here, so `queryRunner.manager.transaction()` is covered too.
   const create = dataSource.createEntityManager;
   Object.assign(dataSource, {
     createEntityManager(this: DataSourceLike, ...args: [unknown?]) {
@@ -82,7 +82,7 @@ export function observeTransactions(dataSource: DataSourceLike, gate: Transactio
 
 type Transaction = EntityManagerLike['transaction'];
 
-/** Wraps `transaction()` of managers. Each query runner has one: those that have the same method share its wrapper. */
+/** Wraps `transaction()` of managers. There is one manager per query runner, so managers with the same method share a wrapper. */
 function transactionWrapper(
   dataSource: DataSourceLike,
   gate: TransactionGate | undefined,

@@ -109,7 +109,7 @@ function isDataSource(value: unknown): value is DataSourceLike {
   return (
     typeof candidate === 'object' &&
     candidate !== null &&
-    // A proxy for something that is not there yet may throw when a property is read (nestjs-cls does).
+    // The proxies of nestjs-cls throw when a property of something that is not there yet is read.
     'createQueryRunner' in candidate &&
     typeof candidate.createQueryRunner === 'function' &&
     typeof candidate.createEntityManager === 'function' &&

@@ -6,8 +6,8 @@ const guards = new WeakMap<DataSourceLike, Set<Finish>>();
 /**
  * Runs `finish` before the pool of a `DataSource` is closed, whoever closes it.
  *
- * Shutdown hooks alone cannot promise that no query follows the close: between them the HTTP server may still
- * serve requests that start jobs, and their order among modules is not ours.
+ * Shutdown hooks alone cannot guarantee that no query follows the close. The HTTP server may still serve requests that
+ * start jobs, and the library does not control the order of hooks among modules.
  */
 export function beforeDestroy(dataSource: DataSourceLike, finish: Finish): void {
   let guard = guards.get(dataSource);

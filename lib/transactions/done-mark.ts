@@ -3,21 +3,21 @@ import type { Barrier } from '../store/barrier.js';
 import type { StepTransaction } from './step-transaction.js';
 
 /**
- * How a transactional step is marked done, as the last statement of its own transaction: a row that is locked
- * while the step runs would hold up others.
+ * Marks a transactional step done, as the last statement of its own transaction. Written earlier, the mark would keep a
+ * row locked while the step runs.
  */
 export interface DoneMark {
-  /** Whether an earlier attempt has committed the mark, though nobody has stored that the step is done. */
+  /** Whether an earlier attempt committed the mark without anybody storing that the step is done. */
   isSet(): Promise<boolean>;
-  /** False when the step may not be committed: somebody else may run the job, or has set the mark. */
+  /** Returns false when the step must not commit: another process may run the job, or has set the mark. */
   set(transaction: StepTransaction): Promise<boolean>;
-  /** Whether the mark was committed, asked after a COMMIT whose answer is unknown. */
+  /** Whether the mark was committed. Asked after a COMMIT whose outcome is unknown. */
   isCommitted(): Promise<boolean>;
-  /** Whether the mark itself says to the transaction manager that the step is done. */
+  /** Whether the mark itself tells the transaction manager that the step is done. */
   readonly stores: boolean;
 }
 
-/** The branch of a step, as DTM counts them: `01` is the first. */
+/** The branch id of a step. DTM counts branches from `01`. */
 export function branchIdOf(stepIndex: number): string {
   return String(stepIndex + 1).padStart(2, '0');
 }
@@ -25,7 +25,7 @@ export function branchIdOf(stepIndex: number): string {
 /**
  * A barrier row of the step, whose unique key lets one attempt win.
  *
- * @param confirm asked after the row is written: whether this process may still run the job.
+ * @param confirm called after the row is written; tells whether this process may still run the job.
  */
 export function barrierMark(
   barrier: Barrier,

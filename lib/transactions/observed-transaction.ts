@@ -4,15 +4,15 @@ import type { ConnectionProbe, DeferredStatement } from '../store/connections/co
 
 interface Entry {
   readonly participant: TransactionParticipant;
-  /** How many savepoints were open around the start, plus one. */
+  /** The number of savepoints open around the start, plus one. */
   depth: number;
-  /** Its savepoint cannot be told for sure. */
+  /** It is not certain which savepoint the job belongs to. */
   doubtful: boolean;
 }
 
 export type ObservedOutcome = 'committed' | 'rolledBack' | 'inDoubt';
 
-/** One transaction that carries jobs, from the first job to its end. */
+/** A transaction that carries jobs, from the first job to its end. */
 export class ObservedTransaction {
   private entries: Entry[] = [];
   private starting = 0;
@@ -21,48 +21,48 @@ export class ObservedTransaction {
   private probe: ConnectionProbe | undefined;
   private idleAtStart = 0;
 
-  /** Closed to new jobs: its end has begun. */
+  /** Its end has begun: it takes no more jobs. */
   closed = false;
-  /** From here on a rollback is no known rollback. */
+  /** After this, a rollback no longer proves that nothing was committed. */
   commitSent = false;
   settled = false;
   private doubtful = false;
 
-  /** From here on the connection itself is asked, too. */
+  /** From here on, the connection itself is asked too. */
   attach(probe: ConnectionProbe): void {
     this.probe = probe;
     this.idleAtStart = probe.idleCount();
   }
 
-  /** Something happened after which only the database can tell what became of the transaction. */
+  /** Only the database can tell from now on how the transaction ends. */
   doubt(): void {
     this.doubtful = true;
   }
 
-  /** Looks whether the connection was seen outside any transaction since the first job. */
+  /** Checks whether the connection has been outside any transaction since the first job. */
   checkConnection(): void {
     if (!this.probe || this.probe.idleCount() !== this.idleAtStart || this.outside) this.doubt();
   }
 
-  /** Whether nothing speaks against everything since the first job being in one open transaction. */
+  /** Whether everything since the first job is, as far as is known, in one open transaction. */
   get intact(): boolean {
     this.checkConnection();
     return !this.doubtful && !this.settled;
   }
 
-  /** Whether the connection says that its last statement ran outside any transaction. */
+  /** Whether the connection reports that its last statement ran outside any transaction. */
   get outside(): boolean {
     return this.probe?.inTransaction() === false;
   }
 
-  /** What a COMMIT that was answered without an error has done. */
+  /** What a COMMIT without an error did. */
   commitOutcome(): ObservedOutcome {
     const answer = this.probe?.commitAnswer();
     if (answer === undefined) return 'inDoubt';
     return answer === 'COMMIT' ? 'committed' : 'rolledBack';
   }
 
-  /** Runs the start of a job; the end of the transaction waits for it. */
+  /** Runs the start of a job. The end of the transaction waits for it. */
   async enlist<T>(
     participant: TransactionParticipant,
     depth: number,
@@ -84,24 +84,24 @@ export class ObservedTransaction {
     }
   }
 
-  /** A job of this transaction must not be committed, whatever its caller does with the error. */
+  /** The transaction must not commit, whatever the caller does with the error. */
   refuse(gid: string, error: unknown): void {
     this.refusal ??= { gid, error };
   }
 
-  /** Waits for the starts under way. Those that fail are kept for `assertCommittable()`. */
+  /** Waits for the starts in progress. The first failure is kept for `assertCommittable()`. */
   async startsSettled(): Promise<void> {
     while (this.starting > 0) await new Promise<void>((resolve) => this.waiting.push(resolve));
   }
 
-  /** Lets the statement of a job travel with the COMMIT; undefined where that is not possible. */
+  /** Defers a statement to the COMMIT. Undefined where that is not possible. */
   defer(statement: DeferredStatement): { readonly full: Promise<void> | undefined } | undefined {
     const deferred = this.probe?.deferred;
     if (!deferred?.open) return undefined;
     return { full: deferred.add(statement) };
   }
 
-  /** What still waits for the COMMIT is not to be sent. */
+  /** Forgets the deferred statements. */
   dropDeferred(): void {
     this.probe?.deferred?.drop();
   }

@@ -10,7 +10,7 @@ const OBSERVER = Symbol('nestjs-stepping.query-runner-observer');
 /** `transactionDepth` is TypeORM's: 1 in the outermost transaction, one more per savepoint. */
 type ObservedRunner = QueryRunnerLike & { transactionDepth?: number; [OBSERVER]?: QueryRunnerObserver };
 
-/** The methods that are observed, and how they were before. */
+/** The original methods. */
 type Originals = Pick<
   QueryRunnerLike,
   'query' | 'startTransaction' | 'commitTransaction' | 'rollbackTransaction' | 'release'
@@ -18,19 +18,18 @@ type Originals = Pick<
 type QueryArguments = Parameters<QueryRunnerLike['query']>;
 
 /**
- * Sees how the transactions of one query runner end, by standing around its methods.
+ * Observes how the transactions of one query runner end, by wrapping its methods.
  *
- * TypeORM's subscribers tell the same, but not reliably: `initialize()` after `destroy()` drops them, a
- * subscriber that throws skips those after it, and they do not see the answer to a COMMIT before other
- * subscribers have run. A runner lives as long as one transaction (on SQLite, as its `DataSource`), and only
- * runners that carry a job are observed.
+ * TypeORM's subscribers cannot be relied on: `initialize()` after `destroy()` drops them, a subscriber that throws skips
+ * those after it, and other subscribers run before them when a COMMIT is answered. Only runners that carry a job are
+ * observed. A runner lives as long as one transaction; on SQLite, as long as its `DataSource`.
  */
 export class QueryRunnerObserver {
   private current: ObservedTransaction | undefined;
   private readonly originals: Originals;
-  /** The statement by which TypeORM itself is ending the transaction. */
+  /** The statement with which TypeORM itself ends the transaction, or sets a savepoint. */
   private expected: string | undefined;
-  /** Savepoint statements under way: a job that starts now may land on either side of them. */
+  /** Savepoint statements in progress. A job that starts now may end up on either side of them. */
   private savepoints = 0;
 
   private constructor(
@@ -48,7 +47,7 @@ export class QueryRunnerObserver {
     return (runner as ObservedRunner)[OBSERVER] ?? new QueryRunnerObserver(runner, dialect);
   }
 
-  /** Whether the transaction that is open on this runner can still take jobs. */
+  /** Whether the transaction on this runner takes no more jobs. */
   get ended(): boolean {
     return this.current?.closed === true;
   }
@@ -63,8 +62,8 @@ export class QueryRunnerObserver {
     if (transaction?.closed) throw new TransactionEndedError(participant.gid);
     if (transaction) return this.enlistIn(transaction, participant, work);
 
-    // The connection of a runner in a transaction is there already; only its wrapper is a promise. The
-    // registration may not wait for it, so that an overtaking ROLLBACK finds this start.
+    // Register before the first await: a ROLLBACK that overtakes this start has to find it. `connect()` does not wait
+    // here, since the runner has its connection already.
     const opened = new ObservedTransaction();
     this.current = opened;
     return this.enlistIn(opened, participant, async () => {
@@ -73,10 +72,7 @@ export class QueryRunnerObserver {
     });
   }
 
-  /**
-   * Lets the statement by which a job is written travel with the COMMIT of the transaction that carries it, which its
-   * error then fails. Undefined where the statement has to be sent now.
-   */
+  /** See `TransactionContext.defer()`. */
   async defer(gid: string, statement: SqlStatement): Promise<{ readonly sentAt: number } | undefined> {
     const transaction = this.current;
     if (!transaction || transaction.settled || this.savepoints > 0) return undefined;
@@ -139,7 +135,7 @@ export class QueryRunnerObserver {
   async start(isolation?: unknown): Promise<void> {
     const original = () => this.originals.startTransaction.call(this.runner, isolation);
     if (this.depth > 0) return this.savepoint(`SAVEPOINT typeorm_${this.depth}`, original);
-    // A transaction that nobody ended, on a runner that is used again.
+    // The runner is used again, and nobody ended its last transaction.
     this.current?.settle('inDoubt');
     this.current = undefined;
     return original();
@@ -182,14 +178,14 @@ export class QueryRunnerObserver {
     transaction.closed = true;
     await transaction.startsSettled();
     transaction.dropDeferred();
-    // Somebody may have committed it on the raw connection, which is no rollback any more.
+    // If somebody has committed on the raw connection, this is no rollback.
     transaction.checkConnection();
     this.expected = 'ROLLBACK';
     try {
       await original();
     } finally {
       this.expected = undefined;
-      // A ROLLBACK that failed changes nothing: without a COMMIT, the server rolls back by itself.
+      // A failed ROLLBACK changes nothing: without a COMMIT, the server rolls back by itself.
       transaction.settle(transaction.commitSent ? 'inDoubt' : 'rolledBack');
     }
   }
@@ -214,7 +210,7 @@ export class QueryRunnerObserver {
   }
 }
 
-/** Stand for an observed runner's own: the same functions for all, since each transaction has a runner of its own. */
+/** Replace the runner's own methods. Shared by all runners, since there is one runner per transaction. */
 const OBSERVED_METHODS: ThisType<Required<ObservedRunner>> & Originals = {
   query(...statement: QueryArguments) {
     return this[OBSERVER].query(statement);

@@ -8,7 +8,7 @@ import type { Dialect } from '../store/dialect.js';
 import { openFrame, runInFrame, type AmbientFrame } from './ambient-transaction.js';
 import { QueryRunnerObserver } from './query-runner.observer.js';
 
-/** What of a query runner sends statements, and so must end with the attempt. */
+/** The members of a query runner that send statements. They stop working when the attempt is over. */
 const SENDING = new Set([
   'query',
   'sql',
@@ -18,10 +18,10 @@ const SENDING = new Set([
   'rollbackTransaction',
 ]);
 
-/** The query runner behind a step's own one. */
+/** The real query runner behind the facade of a step. */
 const RUNNER = Symbol.for('nestjs-stepping.query-runner');
 
-/** The real query runner of a transaction: the argument itself, unless it belongs to a step. */
+/** The real query runner behind a step's facade; any other runner as it is. */
 export function realRunner(runner: QueryRunnerLike): QueryRunnerLike {
   return (runner as { [RUNNER]?: QueryRunnerLike })[RUNNER] ?? runner;
 }
@@ -29,16 +29,16 @@ export function realRunner(runner: QueryRunnerLike): QueryRunnerLike {
 /**
  * The transaction of one attempt of a transactional step.
  *
- * Its manager stands before the real one and can be closed. A step that was timed out may still be running:
- * without this, its later statements would be autocommitted, or land in the transaction of somebody else
- * (on SQLite, where every transaction has the same query runner).
+ * The step gets a facade of the manager, which can be closed. A step may still be running after its time-out. Its later
+ * statements would then be autocommitted, or, on SQLite, where all transactions share a query runner, become part
+ * of somebody else's transaction.
  */
 export class StepTransaction {
   readonly manager: EntityManagerLike;
   private readonly frame: AmbientFrame;
   private readonly inFlight = new Set<Promise<unknown>>();
   private closed = false;
-  /** How the transaction ended, once `commit()` or `rollback()` has tried. */
+  /** How the transaction ended; undefined before `commit()` or `rollback()`. */
   outcome: 'committed' | 'rolledBack' | 'inDoubt' | undefined;
 
   private constructor(
@@ -60,7 +60,7 @@ export class StepTransaction {
       const note = (outcome: NonNullable<StepTransaction['outcome']>) => () => {
         transaction.outcome = outcome;
       };
-      // The step takes part like a job does: whatever ends the transaction unseen is noticed from now on.
+      // The step takes part as a job does, so whatever ends the transaction unseen is noticed.
       const participant = {
         gid,
         committed: note('committed'),
@@ -75,17 +75,17 @@ export class StepTransaction {
     }
   }
 
-  /** Runs the step inside: what it calls finds this transaction around itself. */
+  /** Runs the step. Jobs that it starts find this transaction around them. */
   run<T>(work: () => Promise<T>): Promise<T> {
     return runInFrame(this.frame, work);
   }
 
-  /** Whether everything since `begin()` is still in one transaction, and no savepoint is left open in it. */
+  /** Whether everything since `begin()` is in one transaction, without an open savepoint. */
   get intact(): boolean {
     return this.observer.transaction?.intact === true && this.observer.depth === 1;
   }
 
-  /** Takes no further statements from the step, and waits for those under way. */
+  /** Takes no more statements from the step, and waits for those in progress. */
   async close(): Promise<void> {
     this.closed = true;
     while (this.inFlight.size > 0) await Promise.allSettled(this.inFlight);
@@ -99,13 +99,13 @@ export class StepTransaction {
     }
   }
 
-  /** A ROLLBACK that fails is none the worse: without a COMMIT, the database rolls back by itself. */
+  /** Never fails: without a COMMIT, the database rolls back by itself. */
   async rollback(): Promise<void> {
     try {
-      // A step may have ended the transaction itself. TypeORM still counts it as open, and on SQLite the runner
-      // is everybody's: with another one, the ROLLBACK has something to end.
+      // The step may have ended the transaction itself. TypeORM still counts it as open, and on SQLite the runner is
+      // shared. A new transaction gives the ROLLBACK something to end.
       if (this.observer.transaction?.outside) await this.runner.query('BEGIN');
-      // Savepoints of a step that was stopped inside of them come first.
+      // Savepoints come first, if the step was stopped inside of them.
       do await this.runner.rollbackTransaction();
       while (this.runner.isTransactionActive);
     } catch {
@@ -116,7 +116,7 @@ export class StepTransaction {
   }
 
   private async end(): Promise<void> {
-    // A step that goes on all the same has outlived its transaction.
+    // For a step that goes on all the same.
     this.frame.ended = true;
     this.observer.transaction?.settle('inDoubt');
     await this.runner.release();

@@ -1,7 +1,7 @@
 /**
- * Statements that may end a transaction, or part of it, behind TypeORM's back: raw transaction control, and
- * on MySQL and MariaDB everything that commits implicitly. A needless match costs one look-up of a job,
- * a missed one could run a job whose transaction is gone, so the list is generous.
+ * Statements that may end a transaction, or part of it, without TypeORM: raw transaction control and, on MySQL and
+ * MariaDB, everything that commits implicitly. The list is generous. A false match costs one look-up of a job; a missed
+ * one could run a job whose transaction was rolled back.
  */
 const CONTROL =
   /^(?:begin|start|commit|rollback|abort|end|savepoint|release|prepare|xa|set\s+(?:autocommit|@@|session|transaction)|create|alter|drop|truncate|rename|lock|unlock|grant|revoke|analyze|optimize|repair|call|do|execute|load)\b/i;

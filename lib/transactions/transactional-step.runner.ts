@@ -7,13 +7,10 @@ import type { TypeOrmDatabases } from './typeorm-databases.js';
 import type { DoneMark } from './done-mark.js';
 import { StepTransaction } from './step-transaction.js';
 
-/** What came of a transactional step; `stored`: its own transaction has told the transaction manager. */
+/** The outcome of a transactional step. `stored`: its own transaction has told the transaction manager. */
 export type TransactionalOutcome = StepOutcome & { readonly stored?: boolean };
 
-/**
- * Runs transactional steps: the step's effects and its done-mark are one transaction, so they happen exactly
- * once.
- */
+/** Runs transactional steps. The effects and the done-mark share a transaction, so they happen exactly once. */
 export class TransactionalStepRunner {
   constructor(
     private readonly executor: StepExecutor,
@@ -36,8 +33,7 @@ export class TransactionalStepRunner {
   ): Promise<TransactionalOutcome> {
     const transaction = await StepTransaction.begin(dataSource, dialect, attempt.gid);
     const { stop } = attempt;
-    // A step that is shut down may still finish; one that is out of time or has lost its job may not. One that
-    // has ended closes its transaction itself.
+    // At shutdown the step may still finish. After a time-out or a lost lease it may not.
     let ended = false;
     stop.onRequest(() => {
       if (!ended && !(stop.reason instanceof StepInterruptedError)) void transaction.close();
@@ -90,7 +86,7 @@ export class TransactionalStepRunner {
     const succeeded = { kind: 'succeeded', stored: mark.stores } as const;
     if (transaction.outcome === 'committed') return succeeded;
     if (transaction.outcome !== 'rolledBack' && (await mark.isCommitted())) return succeeded;
-    // Should the COMMIT still arrive, the mark makes sure that the next attempt notices.
+    // If the COMMIT arrives after all, the next attempt finds the mark.
     return { kind: 'failed', error };
   }
 }

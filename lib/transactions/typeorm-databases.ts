@@ -11,15 +11,13 @@ import type { TableOptions } from '../store/table-names.js';
 import { insideTransactionOf, openFrame, runInFrame } from './ambient-transaction.js';
 import type { DataSourceLike, QueryRunnerLike } from '../core/transactions/typeorm.types.js';
 
-/** How the library's own statements reach one database. */
+/** How the library runs its own statements on a database. */
 export interface DatabaseAccess {
   readonly dialect: Dialect;
   readonly connection: InternalConnection;
 }
 
-/**
- * The databases whose transactions jobs take part in, each with its barrier table.
- */
+/** The databases whose transactions carry jobs, each with its barrier table. */
 export class TypeOrmDatabases {
   private readonly logger = new Logger(TypeOrmDatabases.name);
   private readonly accesses = new Map<DataSourceLike, DatabaseAccess>();
@@ -54,7 +52,7 @@ export class TypeOrmDatabases {
     return isSupported(dataSource) ? this.access(dataSource).dialect.gate : undefined;
   }
 
-  /** The barrier of a database; its table is made, or checked, when the database is first used. */
+  /** The barrier of a database. Its table is created, or checked, when the database is first used. */
   barrierOf(dataSource: DataSourceLike): Promise<Barrier> {
     let barrier = this.barriers.get(dataSource);
     if (!barrier) {
@@ -62,7 +60,7 @@ export class TypeOrmDatabases {
       this.barriers.set(dataSource, barrier);
       barrier.then(
         () => this.ready.add(dataSource),
-        // A database that was down is tried again with the next job.
+        // The next job tries again.
         () => this.barriers.delete(dataSource),
       );
     }
@@ -70,9 +68,9 @@ export class TypeOrmDatabases {
   }
 
   /**
-   * The barrier of a database for the transaction that is open on `runner`. On SQLite nobody else can use the
-   * connection until that ends: a database that has not been used before (a tenant's) is opened inside of the
-   * transaction, and not remembered, since a rollback takes the table back.
+   * The barrier for the transaction that is open on `runner`. Where all share one connection, a database that is used for
+   * the first time (a tenant's) is opened within that transaction. It is not remembered, since a rollback removes the
+   * table.
    */
   barrierIn(dataSource: DataSourceLike, runner: QueryRunnerLike): Promise<Barrier> {
     const { capabilities } = this.access(dataSource).dialect;
@@ -81,9 +79,8 @@ export class TypeOrmDatabases {
   }
 
   /**
-   * Prepares every database of the application, so that no table has to be made while a transaction is open.
-   * One that cannot be prepared (no rights, another kind of database) may never carry a job: it is reported, and
-   * refused when it does.
+   * Opens every database of the application, so that no table has to be created while a transaction is open. A database
+   * that cannot be opened (no rights, not supported) may never carry a job: it is logged, and refused when it does.
    */
   async openAll(): Promise<void> {
     for (const dataSource of this.registry.all) {
@@ -99,12 +96,12 @@ export class TypeOrmDatabases {
     }
   }
 
-  /** Asks the database of a stored lookup how the transaction of `gid` ended. */
+  /** Asks the database of a stored lookup how the transaction of `gid` ended, which settles it. */
   async queryPrepared(lookup: DatabaseLookup, gid: string): Promise<TransactionOutcome> {
     return (await this.find(lookup)).queryPrepared(gid);
   }
 
-  /** Whether the transaction of `gid` is known to have committed; asks without deciding anything. */
+  /** Whether the transaction of `gid` is known to have committed. Settles nothing. */
   async isCommitted(lookup: DatabaseLookup, gid: string): Promise<boolean> {
     const found = await this.registry.find(lookup);
     return !isBarrierDatabase(found) && (await this.barrierOf(found)).isCommitted(gid);

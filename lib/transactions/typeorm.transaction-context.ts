@@ -16,7 +16,7 @@ import type { QueryRunnerLike } from '../core/transactions/typeorm.types.js';
 import type { Dialect } from '../store/dialect.js';
 import { QueryRunnerObserver } from './query-runner.observer.js';
 
-/** The barrier of the transaction's database, as it is reached while the transaction is open and afterwards. */
+/** The barrier of the transaction's database, during the transaction and after it. */
 export interface TransactionBarrier {
   within(): Promise<Barrier>;
   afterwards(): Promise<Barrier>;
@@ -59,7 +59,7 @@ export class TypeOrmTransactionContext extends TransactionContext {
     return this.observer.defer(gid, statement);
   }
 
-  /** A tenant's database that is used for the first time gets its table now. */
+  /** Creates the table in a tenant's database that is used for the first time. */
   override async openBarrier(): Promise<void> {
     await this.barrier.within();
   }
@@ -68,7 +68,7 @@ export class TypeOrmTransactionContext extends TransactionContext {
     const barrier = await this.barrier.within();
     const inserted = await barrier.insert(this.queryRunner, { gid });
     if (this.outside) {
-      // It was committed on its own and would read as the commit of a transaction that is gone.
+      // The row was committed on its own. It would look like the commit of a transaction that is gone.
       if (inserted) await barrier.purge([gid]);
       throw new JobOutsideTransactionError(gid);
     }

@@ -16,7 +16,7 @@ import { ambientFrame } from './ambient-transaction.js';
 import { realRunner } from './step-transaction.js';
 import { TypeOrmTransactionContext } from './typeorm.transaction-context.js';
 
-/** Finds the TypeORM transaction of a job: the one that was passed, or the one around the caller. */
+/** Finds the TypeORM transaction of a job: the one passed to it, or the one around the caller. */
 export class TypeOrmTransactionResolver extends TransactionResolver {
   constructor(private readonly databases: TypeOrmDatabases) {
     super();
