@@ -47,24 +47,22 @@ export class ArgumentsValidator {
 
   /** Validates what can be validated at once; asynchronous constraints are left out. */
   validateNow(argsClass: ArgumentsClass, instance: object): ArgumentsProblem | undefined {
-    if (this.validator === undefined || !this.isDecorated(argsClass, this.validator)) return undefined;
-    return summarize(this.validator.validateSync(instance));
+    return summarize(this.validatorOf(argsClass)?.validateSync(instance));
   }
 
   async validate(argsClass: ArgumentsClass, instance: object): Promise<ArgumentsProblem | undefined> {
-    if (this.validator === undefined || !this.isDecorated(argsClass, this.validator)) return undefined;
-    return summarize(await this.validator.validate(instance));
+    return summarize(await this.validatorOf(argsClass)?.validate(instance));
   }
 
-  /** class-validator refuses instances of classes that it does not know. */
-  private isDecorated(argsClass: ArgumentsClass, validator: ClassValidator): boolean {
-    const known = this.decorated.get(argsClass);
-    if (known !== undefined) return known;
-    const metadatas = validator
-      .getMetadataStorage()
-      .getTargetValidationMetadatas(argsClass, '', false, false);
-    this.decorated.set(argsClass, metadatas.length > 0);
-    return metadatas.length > 0;
+  /** Undefined for a class without decorators: class-validator refuses instances of classes that it does not know. */
+  private validatorOf(argsClass: ArgumentsClass): ClassValidator | undefined {
+    let decorated = this.decorated.get(argsClass);
+    if (decorated === undefined && this.validator) {
+      const storage = this.validator.getMetadataStorage();
+      decorated = storage.getTargetValidationMetadatas(argsClass, '', false, false).length > 0;
+      this.decorated.set(argsClass, decorated);
+    }
+    return decorated ? this.validator : undefined;
   }
 }
 
@@ -74,7 +72,7 @@ function isAbsent(error: unknown): boolean {
   return MODULE_NOT_FOUND.includes(code) && /['"]class-validator['"]/.test(String(message));
 }
 
-function summarize(problems: readonly ValidationProblem[]): ArgumentsProblem | undefined {
+function summarize(problems: readonly ValidationProblem[] = []): ArgumentsProblem | undefined {
   const found: { path: string; text: string }[] = [];
   collect(problems, ARGS_ROOT, found);
   const [first] = found;

@@ -3,7 +3,7 @@ import { InvalidStepClassError } from '../../errors/index.js';
 import { parseDuration } from '../duration.js';
 import { resolveRetryPolicy } from './retry-policy.js';
 import type { ResolvedStep, StepDefinition } from './step-definition.js';
-import type { StepMetadata, StepMetadataAccessor } from './step-metadata.accessor.js';
+import { StepMetadataAccessor, type StepMetadata } from './step-metadata.accessor.js';
 
 // Nest exports the container of modules, but not the types of what is in it.
 type HostModule = ModulesContainer extends Map<string, infer M> ? M : never;
@@ -22,7 +22,7 @@ interface FoundStep {
 export class StepExplorer {
   constructor(
     private readonly modules: ModulesContainer,
-    private readonly accessor: StepMetadataAccessor,
+    private readonly accessor = new StepMetadataAccessor(),
   ) {}
 
   /**

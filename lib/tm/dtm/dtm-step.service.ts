@@ -2,11 +2,12 @@ import { Logger } from '@nestjs/common';
 import { detached } from '../../core/detached.js';
 import { faultPoint } from '../../core/fault-point.js';
 import type { StepDefinition } from '../../core/steps/step-definition.js';
+import type { StepArgumentsSerializer } from '../../core/steps/step-arguments.serializer.js';
 import { StepStop } from '../../core/steps/step-stop.js';
-import type { StepAttempt, StepExecutor } from '../../core/steps/step.executor.js';
+import { StepExecutor, type StepAttempt } from '../../core/steps/step.executor.js';
 import type { StepRegistry } from '../../core/steps/step.registry.js';
 import { barrierMark } from '../../transactions/done-mark.js';
-import type { TransactionalStepRunner } from '../../transactions/transactional-step.runner.js';
+import { TransactionalStepRunner } from '../../transactions/transactional-step.runner.js';
 import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
 import {
   StepInterruptedError,
@@ -17,6 +18,7 @@ import {
 import { AttemptCounter } from './attempt-counter.js';
 import type { CallbackSignature } from './callback-signature.js';
 import { isCallFor, type CallbackAnswer, type DtmStepCall } from './dtm-callback.js';
+import type { ResolvedDtmOptions } from './dtm.options.js';
 import { openStep, type StepPayload } from './step-payload.js';
 import { fromWireGid } from './wire-gid.js';
 
@@ -44,13 +46,19 @@ export class DtmStepService {
   private readonly underWay = new Set<Promise<unknown>>();
   private stopping = false;
 
+  private readonly executor: StepExecutor;
+  private readonly transactional: TransactionalStepRunner;
+
   constructor(
+    { gracePeriod }: ResolvedDtmOptions,
     private readonly registry: StepRegistry,
-    private readonly executor: StepExecutor,
-    private readonly transactional: TransactionalStepRunner,
+    serializer: StepArgumentsSerializer,
     private readonly databases: TypeOrmDatabases,
     private readonly signature: CallbackSignature,
-  ) {}
+  ) {
+    this.executor = new StepExecutor(serializer, gracePeriod);
+    this.transactional = new TransactionalStepRunner(this.executor);
+  }
 
   async answer(call: DtmStepCall): Promise<CallbackAnswer> {
     if (!isCallFor('action', call)) return 'invalid';

@@ -34,7 +34,7 @@ export class ExistingJobs {
 
   /** Whether the prepared job that DTM has came from this very request. */
   async cameFrom(request: DtmRequest): Promise<boolean> {
-    return (await this.admin.find(request.gid))?.transaction.custom_data === request.customData;
+    return (await this.admin.find(request.gid))?.transaction.custom_data === request.custom_data;
   }
 
   private compare(message: JobMessage, job: DtmJob): void {

@@ -1,5 +1,6 @@
 import type { DatabaseLookup } from '../../core/transactions/database-lookup.js';
 import type { CallbackSignature } from './callback-signature.js';
+import { parseJson } from './json.js';
 
 /** What DTM hands back when it asks how a transaction ended. */
 export interface PreparedQuery {
@@ -23,18 +24,11 @@ export function sealQuery(wireGid: string, query: PreparedQuery, signature: Call
 
 /** The query of a token that has been checked; `undefined` for one that says nothing. */
 export function openQuery(token: string): PreparedQuery | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(Buffer.from(token, 'base64url').toString());
-  } catch {
-    return undefined;
-  }
-  const query = value as Partial<PreparedQuery> | null;
-  if (typeof query !== 'object' || query === null || typeof query.requestTimeout !== 'number')
-    return undefined;
-  const { database } = query as { database?: Partial<DatabaseLookup> | null };
-  if (database === undefined) return query as PreparedQuery;
-  const named =
-    typeof database?.dataSource === 'string' && ['string', 'undefined'].includes(typeof database.tenant);
-  return named ? (query as PreparedQuery) : undefined;
+  const query = parseJson(Buffer.from(token, 'base64url').toString()) as PreparedQuery | undefined;
+  if (typeof query?.requestTimeout !== 'number') return undefined;
+  const { database } = query;
+  const isDatabase =
+    database === undefined ||
+    (typeof database?.dataSource === 'string' && ['string', 'undefined'].includes(typeof database.tenant));
+  return isDatabase ? query : undefined;
 }
