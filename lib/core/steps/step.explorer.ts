@@ -2,8 +2,8 @@ import { ContextIdFactory, ModuleRef, type ModulesContainer } from '@nestjs/core
 import { InvalidStepClassError } from '../../errors/index.js';
 import { parseDuration } from '../duration.js';
 import { resolveRetryPolicy } from './retry-policy.js';
-import type { ResolvedStep, StepDefinition } from './step-definition.js';
-import { StepMetadataAccessor, type StepMetadata } from './step-metadata.accessor.js';
+import type { ResolvedStep, StepDefinition, StepMetadata } from './step-definition.js';
+import { StepMetadataAccessor } from './step-metadata.accessor.js';
 
 // Nest exports the container of modules, but not the types of what is in it.
 type HostModule = ModulesContainer extends Map<string, infer M> ? M : never;
@@ -57,9 +57,7 @@ export class StepExplorer {
     const instanceClass = classOf(instance);
     // The instance says more than the token where a factory or a value is provided; a stand-in of a test has
     // no metadata of its own, and takes the place of the class that it is provided for.
-    const classes = [instanceClass, token].filter(
-      (each) => this.accessor.get(each) !== undefined,
-    ) as object[];
+    const classes = this.stepClasses(instanceClass, token);
     const [stepClass] = classes;
     if (stepClass === undefined) return undefined;
     const known = byInstance.get(instance);
@@ -78,8 +76,7 @@ export class StepExplorer {
     // What it stands for is found at its own place.
     if (wrapper.isAlias) return undefined;
     const isFactory = wrapper.inject != null;
-    const candidates = isFactory ? [token] : [wrapper.metatype, token];
-    const classes = candidates.filter((each) => this.accessor.get(each) !== undefined) as object[];
+    const classes = this.stepClasses(isFactory ? undefined : wrapper.metatype, token);
     const [stepClass] = classes;
     if (stepClass === undefined) return undefined;
     const step = this.found(stepClass, classes, token, module, async () => {
@@ -98,6 +95,10 @@ export class StepExplorer {
       );
     }
     return step;
+  }
+
+  private stepClasses(...candidates: unknown[]): object[] {
+    return candidates.filter((each) => this.accessor.get(each) !== undefined) as object[];
   }
 
   private found(
