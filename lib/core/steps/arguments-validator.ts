@@ -1,7 +1,7 @@
 import type { ArgumentsClass, ArgumentsProblem } from './step-definition.js';
 import { ARGS_ROOT, pathOf, placeIn, type Place } from './value-path.js';
 
-/** What is used of class-validator, by its shape: the package is optional. */
+/** The part of class-validator that is used, described here because the package is optional. */
 export interface ClassValidator {
   validate(target: object): Promise<ValidationProblem[]>;
   validateSync(target: object): ValidationProblem[];
@@ -25,15 +25,15 @@ export interface ValidationProblem {
 const MODULE_NOT_FOUND: readonly unknown[] = ['ERR_MODULE_NOT_FOUND', 'MODULE_NOT_FOUND'];
 
 /**
- * Validates arguments with class-validator where that is installed and their class is decorated. An error
- * that a validation throws by itself is let through: it says nothing about the arguments.
+ * Validates arguments with class-validator, if it is installed and their class is decorated. An error that a
+ * validator throws is passed on: it says nothing about the arguments.
  */
 export class ArgumentsValidator {
   private readonly decorated = new WeakMap<ArgumentsClass, boolean>();
 
   constructor(private readonly validator: ClassValidator | undefined) {}
 
-  /** Looks for class-validator. Everything is valid where it is not installed. */
+  /** Loads class-validator. Without it, everything is valid. */
   static async load(
     load: () => Promise<unknown> = () => import('class-validator'),
   ): Promise<ArgumentsValidator> {
@@ -45,7 +45,7 @@ export class ArgumentsValidator {
     }
   }
 
-  /** Validates what can be validated at once; asynchronous constraints are left out. */
+  /** Validates synchronously, without asynchronous constraints. */
   validateNow(argsClass: ArgumentsClass, instance: object): ArgumentsProblem | undefined {
     return summarize(this.validatorOf(argsClass)?.validateSync(instance));
   }
@@ -68,7 +68,7 @@ export class ArgumentsValidator {
 
 function isAbsent(error: unknown): boolean {
   const { code, message } = error as { code?: unknown; message?: unknown };
-  // A package that class-validator itself misses is another matter, and the quotes tell them apart.
+  // The quotes tell a missing class-validator from a missing dependency of it.
   return MODULE_NOT_FOUND.includes(code) && /['"]class-validator['"]/.test(String(message));
 }
 

@@ -35,7 +35,7 @@ export function toInstance(argsClass: ArgumentsClass, value: unknown): object {
   if (typeof value === 'object' && value !== null) {
     if (value instanceof argsClass) return value;
     if (isPlainObject(value)) {
-      // A copy: class-transformer deletes discriminator properties from what it reads.
+      // Copied, because class-transformer deletes discriminator properties from what it reads.
       return attempt(() => plainToInstance(argsClass, copyPlain(value)));
     }
   }
@@ -58,7 +58,7 @@ export function toJson(argsClass: ArgumentsClass, instance: object): string {
   try {
     plain = attempt(() => instanceToPlain(instance));
   } finally {
-    // class-transformer writes discriminator properties into the instance itself.
+    // class-transformer adds discriminator properties to the instance itself.
     removeAddedKeys(keys);
   }
   const { json, dropped } = stringify(plain);
@@ -69,7 +69,7 @@ export function toJson(argsClass: ArgumentsClass, instance: object): string {
 }
 
 /**
- * The instance that parsed JSON stands for. `plain` may be changed by it.
+ * Restores an instance from parsed JSON. May change `plain`.
  *
  * @throws ArgumentsConversionError.
  */
@@ -80,7 +80,7 @@ export function fromPlain(argsClass: ArgumentsClass, plain: unknown): object {
   return attempt(() => plainToInstance(argsClass, plain));
 }
 
-/** JSON without bigints: leaving them out lets the comparison find the path. */
+/** JSON without bigints: the comparison then finds where one was dropped. */
 function stringify(plain: unknown): { json: string; dropped: boolean } {
   try {
     return { json: JSON.stringify(plain), dropped: false };

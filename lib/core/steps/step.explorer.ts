@@ -26,14 +26,14 @@ export class StepExplorer {
   ) {}
 
   /**
-   * To be called when all providers have been instantiated, never in a constructor.
+   * Call it once all providers are instantiated, never in a constructor.
    *
    * @throws InvalidStepClassError for a class without `execute`, and for a factory that is not a singleton.
    * @throws InvalidOptionError for a `timeout` or `retry` that cannot be.
    */
   explore(): StepDefinition[] {
     const found: FoundStep[] = [];
-    // An instance that is provided under several tokens, by an alias or a factory that hands it on, is one step.
+    // An instance under several tokens, through an alias or a factory that passes it on, is one step.
     const byInstance = new Map<object, FoundStep>();
     for (const module of this.modules.values()) {
       for (const [token, wrapper] of module.providers) {
@@ -55,8 +55,8 @@ export class StepExplorer {
     const instance: unknown = wrapper.instance;
     if (typeof instance !== 'object' || instance === null) return undefined;
     const instanceClass = classOf(instance);
-    // The instance says more than the token where a factory or a value is provided; a stand-in of a test has
-    // no metadata of its own, and takes the place of the class that it is provided for.
+    // For a factory or a value, the class of the instance says more than the token. A fake of a test has no metadata;
+    // it replaces the class that it is provided for.
     const classes = this.stepClasses(instanceClass, token);
     const [stepClass] = classes;
     if (stepClass === undefined) return undefined;
@@ -73,7 +73,7 @@ export class StepExplorer {
   }
 
   private perContext(token: unknown, wrapper: ProviderWrapper, module: HostModule): FoundStep | undefined {
-    // What it stands for is found at its own place.
+    // The provider behind an alias is found on its own.
     if (wrapper.isAlias) return undefined;
     const isFactory = wrapper.inject != null;
     const classes = this.stepClasses(isFactory ? undefined : wrapper.metatype, token);
@@ -121,7 +121,7 @@ export class StepExplorer {
 function toDefinition({ metadata, place, classes, resolve }: FoundStep): StepDefinition {
   const { timeout, retry, ...rest } = metadata;
   const option = (name: string): string => `@Step(${metadata.name}).${name}`;
-  // Checked here, so that a mistake shows when the application starts; the module's defaults come later.
+  // Checked here, so that a mistake shows when the application starts. The module's defaults are added later.
   resolveRetryPolicy(retry, option('retry'));
   return {
     ...rest,

@@ -26,8 +26,8 @@ export function jobStatusOf(status: string): JobStatus {
 }
 
 /**
- * What DTM tells of a job. It counts no attempts and keeps no errors of steps: a step that has succeeded counts
- * as one attempt, any other as none.
+ * Maps a job of DTM. DTM counts no attempts and keeps no errors of steps: a step that has succeeded counts as one
+ * attempt, any other as none.
  *
  * @param failed What `failed` means for this job.
  */
@@ -88,7 +88,7 @@ function actionsOf({ branches }: DtmJob): DtmBranch[] {
     .sort((left, right) => Number(left.branch_id) - Number(right.branch_id));
 }
 
-/** A payload that is none of the library's belongs to an endpoint that DTM calls itself. */
+/** A payload that the library did not write is for an endpoint that DTM calls itself. */
 function payloadOf({ url, bin_data: data = '' }: DtmBranch): { step: string; args?: unknown } {
   const payload = parseJson(Buffer.from(data, 'base64').toString()) as
     { step?: unknown; args?: unknown } | undefined;

@@ -22,7 +22,7 @@ import type { ResolvedDtmOptions } from './dtm.options.js';
 import { openStep, type StepPayload } from './step-payload.js';
 import { fromWireGid } from './wire-gid.js';
 
-/** An attempt ends before DTM stops waiting, so that its answer still counts. */
+/** The share of DTM's time-out that an attempt gets, so that its answer arrives in time. */
 const ANSWER_SHARE = 0.95;
 
 interface Call {
@@ -36,8 +36,8 @@ interface Call {
 /**
  * Runs the steps that DTM calls.
  *
- * No answer of a step ever fails a job: DTM would repeat that as well. So it is done, not finished yet, or an
- * error, after which DTM tries again.
+ * No answer can fail a job: DTM would repeat the step anyway. So the answer is success, ongoing, or an error, after
+ * which DTM tries again.
  */
 export class DtmStepService {
   private readonly logger = new Logger('SteppingJob');
@@ -80,14 +80,14 @@ export class DtmStepService {
     }
   }
 
-  /** Tells running steps to end, takes no new ones, and waits for those that are under way. */
+  /** Asks running steps to end, refuses new ones, and waits for those under way. */
   async stop(): Promise<void> {
     this.stopping = true;
     for (const stop of this.running.values()) stop.request(new StepInterruptedError('shutdown'));
     await Promise.allSettled(this.underWay);
   }
 
-  /** DTM repeats a step that did not answer in time, also while the attempt before is still at work here. */
+  /** DTM repeats a step that did not answer in time, even while its last attempt still runs here. */
   private async once(call: Call): Promise<CallbackAnswer> {
     const key = `${call.gid}:${call.branchId}`;
     if (this.stopping || this.running.has(key)) return 'ongoing';
@@ -174,7 +174,7 @@ export class DtmStepService {
   }
 }
 
-/** By code: the step may have its error from another copy of the library. */
+/** Compares the code, since the error may come from another copy of the library. */
 function isNotFinished(error: unknown): boolean {
   return error instanceof Error && (error as Partial<SteppingError>).code === 'STEPPING_STEP_NOT_FINISHED';
 }

@@ -12,9 +12,9 @@ import type { DtmStepService } from './dtm-step.service.js';
 import type { ExistingJobs } from './existing-jobs.js';
 import type { GrpcCallbackServer } from './grpc-callback.server.js';
 
-/** Between two attempts at a server that did not answer, in milliseconds. */
+/** The pause before another attempt at a server that did not answer. */
 const RETRY_PAUSE_MS = 100;
-/** What a call that waits for all steps is given on top of their own time. */
+/** The time of a call that waits for all steps, on top of the steps' own. */
 const WAIT_MARGIN_MS = 5000;
 
 type DtmProblem = Exclude<DtmAnswer, { kind: 'done' }>;
@@ -26,8 +26,8 @@ export interface DtmPreparedJob extends PreparedJob {
 }
 
 /**
- * Keeps jobs at a DTM server, as its two-phase messages: Prepare before the transaction's barrier, Submit after
- * the commit, Abort after a rollback. What is not told to DTM it finds out by asking the barrier.
+ * Keeps jobs at a DTM server as two-phase messages: Prepare before the transaction's barrier, Submit after the
+ * commit, Abort after a rollback. If DTM gets neither of the last two, it asks the barrier.
  */
 export class DtmTransactionManager extends TransactionManager {
   private readonly logger = new Logger(DtmTransactionManager.name);
@@ -49,7 +49,7 @@ export class DtmTransactionManager extends TransactionManager {
     this.ready = true;
   }
 
-  /** A server that is down keeps nothing from starting: jobs are refused until it is there. */
+  /** The application also starts while the server is down; jobs are refused until it answers. */
   override async start(): Promise<void> {
     await this.callbackServer.start();
     const answer = await this.client.call('ping', this.options.serverTimeout);
@@ -71,7 +71,7 @@ export class DtmTransactionManager extends TransactionManager {
     await transaction.openBarrier();
     const answer = await this.sendPrepare(request);
     if (answer.kind === 'done') {
-      // So DTM answers, too, when it has a prepared job of this gid, whose steps it keeps.
+      // DTM also answers this when it already has a prepared job of this gid, and keeps that one's steps.
       if (message.callerGid) await this.existing.assertSame(message, 'prepared');
       return { enlisted: false, request, transaction };
     }
@@ -86,23 +86,23 @@ export class DtmTransactionManager extends TransactionManager {
   }
 
   /**
-   * Whoever chooses gids may have another job of this one at DTM, whose transaction is open or committed: then
-   * the barrier, and not this rollback, decides about it.
+   * With a gid of the caller's own, DTM may hold a job of another transaction, open or committed. Then the barrier
+   * decides, not this rollback.
    */
   async abort(message: JobMessage, { request, transaction }: DtmPreparedJob): Promise<void> {
     if (!request || !transaction) return;
     if (message.callerGid && (await transaction.queryPrepared(message.gid)) !== 'rolledBack') return;
-    // Should it fail, DTM asks.
+    // If this fails, DTM asks the barrier.
     await this.sendAbort(request);
   }
 
   /**
-   * Prepare and then Submit, like in a transaction, since DTM takes a job that is only submitted for accepted even
-   * while its store is down. The query-back counts it as committed, so it is safe from the first of them on.
+   * Prepares and submits, as in a transaction: DTM accepts a Submit alone even while its store is down. The query-back
+   * says committed, so the job is safe once it is prepared.
    */
   private async submitAlone(message: JobMessage): Promise<void> {
     const request = this.createRequest(message, undefined);
-    // A second Submit would run the steps a second time, beside the first.
+    // A second Submit would run the steps twice.
     if (message.callerGid && (await this.existing.isSame(message))) return;
     const answer = await this.sendPrepare(request);
     if (answer.kind === 'refused') return this.existing.assertSame(message, answer.status);
@@ -110,21 +110,21 @@ export class DtmTransactionManager extends TransactionManager {
       await this.sendAbort(request);
       throw this.problem(message, answer);
     }
-    // Somebody else prepared it at the same time, and submits it: twice, DTM would run it twice.
+    // Somebody else prepared it at the same time and submits it. Two Submits would run it twice.
     if (message.callerGid && !(await this.existing.cameFrom(request))) {
       return this.existing.assertSame(message, 'prepared');
     }
     await this.submitPrepared(message, request);
   }
 
-  /** Never throws because of the network: the job is safe, and DTM asks for what it was not told. */
+  /** Never throws because of the network: the job is safe, and DTM asks the barrier if it gets no Submit. */
   private async submitPrepared(message: JobMessage, request: DtmRequest): Promise<void> {
     const { wait_result: waitResult, request_timeout: requestTimeout, steps } = request;
     const patience = waitResult ? requestTimeout * 1000 * steps.length + WAIT_MARGIN_MS : 0;
     const answer = await this.client.call('submit', this.options.serverTimeout + patience, request);
     if (answer.kind === 'done' || (answer.kind === 'refused' && answer.status === 'succeed')) return;
     if (answer.kind === 'refused' && answer.status === 'failed') throw new DtmJobRolledBackError(message.gid);
-    // No second Submit: it would run the steps of a job that was submitted after all once more.
+    // No second Submit: if the first one arrived, it would run the steps twice.
     this.logger.warn(
       waitResult
         ? `Job ${message.gid} is accepted and not finished yet; DTM goes on with it: ${textOf(answer)}`
@@ -137,7 +137,7 @@ export class DtmTransactionManager extends TransactionManager {
     return this.requests.create(message, transaction?.lookup);
   }
 
-  /** Prepare may be repeated: while the job is prepared, DTM answers the same. */
+  /** Repeats Prepare while nobody answers: it is idempotent. */
   private async sendPrepare(request: DtmRequest): Promise<DtmAnswer> {
     const deadline = performance.now() + this.options.serverTimeout;
     for (;;) {

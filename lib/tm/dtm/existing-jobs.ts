@@ -6,7 +6,7 @@ import { jobStatusOf, storedStepsOf } from './dtm-job-info.mapper.js';
 import type { DtmRequest } from './dtm-request.js';
 import { toWireGid } from './wire-gid.js';
 
-/** Tells whether a job that DTM has already is the one that is started once more. */
+/** Tells whether a job that DTM already has is the one that is being started. */
 export class ExistingJobs {
   constructor(private readonly admin: DtmAdminClient) {}
 
