@@ -7,20 +7,20 @@ import {
 } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 
-/** What the lifecycle starts at the very end of the bootstrap and stops at the very beginning of the shutdown. */
+/** What is started at the end of the bootstrap and stopped at the beginning of the shutdown. */
 export interface SteppingProcess {
   start(): Promise<void>;
   stop(): Promise<void>;
-  /** Waits for what was started after `stop()`, by requests that the server was still serving. */
+  /** Waits for jobs that were started after `stop()`, by requests still being served. */
   drain(): Promise<void>;
 }
 
 /**
- * Runs at the edge of the application's lifecycle: steps start when all `onApplicationBootstrap` hooks are
- * done, and stop before anything that they use is destroyed.
+ * Starts steps after all other `onApplicationBootstrap` hooks, and stops them before anything that they use is
+ * destroyed.
  *
- * Nest calls the hooks of modules in the order of their distance from the root, from 11 on in the reverse
- * order at shutdown. Its module takes the place nearest to the root's side.
+ * Nest calls hooks in the order of the modules' distance from the root; from version 11 on, in the reverse order at
+ * shutdown. Its module has the smallest distance.
  */
 @Injectable()
 export class SteppingLifecycle implements OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown {
@@ -48,8 +48,8 @@ export class SteppingLifecycle implements OnApplicationBootstrap, OnModuleDestro
   }
 
   /**
-   * Ends what is under way, before a pool is closed. A `DataSource` that is closed while the application goes
-   * on, perhaps to be opened again, stops nothing.
+   * Waits for what is under way before a pool is closed. Closing a `DataSource` while the application goes on stops
+   * nothing: it may be opened again.
    */
   async finish(): Promise<void> {
     await Promise.all(this.processes.map((process) => process.drain()));
@@ -66,7 +66,7 @@ export class SteppingLifecycle implements OnApplicationBootstrap, OnModuleDestro
 @Module({ providers: [SteppingLifecycle], exports: [SteppingLifecycle] })
 export class SteppingLifecycleModule {}
 
-/** Sets where the hooks of a module come among all modules; the greatest distance is initialized first. */
+/** Sets a module's place in the order of hooks. The module with the greatest distance is initialized first. */
 export function moveInHookOrder(modules: ModulesContainer, module: unknown, distance: number): void {
   for (const candidate of modules.values()) if (candidate.metatype === module) candidate.distance = distance;
 }

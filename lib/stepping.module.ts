@@ -10,6 +10,8 @@ import { ModulesContainer } from '@nestjs/core';
 import { DistributedJobFactory } from './core/jobs/distributed-job.factory.js';
 import { DistributedJobs } from './core/jobs/distributed-jobs.js';
 import { TransactionSettler } from './core/jobs/transaction-settler.js';
+import { StepExplorer } from './core/steps/step.explorer.js';
+import { StepRegistry } from './core/steps/step.registry.js';
 import { TransactionManager } from './core/transaction-manager.js';
 import type { TransactionManagerStrategy } from './core/transaction-manager-strategy.js';
 import { resolveSteppingOptions } from './stepping.options.js';
@@ -20,9 +22,11 @@ import type {
 } from './stepping.options.js';
 import { InvalidOptionError } from './errors/index.js';
 import { STEPPING_MODULE_OPTIONS } from './stepping.constants.js';
-import { SteppingInitializer } from './stepping.initializer.js';
 import { moveInHookOrder, SteppingLifecycle, SteppingLifecycleModule } from './stepping.lifecycle.js';
 import { steppingProviders } from './stepping.providers.js';
+import { observeTransactions } from './transactions/ambient-transaction.js';
+import { beforeDestroy } from './transactions/destroy-guard.js';
+import { TypeOrmDatabases } from './transactions/typeorm-databases.js';
 import { selfTm } from './tm/self/self-tm.strategy.js';
 
 /**
@@ -37,12 +41,14 @@ export class SteppingModule implements OnModuleInit, OnModuleDestroy {
   /** @internal Made by Nest. */
   constructor(
     modules: ModulesContainer,
-    private readonly initializer: SteppingInitializer,
+    private readonly databases: TypeOrmDatabases,
+    private readonly explorer: StepExplorer,
+    private readonly registry: StepRegistry,
     private readonly lifecycle: SteppingLifecycle,
-    @Inject(TransactionManager) manager: TransactionManager,
+    @Inject(TransactionManager) private readonly manager: TransactionManager,
     settler: TransactionSettler,
   ) {
-    // Tables and steps are ready before any other hook runs: the hooks of the application may start jobs.
+    // Tables and steps must be ready before any other hook runs: hooks of the application may start jobs.
     moveInHookOrder(modules, SteppingModule, Number.POSITIVE_INFINITY);
     lifecycle.attach({
       start: () => manager.start(),
@@ -62,12 +68,8 @@ export class SteppingModule implements OnModuleInit, OnModuleDestroy {
   static forRoot(options: SteppingModuleOptions = {}): DynamicModule {
     resolveSteppingOptions(options);
     const { transactionManager, isGlobal, ...settings } = options;
-    return define(
-      transactionManager,
-      isGlobal,
-      [{ provide: STEPPING_MODULE_OPTIONS, useValue: settings }],
-      [],
-    );
+    const provider = { provide: STEPPING_MODULE_OPTIONS, useValue: settings };
+    return define(transactionManager, isGlobal, [provider]);
   }
 
   /**
@@ -76,13 +78,21 @@ export class SteppingModule implements OnModuleInit, OnModuleDestroy {
    * @throws InvalidOptionError when none of `useFactory`, `useClass` and `useExisting` is given.
    */
   static forRootAsync(options: SteppingModuleAsyncOptions): DynamicModule {
-    const { transactionManager, isGlobal, imports = [] } = options;
+    const { transactionManager, isGlobal, imports } = options;
     return define(transactionManager, isGlobal, asyncProviders(options), imports);
   }
 
-  /** Called by Nest: creates the tables, finds the steps and the databases. */
+  /** Called by Nest: finds the databases and the steps, and creates the tables. */
   async onModuleInit(): Promise<void> {
-    await this.initializer.initialize(() => this.lifecycle.finish());
+    const { registry } = this.databases;
+    registry.discover();
+    for (const dataSource of registry.all) {
+      observeTransactions(dataSource, this.databases.gateOf(dataSource));
+      beforeDestroy(dataSource, () => this.lifecycle.finish());
+    }
+    this.registry.register(this.explorer.explore());
+    await this.manager.initialize();
+    await this.databases.openAll();
   }
 
   /** Called by Nest: claims nothing any more, ends what runs and hands leases back. */
@@ -95,13 +105,13 @@ function define(
   strategy: TransactionManagerStrategy = selfTm(),
   isGlobal = true,
   options: Provider[],
-  imports: NonNullable<DynamicModule['imports']>,
+  imports: DynamicModule['imports'] = [],
 ): DynamicModule {
   if (!Array.isArray(strategy.providers)) {
     throw new InvalidOptionError(
       'transactionManager',
       strategy,
-      'selfTm(), or what another strategy function returns',
+      'what selfTm(), dtm() or a strategy of your own returns',
     );
   }
   return {

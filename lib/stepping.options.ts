@@ -1,8 +1,8 @@
 import type { ModuleMetadata, Type } from '@nestjs/common';
 import type { JobInfo } from './core/jobs/job-info.js';
-import { resolveRetryPolicy, type ResolvedRetryPolicy, type RetryPolicy } from './core/steps/retry-policy.js';
+import { booleanOption, checkedOption, functionOption, readOptions, type OptionsOf } from './core/options.js';
+import { resolveRetryPolicy, type RetryPolicy } from './core/steps/retry-policy.js';
 import type { TransactionManagerStrategy } from './core/transaction-manager-strategy.js';
-import { InvalidOptionError } from './errors/index.js';
 import { resolveTableNames, type TableOptions } from './store/table-names.js';
 import type { DataSourceResolver } from './transactions/data-source.registry.js';
 
@@ -81,56 +81,29 @@ export interface SteppingModuleAsyncOptions extends Pick<ModuleMetadata, 'import
   readonly isGlobal?: boolean;
 }
 
+const OPTIONS = {
+  autoMigrate: booleanOption(true),
+  tables: (tables: unknown) => {
+    resolveTableNames((tables ?? {}) as TableOptions);
+    return (tables ?? {}) as TableOptions;
+  },
+  retry: (retry: unknown, option: string) => resolveRetryPolicy(retry as RetryPolicy | undefined, option),
+  requireTransaction: checkedOption<boolean | 'warn', boolean>(
+    (value) => typeof value === 'boolean' || value === 'warn',
+    "true, false or 'warn'",
+    false,
+  ),
+  dataSourceResolver: functionOption<DataSourceResolver>(),
+  onJobFailed: functionOption<(job: JobInfo, error: unknown) => unknown>(),
+  // The module itself reads these two.
+  transactionManager: (value: unknown) => value,
+  isGlobal: (value: unknown) => value,
+};
+
 /** The module's settings as the library uses them: complete and checked. */
-export interface ResolvedSteppingOptions {
-  readonly autoMigrate: boolean;
-  readonly tables: TableOptions;
-  readonly retry: ResolvedRetryPolicy;
-  readonly requireTransaction: boolean | 'warn';
-  readonly dataSourceResolver: DataSourceResolver | undefined;
-  readonly onJobFailed: ((job: JobInfo, error: unknown) => unknown) | undefined;
-}
+export type ResolvedSteppingOptions = OptionsOf<typeof OPTIONS>;
 
-const OPTIONS = new Set([
-  'autoMigrate',
-  'tables',
-  'retry',
-  'requireTransaction',
-  'dataSourceResolver',
-  'onJobFailed',
-  'transactionManager',
-  'isGlobal',
-]);
-
-/** @throws InvalidOptionError for an unknown option, or a value that cannot be. */
+/** @throws InvalidOptionError for an unknown option, or a value that cannot be used. */
 export function resolveSteppingOptions(options: SteppingOptions = {}): ResolvedSteppingOptions {
-  for (const option of Object.keys(options)) {
-    if (!OPTIONS.has(option))
-      throw new InvalidOptionError(option, undefined, `one of ${[...OPTIONS].join(', ')}`);
-  }
-  const {
-    autoMigrate = true,
-    tables = {},
-    requireTransaction = false,
-    dataSourceResolver,
-    onJobFailed,
-  } = options;
-  if (typeof autoMigrate !== 'boolean')
-    throw new InvalidOptionError('autoMigrate', autoMigrate, 'true or false');
-  if (typeof requireTransaction !== 'boolean' && requireTransaction !== 'warn') {
-    throw new InvalidOptionError('requireTransaction', requireTransaction, "true, false or 'warn'");
-  }
-  for (const [option, value] of Object.entries({ dataSourceResolver, onJobFailed })) {
-    if (value !== undefined && typeof value !== 'function')
-      throw new InvalidOptionError(option, value, 'a function');
-  }
-  resolveTableNames(tables);
-  return {
-    autoMigrate,
-    tables,
-    retry: resolveRetryPolicy(options.retry, 'retry'),
-    requireTransaction,
-    dataSourceResolver,
-    onJobFailed,
-  };
+  return readOptions(options, '', OPTIONS);
 }

@@ -3,7 +3,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 /**
  * Runs a function outside every `AsyncLocalStorage` of the caller.
  *
- * Timers, claims and the hand-over of jobs begin in some request's context. Without this, a job would run
- * with that request's user, tenant and, worst of all, transaction, for as long as the process lives.
+ * Timers, claims and submits are often set off by a request. Without this, jobs would run with the user, the tenant
+ * and the transaction of that request, for as long as the process lives.
  */
 export const detached: <R>(work: () => R) => R = AsyncLocalStorage.snapshot();

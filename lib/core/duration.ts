@@ -7,6 +7,12 @@ import { InvalidOptionError } from '../errors/index.js';
  */
 export type Duration = number | string;
 
+/** The shortest and the longest duration allowed, in milliseconds. `max` is by default what a timer can wait. */
+export interface DurationRange {
+  readonly min?: number;
+  readonly max?: number;
+}
+
 /** The longest time a timer of Node can wait, about 24.8 days; a longer one would fire at once. */
 export const MAX_TIMER_MS = 2_147_483_647;
 
@@ -30,13 +36,12 @@ const TEXT = /^(\d+(?:\.\d+)?)\s?(ms|s|m|h|d)$/;
  * Reads a duration, in whole milliseconds.
  *
  * @param option Where the value comes from, for the error.
- * @param range Milliseconds, both ends included. `max` is by default what a timer can wait.
  * @throws InvalidOptionError when the value is no duration or out of range.
  */
 export function parseDuration(
   value: unknown,
   option: string,
-  { min = 0, max = MAX_TIMER_MS }: { readonly min?: number; readonly max?: number } = {},
+  { min = 0, max = MAX_TIMER_MS }: DurationRange = {},
 ): number {
   const milliseconds = Math.round(toMilliseconds(value));
   // Written so that NaN fails as well.

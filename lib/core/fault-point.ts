@@ -1,4 +1,4 @@
-/** Named places between two writes of the protocol, where a test may crash, stall or fail the process. */
+/** Points between two writes of the protocol. A test can crash, stall or fail the process there. */
 export const FAULT_POINTS = [
   'job:before-prepare',
   'job:prepared',
@@ -23,18 +23,18 @@ export const FAULT_POINTS = [
  */
 export type FaultPoint = (typeof FAULT_POINTS)[number];
 
-/** Inert unless something is registered under this symbol: one property look-up per point. */
+/** Without a registered hook, a point costs one property lookup. */
 const HOOK = Symbol.for('nestjs-stepping.fault-point');
 const place = globalThis as { [HOOK]?: FaultHook };
 
 export type FaultHook = (point: FaultPoint, gid: string) => void | Promise<void>;
 
-/** The registered hook, called only where it exists so that nothing is awaited in production. */
+/** Calls the registered hook. Returns nothing without one, so that production code need not await. */
 export function faultPoint(point: FaultPoint, gid: string): void | Promise<void> {
   return place[HOOK]?.(point, gid);
 }
 
-/** Registers a hook in the place of another one, which is returned. */
+/** Registers a hook and returns the former one. */
 export function setFaultHook(hook: FaultHook | undefined): FaultHook | undefined {
   const former = place[HOOK];
   place[HOOK] = hook;

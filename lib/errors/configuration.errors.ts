@@ -15,10 +15,10 @@ export class InvalidOptionError extends SteppingError {
     /** What the option takes. */
     readonly expected: string,
   ) {
-    super(`Invalid option '${option}': expected ${expected}, got ${describeValue(value)}.`, {
-      name: 'InvalidOptionError',
-      code: 'STEPPING_INVALID_OPTION',
-    });
+    super(
+      'InvalidOptionError',
+      `Invalid option '${option}': expected ${expected}, got ${describeValue(value)}.`,
+    );
   }
 }
 
@@ -35,10 +35,10 @@ export class DataSourceNotFoundError extends SteppingError {
     readonly known: readonly string[],
   ) {
     super(
+      'DataSourceNotFoundError',
       `The application has no ${dataSource === undefined ? 'default DataSource' : `DataSource named '${dataSource}'`} ` +
         `(found: ${describeList(known)}). Provide it, for example with TypeOrmModule.forRoot(), ` +
         `or name one that exists in the 'dataSource' option.`,
-      { name: 'DataSourceNotFoundError', code: 'STEPPING_DATA_SOURCE_NOT_FOUND' },
     );
   }
 }
@@ -49,14 +49,11 @@ export class DataSourceNotFoundError extends SteppingError {
  * @publicApi
  */
 export class AmbiguousDataSourceError extends SteppingError {
-  constructor(
-    /** The names of those that were found. */
-    readonly known: readonly string[],
-  ) {
+  constructor(/** The names of those that were found. */ readonly known: readonly string[]) {
     super(
+      'AmbiguousDataSourceError',
       `The application has several DataSources and no default one: ${describeList(known)}. ` +
         `Say which of them keeps the jobs: selfTm({ dataSource: '${known[0] ?? 'name'}' }).`,
-      { name: 'AmbiguousDataSourceError', code: 'STEPPING_AMBIGUOUS_DATA_SOURCE' },
     );
   }
 }
@@ -69,9 +66,9 @@ export class AmbiguousDataSourceError extends SteppingError {
 export class MemoryStoreInProductionError extends SteppingError {
   constructor() {
     super(
+      'MemoryStoreInProductionError',
       'No DataSource was found, so that jobs would be kept in memory and be lost with this process. ' +
         "Provide a TypeORM DataSource, or ask for the memory store with selfTm({ store: 'memory' }).",
-      { name: 'MemoryStoreInProductionError', code: 'STEPPING_MEMORY_STORE_IN_PRODUCTION' },
     );
   }
 }
@@ -88,10 +85,7 @@ export class UnsupportedDatabaseError extends SteppingError {
     /** What is supported instead. */
     readonly supported: string,
   ) {
-    super(`${what} is not supported. Use one of: ${supported}.`, {
-      name: 'UnsupportedDatabaseError',
-      code: 'STEPPING_UNSUPPORTED_DATABASE',
-    });
+    super('UnsupportedDatabaseError', `${what} is not supported. Use one of: ${supported}.`);
   }
 }
 
@@ -101,14 +95,11 @@ export class UnsupportedDatabaseError extends SteppingError {
  * @publicApi
  */
 export class SchemaOutdatedError extends SteppingError {
-  constructor(
-    /** The tables or migrations that are missing. */
-    readonly missing: readonly string[],
-  ) {
+  constructor(/** The tables or migrations that are missing. */ readonly missing: readonly string[]) {
     super(
+      'SchemaOutdatedError',
       `The database lacks ${describeList(missing)}. Add steppingMigrations({ schema, prefix }) to the ` +
         `'migrations' of the DataSource and run them, or turn 'autoMigrate' on.`,
-      { name: 'SchemaOutdatedError', code: 'STEPPING_SCHEMA_OUTDATED' },
     );
   }
 }

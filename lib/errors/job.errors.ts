@@ -14,10 +14,10 @@ export class InvalidGidError extends SteppingError {
     /** What is wrong with it. */
     readonly reason: string,
   ) {
-    super(`Invalid gid ${describeValue(gid)}: ${reason}. Use 1 to 128 characters of [A-Za-z0-9._:-].`, {
-      name: 'InvalidGidError',
-      code: 'STEPPING_INVALID_GID',
-    });
+    super(
+      'InvalidGidError',
+      `Invalid gid ${describeValue(gid)}: ${reason}. Use 1 to 128 characters of [A-Za-z0-9._:-].`,
+    );
   }
 }
 
@@ -27,14 +27,11 @@ export class InvalidGidError extends SteppingError {
  * @publicApi
  */
 export class JobHasNoStepsError extends SteppingError {
-  constructor(
-    /** The id of the job. */
-    readonly gid: string,
-  ) {
-    super(`Job '${gid}' has no steps. Call addStep() at least once before starting it.`, {
-      name: 'JobHasNoStepsError',
-      code: 'STEPPING_JOB_HAS_NO_STEPS',
-    });
+  constructor(/** The id of the job. */ readonly gid: string) {
+    super(
+      'JobHasNoStepsError',
+      `Job '${gid}' has no steps. Call addStep() at least once before starting it.`,
+    );
   }
 }
 
@@ -51,9 +48,9 @@ export class JobAlreadyStartedError extends SteppingError {
     readonly attempted: 'start' | 'prepare' | 'submit' | 'addStep',
   ) {
     super(
+      'JobAlreadyStartedError',
       `${attempted}() was called on job '${gid}', which has been started already. A job object is used once: ` +
         'create another job with createJob().',
-      { name: 'JobAlreadyStartedError', code: 'STEPPING_JOB_ALREADY_STARTED' },
     );
   }
 }
@@ -64,14 +61,11 @@ export class JobAlreadyStartedError extends SteppingError {
  * @publicApi
  */
 export class JobNotPreparedError extends SteppingError {
-  constructor(
-    /** The id of the job. */
-    readonly gid: string,
-  ) {
+  constructor(/** The id of the job. */ readonly gid: string) {
     super(
+      'JobNotPreparedError',
       `Job '${gid}' cannot be submitted before it is prepared. Await prepare() inside the transaction and call ` +
         'submit() after its commit, or use start().',
-      { name: 'JobNotPreparedError', code: 'STEPPING_JOB_NOT_PREPARED' },
     );
   }
 }
@@ -89,10 +83,10 @@ export class DuplicateGidError extends SteppingError {
     readonly existing: { readonly status: JobStatus; readonly steps: readonly string[] },
   ) {
     super(
+      'DuplicateGidError',
       `A job with the gid '${gid}' exists already: it is ${existing.status} and has the steps ` +
         `${describeList(existing.steps)}. A gid can be started again only with the same steps and arguments, while ` +
         'its job lives or after it succeeded; use another gid, or DistributedJobs.retry() for a failed job.',
-      { name: 'DuplicateGidError', code: 'STEPPING_DUPLICATE_GID' },
     );
   }
 }
@@ -103,13 +97,10 @@ export class DuplicateGidError extends SteppingError {
  * @publicApi
  */
 export class JobNotFoundError extends SteppingError {
-  constructor(
-    /** The gid that was asked for. */
-    readonly gid: string,
-  ) {
+  constructor(/** The gid that was asked for. */ readonly gid: string) {
     super(
+      'JobNotFoundError',
       `There is no job with the gid '${gid}'. Check the gid; ended jobs are deleted when their 'retention' is over.`,
-      { name: 'JobNotFoundError', code: 'STEPPING_JOB_NOT_FOUND' },
     );
   }
 }
@@ -128,10 +119,10 @@ export class JobStateError extends SteppingError {
     /** The status that does not allow it. */
     readonly status: JobStatus,
   ) {
-    super(`Job '${gid}' cannot be ${PARTICIPLES[action]}: it is ${status}. ${advice(action, status)}`, {
-      name: 'JobStateError',
-      code: 'STEPPING_JOB_STATE',
-    });
+    super(
+      'JobStateError',
+      `Job '${gid}' cannot be ${PARTICIPLES[action]}: it is ${status}. ${advice(action, status)}`,
+    );
   }
 }
 

@@ -14,10 +14,10 @@ export class DuplicateStepNameError extends SteppingError {
     readonly places: readonly string[],
   ) {
     super(
+      'DuplicateStepNameError',
       `The step name '${stepName}' is taken more than once: by ${places.join(' and by ')}. A stored job finds its ` +
         'step by this name: provide a step class in one module only (and export it), and give every class its ' +
         "own name with @Step('name').",
-      { name: 'DuplicateStepNameError', code: 'STEPPING_DUPLICATE_STEP_NAME' },
     );
   }
 }
@@ -34,10 +34,7 @@ export class InvalidStepClassError extends SteppingError {
     /** What is wrong with it. */
     readonly reason: string,
   ) {
-    super(`${className} cannot be a step: ${reason}`, {
-      name: 'InvalidStepClassError',
-      code: 'STEPPING_INVALID_STEP_CLASS',
-    });
+    super('InvalidStepClassError', `${className} cannot be a step: ${reason}`);
   }
 }
 
@@ -54,10 +51,10 @@ export class StepNotFoundError extends SteppingError {
     readonly known: readonly string[],
   ) {
     super(
+      'StepNotFoundError',
       `The step '${step}' is not provided by this process (known: ${describeList(known)}). Decorate its class with ` +
         "@Step() and list it in the 'providers' of a module of this application; for a step that only another " +
         "process provides, use addStep('name', args).",
-      { name: 'StepNotFoundError', code: 'STEPPING_STEP_NOT_FOUND' },
     );
   }
 }
@@ -75,13 +72,13 @@ export class InvalidStepArgumentsError extends SteppingError {
     readonly path: string,
     /** What is wrong there. */
     readonly reason: string,
-    options: ErrorCause = {},
+    options?: ErrorCause,
   ) {
-    super(`Invalid arguments for the step '${stepName}' at ${path}: ${reason}`, {
-      name: 'InvalidStepArgumentsError',
-      code: 'STEPPING_INVALID_STEP_ARGUMENTS',
-      ...options,
-    });
+    super(
+      'InvalidStepArgumentsError',
+      `Invalid arguments for the step '${stepName}' at ${path}: ${reason}`,
+      options,
+    );
   }
 }
 
@@ -100,9 +97,9 @@ export class StepArgumentsTooLargeError extends SteppingError {
     readonly limit: number,
   ) {
     super(
+      'StepArgumentsTooLargeError',
       `The steps and arguments of job '${gid}' take ${bytes} bytes; the limit is ${limit}. Store large data ` +
         'elsewhere and pass its id.',
-      { name: 'StepArgumentsTooLargeError', code: 'STEPPING_STEP_ARGUMENTS_TOO_LARGE' },
     );
   }
 }
@@ -121,9 +118,9 @@ export class StepTimeoutError extends SteppingError {
     readonly timeout: number,
   ) {
     super(
+      'StepTimeoutError',
       `The step '${stepName}' did not end within ${timeout} ms. Pass context.signal to what it waits for, or raise ` +
         "its 'timeout'.",
-      { name: 'StepTimeoutError', code: 'STEPPING_STEP_TIMEOUT' },
     );
   }
 }
@@ -135,14 +132,11 @@ export class StepTimeoutError extends SteppingError {
  * @publicApi
  */
 export class StepInterruptedError extends SteppingError {
-  constructor(
-    /** Why the step is to end. */
-    readonly reason: 'shutdown',
-  ) {
-    super('The application is shutting down: end the step now, its job goes on later.', {
-      name: 'StepInterruptedError',
-      code: 'STEPPING_STEP_INTERRUPTED',
-    });
+  constructor(/** Why the step is to end. */ readonly reason: 'shutdown') {
+    super(
+      'StepInterruptedError',
+      'The application is shutting down: end the step now, its job goes on later.',
+    );
   }
 }
 
@@ -153,8 +147,8 @@ export class StepInterruptedError extends SteppingError {
  * @publicApi
  */
 export class UnrecoverableStepError extends SteppingError {
-  constructor(message: string, options: ErrorCause = {}) {
-    super(message, { name: 'UnrecoverableStepError', code: 'STEPPING_UNRECOVERABLE_STEP', ...options });
+  constructor(message: string, options?: ErrorCause) {
+    super('UnrecoverableStepError', message, options);
   }
 }
 
@@ -164,14 +158,11 @@ export class UnrecoverableStepError extends SteppingError {
  * @publicApi
  */
 export class StepNotTransactionalError extends SteppingError {
-  constructor(
-    /** The name of the step. */
-    readonly stepName: string,
-  ) {
+  constructor(/** The name of the step. */ readonly stepName: string) {
     super(
+      'StepNotTransactionalError',
       `The step '${stepName}' has no context.manager, because it is not transactional. Decorate it with ` +
         '@Step({ transactional: true }), or inject a DataSource.',
-      { name: 'StepNotTransactionalError', code: 'STEPPING_STEP_NOT_TRANSACTIONAL' },
     );
   }
 }
@@ -192,13 +183,9 @@ export class HttpRequestError extends SteppingError {
     readonly problem: string,
     /** The HTTP status, when there was an answer. */
     readonly status?: number,
-    options: ErrorCause = {},
+    options?: ErrorCause,
   ) {
-    super(`${method} ${target} failed: ${problem}.`, {
-      name: 'HttpRequestError',
-      code: 'STEPPING_HTTP_REQUEST',
-      ...options,
-    });
+    super('HttpRequestError', `${method} ${target} failed: ${problem}.`, options);
   }
 }
 
@@ -215,9 +202,9 @@ export class StepAbandonedError extends SteppingError {
     readonly attempts: number,
   ) {
     super(
+      'StepAbandonedError',
       `The step '${stepName}' has used all of its ${attempts} attempts; the last one ended with its process. See ` +
         'whether the step brings its process down, then let the job go on with DistributedJobs.retry().',
-      { name: 'StepAbandonedError', code: 'STEPPING_STEP_ABANDONED' },
     );
   }
 }
@@ -229,14 +216,11 @@ export class StepAbandonedError extends SteppingError {
  * @publicApi
  */
 export class StepTransactionLostError extends SteppingError {
-  constructor(
-    /** The name of the step. */
-    readonly stepName: string,
-  ) {
+  constructor(/** The name of the step. */ readonly stepName: string) {
     super(
+      'StepTransactionLostError',
       `The transaction of the transactional step '${stepName}' was not committed as one: a statement in it ended it ` +
         'or failed. Let database errors through, and leave BEGIN, COMMIT and ROLLBACK to the library.',
-      { name: 'StepTransactionLostError', code: 'STEPPING_STEP_TRANSACTION_LOST' },
     );
   }
 }
@@ -249,9 +233,9 @@ export class StepTransactionLostError extends SteppingError {
 export class StepTransactionClosedError extends SteppingError {
   constructor() {
     super(
+      'StepTransactionClosedError',
       'The attempt of this transactional step is over; its manager takes no more statements. Await every ' +
         'statement, and stop when context.signal is aborted.',
-      { name: 'StepTransactionClosedError', code: 'STEPPING_STEP_TRANSACTION_CLOSED' },
     );
   }
 }

@@ -1,18 +1,4 @@
 /**
- * What identifies a class of errors, and what led to this one.
- *
- * @publicApi
- */
-export interface SteppingErrorOptions {
-  /** The name of the class, spelled out: `new.target.name` is lost when an application is minified. */
-  readonly name: string;
-  /** A stable identifier, `STEPPING_…`. */
-  readonly code: string;
-  /** The error that led to this one. */
-  readonly cause?: unknown;
-}
-
-/**
  * The options that errors with a cause take.
  *
  * @publicApi
@@ -20,6 +6,16 @@ export interface SteppingErrorOptions {
 export interface ErrorCause {
   /** The error that led to this one. */
   readonly cause?: unknown;
+}
+
+/**
+ * What a class of errors may give its base.
+ *
+ * @publicApi
+ */
+export interface SteppingErrorOptions extends ErrorCause {
+  /** The code of the class. Default: `STEPPING_` and the name of the class in capitals. */
+  readonly code?: string;
 }
 
 /**
@@ -36,9 +32,20 @@ export abstract class SteppingError extends Error {
   /** An own property, so that it is still there after the error went through JSON. */
   override readonly name: string;
 
-  protected constructor(message: string, { name, code, cause }: SteppingErrorOptions) {
+  /** @param name The name of the class, spelled out: a minifier changes what `new.target.name` says. */
+  protected constructor(
+    name: string,
+    message: string,
+    { cause, code = codeOf(name) }: SteppingErrorOptions = {},
+  ) {
     super(message, cause === undefined ? undefined : { cause });
     this.name = name;
     this.code = code;
   }
+}
+
+/** `STEPPING_JOB_NOT_FOUND` for `JobNotFoundError`. */
+function codeOf(name: string): string {
+  const words = name.replace(/^Stepping|Error$/g, '').replace(/(?<=.)([A-Z])/g, '_$1');
+  return `STEPPING_${words.toUpperCase()}`;
 }

@@ -7,14 +7,11 @@ import { SteppingError, type ErrorCause } from './stepping.error.js';
  * @publicApi
  */
 export class LeaseLostError extends SteppingError {
-  constructor(
-    /** The id of the job. */
-    readonly gid: string,
-  ) {
+  constructor(/** The id of the job. */ readonly gid: string) {
     super(
+      'LeaseLostError',
       `This process has lost its lease of job '${gid}': end the step now. If that happens often, raise ` +
         "'leaseDuration', and look for code that blocks the event loop.",
-      { name: 'LeaseLostError', code: 'STEPPING_LEASE_LOST' },
     );
   }
 }
@@ -28,15 +25,12 @@ export class TransactionManagerUnavailableError extends SteppingError {
   constructor(
     /** What cannot be reached. */
     readonly what: string,
-    options: ErrorCause = {},
+    options?: ErrorCause,
   ) {
     super(
+      'TransactionManagerUnavailableError',
       `${what} is not available (see the cause). Check that it is running and reachable, then try again.`,
-      {
-        name: 'TransactionManagerUnavailableError',
-        code: 'STEPPING_TRANSACTION_MANAGER_UNAVAILABLE',
-        ...options,
-      },
+      options,
     );
   }
 }
@@ -52,13 +46,13 @@ export class UnresolvedTransactionError extends SteppingError {
     readonly gid: string,
     /** Why it cannot be told yet. */
     readonly reason: string,
-    options: ErrorCause = {},
+    options?: ErrorCause,
   ) {
-    super(`The transaction of job '${gid}' is not decided yet: ${reason}. Ask again later.`, {
-      name: 'UnresolvedTransactionError',
-      code: 'STEPPING_UNRESOLVED_TRANSACTION',
-      ...options,
-    });
+    super(
+      'UnresolvedTransactionError',
+      `The transaction of job '${gid}' is not decided yet: ${reason}. Ask again later.`,
+      options,
+    );
   }
 }
 
@@ -70,9 +64,9 @@ export class UnresolvedTransactionError extends SteppingError {
 export class SteppingNotReadyError extends SteppingError {
   constructor() {
     super(
+      'SteppingNotReadyError',
       'Stepping is not initialized yet. Start jobs from onModuleInit on, not in constructors or provider factories; ' +
         'in a test, await app.init() first.',
-      { name: 'SteppingNotReadyError', code: 'STEPPING_NOT_READY' },
     );
   }
 }

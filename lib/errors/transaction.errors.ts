@@ -7,14 +7,11 @@ import { SteppingError, type ErrorCause } from './stepping.error.js';
  * @publicApi
  */
 export class TransactionNotActiveError extends SteppingError {
-  constructor(
-    /** What was passed, such as `EntityManager`. */
-    readonly what: string,
-  ) {
+  constructor(/** What was passed, such as `EntityManager`. */ readonly what: string) {
     super(
+      'TransactionNotActiveError',
       `The ${what} passed as 'transaction' has no active transaction. Pass the manager that transaction() gives to ` +
         'its callback, or call startTransaction() on the QueryRunner before the job is started.',
-      { name: 'TransactionNotActiveError', code: 'STEPPING_TRANSACTION_NOT_ACTIVE' },
     );
   }
 }
@@ -25,14 +22,11 @@ export class TransactionNotActiveError extends SteppingError {
  * @publicApi
  */
 export class TransactionEndedError extends SteppingError {
-  constructor(
-    /** The id of the job. */
-    readonly gid: string,
-  ) {
+  constructor(/** The id of the job. */ readonly gid: string) {
     super(
+      'TransactionEndedError',
       `Job '${gid}' was started in a transaction that has already ended. Await the work inside the transaction, or ` +
         "start the job on its own with createJob({ transaction: 'none' }).",
-      { name: 'TransactionEndedError', code: 'STEPPING_TRANSACTION_ENDED' },
     );
   }
 }
@@ -43,14 +37,11 @@ export class TransactionEndedError extends SteppingError {
  * @publicApi
  */
 export class TransactionRequiredError extends SteppingError {
-  constructor(
-    /** The id of the job. */
-    readonly gid: string,
-  ) {
+  constructor(/** The id of the job. */ readonly gid: string) {
     super(
+      'TransactionRequiredError',
       `Job '${gid}' was started outside any transaction, which 'requireTransaction' forbids. Start it inside ` +
         "dataSource.transaction(), pass createJob({ transaction }), or say createJob({ transaction: 'none' }).",
-      { name: 'TransactionRequiredError', code: 'STEPPING_TRANSACTION_REQUIRED' },
     );
   }
 }
@@ -61,15 +52,12 @@ export class TransactionRequiredError extends SteppingError {
  * @publicApi
  */
 export class StandaloneJobInTransactionError extends SteppingError {
-  constructor(
-    /** The id of the job. */
-    readonly gid: string,
-  ) {
+  constructor(/** The id of the job. */ readonly gid: string) {
     super(
+      'StandaloneJobInTransactionError',
       `Job '${gid}' cannot be started on its own while a transaction is open: an SQLite DataSource is one ` +
         "connection, so that the job would become part of that transaction. Leave out 'transaction', pass the " +
         'open one, or start the job after the commit.',
-      { name: 'StandaloneJobInTransactionError', code: 'STEPPING_STANDALONE_JOB_IN_TRANSACTION' },
     );
   }
 }
@@ -81,14 +69,11 @@ export class StandaloneJobInTransactionError extends SteppingError {
  * @publicApi
  */
 export class DuplicateBarrierError extends SteppingError {
-  constructor(
-    /** The id of the job. */
-    readonly gid: string,
-  ) {
+  constructor(/** The id of the job. */ readonly gid: string) {
     super(
+      'DuplicateBarrierError',
       `Job '${gid}' cannot take part in this transaction: the transaction manager has rolled it back, or another ` +
         'transaction has started a job of this gid. Roll the transaction back and repeat it.',
-      { name: 'DuplicateBarrierError', code: 'STEPPING_DUPLICATE_BARRIER' },
     );
   }
 }
@@ -100,14 +85,11 @@ export class DuplicateBarrierError extends SteppingError {
  * @publicApi
  */
 export class JobOutsideTransactionError extends SteppingError {
-  constructor(
-    /** The id of the job. */
-    readonly gid: string,
-  ) {
+  constructor(/** The id of the job. */ readonly gid: string) {
     super(
+      'JobOutsideTransactionError',
       `Job '${gid}' was written after its transaction had ended (a deadlock, or a COMMIT or ROLLBACK sent by hand), ` +
         'and has been removed. Repeat the whole transaction, and end it only through TypeORM.',
-      { name: 'JobOutsideTransactionError', code: 'STEPPING_JOB_OUTSIDE_TRANSACTION' },
     );
   }
 }
@@ -121,12 +103,13 @@ export class TransactionConflictError extends SteppingError {
   constructor(
     /** The id of the job. */
     readonly gid: string,
-    options: ErrorCause = {},
+    options?: ErrorCause,
   ) {
     super(
+      'TransactionConflictError',
       `Job '${gid}' could not be written because its transaction conflicts with another one. Roll the transaction ` +
         'back and repeat the whole of it.',
-      { name: 'TransactionConflictError', code: 'STEPPING_TRANSACTION_CONFLICT', ...options },
+      options,
     );
   }
 }
@@ -141,12 +124,13 @@ export class CommitRefusedError extends SteppingError {
   constructor(
     /** The ids of the jobs that could not be written. */
     readonly gids: readonly string[],
-    options: ErrorCause = {},
+    options?: ErrorCause,
   ) {
     super(
+      'CommitRefusedError',
       `The transaction cannot be committed, because starting ${describeList(gids, 'its jobs')} failed in it ` +
         '(see the cause). Await start(), and let its errors end the transaction.',
-      { name: 'CommitRefusedError', code: 'STEPPING_COMMIT_REFUSED', ...options },
+      options,
     );
   }
 }
@@ -157,14 +141,11 @@ export class CommitRefusedError extends SteppingError {
  * @publicApi
  */
 export class InvalidTransactionError extends SteppingError {
-  constructor(
-    /** What was passed. */
-    readonly value: unknown,
-  ) {
+  constructor(/** What was passed. */ readonly value: unknown) {
     super(
+      'InvalidTransactionError',
       "createJob({ transaction }) takes an EntityManager, a QueryRunner, a TransactionContext or 'none'; " +
         `got ${describeValue(value)}.`,
-      { name: 'InvalidTransactionError', code: 'STEPPING_INVALID_TRANSACTION' },
     );
   }
 }

@@ -8,7 +8,7 @@ import { SteppingError } from '../errors/index.js';
  */
 export class TestingUsageError extends SteppingError {
   constructor(message: string) {
-    super(message, { name: 'TestingUsageError', code: 'STEPPING_TESTING_USAGE' });
+    super('TestingUsageError', message);
   }
 }
 
@@ -19,7 +19,7 @@ export class TestingUsageError extends SteppingError {
  */
 export class JobExpectationError extends SteppingError {
   constructor(message: string) {
-    super(message, { name: 'JobExpectationError', code: 'STEPPING_TESTING_JOB_EXPECTATION' });
+    super('JobExpectationError', message, { code: 'STEPPING_TESTING_JOB_EXPECTATION' });
   }
 }
 
@@ -36,9 +36,10 @@ export class DrainLimitError extends SteppingError {
     readonly open: readonly string[],
   ) {
     super(
+      'DrainLimitError',
       `After ${limit} attempts there are still jobs to run. Does a step start a job each time, or is it retried ` +
         `without a wait? drain({ limit }) allows more.\n${open.join('\n')}`,
-      { name: 'DrainLimitError', code: 'STEPPING_TESTING_DRAIN_LIMIT' },
+      { code: 'STEPPING_TESTING_DRAIN_LIMIT' },
     );
   }
 }
@@ -50,15 +51,13 @@ export class DrainLimitError extends SteppingError {
  * @publicApi
  */
 export class ProcessCrashedError extends SteppingError {
-  constructor(
-    /** Where it crashed; null when `restart()` ended it. */
-    readonly point: FaultPoint | null,
-  ) {
+  constructor(/** Where it crashed; null when `restart()` ended it. */ readonly point: FaultPoint | null) {
     super(
+      'ProcessCrashedError',
       point === null
         ? 'This process was ended by restart().'
         : `The process has crashed at '${point}', as the test asked for with crashAt(). Call restart() to go on.`,
-      { name: 'ProcessCrashedError', code: 'STEPPING_TESTING_PROCESS_CRASHED' },
+      { code: 'STEPPING_TESTING_PROCESS_CRASHED' },
     );
   }
 }

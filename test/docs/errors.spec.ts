@@ -22,9 +22,15 @@ function isErrorClass(value: unknown): value is { readonly name: string; readonl
 
 function codeOf(errorClass: { readonly name: string }): string {
   const source = Function.prototype.toString.call(errorClass);
+  const [, name] = /super\(\s*['"](\w+)['"]/.exec(source) ?? [];
+  if (name !== errorClass.name) throw new Error(`${errorClass.name} does not spell its name out`);
   const [, code] = /code: ['"](STEPPING_\w+)['"]/.exec(source) ?? [];
-  if (code === undefined) throw new Error(`${errorClass.name} has no code of its own`);
-  return code;
+  class Sample extends library.SteppingError {
+    constructor() {
+      super(name!, '', code === undefined ? {} : { code });
+    }
+  }
+  return new Sample().code;
 }
 
 /** The rows `class<br>code | when | what to do`. */

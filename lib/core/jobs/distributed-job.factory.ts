@@ -1,9 +1,13 @@
 import { Logger } from '@nestjs/common';
 import { InvalidOptionError, TransactionRequiredError } from '../../errors/index.js';
 import { MAX_STORED_DURATION_MS, parseDuration, type Duration } from '../duration.js';
+import type { StepArgumentsSerializer } from '../steps/step-arguments.serializer.js';
+import type { StepRegistry } from '../steps/step.registry.js';
+import type { TransactionManager } from '../transaction-manager.js';
 import type { JobTransaction, TransactionResolver } from '../transactions/transaction-resolver.js';
 import { DistributedJob, type JobEnvironment } from './distributed-job.js';
 import { checkGid, newGid } from './gid.js';
+import type { TransactionSettler } from './transaction-settler.js';
 
 /**
  * Settings of one job.
@@ -38,14 +42,20 @@ const MAX_NAME_LENGTH = 255;
  */
 export class DistributedJobFactory {
   private readonly logger = new Logger(DistributedJobFactory.name);
+  private readonly environment: JobEnvironment;
   private warned = false;
 
   /** @internal Made by the library. */
   constructor(
-    private readonly environment: JobEnvironment,
+    manager: TransactionManager,
+    settler: TransactionSettler,
+    registry: StepRegistry,
+    serializer: StepArgumentsSerializer,
     private readonly transactions: TransactionResolver,
-    private readonly requireTransaction: boolean | 'warn',
-  ) {}
+    private readonly options: { readonly requireTransaction: boolean | 'warn' },
+  ) {
+    this.environment = { manager, settler, registry, serializer };
+  }
 
   /**
    * Creates a job; nothing is written before its `start()`.
@@ -60,28 +70,22 @@ export class DistributedJobFactory {
     if (name !== null && (typeof name !== 'string' || name.length === 0 || name.length > MAX_NAME_LENGTH)) {
       throw new InvalidOptionError('name', name, `a text of 1 to ${MAX_NAME_LENGTH} characters`);
     }
-    const delay =
-      options.delay === undefined
-        ? 0
-        : parseDuration(options.delay, 'delay', { max: MAX_STORED_DURATION_MS });
+    const delay = parseDuration(options.delay ?? 0, 'delay', { max: MAX_STORED_DURATION_MS });
     const { transaction } = options;
-    // A transaction that was passed is checked here, where the mistake is; the one around is looked for
-    // at the start, since it need not be the same by then.
+    // A transaction that was passed is checked here, where the mistake is. The one around the caller is looked up
+    // by start(), since it may be another one by then.
     const given = transaction === undefined ? undefined : this.transactions.resolve(transaction, gid);
     return new DistributedJob(this.environment, {
-      gid,
-      name,
-      callerGid: options.gid !== undefined,
-      delay,
-      manager: options.manager,
+      message: { gid, name, delay, callerGid: options.gid !== undefined, settings: options.manager },
       onStandalone: () => this.checkStandalone(gid, transaction === 'none'),
       transaction: () => (given === undefined ? this.transactions.resolve(undefined, gid) : given),
     });
   }
 
   private checkStandalone(gid: string, wanted: boolean): void {
-    if (wanted || this.requireTransaction === false) return;
-    if (this.requireTransaction === true) throw new TransactionRequiredError(gid);
+    const { requireTransaction } = this.options;
+    if (wanted || requireTransaction === false) return;
+    if (requireTransaction === true) throw new TransactionRequiredError(gid);
     if (this.warned) return;
     this.warned = true;
     this.logger.warn(

@@ -30,14 +30,7 @@ export interface JobEnvironment {
 }
 
 export interface JobSettings {
-  readonly gid: string;
-  readonly name: string | null;
-  /** Whether the caller chose the gid. */
-  readonly callerGid: boolean;
-  /** Milliseconds. */
-  readonly delay: number;
-  /** Settings for the transaction manager, passed on as they are. */
-  readonly manager?: unknown;
+  readonly message: Omit<JobMessage, 'steps'>;
   /** Finds the transaction at the moment of the start: it may have ended since the job was created. */
   readonly transaction: () => TransactionContext | null;
   /** Called when the job starts outside any transaction, and may refuse it. */
@@ -64,7 +57,7 @@ export class DistributedJob {
 
   /** The id of the job, and of its global transaction. */
   get gid(): string {
-    return this.settings.gid;
+    return this.settings.message.gid;
   }
 
   /** Adds a step that only another process provides, by the name it is registered under there. */
@@ -104,7 +97,7 @@ export class DistributedJob {
    * the COMMIT: the database's error is then that of the commit, and nothing is committed.
    */
   async start(): Promise<{ gid: string }> {
-    const message = this.leave('building', 'started', 'start');
+    const message = this.leaveBuilding('started', 'start');
     const transaction = this.settings.transaction();
     if (!transaction) {
       this.settings.onStandalone();
@@ -130,7 +123,7 @@ export class DistributedJob {
    * @throws what `start()` throws, and TransactionNotActiveError when there is no transaction.
    */
   async prepare(): Promise<void> {
-    const message = this.leave('building', 'prepared', 'prepare');
+    const message = this.leaveBuilding('prepared', 'prepare');
     const transaction = this.settings.transaction();
     if (!transaction) throw new TransactionNotActiveError('prepare()');
     transaction.assertOpen(this.gid);
@@ -144,12 +137,10 @@ export class DistributedJob {
    * @throws JobNotPreparedError before `prepare()`, JobAlreadyStartedError the second time.
    */
   async submit(): Promise<void> {
-    if (this.phase !== 'prepared' || !this.prepared) {
-      if (this.phase === 'submitted' || this.phase === 'started') {
-        throw new JobAlreadyStartedError(this.gid, 'submit');
-      }
-      throw new JobNotPreparedError(this.gid);
+    if (this.phase === 'submitted' || this.phase === 'started') {
+      throw new JobAlreadyStartedError(this.gid, 'submit');
     }
+    if (!this.prepared) throw new JobNotPreparedError(this.gid);
     this.phase = 'submitted';
     await this.environment.settler.submitByHand(this.message(), this.prepared);
   }
@@ -167,15 +158,14 @@ export class DistributedJob {
     return prepared;
   }
 
-  private leave(from: 'building', to: 'started' | 'prepared', attempted: 'start' | 'prepare'): JobMessage {
-    if (this.phase !== from) throw new JobAlreadyStartedError(this.gid, attempted);
+  private leaveBuilding(to: 'started' | 'prepared', attempted: 'start' | 'prepare'): JobMessage {
+    if (this.phase !== 'building') throw new JobAlreadyStartedError(this.gid, attempted);
     if (this.steps.length === 0) throw new JobHasNoStepsError(this.gid);
     this.phase = to;
     return this.message();
   }
 
   private message(): JobMessage {
-    const { gid, name, delay, manager, callerGid } = this.settings;
-    return { gid, name, steps: [...this.steps], delay, callerGid, settings: manager };
+    return { ...this.settings.message, steps: [...this.steps] };
   }
 }

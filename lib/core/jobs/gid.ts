@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { InvalidGidError } from '../../errors/index.js';
 
-/** The longest gid: DTM keeps it in columns of this width. */
+/** DTM stores gids in columns of this width. */
 const MAX_GID_LENGTH = 128;
 const GID = /^[A-Za-z0-9._:-]+$/;
-/** The beginning of a UUID of version 7. */
+/** The start of a UUID of version 7. */
 const OWN_GID = /^[0-9a-f]{8}-[0-9a-f]{4}-7/;
-/** The time of such a UUID has 48 bits. */
+/** The time in such a UUID has 48 bits. */
 const LATEST_TIME = 2 ** 48 - 1;
 
 /**
@@ -18,8 +18,8 @@ export function newGid(): string {
 }
 
 /**
- * Where the gids begin, in their order, that `newGid()` makes so many milliseconds after it has made `gid`. Undefined when it
- * has not made that one.
+ * The smallest gid that `newGid()` can return `milliseconds` after it returned `gid`. Undefined for a gid of the
+ * caller's own.
  */
 export function gidsLaterThan(gid: string, milliseconds: number): string | undefined {
   if (!OWN_GID.test(gid)) return undefined;
@@ -43,7 +43,7 @@ export function checkGid(gid: unknown): string {
   return gid;
 }
 
-/** Whether a job may have this gid. What is no gid need not be looked for: databases would fail, or scan the table. */
+/** Whether a job can have this gid. Looking up anything else would make a database fail, or scan the table. */
 export function isGid(gid: string): boolean {
   try {
     checkGid(gid);

@@ -13,8 +13,8 @@ export interface JobParticipant extends TransactionParticipant {
 /**
  * Tells the transaction manager how the transactions of its jobs ended.
  *
- * All of it happens beside the caller, who has committed and must neither wait for the network nor see an
- * error of ours: whatever is not told here is found by recovery. Shutdown waits for what is under way.
+ * It works in the background: the caller has committed, and must neither wait for the network nor get an error of
+ * the library. What is not told here is found by recovery. Shutdown waits for what is under way.
  */
 export class TransactionSettler {
   private readonly logger = new Logger(TransactionSettler.name);
@@ -24,19 +24,18 @@ export class TransactionSettler {
   constructor(private readonly manager: TransactionManager) {}
 
   participant(message: JobMessage, transaction: TransactionContext): JobParticipant {
-    return new SettledParticipant(this, message, transaction);
-  }
-
-  committed(message: JobMessage, prepared: PreparedJob): void {
-    void this.run(message.gid, () => this.submit(message, prepared));
-  }
-
-  rolledBack(message: JobMessage, prepared: PreparedJob): void {
-    void this.run(message.gid, () => this.manager.abort(message, prepared));
-  }
-
-  inDoubt(message: JobMessage, prepared: PreparedJob, transaction: TransactionContext): void {
-    void this.run(message.gid, () => this.decide(message, prepared, transaction));
+    const settle = (work: (prepared: PreparedJob) => Promise<void>): void => {
+      const { prepared } = participant;
+      if (prepared) void this.run(message.gid, () => work(prepared));
+    };
+    const participant: JobParticipant = {
+      gid: message.gid,
+      prepared: undefined,
+      committed: () => settle((prepared) => this.submit(message, prepared)),
+      rolledBack: () => settle((prepared) => this.manager.abort(message, prepared)),
+      inDoubt: () => settle((prepared) => this.decide(message, prepared, transaction)),
+    };
+    return participant;
   }
 
   /** `submit()` of a job whose transaction nobody observed: trusted, but looked up before a step runs. */
@@ -72,46 +71,18 @@ export class TransactionSettler {
   }
 
   private run(gid: string, work: () => Promise<void>): Promise<void> {
-    return detached(() => this.runHere(gid, work));
-  }
-
-  private async runHere(gid: string, work: () => Promise<void>): Promise<void> {
-    this.underWay += 1;
-    try {
-      await work();
-    } catch (error) {
-      this.logger.warn(
-        `Job ${gid} could not be handed over at the end of its transaction; recovery will settle it: ${String(error)}`,
-      );
-    } finally {
-      this.underWay -= 1;
-      if (this.underWay === 0) for (const resolve of this.waiting.splice(0)) resolve();
-    }
-  }
-}
-
-class SettledParticipant implements JobParticipant {
-  prepared: PreparedJob | undefined;
-
-  constructor(
-    private readonly settler: TransactionSettler,
-    private readonly message: JobMessage,
-    private readonly transaction: TransactionContext,
-  ) {}
-
-  get gid(): string {
-    return this.message.gid;
-  }
-
-  committed(): void {
-    if (this.prepared) this.settler.committed(this.message, this.prepared);
-  }
-
-  rolledBack(): void {
-    if (this.prepared) this.settler.rolledBack(this.message, this.prepared);
-  }
-
-  inDoubt(): void {
-    if (this.prepared) this.settler.inDoubt(this.message, this.prepared, this.transaction);
+    return detached(async () => {
+      this.underWay += 1;
+      try {
+        await work();
+      } catch (error) {
+        this.logger.warn(
+          `Job ${gid} could not be handed over at the end of its transaction; recovery will settle it: ${String(error)}`,
+        );
+      } finally {
+        this.underWay -= 1;
+        if (this.underWay === 0) for (const resolve of this.waiting.splice(0)) resolve();
+      }
+    });
   }
 }

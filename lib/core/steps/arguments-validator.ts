@@ -1,7 +1,7 @@
 import type { ArgumentsClass, ArgumentsProblem } from './step-definition.js';
 import { ARGS_ROOT, pathOf, placeIn, type Place } from './value-path.js';
 
-/** What is used of class-validator, by its shape: the package is optional. */
+/** The part of class-validator that is used, described here because the package is optional. */
 export interface ClassValidator {
   validate(target: object): Promise<ValidationProblem[]>;
   validateSync(target: object): ValidationProblem[];
@@ -25,15 +25,15 @@ export interface ValidationProblem {
 const MODULE_NOT_FOUND: readonly unknown[] = ['ERR_MODULE_NOT_FOUND', 'MODULE_NOT_FOUND'];
 
 /**
- * Validates arguments with class-validator where that is installed and their class is decorated. An error
- * that a validation throws by itself is let through: it says nothing about the arguments.
+ * Validates arguments with class-validator, if it is installed and their class is decorated. An error that a
+ * validator throws is passed on: it says nothing about the arguments.
  */
 export class ArgumentsValidator {
   private readonly decorated = new WeakMap<ArgumentsClass, boolean>();
 
   constructor(private readonly validator: ClassValidator | undefined) {}
 
-  /** Looks for class-validator. Everything is valid where it is not installed. */
+  /** Loads class-validator. Without it, everything is valid. */
   static async load(
     load: () => Promise<unknown> = () => import('class-validator'),
   ): Promise<ArgumentsValidator> {
@@ -45,36 +45,34 @@ export class ArgumentsValidator {
     }
   }
 
-  /** Validates what can be validated at once; asynchronous constraints are left out. */
+  /** Validates synchronously, without asynchronous constraints. */
   validateNow(argsClass: ArgumentsClass, instance: object): ArgumentsProblem | undefined {
-    if (this.validator === undefined || !this.isDecorated(argsClass, this.validator)) return undefined;
-    return summarize(this.validator.validateSync(instance));
+    return summarize(this.validatorOf(argsClass)?.validateSync(instance));
   }
 
   async validate(argsClass: ArgumentsClass, instance: object): Promise<ArgumentsProblem | undefined> {
-    if (this.validator === undefined || !this.isDecorated(argsClass, this.validator)) return undefined;
-    return summarize(await this.validator.validate(instance));
+    return summarize(await this.validatorOf(argsClass)?.validate(instance));
   }
 
-  /** class-validator refuses instances of classes that it does not know. */
-  private isDecorated(argsClass: ArgumentsClass, validator: ClassValidator): boolean {
-    const known = this.decorated.get(argsClass);
-    if (known !== undefined) return known;
-    const metadatas = validator
-      .getMetadataStorage()
-      .getTargetValidationMetadatas(argsClass, '', false, false);
-    this.decorated.set(argsClass, metadatas.length > 0);
-    return metadatas.length > 0;
+  /** Undefined for a class without decorators: class-validator refuses instances of classes that it does not know. */
+  private validatorOf(argsClass: ArgumentsClass): ClassValidator | undefined {
+    let decorated = this.decorated.get(argsClass);
+    if (decorated === undefined && this.validator) {
+      const storage = this.validator.getMetadataStorage();
+      decorated = storage.getTargetValidationMetadatas(argsClass, '', false, false).length > 0;
+      this.decorated.set(argsClass, decorated);
+    }
+    return decorated ? this.validator : undefined;
   }
 }
 
 function isAbsent(error: unknown): boolean {
   const { code, message } = error as { code?: unknown; message?: unknown };
-  // A package that class-validator itself misses is another matter, and the quotes tell them apart.
+  // The quotes tell a missing class-validator from a missing dependency of it.
   return MODULE_NOT_FOUND.includes(code) && /['"]class-validator['"]/.test(String(message));
 }
 
-function summarize(problems: readonly ValidationProblem[]): ArgumentsProblem | undefined {
+function summarize(problems: readonly ValidationProblem[] = []): ArgumentsProblem | undefined {
   const found: { path: string; text: string }[] = [];
   collect(problems, ARGS_ROOT, found);
   const [first] = found;

@@ -7,6 +7,7 @@ import {
   classNameOf,
   isPlainArray,
   isPlainObject,
+  memberIn,
   pathOf,
   placeIn,
   type Place,
@@ -34,7 +35,7 @@ export function toInstance(argsClass: ArgumentsClass, value: unknown): object {
   if (typeof value === 'object' && value !== null) {
     if (value instanceof argsClass) return value;
     if (isPlainObject(value)) {
-      // A copy: class-transformer deletes discriminator properties from what it reads.
+      // Copied, because class-transformer deletes discriminator properties from what it reads.
       return attempt(() => plainToInstance(argsClass, copyPlain(value)));
     }
   }
@@ -57,7 +58,7 @@ export function toJson(argsClass: ArgumentsClass, instance: object): string {
   try {
     plain = attempt(() => instanceToPlain(instance));
   } finally {
-    // class-transformer writes discriminator properties into the instance itself.
+    // class-transformer adds discriminator properties to the instance itself.
     removeAddedKeys(keys);
   }
   const { json, dropped } = stringify(plain);
@@ -68,7 +69,7 @@ export function toJson(argsClass: ArgumentsClass, instance: object): string {
 }
 
 /**
- * The instance that parsed JSON stands for. `plain` may be changed by it.
+ * Restores an instance from parsed JSON. May change `plain`.
  *
  * @throws ArgumentsConversionError.
  */
@@ -79,7 +80,7 @@ export function fromPlain(argsClass: ArgumentsClass, plain: unknown): object {
   return attempt(() => plainToInstance(argsClass, plain));
 }
 
-/** JSON without bigints: leaving them out lets the comparison find the path. */
+/** JSON without bigints: the comparison then finds where one was dropped. */
 function stringify(plain: unknown): { json: string; dropped: boolean } {
   try {
     return { json: JSON.stringify(plain), dropped: false };
@@ -91,58 +92,47 @@ function stringify(plain: unknown): { json: string; dropped: boolean } {
   }
 }
 
-/** Copies plain objects and arrays; everything else is taken over as it is. */
-function copyPlain(source: object): object {
-  const copies = new Map<object, object>();
-  const pending: { from: object; to: object; place: Place }[] = [];
-  const copyOf = (value: unknown, place: Place): unknown => {
-    if (typeof value !== 'object' || value === null) return value;
-    if (!isPlainArray(value) && !isPlainObject(value)) return value;
-    const known = copies.get(value);
-    if (known !== undefined) return known;
-    if (place.depth >= MAX_DEPTH) throw conversionError(place, `is nested deeper than ${MAX_DEPTH} levels.`);
-    const copy: object = Array.isArray(value) ? [] : {};
-    copies.set(value, copy);
-    pending.push({ from: value, to: copy, place });
-    return copy;
-  };
-
-  const result = copyOf(source, ARGS_ROOT) as object;
-  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    const { from, to, place } = next;
-    const [symbol] = Object.getOwnPropertySymbols(from);
-    if (symbol !== undefined)
-      throw conversionError(placeIn(place, symbol), 'has a symbol as its key, which is dropped.');
-    for (const key of Object.keys(from)) {
-      const at = placeIn(place, Array.isArray(from) ? Number(key) : key);
-      if (SKIPPED_KEYS.includes(key)) {
-        throw conversionError(at, 'has a name that class-transformer drops. Rename the property.');
-      }
-      (to as Record<string, unknown>)[key] = copyOf((from as Record<string, unknown>)[key], at);
+/** Copies plain objects and arrays. Everything else is taken over as it is. */
+function copyPlain(value: unknown, place: Place = ARGS_ROOT, copies = new Map<object, object>()): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (!isPlainArray(value) && !isPlainObject(value)) return value;
+  const known = copies.get(value);
+  if (known !== undefined) return known;
+  checkDepth(place);
+  const [symbol] = Object.getOwnPropertySymbols(value);
+  if (symbol !== undefined)
+    throw conversionError(placeIn(place, symbol), 'has a symbol as its key, which JSON drops.');
+  const copy: Record<string, unknown> | unknown[] = Array.isArray(value) ? [] : {};
+  copies.set(value, copy);
+  for (const key of Object.keys(value)) {
+    const at = memberIn(place, value, key);
+    if (SKIPPED_KEYS.includes(key)) {
+      throw conversionError(at, 'has a name that class-transformer drops. Rename the property.');
     }
+    (copy as Record<string, unknown>)[key] = copyPlain((value as Record<string, unknown>)[key], at, copies);
   }
-  return result;
+  return copy;
 }
 
-/** The own keys of every object that can be reached. */
-function collectKeys(root: object): Map<object, ReadonlySet<string>> {
-  const keys = new Map<object, ReadonlySet<string>>();
-  const pending: { value: object; place: Place }[] = [{ value: root, place: ARGS_ROOT }];
-  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    const { value, place } = next;
-    if (keys.has(value) || ArrayBuffer.isView(value)) continue;
-    if (place.depth >= MAX_DEPTH) throw conversionError(place, `is nested deeper than ${MAX_DEPTH} levels.`);
-    const own = Object.keys(value);
-    keys.set(value, new Set(own));
-    const members: [string, unknown][] = own.map((key) => [key, (value as Record<string, unknown>)[key]]);
-    if (value instanceof Map) value.forEach((member, key) => members.push([String(key), member]));
-    if (value instanceof Set) value.forEach((member) => members.push(['values()', member]));
-    for (const [key, member] of members) {
-      if (typeof member !== 'object' || member === null) continue;
-      pending.push({ value: member, place: placeIn(place, Array.isArray(value) ? Number(key) : key) });
-    }
+/** Collects the own keys of every object that can be reached. */
+function collectKeys(value: unknown, place = ARGS_ROOT, keys = new Map<object, ReadonlySet<string>>()) {
+  if (typeof value !== 'object' || value === null || keys.has(value) || ArrayBuffer.isView(value))
+    return keys;
+  checkDepth(place);
+  const own = Object.keys(value);
+  keys.set(value, new Set(own));
+  for (const key of own)
+    collectKeys((value as Record<string, unknown>)[key], memberIn(place, value, key), keys);
+  if (value instanceof Map || value instanceof Set) {
+    value.forEach((member: unknown, key: unknown) =>
+      collectKeys(member, placeIn(place, value instanceof Map ? String(key) : 'values()'), keys),
+    );
   }
   return keys;
+}
+
+function checkDepth(place: Place): void {
+  if (place.depth >= MAX_DEPTH) throw conversionError(place, `is nested deeper than ${MAX_DEPTH} levels.`);
 }
 
 function removeAddedKeys(before: Map<object, ReadonlySet<string>>): void {

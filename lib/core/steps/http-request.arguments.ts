@@ -1,5 +1,6 @@
 import { InvalidOptionError } from '../../errors/index.js';
 import { parseDuration, type Duration } from '../duration.js';
+import { checkedOption, durationOption, entriesOf, readOptions } from '../options.js';
 import type { ArgumentsProblem } from './step-definition.js';
 
 /**
@@ -33,7 +34,6 @@ export interface HttpRequestArguments {
 }
 
 const DEFAULT_TIMEOUT: Duration = '30s';
-const KEYS: readonly string[] = ['url', 'method', 'headers', 'body', 'timeout'];
 /** RFC 9110, section 5.6.2. */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** `fetch` refuses them. */
@@ -50,78 +50,55 @@ export function timeoutOf({ timeout = DEFAULT_TIMEOUT }: HttpRequestArguments): 
   return parseDuration(timeout, 'timeout', { min: 1 });
 }
 
+const OPTIONS = {
+  url: (url: unknown, option: string) => {
+    if (isUrl(url)) return;
+    throw new InvalidOptionError(
+      option,
+      undefined,
+      'an absolute http: or https: URL without user name and password',
+    );
+  },
+  method: checkedOption(
+    (value) =>
+      typeof value === 'string' && TOKEN.test(value) && !FORBIDDEN_METHODS.includes(value.toUpperCase()),
+    'an HTTP method that fetch() sends, such as POST, PUT or DELETE',
+  ),
+  headers: (headers: unknown, option: string) => {
+    const wrong = entriesOf(headers, option).find(([name, value]) => !canSend(name, value));
+    if (wrong)
+      throw new InvalidOptionError(`${option}[${JSON.stringify(wrong[0])}]`, undefined, 'a valid header');
+  },
+  body: (body: unknown) => body,
+  timeout: durationOption(DEFAULT_TIMEOUT, { min: 1 }),
+};
+
 /** Finds what `fetch` would refuse each time the step runs. Reasons never repeat values, which may be secret. */
 export function checkHttpRequest(args: unknown): ArgumentsProblem | undefined {
-  if (typeof args !== 'object' || args === null || Array.isArray(args)) {
-    return { path: 'args', reason: `must be an object with ${KEYS.join(', ')}.` };
-  }
-  const unknown = Object.keys(args).find((key) => !KEYS.includes(key));
-  if (unknown !== undefined) {
-    return { path: `args.${unknown}`, reason: `is unknown. Use ${KEYS.join(', ')}.` };
-  }
-  const request = args as HttpRequestArguments;
-  return (
-    problem('url', checkUrl(request.url)) ??
-    problem('method', checkMethod(request)) ??
-    checkHeaders(request.headers) ??
-    problem('timeout', checkTimeout(request))
-  );
-}
-
-function problem(key: string, reason: string | undefined): ArgumentsProblem | undefined {
-  return reason === undefined ? undefined : { path: `args.${key}`, reason };
-}
-
-function checkUrl(url: unknown): string | undefined {
-  const parsed = typeof url === 'string' && URL.canParse(url) ? new URL(url) : undefined;
-  if (parsed?.protocol !== 'http:' && parsed?.protocol !== 'https:') {
-    return 'must be an absolute http: or https: URL.';
-  }
-  if (parsed.username !== '' || parsed.password !== '') {
-    return 'must not hold a user name or password, which fetch() refuses. Use an Authorization header.';
-  }
-  return undefined;
-}
-
-function checkMethod(request: HttpRequestArguments): string | undefined {
-  const { method, body } = request;
-  if (method === undefined) return undefined;
-  if (typeof method !== 'string' || !TOKEN.test(method) || FORBIDDEN_METHODS.includes(methodOf(request))) {
-    return 'must be an HTTP method that fetch() sends, such as POST, PUT or DELETE.';
-  }
-  if (body !== undefined && BODILESS_METHODS.includes(methodOf(request))) {
-    return `cannot be ${methodOf(request)} in a request with a body.`;
-  }
-  return undefined;
-}
-
-function checkHeaders(headers: unknown): ArgumentsProblem | undefined {
-  if (headers === undefined) return undefined;
-  if (typeof headers !== 'object' || headers === null || Array.isArray(headers)) {
-    return { path: 'args.headers', reason: 'must be an object of texts.' };
-  }
-  for (const [name, value] of Object.entries(headers)) {
-    if (value === undefined) continue;
-    if (typeof value === 'string' && canSend(name, value)) continue;
-    return { path: `args.headers[${JSON.stringify(name)}]`, reason: 'is not a valid header.' };
-  }
-  return undefined;
-}
-
-function canSend(name: string, value: string): boolean {
   try {
-    new Headers().set(name, value);
-    return true;
+    readOptions(args, 'args', OPTIONS);
+  } catch (error) {
+    const { option, expected } = error as InvalidOptionError;
+    return { path: option, reason: `must be ${expected}.` };
+  }
+  const method = methodOf(args as HttpRequestArguments);
+  return BODILESS_METHODS.includes(method) && (args as HttpRequestArguments).body !== undefined
+    ? { path: 'args.method', reason: `cannot be ${method} in a request with a body.` }
+    : undefined;
+}
+
+function isUrl(value: unknown): boolean {
+  if (typeof value !== 'string' || !URL.canParse(value)) return false;
+  const { protocol, username, password } = new URL(value);
+  return ['http:', 'https:'].includes(protocol) && username === '' && password === '';
+}
+
+function canSend(name: string, value: unknown): boolean {
+  if (value === undefined) return true;
+  try {
+    new Headers().set(name, value as string);
+    return typeof value === 'string';
   } catch {
     return false;
-  }
-}
-
-function checkTimeout(request: HttpRequestArguments): string | undefined {
-  try {
-    timeoutOf(request);
-    return undefined;
-  } catch (error) {
-    return `must be ${(error as InvalidOptionError).expected}.`;
   }
 }

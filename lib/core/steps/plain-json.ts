@@ -4,72 +4,45 @@ import {
   classNameOf,
   isPlainArray,
   isPlainObject,
+  memberIn,
   pathOf,
-  placeIn,
   type Place,
 } from './value-path.js';
 
 /** Reports the first value that JSON would not give back; it must throw. */
 export type ReportProblem = (path: string, reason: string) => never;
 
-/** A value that is still to be checked, or `leaving` an object whose content has been. */
-interface Visit {
-  readonly value: unknown;
-  readonly place: Place;
-  readonly leaving?: boolean;
-}
-
 /**
  * Checks that JSON gives a value back as it is, and returns its text.
  *
  * Two differences are let pass, as nobody means them: a property that is `undefined` is dropped, and `-0`
- * becomes `0`. Everything else that would be changed is reported, as is nesting deeper than `MAX_DEPTH`.
+ * becomes `0`. Everything else that would change is reported, as is nesting deeper than `MAX_DEPTH`.
  */
 export function assertPlainJson(value: unknown, report: ReportProblem): string {
-  const open = new Set<object>();
-  // A stack of our own: what callers pass may be nested deeper than the call stack allows.
-  const visits: Visit[] = [{ value, place: ARGS_ROOT }];
-  for (let visit = visits.pop(); visit !== undefined; visit = visits.pop()) {
-    const { value: current, place } = visit;
-    if (typeof current !== 'object' || current === null) {
-      const reason = primitiveProblem(current);
-      if (reason !== undefined) report(pathOf(place), reason);
-      continue;
-    }
-    if (visit.leaving === true) {
-      open.delete(current);
-      continue;
-    }
-    const reason = open.has(current)
-      ? 'refers back to an object that contains it.'
-      : objectProblem(current, place);
-    if (reason !== undefined) report(pathOf(place), reason);
-    open.add(current);
-    visits.push({ value: current, place, leaving: true });
-    pushContent(visits, current, place, report);
-  }
+  check(value, ARGS_ROOT, new Set(), report);
   return JSON.stringify(value);
 }
 
-function pushContent(visits: Visit[], container: object, place: Place, report: ReportProblem): void {
-  if (Array.isArray(container)) {
-    for (let index = container.length - 1; index >= 0; index--) {
-      const element: unknown = container[index];
-      if (element === undefined)
-        report(pathOf(placeIn(place, index)), 'is undefined, which JSON turns into null.');
-      if (isSafe(element)) continue;
-      visits.push({ value: element, place: placeIn(place, index) });
-    }
-    return;
+/** @param open The objects around the value. */
+function check(value: unknown, place: Place, open: Set<object>, report: ReportProblem): void {
+  if (typeof value !== 'object' || value === null) {
+    const reason = primitiveProblem(value);
+    return reason === undefined ? undefined : report(pathOf(place), reason);
   }
-  for (const key of Object.keys(container).reverse()) {
-    const property = (container as Record<string, unknown>)[key];
-    if (property === undefined || isSafe(property)) continue;
-    visits.push({ value: property, place: placeIn(place, key) });
+  const reason = open.has(value) ? 'refers back to an object that contains it.' : objectProblem(value, place);
+  if (reason !== undefined) report(pathOf(place), reason);
+  open.add(value);
+  for (const key of Object.keys(value)) {
+    const member = (value as Record<string, unknown>)[key];
+    if (isSafe(member)) continue;
+    const at = memberIn(place, value, key);
+    if (member !== undefined) check(member, at, open, report);
+    else if (Array.isArray(value)) report(pathOf(at), 'is undefined, which JSON turns into null.');
   }
+  open.delete(value);
 }
 
-/** The common values that need no look: most of all arguments are texts and flags. */
+/** Texts, flags and null are most of all arguments, and need no check. */
 function isSafe(value: unknown): boolean {
   return value === null || typeof value === 'string' || typeof value === 'boolean';
 }

@@ -1,5 +1,5 @@
-import { InvalidOptionError } from '../../errors/index.js';
-import { MAX_STORED_DURATION_MS, parseDuration, type Duration } from '../duration.js';
+import { MAX_STORED_DURATION_MS, parseDuration, type Duration, type DurationRange } from '../duration.js';
+import { booleanOption, checkedOption, durationOption, readOptions } from '../options.js';
 
 /**
  * When a failed attempt of a step is repeated: options, or a function that is given the number of the
@@ -65,24 +65,19 @@ export interface ResolvedRetryPolicy {
   nextDelay(attempt: number, error: unknown, onInvalid?: (problem: unknown) => void): number | false;
 }
 
-/** Checked options; times in milliseconds. */
-export interface Backoff {
-  readonly delay: number;
-  readonly factor: number;
-  readonly maxDelay: number;
-  readonly jitter: boolean;
-  readonly maxAttempts: number;
-}
-
-const DEFAULT_BACKOFF: Backoff = {
+const DEFAULT_BACKOFF = {
   delay: 1000,
   factor: 2,
   maxDelay: 10 * 60 * 1000,
   jitter: true,
-  maxAttempts: Number.POSITIVE_INFINITY,
+  maxAttempts: Infinity,
 };
 
-const KEYS: readonly string[] = Object.keys(DEFAULT_BACKOFF);
+/** Checked options; times in milliseconds. */
+export type Backoff = Readonly<typeof DEFAULT_BACKOFF>;
+
+// The waits are stored as due dates, so that no timer limits them.
+const RANGE: DurationRange = { max: MAX_STORED_DURATION_MS };
 
 /**
  * Checks a policy. Options that are left out come from `defaults`, the module's policy, or from the
@@ -99,47 +94,26 @@ export function resolveRetryPolicy(
   const base = defaults?.backoff ?? DEFAULT_BACKOFF;
   if (policy === undefined) return defaults ?? exponential(base);
   if (typeof policy === 'function') return computed(policy, option, base);
-  return exponential(readOptions(policy, option, base));
+  return exponential(readOptions(policy, option, optionsOver(base)));
 }
 
-function readOptions(policy: RetryPolicyOptions, option: string, base: Backoff): Backoff {
-  if (typeof policy !== 'object' || policy === null || Array.isArray(policy)) {
-    throw new InvalidOptionError(option, policy, `an object with ${KEYS.join(', ')}, or a function`);
-  }
-  const unknown = Object.keys(policy).find((key) => !KEYS.includes(key));
-  if (unknown !== undefined) {
-    throw new InvalidOptionError(
-      `${option}.${unknown}`,
-      undefined,
-      `one of ${KEYS.join(', ')} instead of it`,
-    );
-  }
-  const { delay, factor = base.factor, maxDelay, jitter = base.jitter, maxAttempts } = policy;
-  if (typeof factor !== 'number' || !Number.isFinite(factor) || factor < 1) {
-    throw new InvalidOptionError(`${option}.factor`, factor, 'a number of at least 1');
-  }
-  if (typeof jitter !== 'boolean') throw new InvalidOptionError(`${option}.jitter`, jitter, 'true or false');
+function optionsOver(base: Backoff) {
   return {
-    delay: delay === undefined ? base.delay : readDelay(delay, `${option}.delay`),
-    factor,
-    maxDelay: maxDelay === undefined ? base.maxDelay : readDelay(maxDelay, `${option}.maxDelay`),
-    jitter,
-    maxAttempts: readMaxAttempts(maxAttempts, `${option}.maxAttempts`) ?? base.maxAttempts,
+    delay: durationOption(base.delay, RANGE),
+    factor: checkedOption<number, number>(
+      (value) => Number.isFinite(value) && Number(value) >= 1,
+      'a number of at least 1',
+      base.factor,
+    ),
+    maxDelay: durationOption(base.maxDelay, RANGE),
+    jitter: booleanOption(base.jitter),
+    // Infinity removes a limit of the module.
+    maxAttempts: checkedOption<number, number>(
+      (value) => value === Infinity || (Number.isSafeInteger(value) && Number(value) >= 1),
+      'a whole number of at least 1, or Infinity',
+      base.maxAttempts,
+    ),
   };
-}
-
-function readMaxAttempts(value: unknown, option: string): number | undefined {
-  // Infinity takes a limit of the module back.
-  if (value === undefined || value === Number.POSITIVE_INFINITY) return value;
-  if (!Number.isSafeInteger(value) || (value as number) < 1) {
-    throw new InvalidOptionError(option, value, 'a whole number of at least 1, or Infinity');
-  }
-  return value as number;
-}
-
-function readDelay(value: unknown, option: string): number {
-  // The wait is stored as a due date, so that no timer limits it.
-  return parseDuration(value, option, { max: MAX_STORED_DURATION_MS });
 }
 
 function exponential(backoff: Backoff): ResolvedRetryPolicy {
@@ -155,7 +129,7 @@ function computed(
   option: string,
   base: Backoff,
 ): ResolvedRetryPolicy {
-  const backoff = { ...base, maxAttempts: Number.POSITIVE_INFINITY };
+  const backoff = { ...base, maxAttempts: Infinity };
   return {
     maxAttempts: backoff.maxAttempts,
     backoff: base,
@@ -164,7 +138,7 @@ function computed(
         const answer: unknown = policy(attempt, error);
         // An async function's answer is refused below; its rejection must not end the process.
         if (answer instanceof Promise) answer.catch(() => undefined);
-        return answer === false ? false : readDelay(answer, `${option}()`);
+        return answer === false ? false : parseDuration(answer, `${option}()`, RANGE);
       } catch (problem) {
         onInvalid?.(problem);
         return wait(attempt, backoff);

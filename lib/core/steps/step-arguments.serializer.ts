@@ -4,7 +4,7 @@ import { ArgumentsConversionError, fromPlain, toInstance, toJson } from './class
 import { assertPlainJson } from './plain-json.js';
 import type { ArgumentsClass, ArgumentsProblem, StepDefinition } from './step-definition.js';
 
-/** What the serializer needs to know of a step; nothing is known of one that only another process provides. */
+/** The part of a step that the serializer needs. A step of another process has none. */
 export type SerializableStep = Pick<StepDefinition, 'argsClass' | 'checkArguments'>;
 
 /** Turns the arguments of steps into JSON and back. */
@@ -37,11 +37,11 @@ export class StepArgumentsSerializer {
   }
 
   /**
-   * The arguments that stored ones, parsed, stand for, or a promise of them where they are validated; `undefined` for
-   * a step without arguments. What is passed becomes the step's own, which may change it.
+   * Restores arguments from parsed JSON, which may be changed. Returns a promise where they are validated, and
+   * `undefined` for a step without arguments.
    *
-   * @throws InvalidStepArgumentsError, at once or by the promise, when they do not fit the step, or not any more. An error
-   * that a validation throws by itself is let through.
+   * @throws InvalidStepArgumentsError, at once or through the promise, when they do not fit the step (any more). An
+   * error that a validator throws is passed on.
    */
   restore(stepName: string, step: SerializableStep | undefined, stored: unknown): unknown {
     const argsClass = step?.argsClass;

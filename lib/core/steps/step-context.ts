@@ -37,36 +37,30 @@ export interface StepContext<TManager = EntityManagerLike> {
 }
 
 /** What a context is made of. */
-export interface StepContextValues {
-  readonly gid: string;
-  readonly stepIndex: number;
-  readonly stepName: string;
-  readonly attempt: number;
+export interface StepContextValues extends Pick<StepContext, 'gid' | 'stepIndex' | 'stepName' | 'attempt'> {
   readonly stop: StepStop;
 }
 
 /** Makes the context of one attempt; `manager` only for a transactional step. */
 export function createStepContext(values: StepContextValues, manager?: EntityManagerLike): StepContext {
-  return Object.freeze(new AttemptContext(values, manager));
+  const { gid, stepIndex, stepName, attempt, stop } = values;
+  return Object.freeze(new AttemptContext(gid, stepIndex, stepName, attempt, stop.signal, manager));
 }
 
 class AttemptContext implements StepContext {
-  readonly gid: string;
-  readonly stepIndex: number;
-  readonly stepName: string;
-  readonly attempt: number;
   readonly idempotencyKey: string;
-  readonly signal: AbortSignal;
   // Private, and read by a getter of the prototype: copying or logging a context must not throw.
   readonly #manager: EntityManagerLike | undefined;
 
-  constructor(values: StepContextValues, manager: EntityManagerLike | undefined) {
-    this.gid = values.gid;
-    this.stepIndex = values.stepIndex;
-    this.stepName = values.stepName;
-    this.attempt = values.attempt;
-    this.idempotencyKey = `${values.gid}:${values.stepIndex}`;
-    this.signal = values.stop.signal;
+  constructor(
+    readonly gid: string,
+    readonly stepIndex: number,
+    readonly stepName: string,
+    readonly attempt: number,
+    readonly signal: AbortSignal,
+    manager: EntityManagerLike | undefined,
+  ) {
+    this.idempotencyKey = `${gid}:${stepIndex}`;
     this.#manager = manager;
   }
 

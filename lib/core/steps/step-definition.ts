@@ -1,3 +1,4 @@
+import type { Duration } from '../duration.js';
 import type { RetryPolicy } from './retry-policy.js';
 import type { StepContext } from './step-context.js';
 
@@ -20,8 +21,8 @@ export interface ResolvedStep {
   release?(): void;
 }
 
-/** A step as this process provides it. */
-export interface StepDefinition {
+/** What `@Step()` writes on a class. */
+export interface StepMetadata {
   /** The name that new jobs store. */
   readonly name: string;
   readonly aliases: readonly string[];
@@ -29,10 +30,15 @@ export interface StepDefinition {
   readonly checkArguments?: ArgumentsCheck;
   /** As written on the step; to be laid over the module's default. */
   readonly retry?: RetryPolicy;
-  /** Milliseconds. */
-  readonly timeout?: number;
+  readonly timeout?: Duration;
   /** Without `dataSource`: the DataSource of the module. */
   readonly transactional: false | { readonly dataSource?: string };
+}
+
+/** A step as this process provides it. */
+export interface StepDefinition extends StepMetadata {
+  /** Milliseconds. */
+  readonly timeout?: number;
   /** Where the step was found, as `StepClass in ModuleClass`. */
   readonly place: string;
   /** The classes by which `addStep()` finds the step: the one it is provided under, and its instance's. */

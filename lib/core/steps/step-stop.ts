@@ -1,6 +1,6 @@
 /**
- * Tells one attempt of a step to end early, and why. What a step sees of it is an `AbortSignal`; the library
- * listens here, since a listener of a signal costs about as much as everything else in an attempt.
+ * Asks one attempt of a step to end early, and says why. The step gets an `AbortSignal`. The library listens here
+ * instead, because a listener of a signal costs about as much as the rest of an attempt.
  */
 export class StepStop {
   private readonly controller = new AbortController();
@@ -18,14 +18,14 @@ export class StepStop {
     return this.signal.reason;
   }
 
-  /** The first reason stays. */
+  /** The first reason wins. */
   request(reason: unknown): void {
     if (this.requested) return;
     this.controller.abort(reason);
     for (const listener of this.listeners) listener();
   }
 
-  /** Calls back once: now, when it has been requested already. */
+  /** Calls back once; at once if the stop was requested already. */
   onRequest(listener: () => void): void {
     if (this.requested) listener();
     else this.listeners.push(listener);

@@ -3,8 +3,8 @@ import { Injectable, type Scope } from '@nestjs/common';
 import { InvalidStepClassError } from '../../errors/index.js';
 import type { Duration } from '../duration.js';
 import type { RetryPolicy } from './retry-policy.js';
-import type { ArgumentsCheck, ArgumentsClass } from './step-definition.js';
-import { STEP_METADATA, type StepMetadata } from './step-metadata.accessor.js';
+import type { ArgumentsCheck, ArgumentsClass, StepMetadata } from './step-definition.js';
+import { STEP_METADATA } from './step-metadata.accessor.js';
 
 /**
  * Options of `@Step()`.

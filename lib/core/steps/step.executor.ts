@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { EntityManagerLike } from '../transactions/typeorm.types.js';
 import { InvalidStepArgumentsError, StepInterruptedError, StepTimeoutError } from '../../errors/index.js';
+import { within } from '../within.js';
 import type { StepArgumentsSerializer } from './step-arguments.serializer.js';
 import { createStepContext } from './step-context.js';
 import type { ResolvedStep, StepDefinition } from './step-definition.js';
@@ -52,9 +53,7 @@ export class StepExecutor {
       const restored = this.serializer.restore(attempt.stepName, definition, attempt.readArgs());
       args = restored instanceof Promise ? await restored : restored;
     } catch (error) {
-      return error instanceof InvalidStepArgumentsError
-        ? { kind: 'unfit', error }
-        : { kind: 'failed', error };
+      return { kind: error instanceof InvalidStepArgumentsError ? 'unfit' : 'failed', error };
     }
 
     let resolved: ResolvedStep;
@@ -86,14 +85,17 @@ export class StepExecutor {
 
   private async settle(attempt: StepAttempt, work: Promise<unknown>): Promise<StepOutcome> {
     const { stop } = attempt;
-    const ended = work.then(succeeded, failed);
+    const ended = work.then(
+      () => SUCCEEDED,
+      (error: unknown): StepOutcome => ({ kind: 'failed', error }),
+    );
     const first = await new Promise<StepOutcome | undefined>((resolve) => {
       void ended.then(resolve);
       stop.onRequest(() => resolve(undefined));
     });
     if (first && !stop.requested) return first;
 
-    const last = first ?? (await this.withinGrace(ended));
+    const last = first ?? (await within(this.gracePeriod, ended));
     const { reason } = stop;
     if (!last) {
       this.logger.error(
@@ -101,26 +103,14 @@ export class StepExecutor {
           `aborted (${String(reason)}). Let it watch context.signal.`,
       );
     }
-    // A step's time is over even if it comes to an end after all: what it did late may overlap the next try.
+    // Its time is over even if the step ends after all: what it did late may overlap with the next attempt.
     if (reason instanceof StepTimeoutError) return { kind: 'failed', error: reason };
     if (reason instanceof StepInterruptedError && last?.kind === 'succeeded') return last;
     return { kind: 'interrupted', settled: last !== undefined };
   }
-
-  private async withinGrace(ended: Promise<StepOutcome>): Promise<StepOutcome | undefined> {
-    let timer: NodeJS.Timeout | undefined;
-    const over = new Promise<undefined>((resolve) => {
-      timer = setTimeout(() => resolve(undefined), this.gracePeriod);
-    });
-    try {
-      return await Promise.race([ended, over]);
-    } finally {
-      clearTimeout(timer);
-    }
-  }
 }
 
-/** Undefined when the step has ended with the call: most that is asynchronous is then not needed. */
+/** Undefined when the step ended within the call, so that nothing has to be awaited. */
 function begin(call: () => unknown): Promise<unknown> | undefined {
   try {
     const answer = call();
@@ -132,12 +122,4 @@ function begin(call: () => unknown): Promise<unknown> | undefined {
 
 function isThenable(value: unknown): boolean {
   return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
-}
-
-function succeeded(): StepOutcome {
-  return SUCCEEDED;
-}
-
-function failed(error: unknown): StepOutcome {
-  return { kind: 'failed', error };
 }

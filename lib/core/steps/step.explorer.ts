@@ -2,8 +2,8 @@ import { ContextIdFactory, ModuleRef, type ModulesContainer } from '@nestjs/core
 import { InvalidStepClassError } from '../../errors/index.js';
 import { parseDuration } from '../duration.js';
 import { resolveRetryPolicy } from './retry-policy.js';
-import type { ResolvedStep, StepDefinition } from './step-definition.js';
-import type { StepMetadata, StepMetadataAccessor } from './step-metadata.accessor.js';
+import type { ResolvedStep, StepDefinition, StepMetadata } from './step-definition.js';
+import { StepMetadataAccessor } from './step-metadata.accessor.js';
 
 // Nest exports the container of modules, but not the types of what is in it.
 type HostModule = ModulesContainer extends Map<string, infer M> ? M : never;
@@ -22,18 +22,18 @@ interface FoundStep {
 export class StepExplorer {
   constructor(
     private readonly modules: ModulesContainer,
-    private readonly accessor: StepMetadataAccessor,
+    private readonly accessor = new StepMetadataAccessor(),
   ) {}
 
   /**
-   * To be called when all providers have been instantiated, never in a constructor.
+   * Call it once all providers are instantiated, never in a constructor.
    *
    * @throws InvalidStepClassError for a class without `execute`, and for a factory that is not a singleton.
    * @throws InvalidOptionError for a `timeout` or `retry` that cannot be.
    */
   explore(): StepDefinition[] {
     const found: FoundStep[] = [];
-    // An instance that is provided under several tokens, by an alias or a factory that hands it on, is one step.
+    // An instance under several tokens, through an alias or a factory that passes it on, is one step.
     const byInstance = new Map<object, FoundStep>();
     for (const module of this.modules.values()) {
       for (const [token, wrapper] of module.providers) {
@@ -55,11 +55,9 @@ export class StepExplorer {
     const instance: unknown = wrapper.instance;
     if (typeof instance !== 'object' || instance === null) return undefined;
     const instanceClass = classOf(instance);
-    // The instance says more than the token where a factory or a value is provided; a stand-in of a test has
-    // no metadata of its own, and takes the place of the class that it is provided for.
-    const classes = [instanceClass, token].filter(
-      (each) => this.accessor.get(each) !== undefined,
-    ) as object[];
+    // For a factory or a value, the class of the instance says more than the token. A fake of a test has no metadata;
+    // it replaces the class that it is provided for.
+    const classes = this.stepClasses(instanceClass, token);
     const [stepClass] = classes;
     if (stepClass === undefined) return undefined;
     const known = byInstance.get(instance);
@@ -75,11 +73,10 @@ export class StepExplorer {
   }
 
   private perContext(token: unknown, wrapper: ProviderWrapper, module: HostModule): FoundStep | undefined {
-    // What it stands for is found at its own place.
+    // The provider behind an alias is found on its own.
     if (wrapper.isAlias) return undefined;
     const isFactory = wrapper.inject != null;
-    const candidates = isFactory ? [token] : [wrapper.metatype, token];
-    const classes = candidates.filter((each) => this.accessor.get(each) !== undefined) as object[];
+    const classes = this.stepClasses(isFactory ? undefined : wrapper.metatype, token);
     const [stepClass] = classes;
     if (stepClass === undefined) return undefined;
     const step = this.found(stepClass, classes, token, module, async () => {
@@ -98,6 +95,10 @@ export class StepExplorer {
       );
     }
     return step;
+  }
+
+  private stepClasses(...candidates: unknown[]): object[] {
+    return candidates.filter((each) => this.accessor.get(each) !== undefined) as object[];
   }
 
   private found(
@@ -120,7 +121,7 @@ export class StepExplorer {
 function toDefinition({ metadata, place, classes, resolve }: FoundStep): StepDefinition {
   const { timeout, retry, ...rest } = metadata;
   const option = (name: string): string => `@Step(${metadata.name}).${name}`;
-  // Checked here, so that a mistake shows when the application starts; the module's defaults come later.
+  // Checked here, so that a mistake shows when the application starts. The module's defaults are added later.
   resolveRetryPolicy(retry, option('retry'));
   return {
     ...rest,

@@ -1,62 +1,39 @@
 import { isDeepStrictEqual, types } from 'node:util';
 import type { ArgumentsProblem } from './step-definition.js';
-import { ARGS_ROOT, classNameOf, pathOf, placeIn, type Place } from './value-path.js';
-
-interface Pair {
-  readonly expected: unknown;
-  readonly actual: unknown;
-  readonly place: Place;
-}
+import { ARGS_ROOT, classNameOf, memberIn, pathOf, placeIn, type Place } from './value-path.js';
 
 /**
  * The first place where a restored value is not what it was before. Prototypes count, dates are compared by
  * their time, and a property that is `undefined` is as good as none. Private fields (`#x`) cannot be seen.
  */
-export function findDifference(expected: unknown, actual: unknown): ArgumentsProblem | undefined {
-  const pairs: Pair[] = [{ expected, actual, place: ARGS_ROOT }];
-  const seen = new Set<object>();
-  for (let pair = pairs.pop(); pair !== undefined; pair = pairs.pop()) {
-    const { expected: before, actual: after, place } = pair;
-    if (before === after || Object.is(before, after)) {
-      if (typeof before !== 'function') continue;
-      return { path: pathOf(place), reason: 'is a function, which cannot be stored.' };
-    }
-    if (!isObject(before) || !isObject(after) || !isSameKind(before, after)) {
-      return {
-        path: pathOf(place),
-        reason: `is ${describe(before)}, but comes back as ${describe(after)}.${hint(before, place)}`,
-      };
-    }
-    if (seen.has(after)) continue;
-    seen.add(after);
-    if (isOpaque(before)) {
-      if (isDeepStrictEqual(before, after)) continue;
-      return {
-        path: pathOf(place),
-        reason: `is ${describe(before)} that comes back with another value.${hint(before, place)}`,
-      };
-    }
-    const symbol = Object.getOwnPropertySymbols(before)[0];
-    if (symbol !== undefined) {
-      return { path: pathOf(placeIn(place, symbol)), reason: 'has a symbol as its key, which JSON drops.' };
-    }
-    pushMembers(pairs, before, after, place);
+export function findDifference(
+  before: unknown,
+  after: unknown,
+  place: Place = ARGS_ROOT,
+  seen = new Set<object>(),
+): ArgumentsProblem | undefined {
+  const problem = (reason: string, at = place): ArgumentsProblem => ({ path: pathOf(at), reason });
+  if (before === after || Object.is(before, after)) {
+    return typeof before === 'function' ? problem('is a function, which cannot be stored.') : undefined;
   }
-  return undefined;
-}
-
-function pushMembers(pairs: Pair[], before: object, after: object, place: Place): void {
-  const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
-  if (Array.isArray(before) && Array.isArray(after) && before.length !== after.length) {
-    pairs.push({ expected: before.length, actual: after.length, place: placeIn(place, 'length') });
+  if (!isObject(before) || !isObject(after) || !isSameKind(before, after)) {
+    return problem(`is ${describe(before)}, but comes back as ${describe(after)}.${hint(before, place)}`);
   }
-  for (const key of [...keys].reverse()) {
-    pairs.push({
-      expected: own(before, key),
-      actual: own(after, key),
-      place: placeIn(place, Array.isArray(before) ? Number(key) : key),
-    });
+  if (seen.has(after)) return undefined;
+  seen.add(after);
+  if (isOpaque(before)) {
+    if (isDeepStrictEqual(before, after)) return undefined;
+    return problem(`is ${describe(before)} that comes back with another value.${hint(before, place)}`);
   }
+  const [symbol] = Object.getOwnPropertySymbols(before);
+  if (symbol !== undefined)
+    return problem('has a symbol as its key, which JSON drops.', placeIn(place, symbol));
+  for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
+    const found = findDifference(own(before, key), own(after, key), memberIn(place, before, key), seen);
+    if (found) return found;
+  }
+  if (!Array.isArray(before) || !Array.isArray(after)) return undefined;
+  return findDifference(before.length, after.length, placeIn(place, 'length'));
 }
 
 function own(value: object, key: string): unknown {

@@ -1,4 +1,4 @@
-/** A place in a value: a key, under another place. A linked list, so that a path costs nothing until it is told. */
+/** A place in a value: a key, under another place. A linked list: a path costs nothing until it is written out. */
 export interface Place {
   readonly parent: Place | null;
   /** The name of the root, a property, or the index of an element. */
@@ -10,8 +10,8 @@ export interface Place {
 export const ARGS_ROOT: Place = { parent: null, key: 'args', depth: 0 };
 
 /**
- * How deeply arguments may be nested. Data is rarely deeper than ten levels; what is much deeper is a cycle
- * or a mistake, and would overflow the stack of class-transformer or of another process.
+ * How deeply arguments may be nested. Data is rarely deeper than ten levels. What is much deeper is a cycle or a
+ * mistake, and would overflow the stack of whatever walks it: ours, class-transformer's or another process's.
  */
 export const MAX_DEPTH = 200;
 
@@ -19,6 +19,11 @@ const IDENTIFIER = /^[A-Za-z_$][\w$]*$/;
 
 export function placeIn(parent: Place, key: string | number | symbol): Place {
   return { parent, key, depth: parent.depth + 1 };
+}
+
+/** The place of what an object or array holds under one of its keys. */
+export function memberIn(parent: Place, container: object, key: string): Place {
+  return placeIn(parent, Array.isArray(container) ? Number(key) : key);
 }
 
 /** `args.lines[2].price`. */

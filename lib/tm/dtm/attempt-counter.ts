@@ -1,23 +1,23 @@
-/** As many steps at a time are being repeated, at most, whose attempts are counted. */
+/** How many steps are counted at a time, at most. */
 const MAX_COUNTED = 10_000;
 
 /**
- * Counts the attempts of steps that this process has seen: DTM sends no number. Another process, and this one
- * after a restart, begins anew.
+ * Counts the attempts of steps in this process, since DTM sends no number. Another process, and this one after a
+ * restart, starts again at 1.
  */
 export class AttemptCounter {
   private readonly attempts = new Map<string, number>();
 
   next(key: string): number {
     const attempt = (this.attempts.get(key) ?? 0) + 1;
-    // Put last again, so that the one that is dropped is the one that has been quiet longest.
+    // Moved to the end, so that the least recently called step is dropped first.
     this.attempts.delete(key);
     this.attempts.set(key, attempt);
     if (this.attempts.size > MAX_COUNTED) this.attempts.delete(this.attempts.keys().next().value!);
     return attempt;
   }
 
-  /** The attempt did not count: it was interrupted. */
+  /** Undoes `next()` for an attempt that was interrupted. */
   takeBack(key: string): void {
     const attempts = this.attempts.get(key) ?? 0;
     if (attempts <= 1) this.attempts.delete(key);

@@ -1,3 +1,4 @@
+import { entriesOf } from '../../core/options.js';
 import { InvalidOptionError } from '../../errors/index.js';
 
 const NAME = /^[0-9a-z_.-]+$/;
@@ -5,16 +6,7 @@ const NAME = /^[0-9a-z_.-]+$/;
 const VALUE = /^[\u0020-\u007e]*$/;
 /** The library's own, and those that DTM, HTTP or gRPC set: they would be dropped, doubled or overridden. */
 const RESERVED = /^(?:dtm-|grpc-|stepping-|:)|-bin$/;
-const TRANSPORT: readonly string[] = [
-  'accept',
-  'connection',
-  'content-length',
-  'content-type',
-  'host',
-  'te',
-  'transfer-encoding',
-  'user-agent',
-];
+const TRANSPORT = /^(?:accept|connection|content-length|content-type|host|te|transfer-encoding|user-agent)$/;
 
 /**
  * Checks headers that DTM is to send with every callback, names in lower case.
@@ -22,16 +14,12 @@ const TRANSPORT: readonly string[] = [
  * @throws InvalidOptionError for one that DTM could not send, or that would not arrive as it was given.
  */
 export function checkBranchHeaders(headers: unknown, option: string): Readonly<Record<string, string>> {
-  if (headers === undefined) return {};
-  if (typeof headers !== 'object' || headers === null || Array.isArray(headers)) {
-    throw new InvalidOptionError(option, headers, 'an object of texts');
-  }
   const checked: Record<string, string> = {};
-  for (const [given, value] of Object.entries(headers)) {
+  for (const [given, value] of entriesOf(headers, option)) {
     const name = given.toLowerCase();
     const place = `${option}[${JSON.stringify(given)}]`;
     if (!NAME.test(name)) throw new InvalidOptionError(place, given, 'a name of letters, digits and - _ .');
-    if (RESERVED.test(name) || TRANSPORT.includes(name)) {
+    if (RESERVED.test(name) || TRANSPORT.test(name)) {
       throw new InvalidOptionError(place, given, 'a name that neither DTM nor its transport uses itself');
     }
     if (Object.hasOwn(checked, name)) throw new InvalidOptionError(place, given, 'each name once');

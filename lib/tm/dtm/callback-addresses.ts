@@ -1,3 +1,4 @@
+import type { ResolvedDtmOptions } from './dtm.options.js';
 import type { QueryToken } from './query-token.js';
 
 /** Where DTM asks how a transaction ended, and the headers that it needs for it. */
@@ -18,12 +19,16 @@ export const QUERY_SIGNATURE = 'stepping-signature';
 
 export const GRPC_SERVICE = 'stepping.Callbacks';
 
-/**
- * HTTP: the token is part of the address that DTM asks at. In a header it would go to every step as well, and so
- * to the endpoints of other people.
- */
-export function httpCallbackAddresses(callback: string, path: string): CallbackAddresses {
-  const base = `${callback}/${path}`;
+export function callbackAddresses({
+  protocol,
+  callback,
+  callbackPath,
+}: ResolvedDtmOptions): CallbackAddresses {
+  return protocol === 'http' ? httpAddresses(`${callback}/${callbackPath}`) : grpcAddresses(callback);
+}
+
+/** HTTP: the token is part of the address. In a header it would also go to the endpoints of other people. */
+function httpAddresses(base: string): CallbackAddresses {
   return {
     step: `${base}/step`,
     query: ({ token, signature }) => {
@@ -35,7 +40,7 @@ export function httpCallbackAddresses(callback: string, path: string): CallbackA
 }
 
 /** gRPC: an address is a method and nothing else, so the token is a header of the job. */
-export function grpcCallbackAddresses(callback: string): CallbackAddresses {
+function grpcAddresses(callback: string): CallbackAddresses {
   return {
     step: `${callback}/${GRPC_SERVICE}/Step`,
     query: ({ token, signature }) => ({

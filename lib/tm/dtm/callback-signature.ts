@@ -1,15 +1,15 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 
 /**
- * Signs what DTM hands back to the application, so that nobody else can call a step or ask for a transaction.
+ * Signs what DTM sends back to the application, so that nobody else can call a step or ask about a transaction.
  *
- * A signature belongs to one job and to what it says: whoever reads it, in DTM's database, log or unprotected
- * API, can do no more with it than have DTM's own call repeated. The secret never leaves the application.
+ * A signature covers one job and the content of one call. Somebody who reads it in DTM's database, log or API can
+ * only repeat that call. The secret never leaves the application.
  */
 export class CallbackSignature {
   /**
-   * @param secrets The first one signs, all of them are accepted: a new one is put in front, and the old one is
-   * taken away when no job signed with it is left. None: nothing is signed, and everything accepted.
+   * @param secrets The first one signs, all of them are accepted. To rotate, put the new one first and remove the old
+   * one when its jobs have ended. Without secrets nothing is signed and everything is accepted.
    */
   constructor(private readonly secrets: readonly string[]) {}
 
@@ -23,7 +23,7 @@ export class CallbackSignature {
     return secret === undefined ? undefined : hmac(secret, purpose, parts);
   }
 
-  /** Whether a signature fits one of the secrets; takes as long for a wrong one as for a right one. */
+  /** Whether a signature fits one of the secrets, in constant time. */
   accepts(purpose: 'query' | 'step', parts: readonly string[], signature: unknown): boolean {
     if (!this.required) return true;
     const given = digest(typeof signature === 'string' ? signature : '');

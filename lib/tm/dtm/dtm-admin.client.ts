@@ -1,6 +1,8 @@
 import { TransactionManagerUnavailableError } from '../../errors/index.js';
 import { DtmUnsupportedError } from './dtm.errors.js';
 import type { DtmStatus } from './dtm.client.js';
+import type { ResolvedDtmOptions } from './dtm.options.js';
+import { sendToDtm } from './http-dtm.client.js';
 
 /** A job as DTM's HTTP API shows it. Times are ISO texts. */
 export interface DtmTransaction {
@@ -35,10 +37,10 @@ export interface DtmJob {
 
 export interface DtmListQuery {
   readonly limit: number;
-  readonly position?: string;
-  readonly status?: DtmStatus;
-  readonly createdAfter?: Date;
-  readonly createdBefore?: Date;
+  readonly position: string | undefined;
+  readonly status: DtmStatus | undefined;
+  readonly createdAfter: Date | undefined;
+  readonly createdBefore: Date | undefined;
 }
 
 export interface DtmPage {
@@ -48,16 +50,11 @@ export interface DtmPage {
 }
 
 /**
- * The part of DTM that reads and repairs jobs. It is there over HTTP only, and DTM's metrics remember every gid
- * asked for: it is for people, not for polling.
+ * Reads and repairs jobs, which DTM offers over HTTP only. DTM's metrics remember every gid that was asked for: this
+ * is for people, not for polling.
  */
 export class DtmAdminClient {
-  constructor(
-    private readonly httpApi: string | undefined,
-    private readonly headers: Readonly<Record<string, string>>,
-    /** Milliseconds. */
-    private readonly timeout: number,
-  ) {}
+  constructor(private readonly options: ResolvedDtmOptions) {}
 
   async find(wireGid: string): Promise<DtmJob | null> {
     const found = (await this.read('query', { gid: wireGid })) as {
@@ -79,36 +76,24 @@ export class DtmAdminClient {
     return { transactions: page.transactions ?? [], next: page.next_position || undefined };
   }
 
-  /** Makes the job due at once. */
-  async makeDue(wireGid: string): Promise<string | undefined> {
-    return this.change('resetNextCronTime', wireGid);
-  }
-
-  /** Ends an unfinished job, whatever it is at. */
-  async forceStop(wireGid: string): Promise<string | undefined> {
-    return this.change('forceStop', wireGid);
+  /**
+   * Makes an unfinished job due now, or ends it whatever it is at.
+   *
+   * @returns what the server objects to.
+   */
+  async change(how: 'resetNextCronTime' | 'forceStop', gid: string): Promise<string | undefined> {
+    const { status, text } = await this.send(how, { gid });
+    return status === 200 ? undefined : text;
   }
 
   private async read(path: string, parameters: Record<string, string>): Promise<unknown> {
-    const { status, text } = await this.send(`${path}?${new URLSearchParams(parameters).toString()}`, {});
-    if (status !== 200)
-      throw unavailable(this.httpApi!, new Error(`status ${status}: ${text.slice(0, 500)}`));
+    const { status, text } = await this.send(`${path}?${new URLSearchParams(parameters).toString()}`);
+    if (status !== 200) throw this.unavailable(new Error(`status ${status}: ${text}`));
     return JSON.parse(text) as unknown;
   }
 
-  /** @returns what the server objects to. */
-  private async change(path: string, gid: string): Promise<string | undefined> {
-    const headers = { 'content-type': 'application/json' };
-    const { status, text } = await this.send(path, {
-      method: 'POST',
-      headers,
-      body: JSON.stringify({ gid }),
-    });
-    return status === 200 ? undefined : text.slice(0, 500);
-  }
-
-  private async send(path: string, init: RequestInit): Promise<{ status: number; text: string }> {
-    const { httpApi } = this;
+  private async send(path: string, body?: object): Promise<{ status: number; text: string }> {
+    const { httpApi, serverHeaders, serverTimeout } = this.options;
     if (httpApi === undefined) {
       throw new DtmUnsupportedError(
         'Reading and repairing jobs over gRPC',
@@ -116,16 +101,14 @@ export class DtmAdminClient {
       );
     }
     try {
-      const headers = { ...this.headers, ...(init.headers as Record<string, string> | undefined) };
-      const signal = AbortSignal.timeout(this.timeout);
-      const response = await fetch(`${httpApi}/api/dtmsvr/${path}`, { ...init, headers, signal });
-      return { status: response.status, text: await response.text() };
+      return await sendToDtm(`${httpApi}/api/dtmsvr/${path}`, serverHeaders, serverTimeout, body);
     } catch (error) {
-      throw unavailable(httpApi, error);
+      throw this.unavailable(error);
     }
   }
-}
 
-function unavailable(httpApi: string, cause: unknown): TransactionManagerUnavailableError {
-  return new TransactionManagerUnavailableError(`DTM's HTTP API at ${httpApi}`, { cause });
+  private unavailable(cause: unknown): TransactionManagerUnavailableError {
+    const what = `DTM's HTTP API at ${this.options.httpApi}`;
+    return new TransactionManagerUnavailableError(what, { cause });
+  }
 }

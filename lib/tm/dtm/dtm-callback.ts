@@ -1,4 +1,4 @@
-/** A call of DTM, whatever the protocol: what all of them have. */
+/** What every call of DTM has, in either protocol. */
 export interface DtmCall {
   /** The gid as DTM knows it. */
   readonly gid: unknown;
@@ -17,17 +17,17 @@ export interface DtmQueryCall extends DtmCall {
 export interface DtmStepCall extends DtmCall {
   /** The payload, parsed. */
   readonly payload: unknown;
-  /** When DTM stops waiting, where the protocol tells: milliseconds from now. */
+  /** Milliseconds until DTM stops waiting; only gRPC tells. */
   readonly remaining?: number;
 }
 
 /**
- * What is answered. DTM tells four results apart: `success`, `failure` (of a query: roll the job back), `ongoing`
- * (ask again, after the same wait), and all the others, which it repeats after twice the wait.
+ * The answer to a call. DTM knows four: `success`, `failure` (of a query: roll the job back), `ongoing` (ask again
+ * after the same wait), and anything else, which makes it ask again after twice the wait.
  */
 export type CallbackAnswer = 'success' | 'failure' | 'ongoing' | 'error' | 'unauthenticated' | 'invalid';
 
-/** What a wire gid is made of. Two values of one metadata name arrive as one, with a comma between them. */
+/** The characters of a wire gid. Two values of one metadata name arrive as one text with a comma. */
 const GID = /^[0-9A-Za-z._:()!-]+$/;
 
 /** A gid, a branch and an operation, each once, as DTM sends them for a two-phase message. */

@@ -3,7 +3,8 @@ import type { StoredStep } from '../../core/jobs/job-message.js';
 import type { JobStatus } from '../../core/jobs/job-status.js';
 import type { DtmBranch, DtmJob } from './dtm-admin.client.js';
 import { HTTP_REQUEST_STEP } from './direct-http-step.js';
-import type { DtmCustomData } from './dtm-request.js';
+import type { DtmCustomData, DtmRequest } from './dtm-request.js';
+import { parseJson } from './json.js';
 import { openQuery, type PreparedQuery } from './query-token.js';
 import { QUERY_TOKEN } from './callback-addresses.js';
 import { fromWireGid } from './wire-gid.js';
@@ -25,8 +26,8 @@ export function jobStatusOf(status: string): JobStatus {
 }
 
 /**
- * What DTM tells of a job. It counts no attempts and keeps no errors of steps: a step that has succeeded counts
- * as one attempt, any other as none.
+ * Maps a job of DTM. DTM counts no attempts and keeps no errors of steps: a step that has succeeded counts as one
+ * attempt, any other as none.
  *
  * @param failed What `failed` means for this job.
  */
@@ -59,23 +60,25 @@ export function storedStepsOf(job: DtmJob): StoredStep[] {
 export function preparedQueryOf({ transaction }: DtmJob): PreparedQuery | undefined {
   const address = transaction.query_prepared ?? '';
   const inAddress = URL.canParse(address) ? new URL(address).searchParams.get(QUERY_TOKEN) : null;
-  const token = inAddress ?? branchHeadersOf(transaction.options)[QUERY_TOKEN];
+  const options = parseJson(transaction.options ?? '') as Partial<DtmRequest> | undefined;
+  const token = inAddress ?? options?.branch_headers?.[QUERY_TOKEN];
   return token === undefined ? undefined : openQuery(token);
 }
 
 function stepInfosOf(job: DtmJob, status: JobStatus): StepInfo[] {
-  let turn = status === 'submitted';
-  return actionsOf(job).map((branch, index): StepInfo => {
+  const actions = actionsOf(job);
+  const turn = status === 'submitted' ? actions.findIndex((branch) => branch.status !== 'succeed') : -1;
+  return actions.map((branch, index): StepInfo => {
     const { step: name, args } = payloadOf(branch);
     const succeeded = branch.status === 'succeed';
-    let stepStatus: StepStatus = 'pending';
-    if (succeeded) stepStatus = 'succeeded';
-    else if (status === 'canceled') stepStatus = 'canceled';
-    else if (turn) {
-      stepStatus = 'waiting';
-      turn = false;
-    }
-    return { index, name, status: stepStatus, args: args ?? null, attempts: succeeded ? 1 : 0 };
+    const others: StepStatus = status === 'canceled' ? 'canceled' : index === turn ? 'waiting' : 'pending';
+    return {
+      index,
+      name,
+      status: succeeded ? 'succeeded' : others,
+      args: args ?? null,
+      attempts: succeeded ? 1 : 0,
+    };
   });
 }
 
@@ -85,27 +88,14 @@ function actionsOf({ branches }: DtmJob): DtmBranch[] {
     .sort((left, right) => Number(left.branch_id) - Number(right.branch_id));
 }
 
-/** A payload that is none of the library's belongs to an endpoint that DTM calls itself. */
+/** A payload that the library did not write is for an endpoint that DTM calls itself. */
 function payloadOf({ url, bin_data: data = '' }: DtmBranch): { step: string; args?: unknown } {
-  const payload = parse(Buffer.from(data, 'base64').toString()) as
+  const payload = parseJson(Buffer.from(data, 'base64').toString()) as
     { step?: unknown; args?: unknown } | undefined;
   if (typeof payload?.step === 'string') return payload as { step: string; args?: unknown };
   return { step: HTTP_REQUEST_STEP, args: { url, ...(payload !== undefined && { body: payload }) } };
 }
 
 function customDataOf({ transaction }: DtmJob): DtmCustomData {
-  return (parse(transaction.custom_data ?? '') ?? {}) as DtmCustomData;
-}
-
-function branchHeadersOf(options: string | undefined): Readonly<Record<string, string>> {
-  const parsed = parse(options ?? '') as { branch_headers?: Record<string, string> } | undefined;
-  return parsed?.branch_headers ?? {};
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text) ?? undefined;
-  } catch {
-    return undefined;
-  }
+  return (parseJson(transaction.custom_data ?? '') ?? {}) as DtmCustomData;
 }

@@ -1,7 +1,7 @@
-import type { Duration } from '../../core/duration.js';
+import { parseDuration, type Duration } from '../../core/duration.js';
+import { booleanOption, readOptions, type OptionReader } from '../../core/options.js';
 import { InvalidOptionError } from '../../errors/index.js';
 import { checkBranchHeaders } from './branch-headers.js';
-import { wholeSeconds } from './whole-seconds.js';
 
 /**
  * Settings of one job at DTM; `dtm()` takes the first four as defaults for all jobs. Durations are whole
@@ -47,34 +47,34 @@ export interface DtmJobOptions {
   readonly directHttpSteps?: boolean;
 }
 
-/** The settings of a job, complete and checked; times in whole seconds. */
-export interface ResolvedDtmJobOptions {
-  readonly requestTimeout: number;
-  /** 0: the server's own. */
-  readonly retryInterval: number;
-  readonly queryPreparedAfter: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly waitResult: boolean;
-  readonly directHttpSteps: boolean;
-}
-
-const OPTIONS: readonly string[] = [
-  'requestTimeout',
-  'retryInterval',
-  'queryPreparedAfter',
-  'headers',
-  'waitResult',
-  'directHttpSteps',
-];
-
-export const DEFAULT_JOB_OPTIONS: ResolvedDtmJobOptions = {
+export const DEFAULT_JOB_OPTIONS = {
   requestTimeout: 30,
+  /** 0: the server's own. */
   retryInterval: 0,
   queryPreparedAfter: 9,
-  headers: {},
+  headers: {} as Readonly<Record<string, string>>,
   waitResult: false,
   directHttpSteps: false,
 };
+
+/** The settings of a job, complete and checked; times in whole seconds. */
+export type ResolvedDtmJobOptions = Readonly<typeof DEFAULT_JOB_OPTIONS>;
+
+/** Readers of a job's options, which take from `defaults` what is left out. */
+export function jobOptionsOver(defaults: ResolvedDtmJobOptions) {
+  return {
+    // A longer time is probably in the wrong unit, and one such step holds DTM up for hours.
+    requestTimeout: secondsOption(defaults.requestTimeout, 2, 3600),
+    retryInterval: secondsOption(defaults.retryInterval, 1, 24 * 3600),
+    queryPreparedAfter: secondsOption(defaults.queryPreparedAfter, 1, 24 * 3600),
+    headers: (value: unknown, option: string) => ({
+      ...defaults.headers,
+      ...checkBranchHeaders(value, option),
+    }),
+    waitResult: booleanOption(defaults.waitResult),
+    directHttpSteps: booleanOption(defaults.directHttpSteps),
+  };
+}
 
 /**
  * The settings of one job, as `createJob({ manager })` takes them. Made by `dtmJob()`.
@@ -89,7 +89,7 @@ export class DtmJobSettings {
 
   /** @internal These settings, laid over the defaults. */
   over(defaults: ResolvedDtmJobOptions): ResolvedDtmJobOptions {
-    return resolveJobOptions(this.options, 'dtmJob', defaults);
+    return readOptions(this.options, 'dtmJob', jobOptionsOver(defaults));
   }
 }
 
@@ -100,39 +100,18 @@ export class DtmJobSettings {
  * @publicApi
  */
 export function dtmJob(options: DtmJobOptions): DtmJobSettings {
-  const unknown = Object.keys(options).find((key) => !OPTIONS.includes(key));
-  if (unknown !== undefined) {
-    throw new InvalidOptionError(`dtmJob.${unknown}`, undefined, `one of ${OPTIONS.join(', ')}`);
-  }
-  // Mistakes show where they are made.
-  resolveJobOptions(options, 'dtmJob', DEFAULT_JOB_OPTIONS);
-  return new DtmJobSettings({ ...options });
+  const settings = new DtmJobSettings({ ...options });
+  // Checked here too, where a mistake is made.
+  settings.over(DEFAULT_JOB_OPTIONS);
+  return settings;
 }
 
-/** @throws InvalidOptionError. */
-export function resolveJobOptions(
-  options: DtmJobOptions,
-  place: string,
-  defaults: ResolvedDtmJobOptions,
-): ResolvedDtmJobOptions {
-  const seconds = (
-    name: 'requestTimeout' | 'retryInterval' | 'queryPreparedAfter',
-    range: { readonly min: number; readonly max: number },
-  ): number => {
-    const value = options[name];
-    return value === undefined ? defaults[name] : wholeSeconds(value, `${place}.${name}`, range);
-  };
-  const { waitResult = defaults.waitResult, directHttpSteps = defaults.directHttpSteps } = options;
-  for (const [name, value] of Object.entries({ waitResult, directHttpSteps })) {
-    if (typeof value !== 'boolean') throw new InvalidOptionError(`${place}.${name}`, value, 'true or false');
-  }
-  return {
-    // A longer one is a duration in the wrong unit rather than meant: one such step holds DTM up for hours.
-    requestTimeout: seconds('requestTimeout', { min: 2, max: 3600 }),
-    retryInterval: seconds('retryInterval', { min: 1, max: 24 * 3600 }),
-    queryPreparedAfter: seconds('queryPreparedAfter', { min: 1, max: 24 * 3600 }),
-    headers: { ...defaults.headers, ...checkBranchHeaders(options.headers, `${place}.headers`) },
-    waitResult,
-    directHttpSteps,
+/** DTM counts in whole seconds. A fraction is refused rather than to wait longer or shorter than was written. */
+function secondsOption(fallback: number, min: number, max: number): OptionReader<number> {
+  return (value, option) => {
+    if (value === undefined) return fallback;
+    const seconds = parseDuration(value, option, { min: min * 1000, max: max * 1000 }) / 1000;
+    if (Number.isInteger(seconds)) return seconds;
+    throw new InvalidOptionError(option, value, "a whole number of seconds, such as 2000 or '2s'");
   };
 }

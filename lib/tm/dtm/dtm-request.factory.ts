@@ -3,11 +3,11 @@ import type { JobMessage, StoredStep } from '../../core/jobs/job-message.js';
 import type { DatabaseLookup } from '../../core/transactions/database-lookup.js';
 import { branchIdOf } from '../../transactions/done-mark.js';
 import { InvalidOptionError } from '../../errors/index.js';
-import type { CallbackAddresses } from './callback-addresses.js';
+import { callbackAddresses, type CallbackAddresses } from './callback-addresses.js';
 import type { CallbackSignature } from './callback-signature.js';
 import { directHttpStep, HTTP_REQUEST_STEP } from './direct-http-step.js';
 import { DtmJobSettings, type ResolvedDtmJobOptions } from './dtm-job.options.js';
-import type { DtmCustomData, DtmRequest, DtmRequestOptions } from './dtm-request.js';
+import type { DtmCustomData, DtmRequest } from './dtm-request.js';
 import { DtmLimitError, DtmUnsupportedError } from './dtm.errors.js';
 import type { ResolvedDtmOptions } from './dtm.options.js';
 import { sealQuery } from './query-token.js';
@@ -22,15 +22,16 @@ const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
 /** boltdb counts steps with three digits. */
 const MAX_STEPS = 999;
 
-type Settings = Pick<ResolvedDtmOptions, 'protocol' | 'maxPayloadBytes' | 'job'>;
-
-/** Writes jobs down for DTM, and refuses what DTM could not keep or deliver before anything is sent. */
+/** Makes the requests for jobs. Refuses a job that DTM could not keep or deliver, before anything is sent. */
 export class DtmRequestFactory {
+  private readonly addresses: CallbackAddresses;
+
   constructor(
-    private readonly settings: Settings,
-    private readonly addresses: CallbackAddresses,
+    private readonly settings: ResolvedDtmOptions,
     private readonly signature: CallbackSignature,
-  ) {}
+  ) {
+    this.addresses = callbackAddresses(settings);
+  }
 
   /**
    * @param database Where the transaction of the job is found; `undefined` outside any.
@@ -45,17 +46,17 @@ export class DtmRequestFactory {
     const query = this.addresses.query(token);
     const request: DtmRequest = {
       gid,
-      actions: steps.map(({ action }) => action),
+      trans_type: 'msg',
+      protocol: this.settings.protocol,
+      steps: steps.map(({ action }) => ({ action })),
       payloads: steps.map(({ payload }) => payload),
-      queryPrepared: query.address,
-      customData: customDataOf(message),
-      options: {
-        waitResult: options.waitResult,
-        timeoutToFail: options.queryPreparedAfter,
-        retryInterval: options.retryInterval,
-        requestTimeout,
-        branchHeaders: { ...options.headers, ...query.headers },
-      },
+      query_prepared: query.address,
+      custom_data: customDataOf(message),
+      wait_result: options.waitResult,
+      timeout_to_fail: options.queryPreparedAfter,
+      retry_interval: options.retryInterval,
+      request_timeout: requestTimeout,
+      branch_headers: { ...options.headers, ...query.headers },
     };
     this.check(message.gid, request);
     return request;
@@ -102,37 +103,22 @@ export class DtmRequestFactory {
     const refuse = (what: string, size: number, limit: number, advice: string): void => {
       if (size > limit) throw new DtmLimitError(gid, what, size, limit, advice);
     };
-    const { maxPayloadBytes } = this.settings;
+    const refuseText = (what: string, text: string, advice: string): void =>
+      refuse(`the characters of ${what}`, text.length, MAX_COLUMN_LENGTH, advice);
+    const { steps, payloads } = request;
     refuse('the characters of its gid', request.gid.length, MAX_GID_LENGTH, 'Choose a shorter gid.');
-    refuse('its steps', request.actions.length, MAX_STEPS, 'Split the job.');
-    for (const address of [request.queryPrepared, ...request.actions]) {
-      refuse(
-        'the characters of an address',
-        address.length,
-        MAX_COLUMN_LENGTH,
-        'Choose shorter names or URLs.',
-      );
+    refuse('its steps', steps.length, MAX_STEPS, 'Split the job.');
+    for (const address of [request.query_prepared, ...steps.map(({ action }) => action)]) {
+      refuseText('an address', address, 'Choose shorter names or URLs.');
     }
-    const options = storedOptions(request.options).length;
-    refuse(
-      'the characters of its options and headers',
-      options,
-      MAX_COLUMN_LENGTH,
-      "Set fewer or shorter 'headers'.",
-    );
-    refuse(
-      'the characters of its custom data',
-      request.customData.length,
-      MAX_COLUMN_LENGTH,
-      'Choose a shorter name.',
-    );
-    let total = 0;
-    for (const payload of request.payloads) {
+    refuseText('its options and headers', storedOptions(request), "Set fewer or shorter 'headers'.");
+    refuseText('its custom data', request.custom_data, 'Choose a shorter name.');
+    let total = Buffer.byteLength(JSON.stringify({ ...request, payloads: [] }));
+    for (const payload of payloads) {
       const bytes = Buffer.byteLength(payload);
-      refuse('the bytes of one step', bytes, maxPayloadBytes, PAYLOAD_ADVICE);
+      refuse('the bytes of one step', bytes, this.settings.maxPayloadBytes, PAYLOAD_ADVICE);
       total += bytes;
     }
-    total += Buffer.byteLength(JSON.stringify({ ...request, payloads: [] }));
     refuse('the bytes of the whole job', total, MAX_REQUEST_BYTES, PAYLOAD_ADVICE);
   }
 }
@@ -140,9 +126,9 @@ export class DtmRequestFactory {
 const PAYLOAD_ADVICE =
   "Store large data elsewhere and pass its id; or raise 'maxPayloadBytes', if the server's store and the application's body parser take more.";
 
-/** DTM waits whole seconds; a fraction is waited too long rather than too short. */
 function customDataOf({ delay, name, callerGid }: JobMessage): string {
   const data: DtmCustomData = {
+    // DTM waits whole seconds: rather too long than too short.
     ...(delay > 0 && { delay: Math.ceil(delay / 1000) }),
     ...(name !== null && { name }),
     ...(callerGid && { start: randomUUID() }),
@@ -150,16 +136,16 @@ function customDataOf({ delay, name, callerGid }: JobMessage): string {
   return JSON.stringify(data);
 }
 
-/** The options as DTM stores them, in one column, each of them present. */
-function storedOptions({ branchHeaders, ...options }: DtmRequestOptions): string {
+/** The options as DTM stores them, all of them in one column. */
+function storedOptions(request: DtmRequest): string {
+  const { wait_result, timeout_to_fail, request_timeout, retry_interval, branch_headers } = request;
+  const unused = { concurrent: false, retry_limit: 0, retry_count: 0 };
   return JSON.stringify({
-    wait_result: options.waitResult,
-    timeout_to_fail: options.timeoutToFail,
-    request_timeout: options.requestTimeout,
-    retry_interval: options.retryInterval,
-    branch_headers: branchHeaders,
-    concurrent: false,
-    retry_limit: 0,
-    retry_count: 0,
+    wait_result,
+    timeout_to_fail,
+    request_timeout,
+    retry_interval,
+    branch_headers,
+    ...unused,
   });
 }

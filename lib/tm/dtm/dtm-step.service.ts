@@ -2,11 +2,12 @@ import { Logger } from '@nestjs/common';
 import { detached } from '../../core/detached.js';
 import { faultPoint } from '../../core/fault-point.js';
 import type { StepDefinition } from '../../core/steps/step-definition.js';
+import type { StepArgumentsSerializer } from '../../core/steps/step-arguments.serializer.js';
 import { StepStop } from '../../core/steps/step-stop.js';
-import type { StepAttempt, StepExecutor } from '../../core/steps/step.executor.js';
+import { StepExecutor, type StepAttempt } from '../../core/steps/step.executor.js';
 import type { StepRegistry } from '../../core/steps/step.registry.js';
 import { barrierMark } from '../../transactions/done-mark.js';
-import type { TransactionalStepRunner } from '../../transactions/transactional-step.runner.js';
+import { TransactionalStepRunner } from '../../transactions/transactional-step.runner.js';
 import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
 import {
   StepInterruptedError,
@@ -17,10 +18,11 @@ import {
 import { AttemptCounter } from './attempt-counter.js';
 import type { CallbackSignature } from './callback-signature.js';
 import { isCallFor, type CallbackAnswer, type DtmStepCall } from './dtm-callback.js';
+import type { ResolvedDtmOptions } from './dtm.options.js';
 import { openStep, type StepPayload } from './step-payload.js';
 import { fromWireGid } from './wire-gid.js';
 
-/** An attempt ends before DTM stops waiting, so that its answer still counts. */
+/** The share of DTM's time-out that an attempt gets, so that its answer arrives in time. */
 const ANSWER_SHARE = 0.95;
 
 interface Call {
@@ -34,8 +36,8 @@ interface Call {
 /**
  * Runs the steps that DTM calls.
  *
- * No answer of a step ever fails a job: DTM would repeat that as well. So it is done, not finished yet, or an
- * error, after which DTM tries again.
+ * No answer can fail a job: DTM would repeat the step anyway. So the answer is success, ongoing, or an error, after
+ * which DTM tries again.
  */
 export class DtmStepService {
   private readonly logger = new Logger('SteppingJob');
@@ -44,13 +46,19 @@ export class DtmStepService {
   private readonly underWay = new Set<Promise<unknown>>();
   private stopping = false;
 
+  private readonly executor: StepExecutor;
+  private readonly transactional: TransactionalStepRunner;
+
   constructor(
+    { gracePeriod }: ResolvedDtmOptions,
     private readonly registry: StepRegistry,
-    private readonly executor: StepExecutor,
-    private readonly transactional: TransactionalStepRunner,
+    serializer: StepArgumentsSerializer,
     private readonly databases: TypeOrmDatabases,
     private readonly signature: CallbackSignature,
-  ) {}
+  ) {
+    this.executor = new StepExecutor(serializer, gracePeriod);
+    this.transactional = new TransactionalStepRunner(this.executor, databases);
+  }
 
   async answer(call: DtmStepCall): Promise<CallbackAnswer> {
     if (!isCallFor('action', call)) return 'invalid';
@@ -72,14 +80,14 @@ export class DtmStepService {
     }
   }
 
-  /** Tells running steps to end, takes no new ones, and waits for those that are under way. */
+  /** Asks running steps to end, refuses new ones, and waits for those under way. */
   async stop(): Promise<void> {
     this.stopping = true;
     for (const stop of this.running.values()) stop.request(new StepInterruptedError('shutdown'));
     await Promise.allSettled(this.underWay);
   }
 
-  /** DTM repeats a step that did not answer in time, also while the attempt before is still at work here. */
+  /** DTM repeats a step that did not answer in time, even while its last attempt still runs here. */
   private async once(call: Call): Promise<CallbackAnswer> {
     const key = `${call.gid}:${call.branchId}`;
     if (this.stopping || this.running.has(key)) return 'ongoing';
@@ -166,7 +174,7 @@ export class DtmStepService {
   }
 }
 
-/** By code: the step may have its error from another copy of the library. */
+/** Compares the code, since the error may come from another copy of the library. */
 function isNotFinished(error: unknown): boolean {
   return error instanceof Error && (error as Partial<SteppingError>).code === 'STEPPING_STEP_NOT_FINISHED';
 }

@@ -1,4 +1,5 @@
-import type { DtmRequest } from './dtm-request.js';
+import type { RecoveryState } from '../../core/jobs/distributed-jobs.js';
+import type { DtmJobName, DtmRequest } from './dtm-request.js';
 
 /** Where a job stands at DTM. */
 export type DtmStatus = 'prepared' | 'submitted' | 'aborting' | 'succeed' | 'failed';
@@ -13,25 +14,45 @@ export type DtmAnswer =
   /** Any other answer. It does not say that nothing was done. */
   | { readonly kind: 'failed'; readonly message: string };
 
-/** The requests of the two-phase message, in one of DTM's protocols. They never throw. */
+/** The requests of the two-phase message, and one that only asks whether the server is there. */
+export type DtmMethod = 'prepare' | 'submit' | 'abort' | 'ping';
+
+/** DTM over one of its protocols. */
 export abstract class DtmClient {
-  /** For messages. */
-  abstract readonly server: string;
-  /** Makes ready to send. */
-  abstract open(): Promise<void>;
-  abstract close(): void;
-  /** @param timeout Milliseconds. */
-  abstract prepare(request: DtmRequest, timeout: number): Promise<DtmAnswer>;
-  abstract submit(request: DtmRequest, timeout: number): Promise<DtmAnswer>;
-  abstract abort(gid: string, timeout: number): Promise<DtmAnswer>;
-  /** Whether the server is there. */
-  abstract ping(timeout: number): Promise<DtmAnswer>;
+  /** When the server last answered, for health checks. */
+  contact: RecoveryState = { lastRunAt: null, error: null };
+
+  /** @param server The address of the server. */
+  constructor(readonly server: string) {}
+
+  async open(): Promise<void> {}
+  close(): void {}
+
+  /**
+   * Sends a request. Never throws.
+   *
+   * @param timeout Milliseconds.
+   */
+  async call(method: DtmMethod, timeout: number, request?: DtmRequest | DtmJobName): Promise<DtmAnswer> {
+    const answer = await this.send(method, timeout, request);
+    this.contact =
+      answer.kind === 'unreachable'
+        ? { ...this.contact, error: answer.error }
+        : { lastRunAt: new Date(), error: null };
+    return answer;
+  }
+
+  protected abstract send(
+    method: DtmMethod,
+    timeout: number,
+    request?: DtmRequest | DtmJobName,
+  ): Promise<DtmAnswer>;
 }
 
-/** DTM writes the status of a job that refuses a request into the text, and nothing else can be relied on. */
+/** DTM puts the status of a job that refuses a request into the text; nothing else can be relied on. */
 const STATUS = /current status '(\w+)'/;
 
-/** Reads an answer that says no; `text` is all that there is. */
+/** Reads the text of an answer that says no. */
 export function readRefusal(text: string): DtmAnswer {
   const status = STATUS.exec(text)?.[1];
   return status === undefined ? { kind: 'failed', message: text } : { kind: 'refused', status };

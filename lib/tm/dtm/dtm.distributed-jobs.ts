@@ -6,8 +6,7 @@ import type { JobStatus } from '../../core/jobs/job-status.js';
 import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
 import { JobNotFoundError, JobStateError } from '../../errors/index.js';
 import type { DtmAdminClient, DtmJob, DtmTransaction } from './dtm-admin.client.js';
-import type { DtmStatus } from './dtm.client.js';
-import type { DtmContact } from './dtm-contact.js';
+import type { DtmClient, DtmStatus } from './dtm.client.js';
 import { DtmRequestRefusedError, DtmUnsupportedError } from './dtm.errors.js';
 import { jobInfoOf, preparedQueryOf } from './dtm-job-info.mapper.js';
 import { toWireGid } from './wire-gid.js';
@@ -21,7 +20,7 @@ const STATUS: Readonly<Record<JobStatus, DtmStatus | undefined>> = {
   rolledBack: 'failed',
   canceled: 'failed',
 };
-/** So many jobs of a page are looked up at once. */
+/** How many jobs of a page are looked up at once. */
 const AT_ONCE = 8;
 
 /**
@@ -32,7 +31,7 @@ export class DtmDistributedJobs extends DistributedJobs {
   constructor(
     private readonly admin: DtmAdminClient,
     private readonly databases: TypeOrmDatabases,
-    private readonly contact: DtmContact,
+    private readonly client: DtmClient,
   ) {
     super();
   }
@@ -53,7 +52,7 @@ export class DtmDistributedJobs extends DistributedJobs {
     if (step !== undefined) {
       throw new DtmUnsupportedError(
         'A list of jobs by their step',
-        "List them by 'status', and look at their steps.",
+        "List by 'status' and look at the steps.",
       );
     }
     const wanted = status === undefined ? undefined : new Set(status);
@@ -61,13 +60,13 @@ export class DtmDistributedJobs extends DistributedJobs {
     if (atDtm?.size === 0) return { jobs: [] };
     const { transactions, next } = await this.admin.list({
       limit,
-      ...(cursor !== undefined && { position: cursor }),
-      ...(atDtm?.size === 1 && { status: [...atDtm][0]! }),
-      ...(createdAfter && { createdAfter }),
-      ...(createdBefore && { createdBefore }),
+      position: cursor,
+      status: atDtm?.size === 1 ? [...atDtm][0] : undefined,
+      createdAfter,
+      createdBefore,
     });
     const candidates = transactions.filter(
-      (transaction) => transaction.trans_type === 'msg' && (!atDtm || atDtm.has(transaction.status)),
+      ({ trans_type: type, status: at }) => type === 'msg' && (!atDtm || atDtm.has(at)),
     );
     const found = await this.lookUp(candidates);
     const jobs = found.filter(
@@ -78,27 +77,27 @@ export class DtmDistributedJobs extends DistributedJobs {
 
   /** Lets an unfinished job go on now, instead of when its wait is over. DTM's boltdb store ignores it. */
   async retry(gid: string): Promise<void> {
-    await this.change(gid, 'retry', (wireGid) => this.admin.makeDue(wireGid));
+    await this.change(gid, 'retry', 'resetNextCronTime');
   }
 
   /** Ends the job by force: DTM calls no further step. A step that runs is not interrupted. */
   async cancel(gid: string): Promise<void> {
-    await this.change(gid, 'cancel', (wireGid) => this.admin.forceStop(wireGid));
+    await this.change(gid, 'cancel', 'forceStop');
   }
 
   recovery(): RecoveryState {
-    return this.contact.state;
+    return this.client.contact;
   }
 
   private async change(
     gid: string,
     action: 'retry' | 'cancel',
-    change: (wireGid: string) => Promise<string | undefined>,
+    how: 'resetNextCronTime' | 'forceStop',
   ): Promise<void> {
     const job = await this.find(gid);
     if (!job) throw new JobNotFoundError(gid);
     if (job.status !== 'submitted') throw new JobStateError(gid, action, job.status);
-    const objection = await change(toWireGid(gid));
+    const objection = await this.admin.change(how, toWireGid(gid));
     if (objection !== undefined) throw new DtmRequestRefusedError(gid, action, objection);
   }
 
@@ -126,7 +125,7 @@ export class DtmDistributedJobs extends DistributedJobs {
     try {
       return await this.databases.isCommitted(query.database, jobInfoOf(job, 'rolledBack').gid);
     } catch {
-      // A database that is away keeps nobody from looking at the job.
+      // The job can be read even while its database is away.
       return false;
     }
   }

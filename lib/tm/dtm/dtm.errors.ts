@@ -13,12 +13,13 @@ export class DtmRequestRefusedError extends SteppingError {
     readonly request: 'prepare' | 'submit' | 'abort' | 'retry' | 'cancel',
     /** What the server said. */
     readonly answer: string,
-    options: ErrorCause = {},
+    options?: ErrorCause,
   ) {
     super(
+      'DtmRequestRefusedError',
       `The DTM server refused to ${request} job '${gid}': ${answer}. See the server's log, and whether its version and ` +
         'the tables of its store fit each other.',
-      { name: 'DtmRequestRefusedError', code: 'STEPPING_DTM_REQUEST_REFUSED', ...options },
+      options,
     );
   }
 }
@@ -29,14 +30,11 @@ export class DtmRequestRefusedError extends SteppingError {
  * @publicApi
  */
 export class DtmJobRolledBackError extends SteppingError {
-  constructor(
-    /** The id of the job. */
-    readonly gid: string,
-  ) {
+  constructor(/** The id of the job. */ readonly gid: string) {
     super(
+      'DtmJobRolledBackError',
       `Job '${gid}' has failed at the DTM server and does not run: it was rolled back, or stopped by force. Start it ` +
         'again as a new job, under another gid.',
-      { name: 'DtmJobRolledBackError', code: 'STEPPING_DTM_JOB_ROLLED_BACK' },
     );
   }
 }
@@ -59,10 +57,10 @@ export class DtmLimitError extends SteppingError {
     readonly limit: number,
     advice: string,
   ) {
-    super(`Job '${gid}' cannot be given to DTM: ${what} take ${size}, and ${limit} is the limit. ${advice}`, {
-      name: 'DtmLimitError',
-      code: 'STEPPING_DTM_LIMIT',
-    });
+    super(
+      'DtmLimitError',
+      `Job '${gid}' cannot be given to DTM: ${what} take ${size}, and ${limit} is the limit. ${advice}`,
+    );
   }
 }
 
@@ -77,10 +75,7 @@ export class DtmUnsupportedError extends SteppingError {
     readonly what: string,
     advice: string,
   ) {
-    super(`${what} is not possible with DTM. ${advice}`, {
-      name: 'DtmUnsupportedError',
-      code: 'STEPPING_DTM_UNSUPPORTED',
-    });
+    super('DtmUnsupportedError', `${what} is not possible with DTM. ${advice}`);
   }
 }
 
@@ -92,9 +87,9 @@ export class DtmUnsupportedError extends SteppingError {
 export class DtmCallbacksUnprotectedError extends SteppingError {
   constructor() {
     super(
+      'DtmCallbacksUnprotectedError',
       "NODE_ENV is 'production' and dtm() has no 'secrets', so that anybody who reaches the callbacks could run steps " +
         "and decide on transactions. Give 'secrets', or say 'allowUnsigned: true' where the network keeps others out.",
-      { name: 'DtmCallbacksUnprotectedError', code: 'STEPPING_DTM_CALLBACKS_UNPROTECTED' },
     );
   }
 }
@@ -107,7 +102,7 @@ export class DtmCallbacksUnprotectedError extends SteppingError {
  */
 export class StepNotFinishedError extends SteppingError {
   constructor(message = 'The step has not finished yet.') {
-    super(message, { name: 'StepNotFinishedError', code: 'STEPPING_STEP_NOT_FINISHED' });
+    super('StepNotFinishedError', message);
   }
 }
 
@@ -122,12 +117,12 @@ export class MissingPackageError extends SteppingError {
     readonly packageName: string,
     /** What needs it. */
     readonly neededFor: string,
-    options: ErrorCause = {},
+    options?: ErrorCause,
   ) {
-    super(`${neededFor} needs the package '${packageName}': npm install ${packageName}`, {
-      name: 'MissingPackageError',
-      code: 'STEPPING_MISSING_PACKAGE',
-      ...options,
-    });
+    super(
+      'MissingPackageError',
+      `${neededFor} needs the package '${packageName}': npm install ${packageName}`,
+      options,
+    );
   }
 }

@@ -1,11 +1,14 @@
-import { parseDuration, type Duration } from '../../core/duration.js';
-import { InvalidOptionError } from '../../errors/index.js';
+import type { Duration } from '../../core/duration.js';
 import {
-  DEFAULT_JOB_OPTIONS,
-  resolveJobOptions,
-  type DtmJobOptions,
-  type ResolvedDtmJobOptions,
-} from './dtm-job.options.js';
+  booleanOption,
+  checkedOption,
+  durationOption,
+  entriesOf,
+  integerOption,
+  readOptions,
+} from '../../core/options.js';
+import { InvalidOptionError } from '../../errors/index.js';
+import { DEFAULT_JOB_OPTIONS, jobOptionsOver, type DtmJobOptions } from './dtm-job.options.js';
 
 /**
  * How this application and the DTM server talk, in both directions.
@@ -91,198 +94,102 @@ export interface DtmOptions extends DtmServerOptions {
   readonly callbackPath?: string;
 }
 
-/** The settings as the strategy uses them: complete, checked, in milliseconds unless said otherwise. */
-export interface ResolvedDtmOptions {
-  readonly protocol: DtmProtocol;
-  readonly server: string;
-  readonly callback: string;
-  readonly callbackPath: string;
-  readonly secrets: readonly string[];
-  readonly allowUnsigned: boolean;
-  readonly httpApi: string | undefined;
-  readonly serverTimeout: number;
-  readonly serverHeaders: Readonly<Record<string, string>>;
-  readonly tls: DtmTls | undefined;
-  readonly listen: string | false;
-  readonly maxPayloadBytes: number;
-  readonly gracePeriod: number;
-  readonly job: ResolvedDtmJobOptions;
-}
-
 export const DEFAULT_CALLBACK_PATH = 'stepping';
 const MAX_PAYLOAD_BYTES = 4 * 1024 * 1024;
 const MIN_SECRET_LENGTH = 16;
 const PATH = /^[\w.~-]+(?:\/[\w.~-]+)*$/;
 const HOST_AND_PORT = /^(\[[0-9a-fA-F:.]+\]|[^\s/:[\]]+):(\d{1,5})$/;
-const OPTIONS: readonly (keyof DtmOptions)[] = [
-  'protocol',
-  'server',
-  'callback',
-  'callbackPath',
-  'secrets',
-  'allowUnsigned',
-  'httpApi',
-  'serverTimeout',
-  'serverHeaders',
-  'tls',
-  'listen',
-  'maxPayloadBytes',
-  'gracePeriod',
-  'requestTimeout',
-  'retryInterval',
-  'queryPreparedAfter',
-  'headers',
-];
 
-/** @throws InvalidOptionError for an unknown option, or a value that cannot be. */
-export function resolveDtmOptions(options: DtmOptions): ResolvedDtmOptions {
-  const unknown = Object.keys(options).find((key) => !OPTIONS.includes(key as keyof DtmOptions));
-  if (unknown !== undefined) {
-    throw new InvalidOptionError(`dtm.${unknown}`, undefined, `one of ${OPTIONS.join(', ')}`);
-  }
-  const { protocol = 'http', callbackPath = DEFAULT_CALLBACK_PATH, allowUnsigned = false } = options;
-  if (protocol !== 'http' && protocol !== 'grpc') {
-    throw new InvalidOptionError('dtm.protocol', protocol, "'http' or 'grpc'");
-  }
-  if (typeof callbackPath !== 'string' || !PATH.test(callbackPath)) {
-    throw new InvalidOptionError(
-      'dtm.callbackPath',
-      callbackPath,
-      "a path such as 'stepping' or 'internal/jobs'",
-    );
-  }
-  if (typeof allowUnsigned !== 'boolean') {
-    throw new InvalidOptionError('dtm.allowUnsigned', allowUnsigned, 'true or false');
-  }
-  const address = protocol === 'http' ? httpAddress : grpcAddress;
-  const server = address(options.server, 'dtm.server');
-  const callback = address(options.callback, 'dtm.callback');
-  const httpApi =
-    options.httpApi === undefined
-      ? protocol === 'http'
-        ? server
-        : undefined
-      : httpAddress(options.httpApi, 'dtm.httpApi');
+function optionsFor(http: boolean) {
+  const address = http ? httpAddress : grpcAddress;
+  // The other two options of a job belong to dtmJob() alone.
+  const { waitResult: _, directHttpSteps: __, ...job } = jobOptionsOver(DEFAULT_JOB_OPTIONS);
   return {
-    protocol,
-    server,
-    callback,
-    callbackPath,
-    secrets: secretsOf(options.secrets),
-    allowUnsigned,
-    httpApi,
-    serverTimeout: parseDuration(options.serverTimeout ?? '5s', 'dtm.serverTimeout', {
-      min: 100,
-      max: 60_000,
-    }),
-    serverHeaders: serverHeadersOf(options.serverHeaders),
-    tls: tlsOf(options.tls, protocol),
-    listen: listenOf(options.listen, protocol, callback),
-    maxPayloadBytes: maxPayloadOf(options.maxPayloadBytes),
-    gracePeriod: parseDuration(options.gracePeriod ?? '10s', 'dtm.gracePeriod', { max: 3600 * 1000 }),
-    job: resolveJobOptions(pickJobOptions(options), 'dtm', DEFAULT_JOB_OPTIONS),
+    ...job,
+    protocol: checkedOption<DtmProtocol, DtmProtocol>(
+      (value) => value === 'http' || value === 'grpc',
+      "'http' or 'grpc'",
+      'http',
+    ),
+    server: address,
+    callback: address,
+    callbackPath: checkedOption<string, string>(
+      (value) => typeof value === 'string' && PATH.test(value),
+      "a path such as 'stepping' or 'internal/jobs'",
+      DEFAULT_CALLBACK_PATH,
+    ),
+    secrets,
+    allowUnsigned: booleanOption(false),
+    httpApi: (value: unknown, option: string) =>
+      value === undefined ? undefined : httpAddress(value, option),
+    serverTimeout: durationOption('5s', { min: 100, max: 60_000 }),
+    serverHeaders,
+    tls: checkedOption<boolean | DtmTls>(
+      (value) => !http || value === false,
+      "left out: with the HTTP protocol, 'server' says https",
+    ),
+    listen: (value: unknown, option: string): string | false | undefined => {
+      if (value === undefined) return undefined;
+      if (http)
+        throw new InvalidOptionError(option, value, 'left out: HTTP callbacks are routes of the application');
+      return value === false ? value : grpcAddress(value, option);
+    },
+    maxPayloadBytes: integerOption(65_535, 256, MAX_PAYLOAD_BYTES),
+    gracePeriod: durationOption('10s', { max: 3600 * 1000 }),
   };
 }
 
-function pickJobOptions({
-  requestTimeout,
-  retryInterval,
-  queryPreparedAfter,
-  headers,
-}: DtmOptions): DtmJobOptions {
+/** The settings as the strategy uses them: complete, checked, in milliseconds unless said otherwise. */
+export type ResolvedDtmOptions = ReturnType<typeof resolveDtmOptions>;
+
+/** @throws InvalidOptionError for an unknown option, or a value that cannot be used. */
+export function resolveDtmOptions(options: DtmOptions) {
+  const http = options.protocol !== 'grpc';
+  const read = readOptions(options, 'dtm', optionsFor(http));
+  const { server, callback, httpApi = http ? server : undefined, tls } = read;
+  const { requestTimeout, retryInterval, queryPreparedAfter, headers } = read;
   return {
-    ...(requestTimeout !== undefined && { requestTimeout }),
-    ...(retryInterval !== undefined && { retryInterval }),
-    ...(queryPreparedAfter !== undefined && { queryPreparedAfter }),
-    ...(headers !== undefined && { headers }),
+    ...read,
+    httpApi,
+    tls: tls === true ? {} : tls || undefined,
+    listen: read.listen ?? (!http && `0.0.0.0:${HOST_AND_PORT.exec(callback)![2]}`),
+    job: { ...DEFAULT_JOB_OPTIONS, requestTimeout, retryInterval, queryPreparedAfter, headers },
   };
 }
 
 function httpAddress(value: unknown, option: string): string {
   const url = typeof value === 'string' && URL.canParse(value) ? new URL(value) : undefined;
-  const usable =
-    url && (url.protocol === 'http:' || url.protocol === 'https:') && url.search === '' && url.hash === '';
-  if (!usable || url.username !== '' || url.password !== '') {
-    throw new InvalidOptionError(
-      option,
-      value,
-      "an address such as 'http://dtm:36789', without user name and query",
-    );
+  const { protocol, username, password, search, hash } = url ?? {};
+  if (url && /^https?:$/.test(protocol!) && `${username}${password}${search}${hash}` === '') {
+    return url.href.replace(/\/+$/, '');
   }
-  return url.href.replace(/\/+$/, '');
+  throw new InvalidOptionError(
+    option,
+    value,
+    "an address such as 'http://dtm:36789', without user name and query",
+  );
 }
 
-/** The port must be written: DTM does not know one by itself, and would find that out with every callback. */
+/** The port must be written: DTM knows no default, and each callback would fail. */
 function grpcAddress(value: unknown, option: string): string {
   const port = typeof value === 'string' ? Number(HOST_AND_PORT.exec(value)?.[2]) : Number.NaN;
   if (port >= 1 && port <= 65_535) return value as string;
   throw new InvalidOptionError(option, value, "a host and a port such as 'dtm:36790', without a scheme");
 }
 
-function secretsOf(secrets: DtmOptions['secrets']): readonly string[] {
-  const list: readonly unknown[] =
-    secrets === undefined ? [] : typeof secrets === 'string' ? [secrets] : secrets;
-  if (
-    !Array.isArray(list) ||
-    !list.every((one) => typeof one === 'string' && one.length >= MIN_SECRET_LENGTH)
-  ) {
-    // Never the value itself.
-    throw new InvalidOptionError(
-      'dtm.secrets',
-      undefined,
-      `texts of ${MIN_SECRET_LENGTH} characters or more`,
-    );
+function secrets(value: unknown, option: string): readonly string[] {
+  if (value === undefined) return [];
+  const list: unknown[] = [value].flat();
+  if (list.length > 0 && list.every((one) => typeof one === 'string' && one.length >= MIN_SECRET_LENGTH)) {
+    return list as string[];
   }
-  if (secrets !== undefined && list.length === 0) {
-    throw new InvalidOptionError('dtm.secrets', undefined, 'one text at least; leave it out for none');
-  }
-  return list as readonly string[];
+  // The error does not show the value.
+  throw new InvalidOptionError(option, undefined, `texts of ${MIN_SECRET_LENGTH} characters or more`);
 }
 
-function serverHeadersOf(headers: unknown): Readonly<Record<string, string>> {
-  if (headers === undefined) return {};
-  const usable =
-    typeof headers === 'object' &&
-    headers !== null &&
-    Object.values(headers).every((value) => typeof value === 'string');
-  if (!usable) throw new InvalidOptionError('dtm.serverHeaders', undefined, 'an object of texts');
-  return headers as Readonly<Record<string, string>>;
-}
-
-function tlsOf(tls: DtmOptions['tls'], protocol: DtmProtocol): DtmTls | undefined {
-  if (tls === undefined || tls === false) return undefined;
-  if (protocol === 'http') {
-    throw new InvalidOptionError(
-      'dtm.tls',
-      undefined,
-      "left out: with the HTTP protocol, 'server' says https",
-    );
-  }
-  return tls === true ? {} : tls;
-}
-
-function listenOf(listen: DtmOptions['listen'], protocol: DtmProtocol, callback: string): string | false {
-  if (protocol === 'http') {
-    if (listen !== undefined) {
-      throw new InvalidOptionError(
-        'dtm.listen',
-        listen,
-        'left out: HTTP callbacks are routes of the application',
-      );
-    }
-    return false;
-  }
-  if (listen === false) return false;
-  return listen === undefined
-    ? `0.0.0.0:${HOST_AND_PORT.exec(callback)![2]}`
-    : grpcAddress(listen, 'dtm.listen');
-}
-
-function maxPayloadOf(value: number = 65_535): number {
-  if (Number.isInteger(value) && value >= 256 && value <= MAX_PAYLOAD_BYTES) return value;
-  throw new InvalidOptionError(
-    'dtm.maxPayloadBytes',
-    value,
-    `a whole number from 256 to ${MAX_PAYLOAD_BYTES}`,
-  );
+function serverHeaders(value: unknown, option: string): Readonly<Record<string, string>> {
+  const entries = entriesOf(value, option);
+  if (entries.every(([, text]) => typeof text === 'string'))
+    return Object.fromEntries(entries) as Record<string, string>;
+  throw new InvalidOptionError(option, undefined, 'an object of texts');
 }

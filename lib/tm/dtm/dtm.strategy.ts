@@ -1,16 +1,14 @@
 import type { ModuleMetadata, Provider } from '@nestjs/common';
 import { DistributedJobs } from '../../core/jobs/distributed-jobs.js';
+import { provide } from '../../core/provide.js';
 import { StepArgumentsSerializer } from '../../core/steps/step-arguments.serializer.js';
-import { StepExecutor } from '../../core/steps/step.executor.js';
 import { StepRegistry } from '../../core/steps/step.registry.js';
 import type { TransactionManagerStrategy } from '../../core/transaction-manager-strategy.js';
 import { TransactionManager } from '../../core/transaction-manager.js';
-import { TransactionalStepRunner } from '../../transactions/transactional-step.runner.js';
 import { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
-import { grpcCallbackAddresses, httpCallbackAddresses } from './callback-addresses.js';
 import { CallbackSignature } from './callback-signature.js';
 import { DtmAdminClient } from './dtm-admin.client.js';
-import { DtmContact } from './dtm-contact.js';
+import { DtmClient } from './dtm.client.js';
 import { DtmRequestFactory } from './dtm-request.factory.js';
 import { DtmStepService } from './dtm-step.service.js';
 import { DtmDistributedJobs } from './dtm.distributed-jobs.js';
@@ -44,7 +42,7 @@ export interface DtmAsyncOptions
   readonly useFactory: (...args: any[]) => Promise<DtmServerOptions> | DtmServerOptions;
 }
 
-/** The settings, complete and checked. */
+/** Token of the resolved options. */
 const DTM_OPTIONS = Symbol('DTM_OPTIONS');
 
 /**
@@ -88,77 +86,35 @@ const providers: readonly Provider[] = [
     inject: [DTM_OPTIONS],
   },
   {
-    provide: PreparedQueryService,
-    useFactory: (databases: TypeOrmDatabases, signature: CallbackSignature) =>
-      new PreparedQueryService(databases, signature),
-    inject: [TypeOrmDatabases, CallbackSignature],
-  },
-  {
-    provide: DtmStepService,
-    useFactory: (
-      { gracePeriod }: ResolvedDtmOptions,
-      registry: StepRegistry,
-      serializer: StepArgumentsSerializer,
-      databases: TypeOrmDatabases,
-      signature: CallbackSignature,
-    ) => {
-      const executor = new StepExecutor(serializer, gracePeriod);
-      return new DtmStepService(
-        registry,
-        executor,
-        new TransactionalStepRunner(executor, databases),
-        databases,
-        signature,
-      );
-    },
-    inject: [DTM_OPTIONS, StepRegistry, StepArgumentsSerializer, TypeOrmDatabases, CallbackSignature],
-  },
-  { provide: DtmContact, useFactory: () => new DtmContact() },
-  {
-    provide: DtmAdminClient,
-    useFactory: ({ httpApi, serverHeaders, serverTimeout }: ResolvedDtmOptions) =>
-      new DtmAdminClient(httpApi, serverHeaders, serverTimeout),
+    provide: DtmClient,
+    useFactory: (options: ResolvedDtmOptions) =>
+      options.protocol === 'http' ? new HttpDtmClient(options) : new GrpcDtmClient(options),
     inject: [DTM_OPTIONS],
   },
+  provide(DtmAdminClient, DTM_OPTIONS),
+  provide(ExistingJobs, DtmAdminClient),
+  provide(DtmRequestFactory, DTM_OPTIONS, CallbackSignature),
+  provide(PreparedQueryService, TypeOrmDatabases, CallbackSignature),
+  provide(
+    DtmStepService,
+    DTM_OPTIONS,
+    StepRegistry,
+    StepArgumentsSerializer,
+    TypeOrmDatabases,
+    CallbackSignature,
+  ),
+  provide(GrpcCallbackServer, DTM_OPTIONS, PreparedQueryService, DtmStepService),
   {
-    provide: DtmTransactionManager,
-    useFactory: createTransactionManager,
-    inject: [
+    ...provide(
+      DtmTransactionManager,
       DTM_OPTIONS,
-      CallbackSignature,
-      DtmAdminClient,
-      DtmContact,
-      PreparedQueryService,
+      DtmClient,
+      DtmRequestFactory,
+      ExistingJobs,
       DtmStepService,
-    ],
+      GrpcCallbackServer,
+    ),
+    provide: TransactionManager,
   },
-  { provide: TransactionManager, useExisting: DtmTransactionManager },
-  {
-    provide: DistributedJobs,
-    useFactory: (admin: DtmAdminClient, databases: TypeOrmDatabases, contact: DtmContact) =>
-      new DtmDistributedJobs(admin, databases, contact),
-    inject: [DtmAdminClient, TypeOrmDatabases, DtmContact],
-  },
+  { ...provide(DtmDistributedJobs, DtmAdminClient, TypeOrmDatabases, DtmClient), provide: DistributedJobs },
 ];
-
-function createTransactionManager(
-  options: ResolvedDtmOptions,
-  signature: CallbackSignature,
-  admin: DtmAdminClient,
-  contact: DtmContact,
-  queries: PreparedQueryService,
-  steps: DtmStepService,
-): DtmTransactionManager {
-  const { protocol, server, callback, callbackPath, serverHeaders: headers, tls, listen } = options;
-  const http = protocol === 'http';
-  const addresses = http ? httpCallbackAddresses(callback, callbackPath) : grpcCallbackAddresses(callback);
-  return new DtmTransactionManager({
-    client: http ? new HttpDtmClient(server, headers) : new GrpcDtmClient(server, { headers, tls }),
-    requests: new DtmRequestFactory(options, addresses, signature),
-    existing: new ExistingJobs(admin),
-    steps,
-    contact,
-    callbackServer: listen === false ? undefined : new GrpcCallbackServer(listen, queries, steps),
-    serverTimeout: options.serverTimeout,
-  });
-}

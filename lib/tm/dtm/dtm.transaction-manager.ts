@@ -4,18 +4,20 @@ import type { TransactionContext } from '../../core/transactions/transaction-con
 import { TransactionManager, type PreparedJob } from '../../core/transaction-manager.js';
 import { SteppingNotReadyError, TransactionManagerUnavailableError } from '../../errors/index.js';
 import type { DtmAnswer, DtmClient } from './dtm.client.js';
-import type { DtmContact } from './dtm-contact.js';
 import { DtmJobRolledBackError, DtmRequestRefusedError } from './dtm.errors.js';
+import type { ResolvedDtmOptions } from './dtm.options.js';
 import type { DtmRequest } from './dtm-request.js';
 import type { DtmRequestFactory } from './dtm-request.factory.js';
 import type { DtmStepService } from './dtm-step.service.js';
 import type { ExistingJobs } from './existing-jobs.js';
 import type { GrpcCallbackServer } from './grpc-callback.server.js';
 
-/** Between two attempts at a server that did not answer, in milliseconds. */
+/** The pause before another attempt at a server that did not answer. */
 const RETRY_PAUSE_MS = 100;
-/** What a call that waits for all steps is given on top of their own time. */
+/** The time of a call that waits for all steps, on top of the steps' own. */
 const WAIT_MARGIN_MS = 5000;
+
+type DtmProblem = Exclude<DtmAnswer, { kind: 'done' }>;
 
 export interface DtmPreparedJob extends PreparedJob {
   /** Absent for a job that was there before: there is nothing left to tell DTM. */
@@ -23,65 +25,58 @@ export interface DtmPreparedJob extends PreparedJob {
   readonly transaction?: TransactionContext;
 }
 
-export interface DtmParts {
-  readonly client: DtmClient;
-  readonly requests: DtmRequestFactory;
-  readonly existing: ExistingJobs;
-  readonly steps: DtmStepService;
-  readonly contact: DtmContact;
-  /** gRPC only. */
-  readonly callbackServer: GrpcCallbackServer | undefined;
-  /** Milliseconds that a call to the server may take. */
-  readonly serverTimeout: number;
-}
-
 /**
- * Keeps jobs at a DTM server, as its two-phase messages: Prepare before the transaction's barrier, Submit after
- * the commit, Abort after a rollback. What is not told to DTM it finds out by asking the barrier.
+ * Keeps jobs at a DTM server as two-phase messages: Prepare before the transaction's barrier, Submit after the
+ * commit, Abort after a rollback. If DTM gets neither of the last two, it asks the barrier.
  */
 export class DtmTransactionManager extends TransactionManager {
   private readonly logger = new Logger(DtmTransactionManager.name);
   private ready = false;
 
-  constructor(private readonly parts: DtmParts) {
+  constructor(
+    private readonly options: ResolvedDtmOptions,
+    private readonly client: DtmClient,
+    private readonly requests: DtmRequestFactory,
+    private readonly existing: ExistingJobs,
+    private readonly steps: DtmStepService,
+    private readonly callbackServer: GrpcCallbackServer,
+  ) {
     super();
   }
 
   override async initialize(): Promise<void> {
-    await this.parts.client.open();
+    await this.client.open();
     this.ready = true;
   }
 
-  /** A server that is down keeps nothing from starting: jobs are refused until it is there. */
+  /** The application also starts while the server is down; jobs are refused until it answers. */
   override async start(): Promise<void> {
-    const { client, callbackServer, contact, serverTimeout } = this.parts;
-    await callbackServer?.start();
-    const answer = contact.note(await client.ping(serverTimeout));
+    await this.callbackServer.start();
+    const answer = await this.client.call('ping', this.options.serverTimeout);
     if (answer.kind !== 'done') {
       this.logger.error(
-        `The DTM server at ${client.server} does not answer; jobs cannot be started until it does: ${textOf(answer)}`,
+        `The DTM server at ${this.client.server} does not answer; jobs cannot be started until it does: ${textOf(answer)}`,
       );
     }
   }
 
   override async stop(): Promise<void> {
-    const { steps, callbackServer, client } = this.parts;
-    await steps.stop();
-    await callbackServer?.stop();
-    client.close();
+    await this.steps.stop();
+    await this.callbackServer.stop();
+    this.client.close();
   }
 
   async prepare(message: JobMessage, transaction: TransactionContext): Promise<DtmPreparedJob> {
     const request = this.createRequest(message, transaction);
     await transaction.openBarrier();
-    const answer = await this.send((timeout) => this.parts.client.prepare(request, timeout));
+    const answer = await this.sendPrepare(request);
     if (answer.kind === 'done') {
-      // So DTM answers, too, when it has a prepared job of this gid, whose steps it keeps.
-      if (message.callerGid) await this.parts.existing.assertSame(message, 'prepared');
+      // DTM also answers this when it already has a prepared job of this gid, and keeps that one's steps.
+      if (message.callerGid) await this.existing.assertSame(message, 'prepared');
       return { enlisted: false, request, transaction };
     }
     if (answer.kind !== 'refused') throw this.problem(message, answer);
-    await this.parts.existing.assertSame(message, answer.status);
+    await this.existing.assertSame(message, answer.status);
     return { enlisted: true };
   }
 
@@ -91,46 +86,45 @@ export class DtmTransactionManager extends TransactionManager {
   }
 
   /**
-   * Whoever chooses gids may have another job of this one at DTM, whose transaction is open or committed: then
-   * the barrier, and not this rollback, decides about it.
+   * With a gid of the caller's own, DTM may hold a job of another transaction, open or committed. Then the barrier
+   * decides, not this rollback.
    */
   async abort(message: JobMessage, { request, transaction }: DtmPreparedJob): Promise<void> {
     if (!request || !transaction) return;
     if (message.callerGid && (await transaction.queryPrepared(message.gid)) !== 'rolledBack') return;
-    // Should it fail, DTM asks.
-    this.parts.contact.note(await this.parts.client.abort(request.gid, this.parts.serverTimeout));
+    // If this fails, DTM asks the barrier.
+    await this.sendAbort(request);
   }
 
   /**
-   * Prepare and then Submit, like in a transaction, since DTM takes a job that is only submitted for accepted even
-   * while its store is down. The query-back counts it as committed, so it is safe from the first of them on.
+   * Prepares and submits, as in a transaction: DTM accepts a Submit alone even while its store is down. The query-back
+   * says committed, so the job is safe once it is prepared.
    */
   private async submitAlone(message: JobMessage): Promise<void> {
     const request = this.createRequest(message, undefined);
-    const { client, existing } = this.parts;
-    // A second Submit would run the steps a second time, beside the first.
-    if (message.callerGid && (await existing.isSame(message))) return;
-    const answer = await this.send((timeout) => client.prepare(request, timeout));
-    if (answer.kind === 'refused') return existing.assertSame(message, answer.status);
+    // A second Submit would run the steps twice.
+    if (message.callerGid && (await this.existing.isSame(message))) return;
+    const answer = await this.sendPrepare(request);
+    if (answer.kind === 'refused') return this.existing.assertSame(message, answer.status);
     if (answer.kind !== 'done') {
-      await client.abort(request.gid, this.parts.serverTimeout);
+      await this.sendAbort(request);
       throw this.problem(message, answer);
     }
-    // Somebody else prepared it at the same time, and submits it: twice, DTM would run it twice.
-    if (message.callerGid && !(await existing.cameFrom(request)))
-      return existing.assertSame(message, 'prepared');
+    // Somebody else prepared it at the same time and submits it. Two Submits would run it twice.
+    if (message.callerGid && !(await this.existing.cameFrom(request))) {
+      return this.existing.assertSame(message, 'prepared');
+    }
     await this.submitPrepared(message, request);
   }
 
-  /** Never throws because of the network: the job is safe, and DTM asks for what it was not told. */
+  /** Never throws because of the network: the job is safe, and DTM asks the barrier if it gets no Submit. */
   private async submitPrepared(message: JobMessage, request: DtmRequest): Promise<void> {
-    const { client, contact, serverTimeout } = this.parts;
-    const { waitResult, requestTimeout } = request.options;
-    const patience = waitResult ? requestTimeout * 1000 * request.actions.length + WAIT_MARGIN_MS : 0;
-    const answer = contact.note(await client.submit(request, serverTimeout + patience));
+    const { wait_result: waitResult, request_timeout: requestTimeout, steps } = request;
+    const patience = waitResult ? requestTimeout * 1000 * steps.length + WAIT_MARGIN_MS : 0;
+    const answer = await this.client.call('submit', this.options.serverTimeout + patience, request);
     if (answer.kind === 'done' || (answer.kind === 'refused' && answer.status === 'succeed')) return;
     if (answer.kind === 'refused' && answer.status === 'failed') throw new DtmJobRolledBackError(message.gid);
-    // No second Submit: it would run the steps of a job that was submitted after all once more.
+    // No second Submit: if the first one arrived, it would run the steps twice.
     this.logger.warn(
       waitResult
         ? `Job ${message.gid} is accepted and not finished yet; DTM goes on with it: ${textOf(answer)}`
@@ -140,33 +134,35 @@ export class DtmTransactionManager extends TransactionManager {
 
   private createRequest(message: JobMessage, transaction: TransactionContext | undefined): DtmRequest {
     if (!this.ready) throw new SteppingNotReadyError();
-    return this.parts.requests.create(message, transaction?.lookup);
+    return this.requests.create(message, transaction?.lookup);
   }
 
-  /** Prepare may be repeated: while the job is prepared, DTM answers the same. */
-  private async send(call: (timeout: number) => Promise<DtmAnswer>): Promise<DtmAnswer> {
-    const { serverTimeout, contact } = this.parts;
-    const deadline = performance.now() + serverTimeout;
+  /** Repeats Prepare while nobody answers: it is idempotent. */
+  private async sendPrepare(request: DtmRequest): Promise<DtmAnswer> {
+    const deadline = performance.now() + this.options.serverTimeout;
     for (;;) {
-      const answer = contact.note(await call(Math.max(1, Math.ceil(deadline - performance.now()))));
+      const timeout = Math.max(1, Math.ceil(deadline - performance.now()));
+      const answer = await this.client.call('prepare', timeout, request);
       if (answer.kind !== 'unreachable' || performance.now() + RETRY_PAUSE_MS >= deadline) return answer;
       await new Promise((resolve) => setTimeout(resolve, RETRY_PAUSE_MS));
     }
   }
 
-  private problem({ gid }: JobMessage, answer: DtmAnswer): Error {
+  private sendAbort({ gid, trans_type }: DtmRequest): Promise<DtmAnswer> {
+    return this.client.call('abort', this.options.serverTimeout, { gid, trans_type });
+  }
+
+  private problem({ gid }: JobMessage, answer: DtmProblem): Error {
     if (answer.kind === 'unreachable') {
-      const what = `The DTM server at ${this.parts.client.server}`;
+      const what = `The DTM server at ${this.client.server}`;
       return new TransactionManagerUnavailableError(what, { cause: answer.error });
     }
     return new DtmRequestRefusedError(gid, 'prepare', textOf(answer));
   }
 }
 
-function textOf(answer: DtmAnswer): string {
+function textOf(answer: DtmProblem): string {
   switch (answer.kind) {
-    case 'done':
-      return 'done';
     case 'refused':
       return `the job is ${answer.status}`;
     case 'failed':

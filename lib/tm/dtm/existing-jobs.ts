@@ -6,7 +6,7 @@ import { jobStatusOf, storedStepsOf } from './dtm-job-info.mapper.js';
 import type { DtmRequest } from './dtm-request.js';
 import { toWireGid } from './wire-gid.js';
 
-/** Tells whether a job that DTM has already is the one that is started once more. */
+/** Tells whether a job that DTM already has is the one that is being started. */
 export class ExistingJobs {
   constructor(private readonly admin: DtmAdminClient) {}
 
@@ -34,7 +34,7 @@ export class ExistingJobs {
 
   /** Whether the prepared job that DTM has came from this very request. */
   async cameFrom(request: DtmRequest): Promise<boolean> {
-    return (await this.admin.find(request.gid))?.transaction.custom_data === request.customData;
+    return (await this.admin.find(request.gid))?.transaction.custom_data === request.custom_data;
   }
 
   private compare(message: JobMessage, job: DtmJob): void {

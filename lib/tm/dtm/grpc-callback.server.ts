@@ -3,7 +3,9 @@ import { Logger } from '@nestjs/common';
 import { GRPC_SERVICE, QUERY_SIGNATURE, QUERY_TOKEN } from './callback-addresses.js';
 import type { CallbackAnswer } from './dtm-callback.js';
 import type { DtmStepService } from './dtm-step.service.js';
+import type { ResolvedDtmOptions } from './dtm.options.js';
 import { loadGrpc, type GrpcModule } from './grpc-module.js';
+import { parseJson } from './json.js';
 import type { PreparedQueryService } from './prepared-query.service.js';
 
 type Call = ServerUnaryCall<Buffer, Buffer>;
@@ -21,19 +23,29 @@ const METHOD = {
   responseDeserialize: (value: Buffer) => value,
 } as const;
 
+const REPLIES = {
+  failure: ['ABORTED', 'FAILURE'],
+  ongoing: ['FAILED_PRECONDITION', 'ONGOING'],
+  unauthenticated: ['UNAUTHENTICATED', 'the signature is not accepted'],
+  invalid: ['INVALID_ARGUMENT', 'not a call of DTM for a two-phase message'],
+  error: ['UNKNOWN', 'see the log of the application'],
+} as const;
+
 /** The gRPC server that DTM calls; it runs as long as the application does. */
 export class GrpcCallbackServer {
   private readonly logger = new Logger('DtmCallbacks');
   private server: Server | undefined;
 
   constructor(
-    private readonly address: string,
+    private readonly options: ResolvedDtmOptions,
     private readonly queries: PreparedQueryService,
     private readonly steps: DtmStepService,
   ) {}
 
-  /** Rejects when the address cannot be listened at: DTM would call in vain. */
+  /** Does nothing with HTTP callbacks. Rejects when the address cannot be bound: DTM's calls would fail. */
   async start(): Promise<void> {
+    const { listen } = this.options;
+    if (listen === false) return;
     const grpc = await loadGrpc();
     const server = new grpc.Server({ 'grpc.max_receive_message_length': MAX_MESSAGE_BYTES });
     server.addService(
@@ -47,15 +59,13 @@ export class GrpcCallbackServer {
       },
     );
     await new Promise<void>((resolve, reject) => {
-      server.bindAsync(this.address, grpc.ServerCredentials.createInsecure(), (error) => {
-        if (error) reject(error);
-        else resolve();
-      });
+      const credentials = grpc.ServerCredentials.createInsecure();
+      server.bindAsync(listen, credentials, (error) => (error ? reject(error) : resolve()));
     });
     this.server = server;
   }
 
-  /** Answers what is under way, and takes no more calls. */
+  /** Takes no more calls; resolves when those under way are answered. */
   async stop(): Promise<void> {
     const { server } = this;
     this.server = undefined;
@@ -75,7 +85,11 @@ export class GrpcCallbackServer {
   private step(grpc: GrpcModule, call: Call, reply: sendUnaryData<Buffer>): void {
     const deadline = call.getDeadline();
     const remaining = (deadline instanceof Date ? deadline.getTime() : deadline) - Date.now();
-    const answer = this.steps.answer({ ...callOf(call.metadata), payload: parse(call.request), remaining });
+    const answer = this.steps.answer({
+      ...callOf(call.metadata),
+      payload: parseJson(call.request.toString()),
+      remaining,
+    });
     this.reply(grpc, answer, reply);
   }
 
@@ -83,23 +97,9 @@ export class GrpcCallbackServer {
     const { status } = grpc;
     answer.then(
       (result) => {
-        switch (result) {
-          case 'success':
-            return reply(null, Buffer.alloc(0));
-          case 'failure':
-            return reply({ code: status.ABORTED, details: 'FAILURE' });
-          case 'ongoing':
-            return reply({ code: status.FAILED_PRECONDITION, details: 'ONGOING' });
-          case 'unauthenticated':
-            return reply({ code: status.UNAUTHENTICATED, details: 'the signature is not accepted' });
-          case 'invalid':
-            return reply({
-              code: status.INVALID_ARGUMENT,
-              details: 'not a call of DTM for a two-phase message',
-            });
-          case 'error':
-            return reply({ code: status.UNKNOWN, details: 'see the log of the application' });
-        }
+        if (result === 'success') return reply(null, Buffer.alloc(0));
+        const [code, details] = REPLIES[result];
+        reply({ code: status[code], details });
       },
       (error: unknown) => {
         this.logger.error(`A callback of DTM could not be answered: ${String(error)}`);
@@ -122,12 +122,4 @@ function callOf(metadata: Metadata) {
 function only(metadata: Metadata, name: string): unknown {
   const values = metadata.get(name);
   return values.length === 1 ? values[0] : undefined;
-}
-
-function parse(request: Buffer): unknown {
-  try {
-    return JSON.parse(request.toString());
-  } catch {
-    return undefined;
-  }
 }

@@ -1,81 +1,60 @@
-import type { Client, ChannelCredentials, ServiceError } from '@grpc/grpc-js';
-import { DtmClient, readRefusal, type DtmAnswer } from './dtm.client.js';
-import type { DtmRequest } from './dtm-request.js';
-import type { DtmTls } from './dtm.options.js';
+import type { Client, ChannelCredentials } from '@grpc/grpc-js';
+import { DtmClient, readRefusal, type DtmAnswer, type DtmMethod } from './dtm.client.js';
+import type { DtmJobName, DtmRequest } from './dtm-request.js';
+import type { ResolvedDtmOptions } from './dtm.options.js';
 import { loadGrpc, type GrpcModule } from './grpc-module.js';
-import { encodeDtmRequest, encodeGid } from './grpc-protobuf.js';
+import { encodeDtmRequest } from './grpc-protobuf.js';
 
-const SERVICE = '/dtmgimp.Dtm';
-
-export interface GrpcDtmClientOptions {
-  readonly headers: Readonly<Record<string, string>>;
-  readonly tls: DtmTls | undefined;
-}
+const METHODS: Readonly<Record<DtmMethod, string>> = {
+  prepare: '/dtmgimp.Dtm/Prepare',
+  submit: '/dtmgimp.Dtm/Submit',
+  abort: '/dtmgimp.Dtm/Abort',
+  ping: '/dtmgimp.Dtm/NewGid',
+};
 
 /** DTM over gRPC. */
 export class GrpcDtmClient extends DtmClient {
-  private grpc: GrpcModule | undefined;
-  private client: Client | undefined;
+  private opened: { readonly grpc: GrpcModule; readonly client: Client } | undefined;
 
-  constructor(
-    readonly server: string,
-    private readonly options: GrpcDtmClientOptions,
-  ) {
-    super();
+  constructor(private readonly options: ResolvedDtmOptions) {
+    super(options.server);
   }
 
-  async open(): Promise<void> {
-    this.grpc = await loadGrpc();
-    // A server that was away is looked for again soon: its jobs wait for it.
-    this.client = new this.grpc.Client(this.server, this.credentials(this.grpc), {
+  override async open(): Promise<void> {
+    const grpc = await loadGrpc();
+    // Reconnects soon to a server that was away: jobs cannot start without it.
+    const client = new grpc.Client(this.server, this.credentials(grpc), {
       'grpc.initial_reconnect_backoff_ms': 200,
       'grpc.max_reconnect_backoff_ms': 2000,
     });
+    this.opened = { grpc, client };
   }
 
-  close(): void {
-    this.client?.close();
+  override close(): void {
+    this.opened?.client.close();
   }
 
-  prepare(request: DtmRequest, timeout: number): Promise<DtmAnswer> {
-    return this.call('Prepare', encodeDtmRequest(request), timeout);
-  }
-
-  submit(request: DtmRequest, timeout: number): Promise<DtmAnswer> {
-    return this.call('Submit', encodeDtmRequest(request), timeout);
-  }
-
-  abort(gid: string, timeout: number): Promise<DtmAnswer> {
-    return this.call('Abort', encodeGid(gid), timeout);
-  }
-
-  ping(timeout: number): Promise<DtmAnswer> {
-    return this.call('NewGid', Buffer.alloc(0), timeout);
-  }
-
-  private call(method: string, message: Buffer, timeout: number): Promise<DtmAnswer> {
-    const { grpc, client } = this;
-    if (!grpc || !client) throw new Error('GrpcDtmClient.open() comes first.');
+  protected send(method: DtmMethod, timeout: number, request?: DtmRequest | DtmJobName): Promise<DtmAnswer> {
+    const { grpc, client } = this.opened!;
     const metadata = new grpc.Metadata();
-    for (const [name, value] of Object.entries(this.options.headers)) metadata.set(name, value);
+    for (const [name, value] of Object.entries(this.options.serverHeaders)) metadata.set(name, value);
+    const { UNAVAILABLE, DEADLINE_EXCEEDED } = grpc.status;
     return new Promise((resolve) => {
       client.makeUnaryRequest(
-        `${SERVICE}/${method}`,
+        METHODS[method],
         (value: Buffer) => value,
         (value: Buffer) => value,
-        message,
+        request ? encodeDtmRequest(request) : Buffer.alloc(0),
         metadata,
         { deadline: Date.now() + timeout },
-        (error) => resolve(error ? this.answerOf(error, grpc) : { kind: 'done' }),
+        (error) => {
+          if (!error) resolve({ kind: 'done' });
+          else if (error.code === UNAVAILABLE || error.code === DEADLINE_EXCEEDED) {
+            resolve({ kind: 'unreachable', error });
+          } else resolve(readRefusal(error.message));
+        },
       );
     });
-  }
-
-  private answerOf(error: ServiceError, { status }: GrpcModule): DtmAnswer {
-    if (error.code === status.UNAVAILABLE || error.code === status.DEADLINE_EXCEEDED) {
-      return { kind: 'unreachable', error };
-    }
-    return readRefusal(error.message);
   }
 
   private credentials({ credentials }: GrpcModule): ChannelCredentials {

@@ -1,42 +1,32 @@
-import type { DtmRequest } from './dtm-request.js';
+import type { DtmJobName, DtmRequest } from './dtm-request.js';
 
 /**
- * The one message that is sent to DTM, in protobuf's wire format: `DtmRequest` of `dtmgimp.proto`. Nothing is
- * ever read back, so these few lines take the place of a protobuf library and a `.proto` file in the package.
+ * Encodes the one message that is sent to DTM, `DtmRequest` of `dtmgimp.proto`, in protobuf's wire format. Nothing is
+ * read back, so these few lines replace a protobuf library and a `.proto` file in the package.
  *
  * Field numbers: Gid 1, TransType 2, TransOptions 3, CustomedData 4, BinPayloads 5, QueryPrepared 6, Steps 7.
  * TransOptions: WaitResult 1, TimeoutToFail 2, RetryInterval 3, BranchHeaders 5, RequestTimeout 6.
  */
-export function encodeDtmRequest({
-  gid,
-  actions,
-  payloads,
-  queryPrepared,
-  customData,
-  options,
-}: DtmRequest): Buffer {
+export function encodeDtmRequest(request: DtmRequest | DtmJobName): Buffer {
+  const name = [text(1, request.gid), text(2, request.trans_type)];
+  if (!('steps' in request)) return Buffer.concat(name);
   const transOptions = Buffer.concat([
-    number(1, options.waitResult ? 1 : 0),
-    number(2, options.timeoutToFail),
-    number(3, options.retryInterval),
-    ...Object.entries(options.branchHeaders).map(([name, value]) =>
-      bytes(5, Buffer.concat([text(1, name), text(2, value)])),
+    number(1, request.wait_result ? 1 : 0),
+    number(2, request.timeout_to_fail),
+    number(3, request.retry_interval),
+    ...Object.entries(request.branch_headers).map(([header, value]) =>
+      bytes(5, Buffer.concat([text(1, header), text(2, value)])),
     ),
-    number(6, options.requestTimeout),
+    number(6, request.request_timeout),
   ]);
   return Buffer.concat([
-    encodeGid(gid),
+    ...name,
     bytes(3, transOptions),
-    text(4, customData),
-    ...payloads.map((payload) => bytes(5, Buffer.from(payload), true)),
-    text(6, queryPrepared),
-    text(7, JSON.stringify(actions.map((action) => ({ action })))),
+    text(4, request.custom_data),
+    ...request.payloads.map((payload) => bytes(5, Buffer.from(payload), true)),
+    text(6, request.query_prepared),
+    text(7, JSON.stringify(request.steps)),
   ]);
-}
-
-/** A `DtmRequest` that only names the job. */
-export function encodeGid(gid: string): Buffer {
-  return Buffer.concat([text(1, gid), text(2, 'msg')]);
 }
 
 const LENGTH_DELIMITED = 2;

@@ -23,9 +23,9 @@ const STATUS: Readonly<Record<CallbackAnswer, number>> = {
 /**
  * The routes that DTM calls.
  *
- * Their bodies say nothing but the answer: DTM looks for `FAILURE` and `ONGOING` in every body, whatever the
- * status, and would take the text of an error for an answer. The status is set on the response, since Nest
- * answers a POST with 201, which DTM repeats for ever.
+ * The body holds only the answer: DTM looks for `FAILURE` and `ONGOING` in every body, whatever the status, and would
+ * find them in the text of an error. The status is set by hand, since Nest answers a POST with 201, which DTM
+ * repeats for ever.
  */
 export function httpCallbackController(path: string): Type {
   @Controller({ path, version: VERSION_NEUTRAL })

@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { faultPoint } from '../../core/fault-point.js';
 import { checkGid } from '../../core/jobs/gid.js';
+import { within } from '../../core/within.js';
 import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
 import { UnresolvedTransactionError } from '../../errors/index.js';
 import type { CallbackSignature } from './callback-signature.js';
@@ -11,7 +12,7 @@ import { fromWireGid } from './wire-gid.js';
 /**
  * Answers DTM's question how the transaction of a prepared job ended, from its barrier.
  *
- * Only two facts are answers: it committed, it rolled back. Whatever else happens, DTM asks again.
+ * Only a commit and a rollback are answers. Whatever else happens, DTM asks again.
  */
 export class PreparedQueryService {
   private readonly logger = new Logger('DtmCallbacks');
@@ -35,15 +36,12 @@ export class PreparedQueryService {
 
   private async ask(gid: string, { database, requestTimeout }: PreparedQuery): Promise<CallbackAnswer> {
     if (!database) return 'success';
-    // DTM gives up when its time is over, and then doubles the wait: a late answer is worse than none.
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<'ongoing'>((resolve) => {
-      timer = setTimeout(() => resolve('ongoing'), requestTimeout * 500);
-    });
     try {
-      const outcome = await Promise.race([this.databases.queryPrepared(database, checkGid(gid)), late]);
+      // DTM stops waiting at its time-out, and then doubles the wait. So this answers early that it has no answer yet.
+      const query = this.databases.queryPrepared(database, checkGid(gid));
+      const outcome = await within(requestTimeout * 500, query);
       await faultPoint('recovery:resolved', gid);
-      if (outcome === 'ongoing') return outcome;
+      if (outcome === undefined) return 'ongoing';
       return outcome === 'committed' ? 'success' : 'failure';
     } catch (error) {
       if (error instanceof UnresolvedTransactionError) return 'ongoing';
@@ -51,8 +49,6 @@ export class PreparedQueryService {
         `DTM asked for the transaction of job ${gid}, and it could not be told: ${String(error)}`,
       );
       return 'error';
-    } finally {
-      clearTimeout(timer);
     }
   }
 }

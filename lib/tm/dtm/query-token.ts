@@ -1,5 +1,6 @@
 import type { DatabaseLookup } from '../../core/transactions/database-lookup.js';
 import type { CallbackSignature } from './callback-signature.js';
+import { parseJson } from './json.js';
 
 /** What DTM hands back when it asks how a transaction ended. */
 export interface PreparedQuery {
@@ -9,32 +10,25 @@ export interface PreparedQuery {
   readonly requestTimeout: number;
 }
 
-/** A prepared query in the form that travels: text of URL-safe characters, and its signature. */
+/** A prepared query as it is sent: URL-safe text and its signature. */
 export interface QueryToken {
   readonly token: string;
   readonly signature: string | undefined;
 }
 
-/** Seals a query for the job of `wireGid`. Names may have any characters, DTM's headers may not. */
+/** Encodes and signs a query for the job of `wireGid`. In base64, since DTM's headers do not take every character. */
 export function sealQuery(wireGid: string, query: PreparedQuery, signature: CallbackSignature): QueryToken {
   const token = Buffer.from(JSON.stringify(query)).toString('base64url');
   return { token, signature: signature.sign('query', [wireGid, token]) };
 }
 
-/** The query of a token that has been checked; `undefined` for one that says nothing. */
+/** Decodes a token whose signature was checked; `undefined` for one that cannot be read. */
 export function openQuery(token: string): PreparedQuery | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(Buffer.from(token, 'base64url').toString());
-  } catch {
-    return undefined;
-  }
-  const query = value as Partial<PreparedQuery> | null;
-  if (typeof query !== 'object' || query === null || typeof query.requestTimeout !== 'number')
-    return undefined;
-  const { database } = query as { database?: Partial<DatabaseLookup> | null };
-  if (database === undefined) return query as PreparedQuery;
-  const named =
-    typeof database?.dataSource === 'string' && ['string', 'undefined'].includes(typeof database.tenant);
-  return named ? (query as PreparedQuery) : undefined;
+  const query = parseJson(Buffer.from(token, 'base64url').toString()) as PreparedQuery | undefined;
+  if (typeof query?.requestTimeout !== 'number') return undefined;
+  const { database } = query;
+  const isDatabase =
+    database === undefined ||
+    (typeof database?.dataSource === 'string' && ['string', 'undefined'].includes(typeof database.tenant));
+  return isDatabase ? query : undefined;
 }

@@ -1,5 +1,12 @@
-import { MAX_STORED_DURATION_MS, parseDuration, type Duration } from '../../core/duration.js';
-import { InvalidOptionError } from '../../errors/index.js';
+import { MAX_STORED_DURATION_MS, type Duration } from '../../core/duration.js';
+import {
+  booleanOption,
+  checkedOption,
+  durationOption,
+  integerOption,
+  readOptions,
+  type OptionsOf,
+} from '../../core/options.js';
 
 /**
  * Settings of the self-TM. Durations are milliseconds, or texts such as `'30s'`.
@@ -36,54 +43,33 @@ export interface SelfTmOptions {
   readonly runSteps?: boolean;
 }
 
-/** The settings as the engine uses them: complete, checked, in milliseconds. */
-export interface ResolvedSelfTmOptions {
-  readonly dataSource: string | undefined;
-  readonly store: 'typeorm' | 'memory' | undefined;
-  readonly concurrency: number;
-  readonly leaseDuration: number;
-  readonly recoveryInterval: number;
-  readonly queryPreparedAfter: number;
-  readonly retention: number;
-  readonly gracePeriod: number;
-  readonly runSteps: boolean;
-}
-
-const MAX_CONCURRENCY = 10_000;
 /** Below, a busy event loop or a slow disk would lose leases of healthy processes. */
 const MIN_LEASE_MS = 200;
 const MAX_LEASE_MS = 24 * 3600 * 1000;
 const MAX_INTERVAL_MS = 3600 * 1000;
 
-/** @throws InvalidOptionError for a value that cannot be. */
+const OPTIONS = {
+  dataSource: checkedOption<string>(
+    (value) => typeof value === 'string' && value !== '',
+    'the name of a DataSource',
+  ),
+  store: checkedOption<'typeorm' | 'memory'>(
+    (value) => value === 'typeorm' || value === 'memory',
+    "'typeorm' or 'memory'",
+  ),
+  concurrency: integerOption(32, 1, 10_000),
+  leaseDuration: durationOption('30s', { min: MIN_LEASE_MS, max: MAX_LEASE_MS }),
+  recoveryInterval: durationOption('1s', { min: 10, max: MAX_INTERVAL_MS }),
+  queryPreparedAfter: durationOption('10s', { min: 10, max: MAX_LEASE_MS }),
+  retention: durationOption('7d', { max: MAX_STORED_DURATION_MS }),
+  gracePeriod: durationOption('10s', { max: MAX_INTERVAL_MS }),
+  runSteps: booleanOption(true),
+};
+
+/** The settings as the engine uses them: complete, checked, in milliseconds. */
+export type ResolvedSelfTmOptions = OptionsOf<typeof OPTIONS>;
+
+/** @throws InvalidOptionError for an unknown option, or a value that cannot be used. */
 export function resolveSelfTmOptions(options: SelfTmOptions = {}): ResolvedSelfTmOptions {
-  const { store, concurrency = 32, dataSource, runSteps = true } = options;
-  if (store !== undefined && store !== 'typeorm' && store !== 'memory') {
-    throw new InvalidOptionError('selfTm.store', store, `'typeorm' or 'memory'`);
-  }
-  if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > MAX_CONCURRENCY) {
-    throw new InvalidOptionError(
-      'selfTm.concurrency',
-      concurrency,
-      `a whole number from 1 to ${MAX_CONCURRENCY}`,
-    );
-  }
-  if (dataSource !== undefined && (typeof dataSource !== 'string' || dataSource === '')) {
-    throw new InvalidOptionError('selfTm.dataSource', dataSource, 'the name of a DataSource');
-  }
-  if (typeof runSteps !== 'boolean')
-    throw new InvalidOptionError('selfTm.runSteps', runSteps, 'true or false');
-  const duration = (name: keyof SelfTmOptions, fallback: Duration, min: number, max?: number) =>
-    parseDuration(options[name] ?? fallback, `selfTm.${name}`, max === undefined ? { min } : { min, max });
-  return {
-    dataSource,
-    store,
-    concurrency,
-    leaseDuration: duration('leaseDuration', '30s', MIN_LEASE_MS, MAX_LEASE_MS),
-    recoveryInterval: duration('recoveryInterval', '1s', 10, MAX_INTERVAL_MS),
-    queryPreparedAfter: duration('queryPreparedAfter', '10s', 10, MAX_LEASE_MS),
-    retention: duration('retention', '7d', 0, MAX_STORED_DURATION_MS),
-    gracePeriod: duration('gracePeriod', '10s', 0, MAX_INTERVAL_MS),
-    runSteps,
-  };
+  return readOptions(options, 'selfTm', OPTIONS);
 }

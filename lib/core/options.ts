@@ -1,0 +1,71 @@
+import { InvalidOptionError } from '../errors/index.js';
+import { parseDuration, type Duration, type DurationRange } from './duration.js';
+
+/** Checks the value of an option and returns what the library uses; `undefined` stands for an option left out. */
+export type OptionReader<T> = (value: unknown, option: string) => T;
+
+type Readers = Readonly<Record<string, OptionReader<unknown>>>;
+
+/** The options that readers return: complete and checked. */
+export type OptionsOf<R extends Readers> = { readonly [K in keyof R]: ReturnType<R[K]> };
+
+/**
+ * Reads options, each with the reader of its name.
+ *
+ * @param place Where the options are written, for errors; empty for the options of the module.
+ * @throws InvalidOptionError for an unknown option, and for a value that its reader refuses.
+ */
+export function readOptions<R extends Readers>(given: unknown, place: string, readers: R): OptionsOf<R> {
+  const names = Object.keys(readers);
+  if (!isRecord(given)) throw new InvalidOptionError(place, given, `an object with ${names.join(', ')}`);
+  const at = (name: string) => (place === '' ? name : `${place}.${name}`);
+  const unknown = Object.keys(given).find((name) => !names.includes(name));
+  if (unknown !== undefined) {
+    throw new InvalidOptionError(at(unknown), undefined, `one of ${names.join(', ')}`);
+  }
+  const read = names.map((name) => [name, readers[name]!(given[name], at(name))]);
+  return Object.fromEntries(read) as OptionsOf<R>;
+}
+
+/** An option that, where it is given, must pass a check. */
+export function checkedOption<T, F = undefined>(
+  accepts: (value: unknown) => boolean,
+  expected: string,
+  fallback?: F,
+): OptionReader<T | F> {
+  return (value, option) => {
+    if (value === undefined) return fallback as F;
+    if (accepts(value)) return value as T;
+    throw new InvalidOptionError(option, value, expected);
+  };
+}
+
+export function booleanOption(fallback: boolean): OptionReader<boolean> {
+  return checkedOption((value) => typeof value === 'boolean', 'true or false', fallback);
+}
+
+export function integerOption(fallback: number, min: number, max: number): OptionReader<number> {
+  const accepts = (value: unknown) => Number.isInteger(value) && Number(value) >= min && Number(value) <= max;
+  return checkedOption(accepts, `a whole number from ${min} to ${max}`, fallback);
+}
+
+/** A duration, in milliseconds. */
+export function durationOption(fallback: Duration, range?: DurationRange): OptionReader<number> {
+  return (value = fallback, option) => parseDuration(value, option, range);
+}
+
+export function functionOption<T>(): OptionReader<T | undefined> {
+  return checkedOption<T>((value) => typeof value === 'function', 'a function');
+}
+
+/** The entries of an object of texts, such as headers. The error does not show them: they may be secret. */
+export function entriesOf(value: unknown, option: string): [name: string, value: unknown][] {
+  if (value !== undefined && !isRecord(value)) {
+    throw new InvalidOptionError(option, undefined, 'an object of texts');
+  }
+  return Object.entries(value ?? {});
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
