@@ -3,7 +3,7 @@ import { checkEvidence } from './checker.js';
 import { LoadClient } from './client.js';
 import { createDatabase, effectsOf, type ProofDatabase } from './database.js';
 import { startDtm, type DtmServer } from './dtm-server.js';
-import { openJobs, readEvidence } from './evidence.js';
+import { openJobs, readEvidence } from './evidence-reader.js';
 import { Fleet, type Incarnation } from './fleet.js';
 import { Ledger } from './ledger.js';
 import { freePort } from './ports.js';
