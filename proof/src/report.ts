@@ -239,5 +239,4 @@ npm run --silent proof -- --report results     # this page
 npm run proof -- --only kill --database sqlite --placement one --seed 7
 \`\`\`
 
-A run prints its seed, and \`--seed\` repeats its schedule. It cannot repeat what the operating system does in between. \`npm test\`
-includes a short form of every attack; \`npm run test:proof\` runs it alone.`;
+A run prints its seed, and \`--seed\` repeats its schedule. It cannot repeat what the operating system does in between. \`npm run test:proof\` runs a short form of every attack.`;
