@@ -5,7 +5,7 @@ import type { LedgerEntry } from './ledger.js';
 import type { Target } from './target.js';
 import type { WorkerTiming } from './worker/settings.js';
 
-/** The databases of an attack, and what was recorded outside of them. */
+/** The databases of an attack, and the records kept outside of them. */
 export interface EvidenceSource {
   readonly target: Target;
   readonly timing: WorkerTiming;
@@ -66,7 +66,7 @@ async function readJobs(source: EvidenceSource): Promise<JobState[]> {
   const { store } = source;
   if (!usesDtm(source)) return store.query<JobState>('SELECT gid, status, owner FROM stepping_jobs');
   const rows = await store.query<{ gid: string; status: string }>('SELECT gid, status FROM trans_global');
-  // DTM knows gids of the caller's own in parentheses.
+  // DTM stores the caller's own gids in parentheses.
   return rows.map(({ gid, status }) => ({
     gid: gid.replace(/^\((.*)\)$/, '$1'),
     status: DTM_STATUS[status] ?? status,

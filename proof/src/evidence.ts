@@ -14,7 +14,7 @@ export interface Effect {
   readonly begin: number;
   readonly end: number | null;
   readonly outcome: 'done' | 'failed' | null;
-  /** When its signal told it to stop; of what a step does after that, the library says nothing. */
+  /** When its signal aborted. The library guarantees nothing about what a step does after that. */
   readonly signalled: number | null;
 }
 
@@ -24,7 +24,7 @@ export interface JobState {
   readonly owner: string | null;
 }
 
-/** One change of a job, as a trigger saw it; a job that did not exist has no old state. */
+/** One change of a job, recorded by a trigger. A new job has no old state. */
 export interface Transition {
   readonly gid: string;
   readonly writer: string | null;
@@ -51,6 +51,6 @@ export interface Evidence {
   readonly jobs: ReadonlyMap<string, JobState>;
   readonly transitions: readonly Transition[];
   readonly lives: readonly WorkerLife[];
-  /** The attack took connections away, and with them answers. */
+  /** The attack cut connections, so answers may be lost. */
   readonly connectionsCut: boolean;
 }

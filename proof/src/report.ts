@@ -5,7 +5,7 @@ import { attackTable, floodTable } from './report-attacks.js';
 import { byTarget, number, sum, table, type ProofRecord } from './report-tables.js';
 import { FORBIDDEN, summarize, type Forbidden, type RepeatReason } from './verdict.js';
 
-/** How a run was called, and where; the first file that it writes. */
+/** The command and environment of a run; the first file that it writes. */
 export interface RunSettings {
   readonly command: string;
   readonly node: string;
