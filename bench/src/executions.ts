@@ -20,7 +20,7 @@ export class Executions {
   /** Whether to record the time of each step's first line. */
   timed = false;
 
-  /** Resolves when `count` steps have run. */
+  /** Resolves when `total` steps have run. */
   reached(total: number): Promise<void> {
     if (this.total >= total) return Promise.resolve();
     return new Promise((resolve) => (this.waiting = { total, resolve }));

@@ -22,7 +22,7 @@ export interface Commands {
   pace: { params: [from: number, count: number, perSecond: number]; answer: Record<number, string> };
   pending: { params: []; answer: boolean };
   executions: { params: []; answer: ExecutionReport };
-  /** Resolves when `count` steps have run since the start. */
+  /** Resolves when `total` steps have run since the start. */
   reached: { params: [total: number]; answer: void };
   /** What has run since the last call. The process then drops its record. */
   forget: { params: []; answer: ExecutionReport };

@@ -33,7 +33,7 @@ export interface DrainingRun {
 const SKIPPED_SHARE = 1 / 10;
 
 /**
- * Runs jobs that another process has started, in `processes` processes. The time starts when a tenth of them has
+ * Runs jobs that another process has started, in one or more processes. The time starts when a tenth of them has
  * begun, and ends when nothing is pending.
  */
 export async function drainingRun(bench: Bench, run: DrainingRun): Promise<Omit<Run, 'contender' | 'round'>> {
@@ -89,7 +89,7 @@ export async function drainingRun(bench: Bench, run: DrainingRun): Promise<Omit<
   }
 }
 
-/** Resolves when all workers together have run `count` steps. */
+/** Resolves when all workers together have run `total` steps. */
 function allRan(workers: readonly ContenderProcess[], total: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const stuck = (): void => reject(new Error(`Stuck after ${sum()} of ${total} steps.`));

@@ -8,7 +8,7 @@ import { planFor } from './kill.js';
 
 const HOUR = 3600 * 1000;
 
-/** Causes one kind of fault for `ms` milliseconds. */
+/** One kind of fault, which lasts `length` milliseconds. */
 interface Fault {
   readonly name: string;
   run(length: number): Promise<unknown>;
