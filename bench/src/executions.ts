@@ -1,4 +1,4 @@
-/** What the steps of one process have done: how often for which order, and when first. */
+/** Executions of the steps of one process: how often for each order, and when first. */
 export class Executions {
   private counts: Record<number, number>[] = [{}, {}];
   private begun: Record<number, string> = {};
@@ -17,16 +17,16 @@ export class Executions {
     }
   }
 
-  /** Whether the time of each first line is kept. */
+  /** Whether to record the time of each step's first line. */
   timed = false;
 
-  /** Resolves when so many steps have run. */
+  /** Resolves when `total` steps have run. */
   reached(total: number): Promise<void> {
     if (this.total >= total) return Promise.resolve();
     return new Promise((resolve) => (this.waiting = { total, resolve }));
   }
 
-  /** Gives the record away, and begins a new one; the total stays. */
+  /** Returns the record and starts a new one. The total is kept. */
   forget(): ExecutionReport {
     const report = this.report();
     this.counts = [{}, {}];

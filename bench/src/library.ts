@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url';
 const MODULES = fileURLToPath(new URL('../node_modules', import.meta.url));
 
 /**
- * Copies a built library into `node_modules`. A copy, no link: so it finds the peers beside it, and there is one TypeORM and
- * one NestJS for everybody.
+ * Copies a built library into `node_modules`. A copy instead of a link, so that it finds the peer dependencies there, and all
+ * contenders share one TypeORM and one NestJS.
  */
 export function installLibrary(folder: string, name = 'nestjs-stepping'): void {
   if (!existsSync(join(folder, 'dist', 'index.js'))) {

@@ -7,21 +7,21 @@ export interface Options {
   readonly rounds: number;
   /** Jobs of A, B, E and F. */
   readonly jobs: number;
-  /** Jobs before the measured ones: with fewer, V8's optimizing compiler takes a tenth to a fifth of the process's time. */
+  /** Warm-up jobs. With fewer, V8's optimizing compiler takes a tenth to a fifth of the process's time. */
   readonly warmUp: number;
   /** Jobs of C; G has five times as many. */
   readonly drain: number;
   /** Jobs of D. */
   readonly paced: number;
-  /** Rows that are in the table before E. */
+  /** Rows in the table before E starts. */
   readonly crowd: number;
-  /** Parts of names: only these contenders, and the base. */
+  /** Parts of contender names. Only these contenders and the base run. */
   readonly only: readonly string[];
-  /** The folder of another built library, measured beside this one. */
+  /** The folder of another built library to compare with. */
   readonly compare: string | undefined;
   /** The folder of the library under test. */
   readonly library: string;
-  /** Where CPU profiles of all contenders go. */
+  /** Folder for CPU profiles of all contenders. */
   readonly profile: string | undefined;
 }
 
@@ -70,7 +70,7 @@ export function parseOptions(args: readonly string[]): Options {
   };
 }
 
-/** `A C` and `AC` are the same; none are all. */
+/** `A C` and `AC` mean the same. No letters mean all workloads. */
 function workloadsOf(positionals: readonly string[]): WorkloadLetter[] {
   const letters = positionals.join('').toUpperCase().split('');
   for (const letter of letters) {

@@ -5,7 +5,7 @@ export interface Order {
   readonly note: string;
 }
 
-/** Makes the arguments of a job about 200 bytes of JSON. */
+/** Padding, so that the arguments of a job are about 200 bytes of JSON. */
 const NOTE = 'Leave it with the neighbours if nobody is in. '.repeat(3);
 
 export function orderOf(id: number): Order {

@@ -1,7 +1,7 @@
 import { median } from './measure/numbers.ts';
 import type { Column, Run, WorkloadResult } from './workloads/bench.ts';
 
-/** A table in Markdown: medians over the rounds, and beside some of them the median of the ratios to the base. */
+/** A Markdown table: medians over the rounds, some with the median of their ratios to the base. */
 export function tableOf({ workload, title, base, columns, runs }: WorkloadResult): string {
   const shown = columns.filter(({ figure }) => runs.some(({ figures }) => figures[figure] !== undefined));
   const head = [
@@ -21,7 +21,7 @@ export function tableOf({ workload, title, base, columns, runs }: WorkloadResult
   ].join('\n');
 }
 
-/** The base first, the others as they were run. */
+/** The base first, then the others in the order in which they ran. */
 function order(row: readonly string[], base: string): number {
   return row[0] === base ? 0 : 1;
 }
@@ -40,7 +40,7 @@ function cells(
   return [value, ratios.length === 0 ? '-' : median(ratios).toFixed(2)];
 }
 
-/** Each run against the base's run of the same round, since the machine's speed changes from round to round. */
+/** Compares each run with the base's run of the same round, because the machine's speed changes from round to round. */
 export function ratiosOf(runs: readonly Run[], name: string, base: string, figure: string): number[] {
   const ratios: number[] = [];
   for (const run of runs) {

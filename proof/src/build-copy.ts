@@ -2,7 +2,7 @@ import { cpSync, readFileSync, symlinkSync, writeFileSync, existsSync } from 'no
 import { join } from 'node:path';
 import { removeFolder, temporaryFolder } from './temporary-folder.js';
 
-/** A change of the built library, made in a copy of it only. */
+/** A change to a copy of the built library. */
 export interface Patch {
   /** Below `dist`. */
   readonly file: string;
@@ -10,7 +10,7 @@ export interface Patch {
   readonly by: string;
 }
 
-/** A private copy of the built library and of the worker: a build next door does not change it under a run. */
+/** A private copy of the built library and of the worker, so that a build in the repository does not change a run. */
 export class BuildCopy {
   private constructor(readonly root: string) {}
 

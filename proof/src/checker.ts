@@ -8,7 +8,7 @@ const SHOWN_PER_KIND = 5;
 const ENDED = new Set(['succeeded', 'failed', 'canceled', 'rolledBack']);
 
 /**
- * Judges what a run has left, from the client's record and the rows of the databases alone; it shares no code with
+ * Judges a run by the client's record and the rows of the databases alone. It shares no code with
  * the library.
  */
 export function checkEvidence(evidence: Evidence): Verdict {
@@ -82,7 +82,7 @@ class Checker {
     const gid = orders.get(order) ?? entry.gid;
     const job = gid === null ? undefined : jobs.get(gid);
     if (entry.outcome === 'unknown') this.counts.unanswered += 1;
-    // A job without a transaction has no business row: its own answer, or its own row, says that it was started.
+    // A job without a transaction has no business row. Its answer, or its own row, shows that it was started.
     const committed =
       fate === 'alone' ? entry.outcome === 'committed' || job !== undefined : orders.has(order);
     if (entry.outcome === 'committed' && !committed) {
@@ -117,8 +117,8 @@ class Checker {
   }
 
   private checkError({ plan, error, outcome }: LedgerEntry): void {
-    // Without a transaction, `start()` is a request like any other: it may be done, and its answer lost.
-    // Whoever cuts connections takes answers away; the driver's own error is then the truth about the COMMIT.
+    // Without a transaction, `start()` is a request like any other: it may succeed and its answer may get lost.
+    // Cut connections lose answers. Then a driver error about the COMMIT is expected.
     const driver = /^(Error|QueryFailedError|TransactionNotStartedError|AggregateError): /.test(error ?? '');
     if (plan.fate === 'alone') this.startAnswersLost += 1;
     else if (this.evidence.connectionsCut && (driver || plan.fate === 'by-hand')) this.commitAnswersLost += 1;
@@ -151,7 +151,7 @@ class Checker {
         this.violate('outOfOrder', `order ${order}: step ${step} began after the job had failed`);
       }
     });
-    // A job that was retried by hand goes on where it failed, and that is all that may be repeated.
+    // A job that was retried by hand continues where it failed. Nothing else may be repeated.
     for (const text of history.outOfOrder()) this.violate('outOfOrder', `order ${order}: ${text}`);
     const { live, zombies } = history.overlaps();
     for (const text of live) this.violate('overlaps', `order ${order}: ${text}`);

@@ -4,7 +4,7 @@ import type { JobPlan } from './plan.js';
 import type { WorkerMessage, WorkerProcess } from './process.js';
 import { sleep } from './wait.js';
 
-/** Places jobs through whichever process serves, at an even pace, and writes down every answer. */
+/** Requests jobs from whichever process serves, at a steady rate, and records every answer. */
 export class LoadClient {
   private count = 0;
   private open = 0;
@@ -13,7 +13,7 @@ export class LoadClient {
     private readonly fleet: Fleet,
     private readonly ledger: Ledger,
     private readonly prefix: string,
-    /** Jobs asked for and not yet answered; beyond, the client waits. */
+    /** Maximum number of unanswered requests. The client waits beyond it. */
     private readonly limit = 40,
   ) {
     fleet.onMessage((_, message) => this.read(message));
@@ -22,13 +22,13 @@ export class LoadClient {
 
   private readonly asked = new Map<string, WorkerProcess>();
 
-  /** Asks for `rate` jobs a second until `ended` says so. */
+  /** Requests `rate` jobs per second until `ended` returns true. */
   async run(rate: number, planOf: (order: string) => JobPlan, ended: () => boolean): Promise<void> {
     const started = performance.now();
     let due = 0;
     while (!ended()) {
       due = ((performance.now() - started) / 1000) * rate;
-      // What could not be asked for in time is not made up for all at once.
+      // Missed requests are not made up for in a burst.
       for (let burst = 0; this.count < due && burst < 50 && this.open < this.limit; burst += 1) {
         if (!this.place(planOf(`${this.prefix}-${this.count}`))) break;
       }
@@ -36,7 +36,7 @@ export class LoadClient {
     }
   }
 
-  /** False when no process serves just now. */
+  /** False if no process serves at the moment. */
   place(plan: JobPlan, worker: WorkerProcess | undefined = this.fleet.any()): boolean {
     if (!worker) return false;
     this.count += 1;

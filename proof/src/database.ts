@@ -5,19 +5,19 @@ import type { Backend } from './target.js';
 import type { EffectsSettings } from './worker/settings.js';
 import { removeFolder, temporaryFolder } from './temporary-folder.js';
 
-/** A database of one run's own, reached with nothing but its driver. */
+/** A database of one run, accessed through its driver only. */
 export interface ProofDatabase {
   readonly backend: Backend;
-  /** The server with the database selected; of SQLite the file. */
+  /** The URL of the database; for SQLite the file. */
   readonly url: string;
-  /** For the worker's TypeORM; `url` leads there by way of a proxy. */
+  /** TypeORM options of the worker; `url` is the address of a proxy. */
   options(extra?: object, url?: string): DataSourceOptions;
   query<Row = Record<string, unknown>>(sql: string, params?: readonly unknown[]): Promise<Row[]>;
-  /** Ends the application's connections and answers how many there were; SQLite has none. */
+  /** Closes the application's connections and returns their number; 0 on SQLite. */
   killConnections(): Promise<number>;
-  /** Lets the application read only, or write again; SQLite: holds the write lock. */
+  /** Makes the database read-only for the application, or writable again. On SQLite, holds the write lock. */
   setReadOnly(readOnly: boolean): Promise<void>;
-  /** The connection of `query()` again, after the server was restarted. */
+  /** Reconnects `query()` after the server was restarted. */
   reconnect(): Promise<void>;
   drop(): Promise<void>;
 }
@@ -34,7 +34,7 @@ export function createDatabase(backend: Backend, servers: Servers): Promise<Proo
   return backend === 'postgres' ? createPostgres(server) : createMariaDb(server);
 }
 
-/** Effects are written beside the orders, on SQLite to a file of their own: they must not wait for its lock. */
+/** Effects are written to the database of the orders; on SQLite to a separate file, so that they do not wait for its lock. */
 export function effectsOf(database: ProofDatabase): EffectsSettings {
   const { backend, url } = database;
   return backend === 'sqlite' ? { backend, file: effectsFile(url) } : { backend, url };
@@ -104,7 +104,7 @@ async function createMariaDb(server: string): Promise<ProofDatabase> {
   const { createConnection } = await import('mysql2/promise');
   const name = randomName();
   const admin = await createConnection(server);
-  // A user of its own has connections that can be told apart, and rights that can be taken away.
+  // A separate user, whose connections can be identified and whose rights can be revoked.
   await admin.query(`CREATE DATABASE ${name} CHARACTER SET utf8mb4`);
   await admin.query(`CREATE USER ${name}@'%' IDENTIFIED BY '${name}'`);
   await admin.query(`GRANT ALL ON ${name}.* TO ${name}@'%'`);
@@ -127,7 +127,7 @@ async function createMariaDb(server: string): Promise<ProofDatabase> {
     const rows = await query<{ id: number }>(
       `SELECT ID AS id FROM information_schema.PROCESSLIST WHERE USER = '${name}'`,
     );
-    // One that has just ended by itself is no failure.
+    // A connection that has just closed by itself is not a failure.
     for (const { id } of rows) await query(`KILL ${id}`).catch(() => undefined);
     return rows.length;
   };
@@ -167,7 +167,7 @@ async function createSqlite(): Promise<ProofDatabase> {
   const main = open(file);
   main.exec(`ATTACH DATABASE '${effectsFile(file)}' AS effects`);
   main.pragma('effects.journal_mode = WAL');
-  // Only for statements of the checker that touch the jobs; each process of the application brings its own.
+  // Only for statements of the checker that touch the jobs. Each process of the application sets its own.
   main.function('proof_writer', () => 'checker');
   const locker = open(file);
   return {

@@ -5,15 +5,15 @@ import { freePort } from './ports.js';
 import { ServerProcess } from './server-process.js';
 import { removeFolder, temporaryFolder } from './temporary-folder.js';
 
-/** A DTM server whose jobs are in a PostgreSQL database of the run. */
+/** A DTM server that stores its jobs in a PostgreSQL database of the run. */
 export interface DtmServer {
   readonly url: string;
-  /** SIGKILL, and started again. */
+  /** Kills the server with SIGKILL and starts it again. */
   restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** The program of DTM and its tables; undefined where they have not been built. */
+/** The DTM program and its tables; undefined if they have not been built. */
 function dtmFiles(repository: string): { program: string; tables: string } | undefined {
   const cache = join(repository, '.cache/dtm/v1.19.0');
   const program = process.env.DTM_BIN ?? join(cache, 'dtm');
@@ -48,7 +48,7 @@ export async function startDtm(repository: string, store: ProofDatabase): Promis
       STORE_DRIVER: 'postgres',
       STORE_HOST: hostname,
       STORE_PORT: databasePort || '5432',
-      // Put bare into the text that names the connection, an empty one would swallow its neighbour.
+      // An empty value would break the connection string, which is built without quotes.
       STORE_USER: quoted(username || 'postgres'),
       STORE_PASSWORD: quoted(password),
       STORE_DB: pathname.slice(1),

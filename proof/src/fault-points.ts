@@ -1,6 +1,6 @@
 import type { Placement } from './target.js';
 
-/** The places between two writes of the protocol, as the library names them. */
+/** The library's fault points between two writes of the protocol. */
 const POINTS = {
   start: ['job:before-prepare', 'job:prepared', 'job:started', 'job:before-submit', 'job:submitted'],
   step: ['step:before-execute', 'step:executed', 'step:before-commit', 'step:committed'],
@@ -9,7 +9,7 @@ const POINTS = {
   takeOver: ['recovery:claimed'],
 } as const;
 
-/** Those that a process comes by, with the jobs where they are. */
+/** The fault points that a process reaches with this placement of the jobs. */
 export function faultPoints(placement: Placement): readonly string[] {
   const { start, step, progress, twoPhases, takeOver } = POINTS;
   if (placement === 'dtm') return [...start, ...step, 'progress:before-write', ...twoPhases];

@@ -4,15 +4,15 @@ import type { WorkerSettings } from './worker/settings.js';
 
 const RESTART_PAUSE_MS = 500;
 
-/** How the next process of a place is started. */
+/** How to start the next process in a position. */
 export interface Incarnation {
   readonly settings: Omit<WorkerSettings, 'name'>;
   readonly environment: WorkerEnvironment;
 }
 
-/** The application's processes: each place is taken again as soon as its process has ended. */
+/** The application's processes. A process that ends is replaced at once. */
 export class Fleet {
-  /** All that have ever lived. */
+  /** All processes that were ever started. */
   readonly lives: WorkerProcess[] = [];
   private readonly places: WorkerProcess[] = [];
   private readonly messageListeners: ((worker: WorkerProcess, message: WorkerMessage) => void)[] = [];
@@ -45,7 +45,7 @@ export class Fleet {
     return this.places;
   }
 
-  /** One that serves, at random. */
+  /** A random process that serves. */
   any(): WorkerProcess | undefined {
     const usable = this.places.filter((worker) => worker.usable);
     return usable.length > 0 ? this.random.pick(usable) : undefined;
@@ -55,7 +55,7 @@ export class Fleet {
     return this.lives.filter((worker) => worker.killed).length;
   }
 
-  /** Ends all of them in order, and starts none again. */
+  /** Shuts all processes down in order, and starts no new ones. */
   async shutDown(timeout = 30_000): Promise<void> {
     this.restarting = false;
     for (const worker of this.places) {
@@ -67,7 +67,7 @@ export class Fleet {
     clearTimeout(timer);
   }
 
-  /** SIGKILL for all. */
+  /** Kills all processes with SIGKILL. */
   async abandon(): Promise<void> {
     this.restarting = false;
     for (const worker of this.places) worker.kill();
@@ -84,7 +84,7 @@ export class Fleet {
     void worker.exited.then(() => {
       this.endListeners.forEach((listener) => listener(worker));
       if (!this.restarting) return;
-      // One that cannot start is not started again as fast as the machine allows.
+      // A process that cannot start is not restarted in a tight loop.
       const expected = worker.ready || worker.killed;
       setTimeout(() => this.restarting && this.launch(place), expected ? 0 : RESTART_PAUSE_MS);
     });

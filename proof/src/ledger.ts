@@ -6,7 +6,7 @@ export type Outcome = 'committed' | 'rolledBack' | 'error' | 'unknown';
 /** What the client knows of one job. */
 export interface LedgerEntry {
   readonly plan: JobPlan;
-  /** `unknown` until it is answered, and for ever if the process died before. */
+  /** `unknown` until it is answered, and forever if the process died first. */
   outcome: Outcome;
   gid: string | null;
   error: string | undefined;
@@ -16,8 +16,8 @@ export interface LedgerEntry {
 const SYNC_MS = 50;
 
 /**
- * The client's own record of what it asked for and what was acknowledged: appended to a file and synced, so that
- * it owes nothing to the application or its databases.
+ * The client's own record of its requests and their answers. It is appended to a file and synced, so it does not depend on
+ * the application or its databases.
  */
 export class Ledger {
   readonly entries = new Map<string, LedgerEntry>();

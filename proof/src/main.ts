@@ -16,7 +16,7 @@ import { FORBIDDEN, isClean, type Verdict } from './verdict.js';
 
 const repository = fileURLToPath(new URL('../../', import.meta.url));
 const options = readOptions(process.argv.slice(2));
-// Its servers, processes and folders go with it.
+// Its servers, processes and folders are removed with it.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 if (options.report !== undefined) process.stdout.write(reportOf(options.report));
 else process.exitCode = (await run()) ? 0 : 1;
@@ -65,7 +65,7 @@ async function runAttack(
   round: number,
 ): Promise<boolean> {
   const title = `${attack.name}: ${nameOf(target)}`;
-  // A seed of its own for each part, so that one can be repeated alone.
+  // Each part has its own seed, so that it can be repeated alone.
   const random = new Random(options.seed + round * 7919 + hash(title));
   const started = Date.now();
   let clean = true;

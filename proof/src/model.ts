@@ -1,14 +1,14 @@
 import type { Transition, TransitionState } from './evidence.js';
 
 /**
- * What a job may do, written down from the description of its life and not from the code:
+ * What a job may do, according to the documentation and not to the code:
  *
  * prepared → submitted | rolledBack; submitted → succeeded | failed | canceled; failed → submitted | canceled.
- * Steps are counted up by one at a time, each by the process that holds the job; what has ended stays so.
+ * The step index grows by one at a time, written by the process that holds the job. Ended jobs do not change.
  */
 export function violationOf({ before, after }: Transition): string | undefined {
   if (!before) return after ? born(after) : undefined;
-  // Only what has ended is ever removed.
+  // Only ended jobs are ever removed.
   if (!after) return FINAL.has(before.status) ? undefined : `a ${before.status} job was deleted`;
   if (before.status !== after.status) return statusChange(before, after);
   if (FINAL.has(before.status)) return same(before, after) ? undefined : `a ${before.status} job was changed`;
@@ -61,8 +61,8 @@ function text({ status, step, attempts }: TransitionState): string {
 }
 
 /**
- * Changes made by another process than the one that had taken the job: none, if owners fence each other off.
- * Cancel and retry are anybody's; whoever sets a new owner has it from then on.
+ * Changes made by a process that did not hold the job. There are none if fencing works. Any process may cancel
+ * and retry; a process that sets a new owner token holds the job from then on.
  */
 export class FenceModel {
   private readonly holders = new Map<string, { owner: string; writer: string }>();

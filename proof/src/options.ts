@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import type { Backend, Placement } from './target.js';
 
 export interface ProofOptions {
-  /** Of each attack on each target. */
+  /** Length of each attack on each target. */
   readonly seconds: number;
   readonly rounds: number;
   /** Names of attacks. */
@@ -14,7 +14,7 @@ export interface ProofOptions {
   readonly rate: number;
   /** A folder for results. */
   readonly output: string | undefined;
-  /** A folder of results to make the report of, instead of attacking anything. */
+  /** A folder of results to report on, instead of attacking. */
   readonly report: string | undefined;
 }
 

@@ -6,15 +6,15 @@ import { ServerProcess } from './server-process.js';
 import { until } from './wait.js';
 import { removeFolder, temporaryFolder } from './temporary-folder.js';
 
-/** A database server that belongs to one run, and so may be restarted. */
+/** A database server of one run, which may be restarted. */
 export interface OwnServer {
   readonly url: string;
-  /** Lets it crash, and starts it again: what was committed is recovered from its log. */
+  /** Crashes the server and starts it again. It recovers committed data from its log. */
   crash(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Undefined where its programs are missing. */
+/** Undefined if its programs are not installed. */
 export async function startOwnPostgres(): Promise<OwnServer | undefined> {
   const base = '/usr/lib/postgresql';
   const version = existsSync(base) ? readdirSync(base).sort((a, b) => Number(b) - Number(a))[0] : undefined;
@@ -61,7 +61,7 @@ export async function startOwnPostgres(): Promise<OwnServer | undefined> {
   return {
     url,
     crash: async () => {
-      // Immediate shutdown: nothing is flushed, recovery has to do it.
+      // Immediate shutdown: nothing is flushed, so the server has to recover.
       await server.end('SIGQUIT');
       await server.start();
       await ready();
@@ -73,7 +73,7 @@ export async function startOwnPostgres(): Promise<OwnServer | undefined> {
   };
 }
 
-/** Undefined where its programs are missing. */
+/** Undefined if its programs are not installed. */
 export async function startOwnMariaDb(): Promise<OwnServer | undefined> {
   const account = accountOf('mysql');
   if (!account || !existsSync('/usr/sbin/mariadbd') || !existsSync('/usr/bin/mariadb-install-db'))
@@ -104,7 +104,7 @@ export async function startOwnMariaDb(): Promise<OwnServer | undefined> {
   });
   const url = `mysql://root@127.0.0.1:${port}/mysql`;
   await server.start();
-  // Skipping the resolution of names, the server knows the account of localhost by its socket only.
+  // Without name resolution, the server recognizes the account of localhost only through its socket.
   const { createConnection } = await import('mysql2/promise');
   const local = await createConnection({ socketPath: join(folder, 'socket'), user: 'root' });
   await local.query(`CREATE USER IF NOT EXISTS root@'127.0.0.1'`);
@@ -128,7 +128,7 @@ interface Account {
   readonly gid?: number;
 }
 
-/** The account that a server wants: itself, for anybody but root. */
+/** The account to run the server as: the current one, except for root. */
 function accountOf(user: string): Account | undefined {
   if (process.getuid?.() !== 0) return {};
   try {

@@ -1,8 +1,8 @@
 import type { Random } from './random.js';
 
 /**
- * What a step does: `append` writes on a connection of its own, `book` in the transaction that marks it done,
- * `flaky` appends after failing so many times, `doomed` fails its job for good, `hold` keeps the event loop.
+ * What a step does: `append` writes through a separate connection, `book` in the transaction that marks it done,
+ * `flaky` appends after a number of failures, `doomed` fails its job for good, `hold` blocks the event loop.
  */
 export type StepKind = 'append' | 'book' | 'flaky' | 'doomed' | 'hold';
 
@@ -10,12 +10,12 @@ export interface StepPlan {
   readonly kind: StepKind;
   /** How long it works, in milliseconds. */
   readonly work: number;
-  /** Attempts that fail. */
+  /** Number of attempts that fail. */
   readonly failures?: number;
-  /** Only in processes whose name begins so; in others it waits for `elsewhere` milliseconds. */
+  /** Only in processes whose name has this prefix. In others it waits for `elsewhere` milliseconds. */
   readonly only?: string;
   readonly elsewhere?: number;
-  /** Leaves nothing but its booking, so that a flood measures the library and not the recording. */
+  /** Records only its booking, so that a flood measures the library and not the recording. */
   readonly quiet?: boolean;
 }
 
@@ -25,9 +25,9 @@ export interface StepPlan {
  */
 export type Fate = 'commit' | 'rollback' | 'alone' | 'by-hand';
 
-/** One job, as the client asks for it. */
+/** One job, as the client requests it. */
 export interface JobPlan {
-  /** The id of the business row, and the gid where the caller gives one. */
+  /** The id of the business row, and the gid if the caller chooses one. */
   readonly order: string;
   readonly ownGid: boolean;
   readonly fate: Fate;

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
-/** A free port below those that systems give to clients: a server that comes back must find it free. */
+/** A free port below the ephemeral range, so that it is still free when a server restarts. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = randomInt(20_000, 30_000);

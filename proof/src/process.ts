@@ -17,21 +17,21 @@ export interface Span {
   readonly to: number;
 }
 
-/** What the checker needs to know of a process that has lived. */
+/** What the checker needs to know about a process. */
 export interface WorkerLife {
   readonly name: string;
-  /** When it was killed, or had ended; undefined while it runs. */
+  /** When it was killed or ended; undefined while it runs. */
   readonly endedAt: number | undefined;
-  /** It was killed: whatever it was doing was cut off. */
+  /** Whether it was killed in the middle of its work. */
   readonly killed: boolean;
-  /** When it stood still: stopped, or without time on the processor. */
+  /** When it was paused, or got no CPU time. */
   readonly pauses: readonly Span[];
   /** The gids whose lease it reported as lost, or whose step it could not stop. */
   readonly lostLeases: ReadonlySet<string>;
 }
 
 export interface WorkerEnvironment {
-  /** The folder of the library and of the compiled proof; see `build-copy.ts`. */
+  /** Folder of the library and of the compiled proof; see `build-copy.ts`. */
   readonly root: string;
   readonly clockOffset?: number;
   readonly clockJump?: number;
@@ -48,7 +48,7 @@ export class WorkerProcess implements WorkerLife {
   readonly exited: Promise<void>;
   readonly pauses: Span[] = [];
   readonly lostLeases = new Set<string>();
-  /** Its last lines that were no messages. */
+  /** Its last output lines that were not messages. */
   readonly log: string[] = [];
   readonly seen: Record<string, number> = {};
   ready = false;
@@ -106,7 +106,7 @@ export class WorkerProcess implements WorkerLife {
     return this.stoppedAt !== undefined;
   }
 
-  /** Calls back for each message until the answer is called. */
+  /** Calls back for each message until the returned function is called. */
   listen(listener: (message: WorkerMessage) => void): () => void {
     this.listeners.add(listener);
     return () => void this.listeners.delete(listener);
@@ -141,7 +141,7 @@ export class WorkerProcess implements WorkerLife {
 
   kill(): void {
     if (this.ended) return;
-    // Before the signal: nothing of it happens later than its death, as recorded.
+    // Recorded before the signal, so that nothing the process does is later than its recorded death.
     this.killed = true;
     this.child.kill('SIGKILL');
     this.endedAt ??= Date.now();
@@ -169,7 +169,7 @@ export class WorkerProcess implements WorkerLife {
   }
 
   private continued(): void {
-    // The process stands still until it gets its turn; a margin covers that.
+    // The process stays paused until it is scheduled again; this margin covers that.
     if (this.stoppedAt !== undefined) this.pauses.push({ from: this.stoppedAt, to: Date.now() + 50 });
     this.stoppedAt = undefined;
   }

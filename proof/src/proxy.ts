@@ -1,15 +1,15 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
-/** What the network does to a connection at the next COMMIT, or at once. */
+/** What the proxy does to a connection at the next COMMIT, or at once. */
 export type CommitFate = 'lost' | 'answer-lost';
 
-/** Stands between the application and a database server, and does to connections what networks do. */
+/** A proxy between the application and a database server that breaks connections as networks do. */
 export class NetworkProxy {
   private readonly pairs = new Set<{ client: Socket; upstream: Socket }>();
   private readonly server: Server;
   private stalled = false;
   private commitFate: (() => CommitFate | undefined) | undefined;
-  /** COMMITs that met their fate. */
+  /** Number of COMMITs that were interfered with. */
   caught = 0;
 
   private constructor(private readonly target: URL) {
@@ -29,7 +29,7 @@ export class NetworkProxy {
     return url.href;
   }
 
-  /** Nothing goes through, in either direction, until it is told otherwise. */
+  /** Passes nothing on, in either direction, until told otherwise. */
   stall(stalled: boolean): void {
     this.stalled = stalled;
     for (const { client, upstream } of this.pairs) {
@@ -40,7 +40,7 @@ export class NetworkProxy {
     }
   }
 
-  /** Ends the half of each connection that leads to the application, or all of it. */
+  /** Closes the application's half of each connection, or the whole connection. */
   cut(how: 'half' | 'whole'): number {
     for (const { client, upstream } of this.pairs) {
       if (how === 'half') client.end();

@@ -6,7 +6,7 @@ export class Random {
     this.state = seed >>> 0;
   }
 
-  /** From 0 up to, but not including, 1. */
+  /** From 0 (inclusive) to 1 (exclusive). */
   next(): number {
     this.state = (this.state + 0x6d2b79f5) >>> 0;
     let mixed = this.state;
@@ -28,7 +28,7 @@ export class Random {
     return from[this.whole(0, from.length - 1)]!;
   }
 
-  /** A generator of its own, so that what one part draws does not shift another's schedule. */
+  /** An independent generator, so that the draws of one part do not change the schedule of another. */
   fork(): Random {
     return new Random(Math.floor(this.next() * 4_294_967_296));
   }

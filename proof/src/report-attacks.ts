@@ -24,9 +24,9 @@ export function attackTable(records: readonly ProofRecord[]): string {
   const pointRows = [...points].sort().map(([point, times]) => [`\`${point}\``, number(times)]);
   return `## By attack
 
-${table(['attack', 'runs', 'minutes', 'of them'], rows)}
+${table(['attack', 'runs', 'minutes', 'what happened'], rows)}
 
-Deaths at the named points of the protocol, between one write and the next; the others came at random moments.
+Processes killed at the named points of the protocol, between two writes. All others were killed at random moments.
 
 ${table(['point', 'SIGKILLs'], pointRows)}`;
 }
@@ -62,14 +62,14 @@ export function floodTable(records: readonly ProofRecord[]): string {
     'jobs',
     'ended rows',
     'delayed rows',
-    'placed a second',
-    'finished a second',
+    'started per second',
+    'finished per second',
     'largest process, MB',
   ];
   return `## Flood
 
-Jobs of one transactional step, placed by two processes as fast as they can and run by the same two, on top of a
-history and as many delayed jobs, beside a transaction that is never closed and a step of five leases.
+Two processes start jobs of one transactional step as fast as they can, and run them. The tables already hold ended and delayed jobs.
+One transaction stays open throughout, and one step runs for five lease durations.
 
 ${table(head, rows)}`;
 }

@@ -1,7 +1,7 @@
 import { nameOf, type Target } from './target.js';
 import type { Verdict } from './verdict.js';
 
-/** What one attack on one target left in the folder of results. */
+/** The result of one attack on one target. */
 export interface ProofRecord {
   readonly attack: string;
   readonly target: Target;
@@ -29,7 +29,7 @@ export function words(key: string): string {
   return key.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }
 
-/** Also a share, and the dash of a number that is missing. */
+/** Also a percentage, and a dash for a missing number. */
 const NUMBER = /^(-|[\d.,]+( %)?)$/;
 
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -5,7 +5,7 @@ import { attackTable, floodTable } from './report-attacks.js';
 import { byTarget, number, sum, table, type ProofRecord } from './report-tables.js';
 import { FORBIDDEN, summarize, type Forbidden, type RepeatReason } from './verdict.js';
 
-/** How a run was called, and where; the first file that it writes. */
+/** The command and environment of a run; the first file that it writes. */
 export interface RunSettings {
   readonly command: string;
   readonly node: string;
@@ -30,14 +30,14 @@ export function hardware(): Pick<RunSettings, 'node' | 'processors' | 'memoryGb'
 
 const LABELS: Readonly<Record<Forbidden, string>> = {
   lost: 'jobs of committed transactions lost',
-  unfinished: 'jobs that never came to an end',
+  unfinished: 'jobs that never ended',
   ranThoughRolledBack: 'jobs of rolled-back transactions that ran',
-  stepsMissing: 'steps of finished jobs that were never done',
-  bookingsDoubled: 'transactional effects doubled',
+  stepsMissing: 'steps of finished jobs that were never executed',
+  bookingsDoubled: 'transactional effects that happened twice',
   bookingsMissing: 'transactional effects missing',
   outOfOrder: 'steps out of order',
   overlaps: 'jobs run by two live processes at once',
-  forbiddenTransitions: 'changes of a job that its life does not know',
+  forbiddenTransitions: 'changes of a job that its life cycle does not allow',
   fencesBroken: 'changes of a job by a process that did not hold it',
   errorsInCommitted: 'errors that reached a committed transaction',
   lateQueries: 'queries after the pool was closed',
@@ -46,7 +46,7 @@ const LABELS: Readonly<Record<Forbidden, string>> = {
 
 const REASONS: readonly RepeatReason[] = ['killed', 'paused', 'lease lost', 'failed', 'shut down', 'other'];
 
-/** docs/reliability.md, from the results of one or more runs. */
+/** docs/internals/reliability.md, from the results of one or more runs. */
 export function reportOf(folder: string): string {
   const files = readdirSync(folder).filter((file) => file.endsWith('.json') && !file.endsWith(SETTINGS_FILE));
   const records = files
@@ -75,15 +75,17 @@ function introduction(records: readonly ProofRecord[]): string {
   const jobs = sum(records, ({ verdict }) => verdict.committed);
   const kills = sum(records, ({ figures }) => Number(figures.kills ?? 0));
   const minutes = Math.round(sum(records, ({ tookMs }) => tookMs) / 60_000);
-  return `# Reliability: what was tried, and what came of it
+  return `# Reliability
 
-\`npm run proof\` attacks the library: real processes that are built as users build them, real databases, nothing
-mocked. A client that is no part of the application asks for jobs and writes down every answer, synced to disk.
-Triggers in the database write down every change of every job and the process that made it. When all has settled, a
-checker that shares no code with the library reads both, and the business tables, with plain SQL.
+\`npm run proof\` attacks the library with real processes and real databases; nothing is mocked. This page reports the
+results.
 
-This page was written by the run that it reports: **${number(jobs)} committed jobs, ${number(kills)} SIGKILLs,
-${number(minutes)} minutes of attacks.**`;
+- The application under attack uses the built library, as a user's application does.
+- A client that is not part of the application requests jobs. It records every answer in a file that is synced to disk.
+- Database triggers record every change of every job, and which process made it.
+- After each attack, a checker reads these records and the business tables with plain SQL. It shares no code with the library.
+
+This page was written by the run that it reports: **${number(jobs)} committed jobs, ${number(kills)} SIGKILLs, ${number(minutes)} minutes of attacks.**`;
 }
 
 function conditions(runs: readonly RunSettings[]): string {
@@ -98,7 +100,7 @@ function conditions(runs: readonly RunSettings[]): string {
     ['processes', '3; in races 2 to 5; with DTM, which calls one address, 1'],
     [
       'load',
-      `up to ${rate} jobs a second of 1 to 4 steps, one in ten rolled back on purpose; a quarter of it where DTM's application is killed`,
+      `up to ${rate} jobs per second, each of 1 to 4 steps, one in ten is rolled back on purpose; a quarter of that where DTM's application is killed`,
     ],
   ];
   return `## Conditions
@@ -115,7 +117,7 @@ function forbiddenTable(records: readonly ProofRecord[]): string {
     LABELS[kind],
     number(sum(records, ({ verdict }) => verdict.forbidden[kind] ?? 0)),
   ]);
-  return `## What must not happen\n\n${table(['', 'times seen'], rows)}`;
+  return `## Violations\n\n${table(['', 'times seen'], rows)}`;
 }
 
 function targetTable(records: readonly ProofRecord[]): string {
@@ -143,8 +145,8 @@ function targetTable(records: readonly ProofRecord[]): string {
   ];
   return `## By target
 
-"Not committed" are transactions that were rolled back on purpose, by a fault or by the death of their process;
-"unanswered" is what the client never heard of again, whichever way it went.
+"Not committed" counts transactions that were rolled back on purpose, by a fault, or by the death of their process.
+"Unanswered" counts requests that the client never got an answer to, whatever their outcome.
 
 ${table(head, rows)}`;
 }
@@ -165,17 +167,16 @@ function repeatedTable(records: readonly ProofRecord[]): string {
     ];
   });
   const zombies = sum(records, ({ verdict }) => verdict.zombieOverlaps);
-  return `## Steps without a transaction that were repeated
+  return `## Repeated steps
 
-Steps run at least once. These ran more than once without having failed on purpose, because the process was killed,
-was stopped or got no processor for too long, had lost its lease, met a fault of a database, or was shut down. Others
-were done, and the answer to DTM, or the progress, was lost with a connection.
+Steps run at least once. This table counts non-transactional steps that ran again without having failed on purpose. Their
+process was killed, paused, starved of CPU time or shut down, or it lost its lease, or the database failed. In the other cases a
+lost connection took the progress, or the answer to DTM, with it.
 
 ${table(['target', 'plain steps', 'repeated', 'share', ...REASONS], rows)}
 
-A process that stood still for longer than its lease does not know yet that it has lost its jobs. ${number(zombies)} times its
-step, or one that went on after its signal, was still at work while the next process ran the job; it could store
-nothing.`;
+A process that was paused for longer than its lease does not know yet that it has lost its jobs. ${number(zombies)} times, a step of such a process,
+or a step that ignored its signal, was still running while the next process ran the job. It could not store anything.`;
 }
 
 function recoveryTable(records: readonly ProofRecord[]): string {
@@ -201,36 +202,35 @@ function recoveryTable(records: readonly ProofRecord[]): string {
   if (rows.length === 0) return '';
   return `## Time to recovery
 
-From the death of a process in the middle of a step to the next step of that job elsewhere, in milliseconds, while
-the other processes are being killed as well and share the processors with their own restarts. "Bound" is the lease and
-the recovery interval. What lies above is the wait for a process that is alive, or for the lease of one that took the
-job over and was killed before it began. With DTM its own retry interval decides, which doubles while the
-application is away.
+Milliseconds from the death of a process in the middle of a step to the next step of that job in another process. The other
+processes are being killed at the same time, and share the processors with their own restarts. "Bound" is the lease plus
+the recovery interval. A recovery takes longer when no process is alive, or when the process that took the job over was killed as
+well, so that its lease had to expire too. DTM recovers by its own retry interval, which doubles while the application is away.
 
 ${table(['target', 'recoveries', 'median', 'p99', 'max', 'bound'], rows)}`;
 }
 
-const CLOSING = `## What came to light
+const CLOSING = `## Findings
 
-- DTM 1.19 stores the success of steps up to 200 ms late unless \`UPDATE_BRANCH_SYNC=1\` is set in the server. When it, or
-  its database, crashes in between, it repeats steps out of order. It is set here.
-- DTM doubles its waits without a limit and takes overdue jobs up one at a time. After every attack the waits are
-  set back, as its operator can do, so that the end can be waited for.
-- A \`start()\` without a transaction may fail with \`TransactionManagerUnavailableError\` although the job was stored,
-  when the answer to its INSERT is lost. The job runs; with a gid of one's own it can be started again.
-- Progress on MySQL and MariaDB was given up as a lost lease when its rows were locked at each of a few looks; the step
-  was then repeated. It waits for the lock now, as on PostgreSQL (\`test/contract/dialect-traps.spec.ts\`).
-- The proof itself once judged before a job that was still being placed had been answered, ended its process and called
-  the job lost (\`test/proof/scene.spec.ts\`). It could report what is not so; it hid
-  nothing.
+- Unless the server runs with \`UPDATE_BRANCH_SYNC=1\`, DTM 1.19 stores the success of steps up to 200 ms late. If DTM or its database
+  crashes in between, it repeats steps out of order. The proof sets it.
+- DTM doubles its waits without a limit and takes up overdue jobs one at a time. After every attack the proof resets these waits,
+  as an operator of DTM can do, so that it can wait for the end.
+- A \`start()\` without a transaction can fail with \`TransactionManagerUnavailableError\` although the job was stored, if
+  the answer to its INSERT is lost. The job runs. With a gid of your own you can start it again safely.
+- On MySQL and MariaDB, a process took its lease for lost if the rows were locked each time it tried to store progress, and the step
+  was repeated. It now waits for the lock, as on PostgreSQL (\`test/contract/dialect-traps.spec.ts\`).
+- The proof itself once judged too early: it ended a process whose job had not been answered yet, and reported the job as
+  lost (\`test/proof/scene.spec.ts\`). The error can only cause false alarms;
+  it hides nothing.
 
-## What the checker is worth
+## Checking the checker
 
-\`test/proof/checker.spec.ts\` takes three guarantees out of a copy of the library, one at a time: the owner out of the
-condition under which progress is stored, the rows out of the barrier, and the order out of "store, then begin the
-next step". Each time the checker reports it, and with the library as it is, at the same moment, it reports nothing.
+\`test/proof/checker.spec.ts\` removes three guarantees from a copy of the library, one at a time: the owner check when progress is
+stored, the barrier rows, and the rule that success is stored before the next step begins. The checker must report each of
+them. At the same moment with the unmodified library it must report nothing.
 
-## Again
+## Run it again
 
 \`\`\`sh
 npm run proof                                  # 20 seconds of each attack on each target
@@ -239,5 +239,4 @@ npm run --silent proof -- --report results     # this page
 npm run proof -- --only kill --database sqlite --placement one --seed 7
 \`\`\`
 
-The seed of a run is printed, and \`--seed\` repeats its schedule; what the operating system does in between is not
-repeated. A short form of every attack is part of \`npm test\`; \`npm run test:proof\` runs it alone.`;
+A run prints its seed, and \`--seed\` repeats its schedule. It cannot repeat what the operating system does in between. \`npm run test:proof\` runs a short form of every attack.`;

@@ -7,10 +7,10 @@ import type { Verdict } from './verdict.js';
 /** What all attacks of a run share. */
 export interface Surroundings {
   readonly repository: string;
-  /** Where the copy of the build is that processes run from. */
+  /** Folder of the copy of the build that processes run from. */
   readonly root: string;
   readonly servers: Servers;
-  /** Servers of the run's own, which may be restarted. */
+  /** The run's own servers, which may be restarted. */
   readonly own: { readonly postgres?: OwnServer | undefined; readonly mariadb?: OwnServer | undefined };
   /** Jobs a second. */
   readonly rate: number;
@@ -19,14 +19,14 @@ export interface Surroundings {
 export interface AttackContext {
   readonly target: Target;
   readonly random: Random;
-  /** How long the attack itself lasts; what follows is waited for. */
+  /** Length of the attack itself, without waiting for the end of its jobs. */
   readonly seconds: number;
   readonly surroundings: Surroundings;
-  /** To be called for each verdict, with numbers of the attack's own. */
+  /** Call this for each verdict, with the attack's own figures. */
   readonly report: (verdict: Verdict, figures?: Readonly<Record<string, unknown>>, part?: string) => void;
 }
 
-/** One way of doing harm. */
+/** One way of attacking the library. */
 export interface Attack {
   readonly name: string;
   fits(target: Target, surroundings: Surroundings): boolean;

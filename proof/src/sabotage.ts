@@ -8,13 +8,13 @@ import { until } from './wait.js';
 import type { Forbidden, Verdict } from './verdict.js';
 import type { FaultSettings, WorkerTiming } from './worker/settings.js';
 
-/** A guarantee that is taken out of the library, and the one moment at which it is missed. */
+/** A guarantee that is removed from the library, and the scenario in which this shows. */
 export interface Sabotage {
   readonly name: string;
   readonly patches: readonly Patch[];
   readonly placement: Placement;
   readonly job: JobPlan;
-  /** Of the process that is given the job. */
+  /** Fault of the process that is given the job. */
   readonly fault?: FaultSettings;
   /** What the checker must report. */
   readonly reported: Forbidden;
@@ -36,7 +36,7 @@ export const sabotages: readonly Sabotage[] = [
         replace: `t.gid = c.gid AND t.owner = c.owner AND t.step_index = c.at_step AND t.status = 'submitted'`,
         by: `t.gid = c.gid AND t.step_index = c.at_step AND t.status = 'submitted'`,
       },
-      // It would leave the row out where it comes in the moment in which the owner renews its lease.
+      // Otherwise it would skip the row if the owner renews its lease at the same moment.
       {
         file: 'store/postgres/postgres.job-updates.js',
         replace: `return anyUpdateStatement(jobs, updates, 'SKIP LOCKED');`,
@@ -44,7 +44,7 @@ export const sabotages: readonly Sabotage[] = [
       },
     ],
     placement: 'one',
-    // It keeps its event loop for three leases; the other process is at work on the job by then.
+    // Blocks its event loop for three lease durations. By then the other process works on the job.
     job: {
       order: 'contested',
       ownGid: true,
@@ -96,7 +96,7 @@ export const sabotages: readonly Sabotage[] = [
   },
 ];
 
-/** Plays the moment, with the library as it is or with the guarantee taken out, and judges what is left. */
+/** Plays the scenario, with the unmodified library or without the guarantee, and judges the result. */
 export async function play(
   { patches, placement, job, fault }: Sabotage,
   surroundings: Omit<Surroundings, 'root'>,
@@ -113,7 +113,7 @@ export async function play(
     client.place(job, scene.fleet.current[0]);
     await until(async () => (await scene.business.query('SELECT id FROM proof_orders')).length > 0, 10_000);
     if (fault) await until(() => scene.fleet.kills > 0, 10_000);
-    // What a broken library leaves open has had its time then.
+    // By then, a broken library has had its time.
     await scene.settle(8_000);
     return await scene.judge();
   } finally {

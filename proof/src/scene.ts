@@ -3,7 +3,7 @@ import { checkEvidence } from './checker.js';
 import { LoadClient } from './client.js';
 import { createDatabase, effectsOf, type ProofDatabase } from './database.js';
 import { startDtm, type DtmServer } from './dtm-server.js';
-import { openJobs, readEvidence } from './evidence.js';
+import { openJobs, readEvidence } from './evidence-reader.js';
 import { Fleet, type Incarnation } from './fleet.js';
 import { Ledger } from './ledger.js';
 import { freePort } from './ports.js';
@@ -16,7 +16,7 @@ import { until } from './wait.js';
 import type { FaultSettings, WorkerSettings, WorkerTiming } from './worker/settings.js';
 import { removeFolder, temporaryFolder } from './temporary-folder.js';
 
-/** How one process of the application differs from the others. */
+/** Settings in which one process of the application differs from the others. */
 export interface Variation {
   readonly fault?: FaultSettings | undefined;
   readonly clockOffset?: number;
@@ -24,15 +24,15 @@ export interface Variation {
   readonly poolSize?: number;
   readonly concurrency?: number;
   readonly runSteps?: boolean;
-  /** Databases by way of a proxy. */
+  /** URL of a proxy in front of the business database. */
   readonly businessUrl?: string | undefined;
 }
 
-/** Everything that an attack needs: databases, processes and the client's record; all of it its own. */
+/** Everything that an attack needs, for itself alone: databases, processes and the client's record. */
 export class Scene {
   readonly fleet: Fleet;
   readonly ledger: Ledger;
-  /** An attack that takes connections away says so: the driver's errors about a COMMIT are then its own doing. */
+  /** Set by attacks that cut connections: driver errors about a COMMIT are then expected. */
   connectionsCut = false;
   vary: (place: number) => Variation = () => ({});
   private readonly clients: LoadClient[] = [];
@@ -42,7 +42,7 @@ export class Scene {
     readonly random: Random,
     readonly timing: WorkerTiming,
     readonly business: ProofDatabase,
-    /** Of the jobs: the same one, another one, or DTM's. */
+    /** The database of the jobs: the same one, another one, or DTM's. */
     readonly store: ProofDatabase,
     readonly dtm: DtmServer | undefined,
     private readonly callbackPort: number,
@@ -54,7 +54,7 @@ export class Scene {
     this.fleet = new Fleet(processes, random.fork(), (place) => this.incarnation(place));
   }
 
-  /** Databases with all tables, and `processes` processes that serve. DTM calls one address: one process. */
+  /** Creates the databases with all tables, and `processes` processes. With DTM, which calls one address, a single process. */
   static async open(
     target: Target,
     random: Random,
@@ -65,7 +65,7 @@ export class Scene {
     const business = await createDatabase(backend, surroundings.servers);
     const store = placement === 'one' ? business : await createDatabase(backend, surroundings.servers);
     for (const sql of businessTables(backend)) await business.query(sql);
-    // On SQLite the effects have a file of their own, which the checker has attached.
+    // On SQLite the effects are in a separate file, attached by the checker.
     const effects = effectsTable(backend);
     await business.query(backend === 'sqlite' ? effects.replace('TABLE ', 'TABLE effects.') : effects);
     const dtm = placement === 'dtm' ? await startDtm(surroundings.repository, store) : undefined;
@@ -84,7 +84,7 @@ export class Scene {
     );
   }
 
-  /** Starts the processes; the triggers come once the library has made its tables. */
+  /** Starts the processes, and creates the triggers once the library has created its tables. */
   async start(vary: (place: number) => Variation = () => ({})): Promise<void> {
     this.vary = vary;
     await this.fleet.start();
@@ -92,27 +92,27 @@ export class Scene {
     for (const sql of auditTrail(this.target.backend)) await this.store.query(sql);
   }
 
-  /** One more client, whose record is the scene's. It has at most `limit` unanswered jobs. */
+  /** Adds a client that uses the scene's record. It has at most `limit` unanswered jobs. */
   client(prefix: string, limit?: number): LoadClient {
     const client = new LoadClient(this.fleet, this.ledger, prefix, limit);
     this.clients.push(client);
     return client;
   }
 
-  /** Waits until all jobs are answered for and none is left to run; false when some still are after `timeout` milliseconds. */
+  /** Waits until all requests are answered and no job is left to run. False if some are left after `timeout` milliseconds. */
   async settle(timeout: number): Promise<boolean> {
     this.vary = () => ({});
     let hurried = -Infinity;
     const settled = await until(
       async () => {
-        // One may yet come to the point at which it was told to stop itself.
+        // A process may still reach the point at which it was told to pause itself.
         for (const worker of this.fleet.current) if (worker.stopped) worker.continue();
         if (this.dtm && performance.now() - hurried > HURRY_EVERY_MS) {
           await this.store.query(HURRY);
           hurried = performance.now();
         }
         const serving = this.fleet.current.some((worker) => worker.usable);
-        // One that is being placed is in no table yet.
+        // A job that is being started is not in any table yet.
         const placed = this.clients.every(({ unanswered }) => unanswered === 0);
         return serving && placed && (await openJobs(this)) === 0;
       },
@@ -122,7 +122,7 @@ export class Scene {
     return settled === true;
   }
 
-  /** Ends the processes and judges what they left. */
+  /** Shuts the processes down and judges the result. */
   async judge(): Promise<Verdict> {
     await this.fleet.shutDown();
     return checkEvidence(await readEvidence(this));
@@ -162,12 +162,12 @@ export class Scene {
   }
 }
 
-/** It takes up what is overdue one job at a time. */
+/** DTM takes up overdue jobs one at a time. */
 const DTM_PATIENCE = 5;
 
 /**
- * DTM doubles its pauses while the application is away; asking sooner is what its operator could do. Jobs that it is at
- * work on are left alone: the same column is its lock.
+ * DTM doubles its waits while the application is away. Its operator could reset them, too. Jobs that DTM is working on are left
+ * alone, because the same column is its lock.
  */
 const HURRY = `
   UPDATE trans_global SET next_cron_interval = 1, next_cron_time = now()

@@ -1,6 +1,6 @@
 import type { Backend } from './target.js';
 
-/** The business tables. No key of `proof_bookings` is unique: a doubled effect must be seen, not refused. */
+/** The business tables. `proof_bookings` has no unique key, so that a doubled effect is recorded instead of refused. */
 export function businessTables(backend: Backend): string[] {
   const text = backend === 'mariadb' ? 'VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin' : 'VARCHAR(128)';
   return [
@@ -9,7 +9,7 @@ export function businessTables(backend: Backend): string[] {
   ];
 }
 
-/** What steps did, appended outside of any transaction of theirs; times in epoch milliseconds. */
+/** The effects of steps, recorded outside their transactions. Times are epoch milliseconds. */
 export function effectsTable(backend: Backend): string {
   const text = backend === 'mariadb' ? 'VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin' : 'VARCHAR(128)';
   const time = backend === 'sqlite' ? 'REAL' : 'DOUBLE PRECISION';
@@ -32,8 +32,8 @@ export function effectsTable(backend: Backend): string {
 const COLUMNS = ['status', 'step_index', 'attempts', 'owner'] as const;
 
 /**
- * Triggers that write down every change of a job, with the process that made it. They stand in the database, where
- * nothing that the library does escapes them.
+ * Triggers that record every change of a job, with the process that made it. They are in the database, so the library
+ * cannot bypass them.
  */
 export function auditTrail(backend: Backend): string[] {
   const values = (row: 'OLD' | 'NEW'): string => COLUMNS.map((column) => `${row}.${column}`).join(', ');

@@ -19,7 +19,7 @@ process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-/** A server of the proof's own, which can be ended and started again on its port. */
+/** A server of the proof, which can be stopped and started again on the same port. */
 export class ServerProcess {
   private child: ChildProcess | undefined;
   private ended: Promise<unknown> = Promise.resolve();
@@ -50,7 +50,7 @@ export class ServerProcess {
     if (!up || !this.child) throw new Error(`${program} did not start: ${this.output.join('').slice(-2000)}`);
   }
 
-  /** Sends a signal and waits for the end. */
+  /** Sends a signal and waits until the server has ended. */
   async end(signal: NodeJS.Signals): Promise<void> {
     this.child?.kill(signal);
     await this.ended;

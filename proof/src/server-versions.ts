@@ -7,7 +7,7 @@ const QUESTIONS: Readonly<Record<Backend, string>> = {
   sqlite: `SELECT 'SQLite ' || sqlite_version() AS version`,
 };
 
-/** What the databases of a run call themselves. */
+/** The version strings of a run's databases. */
 export async function serverVersions(servers: Servers): Promise<string[]> {
   const found: string[] = [];
   for (const backend of ['postgres', 'mariadb', 'sqlite'] as const) {

@@ -2,10 +2,10 @@ import type { Effect } from './evidence.js';
 import type { WorkerLife } from './process.js';
 import type { RepeatReason } from './verdict.js';
 
-/** A process may have stood still between its decision to begin and the row that says so. */
+/** A process may have been paused between its decision to begin and the row that records it. */
 const BEFORE_BEGIN_MS = 1000;
 
-/** The attempts of one job's steps, as their rows tell, in the order of their beginning. */
+/** The recorded attempts of one job's steps, in the order in which they began. */
 export class StepHistory {
   readonly rows: readonly Effect[];
 
@@ -16,7 +16,7 @@ export class StepHistory {
     this.rows = [...rows].sort((a, b) => a.begin - b.begin || sequenceOf(a) - sequenceOf(b));
   }
 
-  /** Whether some attempt of the step came to its end. */
+  /** Whether any attempt of the step succeeded. */
   done(step: number): boolean {
     return this.rows.some((row) => row.step === step && row.outcome === 'done');
   }
@@ -25,7 +25,7 @@ export class StepHistory {
     return this.rows.some((row) => row.step === step);
   }
 
-  /** Steps that began before the one before them had ended, or again after the next one had begun. */
+  /** Steps that began before the previous step had ended, or again after the next step had begun. */
   outOfOrder(): string[] {
     const found: string[] = [];
     const firstBegin = new Map<number, number>();
@@ -46,7 +46,7 @@ export class StepHistory {
     return found;
   }
 
-  /** Pairs of attempts that ran at the same time, and how many of them belong to a process that stood still. */
+  /** Pairs of overlapping attempts, and how many of them involve a process that was paused. */
   overlaps(): { live: string[]; zombies: number } {
     const live: string[] = [];
     let zombies = 0;
@@ -68,7 +68,7 @@ export class StepHistory {
     return { live, zombies };
   }
 
-  /** Why the step was begun again, without being told to fail; undefined when it was not. */
+  /** Why the step was repeated without a planned failure; undefined if it was not. */
   repeated(step: number, plannedFailures: number): RepeatReason | undefined {
     const rows = this.rows.filter(
       (row) => row.step === step && !(row.outcome === 'failed' && row.attempt <= plannedFailures),
@@ -84,7 +84,7 @@ export class StepHistory {
     return 'other';
   }
 
-  /** Milliseconds from the death of each process at work on this job to the next attempt elsewhere. */
+  /** Milliseconds from the death of each process that was working on this job to the next attempt in another process. */
   recoveryTimes(): number[] {
     const times: number[] = [];
     for (const row of this.rows) {
@@ -116,7 +116,7 @@ export class StepHistory {
   }
 }
 
-/** SQLite's clock has milliseconds: what began in the same one is told apart by the process's own count. */
+/** SQLite's clock has a resolution of milliseconds. Attempts of the same millisecond are ordered by the process's counter. */
 function sequenceOf({ id }: Effect): number {
   return Number(id.slice(id.lastIndexOf(':') + 1));
 }

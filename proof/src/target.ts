@@ -1,6 +1,6 @@
 export type Backend = 'postgres' | 'mariadb' | 'sqlite';
 
-/** Where the jobs are: beside the orders, in another database, or at a DTM server. */
+/** Where the jobs are stored: with the orders, in another database, or in a DTM server. */
 export type Placement = 'one' | 'two' | 'dtm';
 
 /** What is attacked. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 const folders = new Set<string>();
 process.once('exit', () => folders.forEach(removeFolder));
 
-/** A new folder, which goes at the latest with this process. */
+/** A new folder, removed at the latest when this process ends. */
 export function temporaryFolder(what: string): string {
   const folder = mkdtempSync(join(tmpdir(), `stepping-proof-${what}-`));
   folders.add(folder);

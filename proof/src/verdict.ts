@@ -1,4 +1,4 @@
-/** Numbers that must be 0, whatever was done to the application. */
+/** Counts that must be 0, whatever was done to the application. */
 export const FORBIDDEN = [
   'lost',
   'unfinished',
@@ -17,7 +17,7 @@ export const FORBIDDEN = [
 
 export type Forbidden = (typeof FORBIDDEN)[number];
 
-/** Why a step without a transaction was done more than once. */
+/** Why a non-transactional step ran more than once. */
 export type RepeatReason = 'killed' | 'paused' | 'lease lost' | 'failed' | 'shut down' | 'other';
 
 export interface Recovery {
@@ -38,22 +38,22 @@ export interface Verdict {
   readonly rolledBack: number;
   /** Errors that reached the client about transactions that did not commit, by their text. */
   readonly errors: Readonly<Record<string, number>>;
-  /** Never answered: the process died first. */
+  /** Never answered, because the process died first. */
   readonly unanswered: number;
   readonly transactionalSteps: number;
   readonly plainSteps: number;
   readonly plainRepeated: number;
   readonly repeatedBecause: Readonly<Partial<Record<RepeatReason, number>>>;
-  /** Steps at work in a process that stood still for longer than its lease, or after their signal. */
+  /** Steps that were running in a process paused for longer than its lease, or after their signal. */
   readonly zombieOverlaps: number;
-  /** COMMITs whose answer the attack itself took away. */
+  /** COMMITs whose answer was lost because of the attack itself. */
   readonly commitAnswersLost: number;
-  /** Jobs without a transaction that were started, though `start()` reported that it could not tell. */
+  /** Jobs without a transaction that were started although `start()` reported an unknown outcome. */
   readonly startAnswersLost: number;
   readonly transitions: number;
   readonly recovery: Recovery | undefined;
   readonly recoveryTimes: readonly number[];
-  /** Of each kind the first ones. */
+  /** The first few of each kind. */
   readonly violations: readonly string[];
 }
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 export { sleep };
 
-/** Asks again until the answer is truthy; answers `undefined` when `timeout` (milliseconds) is over. */
+/** Polls until the result is truthy. Returns `undefined` after `timeout` milliseconds. */
 export async function until<T>(
   ask: () => T | Promise<T>,
   timeout: number,

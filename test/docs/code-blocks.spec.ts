@@ -4,9 +4,10 @@ import ts from 'typescript';
 import { afterAll, expect, it } from 'vitest';
 
 const root = new URL('../..', import.meta.url).pathname;
-const documents = ['README.md', ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)].filter(
-  (name) => name.endsWith('.md'),
-);
+const documents = [
+  'README.md',
+  ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).map((name) => `docs/${name}`),
+].filter((name) => name.endsWith('.md'));
 
 // Inside the repository, so that packages are found as by any file of it.
 mkdirSync(join(root, 'build'), { recursive: true });

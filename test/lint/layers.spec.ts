@@ -45,6 +45,12 @@ const refused: [path: string, code: string, rule: string][] = [
   ['lib/testing/c.ts', `export type { TestingModule } from 'typeorm';`, 'stepping(layers)'],
   ['lib/core/cycle-a.ts', `export { x } from './cycle-b.js';`, 'no-cycle'],
   ['lib/core/cycle-b.ts', `export { x } from './cycle-a.js';`, 'no-cycle'],
+  ['proof/src/cycle-a.ts', `import type { B } from './cycle-b.js';\nexport type A = B[];`, 'no-cycle'],
+  [
+    'proof/src/cycle-b.ts',
+    `import type { A } from './cycle-a.js';\nexport interface B {\n  a: A;\n}`,
+    'no-cycle',
+  ],
   ['lib/floating.ts', floating, 'no-floating-promises'],
   ['test/floating.ts', floating, 'no-floating-promises'],
   ['sample/01-orders/src/floating.ts', floating, 'no-floating-promises'],
@@ -101,7 +107,7 @@ describe('the lint rules', () => {
 });
 
 function lint(folder: string): Promise<{ filename: string; code: string }[]> {
-  const args = ['--type-aware', '--disable-nested-config', '--format=json', 'lib', 'test', 'sample'];
+  const args = ['--type-aware', '--disable-nested-config', '--format=json', 'lib', 'proof', 'sample', 'test'];
   return new Promise((resolve, reject) => {
     execFile(
       join(repository, 'node_modules/.bin/oxlint'),

@@ -29,7 +29,7 @@ export class ReadmeBlocks {
   /** The command that installs the driver of PostgreSQL, and the options in place of SQLite's. */
   get postgres(): { readonly command: string; readonly options: string } {
     const [command, options] = this.saying(
-      /On PostgreSQL, `([^`]+)`, and `([^`]+)` in place of `type` and `database`/,
+      /On PostgreSQL, run `([^`]+)`, and use `([^`]+)` in place of `type` and `database`/,
     );
     return { command: command!, options: options! };
   }

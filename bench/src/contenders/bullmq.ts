@@ -8,8 +8,8 @@ const REDIS_URL = process.env.REDIS_URL ?? 'redis://127.0.0.1:6379';
 const CONCURRENCY = 50;
 
 /**
- * The order is committed first, and then the job added: not transactional, a crash in between loses the job. Jobs that
- * are done are removed (`removeOnComplete`), which is the fastest.
+ * The job is added after the order has been committed. This is not transactional: a crash in between loses the job.
+ * Finished jobs are removed (`removeOnComplete`), which is the fastest setting.
  */
 export class BullMqContender implements Contender {
   private readonly orders: TypeOrmOrders;
@@ -23,7 +23,7 @@ export class BullMqContender implements Contender {
   constructor(settings: ContenderSettings) {
     this.settings = settings;
     this.orders = new TypeOrmOrders(settings.url, settings.kind);
-    // The name of the run's database: no other run uses it.
+    // The name of the run's database, which no other run uses.
     this.prefix = new URL(settings.url).pathname.slice(1);
     this.queues = { first: this.queue('first'), second: this.queue('second') };
   }

@@ -1,4 +1,4 @@
-/** Group commit by hand: one statement at a time, and what comes meanwhile goes with the next one. */
+/** Group commit by hand: one statement at a time. Whatever arrives meanwhile goes into the next one. */
 export class CompletionBatches {
   private waiting: { readonly id: string; readonly stored: () => void }[] = [];
   private writing = false;

@@ -2,13 +2,13 @@ import type { Executions } from '../executions.ts';
 import type { DatabaseKind, Order } from '../orders.ts';
 import type { Watch } from '../server/watch.ts';
 
-/** `producer` starts jobs and runs none; `worker` runs those that are there. */
+/** `producer` starts jobs and runs none; `worker` runs those that exist. */
 export type Role = 'all' | 'producer' | 'worker';
 
 export interface ContenderSettings {
   readonly kind: DatabaseKind;
   readonly url: string;
-  /** Where jobs are kept, if not beside the orders. */
+  /** Where jobs are stored, if not in the database of the orders. */
   readonly jobsUrl: string | undefined;
   readonly role: Role;
   readonly steps: 1 | 2;
@@ -17,12 +17,12 @@ export interface ContenderSettings {
   readonly watch: Watch;
 }
 
-/** One way to have a job done for an order. */
+/** One way to start and run the job of an order. */
 export interface Contender {
   open(): Promise<void>;
   /** Stores the order, and starts its job, in one transaction where that is possible. */
   place(order: Order): Promise<void>;
-  /** Whether a job is left that has not ended. */
+  /** Whether any job has not ended. */
   pending(): Promise<boolean>;
   close(): Promise<void>;
 }

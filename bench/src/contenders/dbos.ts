@@ -4,7 +4,7 @@ import type { Contender, ContenderSettings } from './contender.ts';
 import { PgOrders, POOL_SIZE, TypeOrmOrders, type OrderTransactions } from './order-transactions.ts';
 
 interface Tuning {
-  /** How often the queue is polled: it has no other way to hear of a job enqueued in somebody's transaction. */
+  /** Polling interval of the queue. There is no other way to notice a job enqueued in a transaction. */
   readonly minPollingIntervalMs: number;
 }
 
@@ -18,7 +18,7 @@ const VERSION = 'bench';
 
 /**
  * The job is a workflow. A job of one step is its body alone; of two, the first is a `runStep()`, whose
- * result is stored before the rest of the body runs: the fewest writes that it can do with.
+ * result is stored before the rest of the body runs. This is the smallest number of writes.
  */
 export class DbosContender implements Contender {
   private readonly orders: OrderTransactions;

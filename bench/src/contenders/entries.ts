@@ -1,16 +1,16 @@
 import type { Contender, ContenderSettings } from './contender.ts';
 
-/** A contender as the command line and the tables name it. */
+/** A contender, by its name on the command line and in the tables. */
 export interface Entry {
   readonly name: string;
-  /** Runs no jobs: there is nothing to wait for. */
+  /** Runs no jobs, so there is nothing to wait for. */
   readonly withoutJobs?: boolean;
-  /** Not transactional, or not comparable for another reason: for reference. */
+  /** Listed for reference: not transactional, or not comparable for another reason. */
   readonly reference?: boolean;
   make(settings: ContenderSettings): Promise<Contender>;
 }
 
-/** Each is loaded by the processes that run it, so that nobody pays for another's code. */
+/** Each is loaded only by the processes that run it, so that no contender pays for another's code. */
 const floor: Entry = {
   name: 'floor',
   make: async (settings) => new (await import('./floor.ts')).Floor(settings),
@@ -21,7 +21,7 @@ const stepping: Entry = {
   make: async (settings) => new (await import('./stepping.ts')).Stepping(settings),
 };
 
-/** A second build of the library, to see what a change is worth: `--compare <folder>`. */
+/** A second build of the library, to measure a change: `--compare <folder>`. */
 const compared: Entry = {
   name: 'stepping (compared)',
   make: async (settings) =>
@@ -77,7 +77,7 @@ const twoPhaseFloor: Entry = {
 const both = (via: 'typeorm' | 'pg') => [...peers(via, 'throughput'), ...peers(via, 'prompt')];
 
 export const ENTRIES = {
-  /** Everybody, in both kinds of transaction. */
+  /** All contenders, in both kinds of transaction. */
   placing: [
     floor,
     stepping,
@@ -87,9 +87,9 @@ export const ENTRIES = {
     ...both('pg'),
     bullmq,
   ],
-  /** How a job came into the table makes no difference to those that run it. */
+  /** It makes no difference to a worker how a job got into the table. */
   draining: [floor, stepping, ...both('pg'), bullmq],
-  /** Databases that the peers do not know. */
+  /** Databases that the other libraries do not support. */
   elsewhere: [floor, stepping, ordersOnly('typeorm')],
   twoPhase: [twoPhaseFloor, stepping],
   alone: [stepping],

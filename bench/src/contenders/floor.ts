@@ -43,8 +43,8 @@ interface ClaimedJob {
 }
 
 /**
- * The least that a durable job can cost: written by hand for this one purpose, with no leases to renew, no retries and
- * no errors. The job's row is inserted in the order's transaction and run from memory after the commit; completions
+ * The least that a durable job can cost. Written by hand for this one purpose, without leases, retries or error
+ * handling. The job's row is inserted in the order's transaction and run from memory after the commit; completions
  * are written in batches. A worker process claims in batches.
  */
 export class Floor implements Contender {
@@ -126,7 +126,7 @@ export class Floor implements Contender {
     }
   }
 
-  /** The next batch is claimed while the one before runs. */
+  /** Claims the next batch while the previous one runs. */
   private async claimAll(): Promise<void> {
     let running: Promise<unknown> = Promise.resolve();
     while (!this.closing) {

@@ -5,7 +5,7 @@ import { PgOrders, TypeOrmOrders, type OrderTransactions } from './order-transac
 
 type WorkerSettings = GraphileConfig.WorkerOptions;
 
-/** As its page on performance has it; `add_job` sends a NOTIFY in either case. */
+/** The settings of its performance page. `add_job` sends a NOTIFY in either case. */
 export const GRAPHILE_TUNING = {
   /**
    * Hundreds of jobs are fetched at once (`localQueue.size`), and after a short answer it waits for more instead of
@@ -18,7 +18,7 @@ export const GRAPHILE_TUNING = {
     completeJobBatchDelay: 0,
     failJobBatchDelay: 0,
   },
-  /** Follows each notification. */
+  /** Reacts to every notification. */
   prompt: {
     concurrentJobs: 24,
     maxPoolSize: 25,
@@ -28,7 +28,7 @@ export const GRAPHILE_TUNING = {
   },
 } satisfies Record<string, WorkerSettings>;
 
-/** A second step is a job of its own: the first one's task adds it. */
+/** A second step is a separate job, added by the task of the first. */
 export class GraphileWorkerContender implements Contender {
   private readonly orders: OrderTransactions;
   private runner: Runner | undefined;
@@ -72,7 +72,7 @@ export class GraphileWorkerContender implements Contender {
     );
   }
 
-  /** Jobs that are done are deleted. */
+  /** Finished jobs are deleted. */
   pending(): Promise<boolean> {
     return this.settings.watch.any('graphile_worker.jobs', 'true');
   }

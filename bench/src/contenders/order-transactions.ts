@@ -10,7 +10,7 @@ import {
   type Order,
 } from '../orders.ts';
 
-/** The transaction of one order, as far as a job queue needs it. */
+/** The part of an order's transaction that a job queue needs. */
 export interface OrderTransaction {
   query(sql: string, params: unknown[]): Promise<{ rows: unknown[] }>;
   /** The connection of the transaction, for queues that ask for one (PostgreSQL only). */
@@ -24,17 +24,17 @@ export interface OrderTransactions {
   close(): Promise<void>;
 }
 
-/** One connection for each of the 16 producers, and a few for what happens beside them. */
+/** One connection for each of the 16 producers, and a few more. */
 export const POOL_SIZE = 20;
 
-/** As an application with TypeORM does it. */
+/** The way an application with TypeORM does it. */
 export class TypeOrmOrders implements OrderTransactions {
   readonly dataSource: DataSource;
   private readonly insertOrder: string;
   private lane: Promise<unknown> = Promise.resolve();
 
   private readonly kind: DatabaseKind;
-  /** SQLite has one connection; whoever does not let Stepping put its transactions in line must do so. */
+  /** SQLite has one connection. Without Stepping, transactions have to be serialized here. */
   private readonly oneAtATime: boolean;
 
   constructor(url: string, kind: DatabaseKind, oneAtATime = false) {
@@ -69,7 +69,7 @@ export class TypeOrmOrders implements OrderTransactions {
   }
 }
 
-/** As an application with the bare driver does it. */
+/** The way an application with the bare driver does it. */
 export class PgOrders implements OrderTransactions {
   private readonly pool: pg.Pool;
 

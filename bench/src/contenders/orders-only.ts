@@ -1,7 +1,7 @@
 import type { Contender, ContenderSettings } from './contender.ts';
 import { PgOrders, TypeOrmOrders, type OrderTransactions } from './order-transactions.ts';
 
-/** The order without any job: what the application pays anyway. */
+/** The order without a job: what the application pays anyway. */
 export class OrdersOnly implements Contender {
   private readonly orders: OrderTransactions;
 

@@ -14,7 +14,7 @@ interface Tuning {
  * (`burstWhenBatchFull`).
  */
 export const PG_BOSS_TUNING = {
-  /** Large batches by polling: the shortest interval it takes is 0.5 s. */
+  /** Large batches by polling. 0.5 s is the shortest interval allowed. */
   throughput: {
     boss: {},
     queue: {},
@@ -28,7 +28,7 @@ export const PG_BOSS_TUNING = {
   },
 } satisfies Record<string, Tuning>;
 
-/** A second step is a job of its own: the first one's handler sends it. */
+/** A second step is a separate job, sent by the handler of the first. */
 export class PgBossContender implements Contender {
   private readonly orders: OrderTransactions;
   private readonly boss: PgBoss;
@@ -55,7 +55,7 @@ export class PgBossContender implements Contender {
     if (role === 'producer') return;
     await this.boss.work<Order>('first', work, async (jobs) => {
       for (const job of jobs) executions.ran(0, job.data.id);
-      // One statement for the batch: the cheapest that it offers.
+      // One statement for the whole batch is the cheapest way it offers.
       if (steps === 2)
         await this.boss.insert(
           'second',

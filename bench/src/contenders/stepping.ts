@@ -19,7 +19,7 @@ export class Stepping implements Contender {
   private second!: new () => StepHandler<Order>;
 
   private readonly settings: ContenderSettings;
-  /** The build under test, or another one beside it. */
+  /** The build under test, or the one it is compared with. */
   private readonly packageName: string;
 
   constructor(settings: ContenderSettings, packageName = 'nestjs-stepping') {
@@ -87,7 +87,7 @@ export class Stepping implements Contender {
 
   async pending(): Promise<boolean> {
     const { watch, kind } = this.settings;
-    // Jobs that are delayed for longer belong to the crowd of workload E, and are not to be read for this.
+    // Jobs with a longer delay fill the table for workload E, and must not be read here.
     if (kind === 'postgres') {
       return watch.any('stepping_jobs', `due_at < (SELECT clock_timestamp() + interval '1 hour')`);
     }

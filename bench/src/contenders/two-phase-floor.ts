@@ -6,7 +6,7 @@ import type { Contender, ContenderSettings } from './contender.ts';
 import { dataSourceOptions, TypeOrmOrders } from './order-transactions.ts';
 
 /**
- * The two-phase message by hand: prepare at the jobs' database, a barrier row in the order's transaction, submit after
+ * The two-phase message by hand: prepare in the jobs' database, a barrier row in the order's transaction, submit after
  * the commit, and a batched completion.
  */
 export class TwoPhaseFloor implements Contender {

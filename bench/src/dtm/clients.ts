@@ -9,7 +9,7 @@ import { dtm } from 'nestjs-stepping/dtm';
 import { DataSource } from 'typeorm';
 import { freePort } from './dtm-server.ts';
 
-/** Whoever is measured: each order is a transaction with a job of one step, and `ran` is called by the step. */
+/** A measured client. Each order is a transaction with a job of one step; the step calls `ran`. */
 export interface DtmClient {
   place(order: OrderRow): Promise<void>;
   close(): Promise<void>;

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 const PROGRAM =
   process.env.DTM_BIN ?? fileURLToPath(new URL('../../../.cache/dtm/v1.19.0/dtm', import.meta.url));
 
-/** A DTM server on boltdb, in a folder and on ports of its own. */
+/** A DTM server on boltdb, with its own folder and ports. */
 export class DtmServer {
   readonly url: string;
   private readonly child: ChildProcess;

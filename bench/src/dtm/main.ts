@@ -1,4 +1,4 @@
-// Jobs a second at a DTM server: through the library, and by hand with the same calls and statements. Interleaved
+// Jobs per second with a DTM server: through the library, and by hand with the same calls and statements. Interleaved
 // rounds of one run; the ratio is what counts. `npm run bench:dtm [-- <rounds> <jobs>]`.
 import { randomBytes, randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';

@@ -2,7 +2,7 @@ export function median(values: readonly number[]): number {
   return percentile(values, 50);
 }
 
-/** By linear interpolation between the two nearest values; NaN of nothing. */
+/** Linear interpolation between the two nearest values. NaN if there are none. */
 export function percentile(values: readonly number[], percent: number): number {
   if (values.length === 0) return NaN;
   const sorted = values.toSorted((left, right) => left - right);

@@ -4,7 +4,7 @@ import { serverCpu } from './server-cpu.ts';
 import { resetStatements, statementUse, type StatementUse } from './statements.ts';
 import { walUse, type WalUse } from './wal.ts';
 
-/** How often, at most, a session adds its counters to the server's. */
+/** Minimum interval at which a session adds its counters to the server's. */
 const STATS_INTERVAL_MS = 1_050;
 
 export interface ServerUse extends StatementUse {
@@ -14,7 +14,7 @@ export interface ServerUse extends StatementUse {
   readonly cpu: number;
 }
 
-/** Counts what the server does between two moments. */
+/** Counts what the server does between two points in time. */
 export class ServerMeter {
   private from = '';
   private to = '';
@@ -48,7 +48,7 @@ export class ServerMeter {
     this.statements = await statementUse(this.postgres, this.databases);
   }
 
-  /** To be called when the contender's connections are closed: sessions that end add what they have counted. */
+  /** Call this when the contender's connections are closed: a session that ends adds its counters. */
   async result(): Promise<ServerUse> {
     const { syncs } = await this.position();
     const wal = await walUse(this.postgres, this.from, this.to);

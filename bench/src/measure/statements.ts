@@ -1,7 +1,7 @@
 import type { OwnPostgres } from '../server/own-postgres.ts';
 import { UNCOUNTED } from '../server/watch.ts';
 
-/** The server's own look at the referenced row: no client sends it. */
+/** The server's own check of the referenced row. No client sends it. */
 const FOREIGN_KEY_CHECK = /^SELECT \S+ FROM ONLY .* FOR KEY SHARE OF x$/;
 
 export interface StatementUse {
@@ -9,11 +9,11 @@ export interface StatementUse {
   readonly statements: number;
   /** BEGIN and COMMIT together. */
   readonly brackets: number;
-  /** The most frequent ones. */
+  /** The most frequent statements. */
   readonly top: readonly { readonly sql: string; readonly calls: number; readonly milliseconds: number }[];
 }
 
-/** Forgets what was counted in this database. */
+/** Resets the counters of this database. */
 export async function resetStatements(postgres: OwnPostgres, database: string): Promise<void> {
   await postgres.withClient((client) =>
     client.query(`SELECT pg_stat_statements_reset(0, oid, 0) FROM pg_database WHERE datname = $1`, [

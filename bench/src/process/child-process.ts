@@ -6,7 +6,7 @@ const CHILD = fileURLToPath(new URL('./child.ts', import.meta.url));
 /** Long enough for the slowest contender's largest run. */
 const TIMEOUT_MS = 120_000;
 
-/** A contender in a process of its own, so that runs share neither heap nor compiled code. */
+/** A contender in a separate process, so that runs share neither heap nor compiled code. */
 export class ContenderProcess {
   private readonly child: ChildProcess;
   private readonly waiting = new Map<
@@ -15,7 +15,7 @@ export class ContenderProcess {
   >();
   private readonly ended: Promise<void>;
   private count = 0;
-  /** Steps that have run, as last heard (workers only). */
+  /** Steps that have run, as last reported (workers only). */
   progress = 0;
   onProgress: (() => void) | undefined;
 
@@ -61,7 +61,7 @@ export class ContenderProcess {
     }
   }
 
-  /** Closes the contender; resolves when its process is gone, and with it its connections. */
+  /** Closes the contender. Resolves when its process and its connections are gone. */
   async close(): Promise<void> {
     await this.ask('close');
     const late = setTimeout(() => this.child.kill('SIGKILL'), 10_000);

@@ -2,7 +2,7 @@ import type { ExecutionReport } from '../executions.ts';
 import type { DatabaseKind } from '../orders.ts';
 import type { Role } from '../contenders/contender.ts';
 
-/** What a process is told when it is started. */
+/** Options passed to a process when it starts. */
 export interface ProcessSettings {
   readonly contender: string;
   readonly kind: DatabaseKind;
@@ -14,19 +14,19 @@ export interface ProcessSettings {
 
 export interface Commands {
   open: { params: []; answer: void };
-  /** Places so many orders, by so many producers at once, and waits until nothing is pending. Answers milliseconds. */
+  /** Places the orders with concurrent producers, and waits until nothing is pending. Returns milliseconds. */
   run: { params: [from: number, count: number, producers: number]; answer: number };
   /** The same without waiting. */
   place: { params: [from: number, count: number, producers: number]; answer: number };
-  /** Places orders at a steady rate. Answers when each commit was back, in nanoseconds, by order. */
+  /** Places orders at a steady rate. Returns when each commit returned, in nanoseconds, by order. */
   pace: { params: [from: number, count: number, perSecond: number]; answer: Record<number, string> };
   pending: { params: []; answer: boolean };
   executions: { params: []; answer: ExecutionReport };
-  /** Resolves when so many steps have run, ever. */
+  /** Resolves when `total` steps have run since the start. */
   reached: { params: [total: number]; answer: void };
-  /** What has run since the last time, of which the process keeps no record any more. */
+  /** What has run since the last call. The process then drops its record. */
   forget: { params: []; answer: ExecutionReport };
-  /** Collects garbage (`--expose-gc`); bytes that are left, of the heap and of the whole process. */
+  /** Collects garbage (`--expose-gc`). Returns the remaining bytes of the heap and of the whole process. */
   collect: { params: []; answer: { readonly heap: number; readonly memory: number } };
   usage: { params: []; answer: Usage };
   close: { params: []; answer: void };
@@ -35,7 +35,7 @@ export interface Commands {
 export interface Usage {
   /** Microseconds of CPU since `open`. */
   readonly cpu: number;
-  /** Bytes of memory at the start (after `open`), and the most since. */
+  /** Bytes of memory at the start (after `open`), and the peak since. */
   readonly memoryAtStart: number;
   readonly memoryAtMost: number;
 }
@@ -52,7 +52,7 @@ export interface Response {
   readonly error?: string;
 }
 
-/** Sent without being asked, while steps run. */
+/** Sent unprompted while steps run. */
 export interface Progress {
   readonly progress: number;
 }

@@ -6,7 +6,7 @@ import type { OwnPostgres } from './own-postgres.ts';
 
 const MYSQL_URL = process.env.MYSQL_URL ?? 'mysql://root@127.0.0.1:3306/test';
 
-/** A database for one run, or a copy of one that was filled before. */
+/** A database for one run, or a copy of a database filled earlier. */
 export interface RunDatabase {
   readonly kind: DatabaseKind;
   readonly name: string;

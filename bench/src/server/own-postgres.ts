@@ -10,8 +10,8 @@ import pg from 'pg';
 const run = promisify(execFile);
 
 /**
- * Durable as a server is by default. What differs from the defaults is listed here, for the report: a
- * checkpoint in the middle of one run and not of another would make whole pages part of the log of that run only.
+ * As durable as a server is by default. Only these settings differ, and the report lists them. Otherwise a checkpoint in the
+ * middle of one run, but not of another, would add page images to the log of that run only.
  */
 const SETTINGS: Record<string, string> = {
   fsync: 'on',
@@ -35,8 +35,8 @@ const SHOWN = [
 ];
 
 /**
- * A PostgreSQL server of the benchmark's own, in a temporary folder: its counters belong to the run alone, whoever else
- * works on the machine, and its log can be read.
+ * The benchmark's own PostgreSQL server, in a temporary folder. Its counters belong to the run alone, whatever else runs
+ * on the machine, and its log can be read.
  */
 export class OwnPostgres {
   readonly folder: string;
@@ -148,7 +148,7 @@ export class OwnPostgres {
   }
 }
 
-/** `PG_BIN`, else what `pg_config` says, else Debian's newest. */
+/** `PG_BIN`, otherwise the folder that `pg_config` names, otherwise Debian's newest version. */
 function findBinaries(): string {
   if (process.env.PG_BIN) return process.env.PG_BIN;
   const debian = '/usr/lib/postgresql';

@@ -3,7 +3,7 @@ import pg from 'pg';
 /** Marks statements of the benchmark itself, so that they are not counted. */
 export const UNCOUNTED = '/* bench */';
 
-/** Looks at the database from outside of the contender. */
+/** Queries the database from outside the contender. */
 export class Watch {
   private readonly client: pg.Client;
   private connected: Promise<unknown> | undefined;
@@ -12,10 +12,10 @@ export class Watch {
     this.client = new pg.Client({
       connectionString: url,
       application_name: 'bench-watch',
-      // A look that reads a whole table of a million rows would be part of what is measured.
+      // A query that reads a whole table of a million rows would distort the measurement.
       options: '-c enable_seqscan=off -c enable_bitmapscan=off -c jit=off',
     });
-    // A server that is stopped at the end of a run ends this connection as well.
+    // Stopping the server at the end of a run closes this connection as well.
     this.client.on('error', () => undefined);
   }
 

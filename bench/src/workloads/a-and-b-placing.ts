@@ -9,8 +9,8 @@ interface Part {
 }
 
 /**
- * A: one step. B: two steps, the completion of the first stored before the second starts; the library runs jobs of one step in
- * the same rounds, too.
+ * A: one step. B: two steps; the completion of the first is stored before the second starts. In B the library also runs jobs of
+ * one step in the same rounds.
  */
 export async function placing(bench: Bench, workload: 'A' | 'B'): Promise<WorkloadResult> {
   const steps = workload === 'A' ? 1 : 2;

@@ -3,7 +3,7 @@ import type { Options } from '../options.ts';
 import type { Databases } from '../server/databases.ts';
 import type { OwnPostgres } from '../server/own-postgres.ts';
 
-/** What a workload works with. */
+/** Everything that a workload needs. */
 export interface Bench {
   readonly options: Options;
   readonly postgres: OwnPostgres;
@@ -16,10 +16,10 @@ export type Figures = Record<string, number>;
 /** One column of a workload's table. */
 export interface Column {
   readonly title: string;
-  /** The figure that it shows. */
+  /** Name of the figure. */
   readonly figure: string;
   readonly digits: number;
-  /** Also shown as a median of ratios to the base of the same round. */
+  /** Also show the median of the ratios to the base in the same round. */
   readonly ratio?: boolean;
 }
 
@@ -27,7 +27,7 @@ export interface Run {
   readonly contender: string;
   readonly round: number;
   readonly figures: Figures;
-  /** What is kept in the JSON and not shown. */
+  /** Kept in the JSON file, but not shown. */
   readonly details?: unknown;
 }
 
@@ -41,8 +41,8 @@ export interface WorkloadResult {
 }
 
 /**
- * Interleaved: a round runs everybody once, and each round begins with the next one. A contender that fails is reported
- * and missing from the table; the others go on.
+ * Interleaves the contenders: a round runs each of them once, and each round begins with the next one. A contender that fails is
+ * reported and left out of the table; the others continue.
  */
 export async function interleaved<T>(
   { options }: Bench,
@@ -71,7 +71,7 @@ export async function interleaved<T>(
   return runs;
 }
 
-/** Those that `--only` names, if it does; the base always takes part. */
+/** The contenders selected by `--only`, or all. The base is always included. */
 export function chosen(entries: readonly Entry[], { only }: Options, base: string): Entry[] {
   if (only.length === 0) return [...entries];
   return entries.filter(({ name }) => name === base || only.some((part) => name.includes(part)));

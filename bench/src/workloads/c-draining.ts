@@ -3,7 +3,7 @@ import { chosen, interleaved, type Bench, type WorkloadResult } from './bench.ts
 import { DRAINING_COLUMNS, drainingRun } from './draining.ts';
 import { withDatabase } from './placing.ts';
 
-/** C: jobs that wait in the table, drained by one and by two worker processes. */
+/** C: waiting jobs in the table, drained by one and by two worker processes. */
 export async function draining(bench: Bench): Promise<WorkloadResult[]> {
   const { options } = bench;
   const entries = chosen(

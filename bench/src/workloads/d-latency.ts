@@ -23,7 +23,7 @@ export async function latency(bench: Bench): Promise<WorkloadResult[]> {
     const { options } = bench;
     const all =
       where === 'same process' ? ENTRIES.placing.filter((entry) => !isWithoutJobs(entry)) : ENTRIES.draining;
-    // The driver makes no difference to when a worker hears of a job.
+    // The driver does not affect when a worker notices a job.
     const entries = chosen(
       [
         ...all.filter(({ name }) => !name.includes(', typeorm')),
@@ -79,7 +79,7 @@ async function latencies(
     }
     assertEachRanOnce([report], 1, WARM_UP + jobs);
     await Promise.all(started.map((process) => process.close()));
-    // A step may begin before the producer, which waits for the same commit, goes on: that is no time at all.
+    // A step may begin before the producer, which waits for the same commit, continues. That counts as 0.
     const values = Object.entries(committed).map(([id, at]) =>
       Math.max(0, Number(BigInt(report.begun[Number(id)]!) - BigInt(at)) / 1e6),
     );

@@ -8,7 +8,7 @@ import type { Bench, Column, Run } from './bench.ts';
 import { PRODUCERS } from './placing.ts';
 
 const PENDING_PAUSE_MS = 5;
-/** Without progress for so long, something is wrong. */
+/** Fails after this time without progress. */
 const STUCK_MS = 60_000;
 
 export const DRAINING_COLUMNS: readonly Column[] = [
@@ -29,11 +29,11 @@ export interface DrainingRun {
   readonly database: RunDatabase;
 }
 
-/** The start of the processes, and the first batch that somebody fetches, are not what is asked for. */
+/** Excludes the start of the processes and the first batch from the measurement. */
 const SKIPPED_SHARE = 1 / 10;
 
 /**
- * Jobs that another process has started and left, run by so many processes. The time begins when a tenth of them has
+ * Runs jobs that another process has started, in one or more processes. The time starts when a tenth of them has
  * begun, and ends when nothing is pending.
  */
 export async function drainingRun(bench: Bench, run: DrainingRun): Promise<Omit<Run, 'contender' | 'round'>> {
@@ -45,7 +45,7 @@ export async function drainingRun(bench: Bench, run: DrainingRun): Promise<Omit<
   try {
     await producer.ask('open');
     await producer.ask('place', 1, jobs, PRODUCERS);
-    // As autovacuum does it for any table in use: some queues claim half as fast without statistics.
+    // Autovacuum does this for any table in use. Some queues claim half as fast without statistics.
     await bench.postgres.withClient((client) => client.query('ANALYZE'), database.name);
     const meter = new ServerMeter(bench.postgres, [database.name]);
     await meter.start(() => Promise.resolve());
@@ -89,7 +89,7 @@ export async function drainingRun(bench: Bench, run: DrainingRun): Promise<Omit<
   }
 }
 
-/** Resolves when all workers together have run so many steps. */
+/** Resolves when all workers together have run `total` steps. */
 function allRan(workers: readonly ContenderProcess[], total: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const stuck = (): void => reject(new Error(`Stuck after ${sum()} of ${total} steps.`));

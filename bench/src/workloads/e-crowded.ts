@@ -12,7 +12,7 @@ const ROWS = { 'finished rows': FINISHED, 'delayed jobs': DELAYED } as const;
 
 const CROWDS: readonly Crowd[] = ['empty', 'finished rows', 'delayed jobs', 'idle transaction'];
 
-/** E: the library alone, with a table that is full, or a transaction that holds back the clean-up. */
+/** E: the library alone, with a full table, or with an open transaction that holds back the clean-up. */
 export async function crowded(bench: Bench): Promise<WorkloadResult[]> {
   const entry = ENTRIES.alone[0];
   const { options } = bench;

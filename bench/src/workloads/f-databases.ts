@@ -3,7 +3,7 @@ import type { DatabaseKind } from '../orders.ts';
 import { chosen, interleaved, type Bench, type WorkloadResult } from './bench.ts';
 import { PLACING_COLUMNS, placingRun, SHORT_COLUMNS, withDatabase } from './placing.ts';
 
-/** SQLite syncs for every transaction, one after the other. */
+/** SQLite syncs every transaction, one after the other. */
 const SQLITE_SHARE = 1 / 5;
 
 /** F: A on other databases, and with the jobs in a database of their own (two-phase). */
@@ -48,7 +48,7 @@ async function elsewhere(
   return { workload, title: `A on ${title}, ${jobs} jobs`, base: 'floor', columns: SHORT_COLUMNS, runs };
 }
 
-/** Whoever adds another transaction manager adds its contender to `ENTRIES.twoPhase`. */
+/** To measure another transaction manager, add its contender to `ENTRIES.twoPhase`. */
 async function twoPhase(bench: Bench): Promise<WorkloadResult> {
   const { options } = bench;
   const base = 'two-phase by hand';

@@ -6,15 +6,15 @@ import { insertJobs, makeTables, WAITING } from './job-rows.ts';
 import { withDatabase } from './placing.ts';
 
 const ROUNDS = 10;
-/** Times the jobs of C. */
+/** Multiple of the jobs of C. */
 const SHARE = 5;
 const MEGABYTE = 2 ** 20;
 /** Megabytes; the new space is a small multiple of it. */
 const BOUND = 16;
 
 /**
- * G: one process of this library runs many waiting jobs, again and again; once as Node.js comes, and once with a bound for its
- * new space, which V8 enlarges as a process goes on, and never makes smaller under load.
+ * G: one process of this library runs many waiting jobs, again and again: once with Node.js's defaults, and once with a bound
+ * for the new space, which V8 enlarges over time and never shrinks under load.
  */
 export async function memory(bench: Bench): Promise<WorkloadResult[]> {
   return [await drained(bench, []), await drained(bench, [`--max-semi-space-size=${BOUND}`])];

@@ -3,7 +3,7 @@ import { ENTRIES } from '../contenders/entries.ts';
 import { ContenderProcess } from '../process/child-process.ts';
 import type { RunDatabase } from '../server/databases.ts';
 
-/** The rows' gids are those of jobs that were started one per millisecond, long enough ago. */
+/** The gids of the rows look as if one job had been started per millisecond, long ago. */
 const AGE_MS = 3600 * 1000;
 
 /** Jobs as the library would have left them. */
@@ -36,7 +36,7 @@ export const WAITING: JobRows = {
   endedAt: 'NULL',
 };
 
-/** Has the library make its tables. */
+/** Lets the library create its tables. */
 export async function makeTables(database: RunDatabase): Promise<void> {
   const child = new ContenderProcess({
     contender: ENTRIES.alone[0].name,

@@ -6,7 +6,7 @@ import type { RunDatabase } from '../server/databases.ts';
 import type { Bench, Column, Run } from './bench.ts';
 
 export const PRODUCERS = 16;
-/** Placed between the pause of the meter and the start: enough that each connection is used. */
+/** Orders placed between the meter's pause and the start: enough to use every connection. */
 const TOUCH = 64;
 
 export interface PlacingRun {
@@ -15,7 +15,7 @@ export interface PlacingRun {
   readonly jobs: number;
   readonly warmUp: number;
   readonly database: RunDatabase;
-  /** Where jobs are kept, if not beside the orders. */
+  /** Where jobs are stored, if not in the database of the orders. */
   readonly jobsDatabase?: RunDatabase;
 }
 
@@ -34,7 +34,7 @@ export const SHORT_COLUMNS: readonly Column[] = PLACING_COLUMNS.filter(
   ({ figure }) => figure === 'jobsPerSecond' || figure === 'processCpu',
 );
 
-/** Orders with jobs, by 16 producers at once, until nothing is pending; in a fresh process that has warmed up. */
+/** Places orders with jobs by 16 concurrent producers, until nothing is pending, in a new process that has warmed up. */
 export async function placingRun(bench: Bench, run: PlacingRun): Promise<Omit<Run, 'contender' | 'round'>> {
   const { entry, steps, jobs, warmUp, database, jobsDatabase } = run;
   const child = new ContenderProcess(

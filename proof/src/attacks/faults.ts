@@ -8,15 +8,15 @@ import { planFor } from './kill.js';
 
 const HOUR = 3600 * 1000;
 
-/** One kind of fault, for so many milliseconds. */
+/** One kind of fault, which lasts `length` milliseconds. */
 interface Fault {
   readonly name: string;
   run(length: number): Promise<unknown>;
 }
 
 /**
- * The surroundings fail while nobody is killed: connections, network, answers to COMMIT, the server itself, the
- * right to write; all the time with clocks that are an hour wrong or jump, and pools of one and two connections.
+ * The environment fails, but no process is killed: connections, network, answers to COMMIT, the server itself, the right to
+ * write. Throughout, clocks are an hour off or jump, and pools have one or two connections.
  */
 export const faultsAttack: Attack = {
   name: 'faults',
@@ -41,7 +41,7 @@ export const faultsAttack: Attack = {
       const length = (seconds * 1000) / faults.length;
       for (const fault of faults) {
         figures[fault.name] = (await fault.run(length)) ?? true;
-        // What a fault has broken mends itself between two of them.
+        // Leaves time to recover between two faults.
         await sleep(Math.min(2000, length / 4));
       }
       ended = true;
@@ -57,7 +57,7 @@ export const faultsAttack: Attack = {
   },
 };
 
-/** SQLite's clock is the host's; a process that has another one is out of the contract there. */
+/** SQLite uses the host's clock. There, the library does not support a process with another clock. */
 function variation({ backend }: Target, place: number, proxy: NetworkProxy | undefined): Variation {
   if (backend === 'sqlite') return {};
   const clocks: Variation[] = [{ clockOffset: HOUR }, { clockOffset: -HOUR }, { clockJump: 2 * HOUR }];
@@ -91,7 +91,7 @@ function faultsOf(
   faults.push({
     name: target.backend === 'sqlite' ? 'writeLockHeld' : 'readOnly',
     run: async (length) => {
-      // The business database alone, then the jobs' alone: one of them may be able to write when the other is not.
+      // First the business database alone, then that of the jobs: one may be writable while the other is not.
       for (const database of databases) {
         await database.setReadOnly(true);
         await sleep(Math.min(2500, length / databases.length));

@@ -6,12 +6,12 @@ import { Scene } from '../scene.js';
 import type { Target } from '../target.js';
 import { sleep } from '../wait.js';
 
-/** Points that a process comes by often enough to die at its tenth passage, and rarely. */
+/** Points that a process reaches often enough to die at the tenth pass, and points that it reaches rarely. */
 const RARE = /^recovery:/;
 
 /**
- * Processes under load are killed: at random moments, and at each named point of the protocol in turn; some are
- * stopped for longer than their lease and go on as zombies.
+ * Kills processes under load, at random moments and at each named point of the protocol in turn. Some are paused for longer
+ * than their lease and continue as zombies.
  */
 export const killAttack: Attack = {
   name: 'kill',
@@ -32,7 +32,7 @@ export const killAttack: Attack = {
       const end = performance.now() + seconds * 1000;
       const ended = (): boolean => performance.now() >= end;
       const plans = random.fork();
-      // What a killed process leaves is taken up by DTM one job at a time.
+      // DTM takes up the jobs of a killed process one at a time.
       const rate = target.placement === 'dtm' ? surroundings.rate / 4 : surroundings.rate;
       await Promise.all([
         client.run(rate, (order) => planFor(target, order, plans), ended),
@@ -56,7 +56,7 @@ export const killAttack: Attack = {
   },
 };
 
-/** DTM never takes a step's word that its job has failed for good: it would be retried for ever. */
+/** With DTM a step cannot fail its job for good; it would be retried forever. */
 export function planFor(target: Target, order: string, random: Random) {
   const plan = randomPlan(order, random);
   if (target.placement !== 'dtm') return plan;
@@ -77,7 +77,7 @@ async function killing(scene: Scene, random: Random, ended: () => boolean): Prom
     await sleep(random.whole(20, 150));
     scene.fleet.current.forEach((worker, place) => {
       if (worker.ready && !started.has(worker.name)) started.set(worker.name, performance.now());
-      // Also those that have stopped themselves.
+      // Also continues those that have paused themselves.
       if (worker.stopped && !resuming.has(worker.name)) {
         resuming.set(worker.name, resume(place, lease * (1.2 + random.next())));
       }
@@ -85,7 +85,7 @@ async function killing(scene: Scene, random: Random, ended: () => boolean): Prom
     const victim = scene.fleet.any();
     if (!victim) continue;
     const lived = performance.now() - (started.get(victim.name) ?? performance.now());
-    // Its fault point has had its time.
+    // Its fault point is over.
     if (lived < random.whole(300, 2500)) continue;
     if (random.chance(0.06)) victim.stop();
     else victim.kill();

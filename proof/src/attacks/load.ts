@@ -5,13 +5,13 @@ import { Scene, TIMING } from '../scene.js';
 import type { Backend } from '../target.js';
 import { until } from '../wait.js';
 
-/** Longer than several leases: it must be renewed, and run once. */
+/** Longer than several lease durations. The lease must be renewed, and the step must run once. */
 const ENDLESS_LEASES = 5;
 const PARALLEL = 32;
 
 /**
- * A flood of jobs on top of a long history, with as many delayed ones, beside a transaction that nobody closes and a
- * step that takes for ever. Jobs and rows grow with the seconds: 1,000 jobs and 10,000 rows for each.
+ * A flood of jobs with a long history and as many delayed jobs in the table, beside an open transaction and a very long step. The
+ * number of jobs and rows grows with `--seconds`: 1,000 jobs and 10,000 rows for each.
  */
 export const loadAttack: Attack = {
   name: 'load',
@@ -64,7 +64,7 @@ export const loadAttack: Attack = {
   },
 };
 
-/** The process starts them by itself, as fast as it can; the client's record has every one of them beforehand. */
+/** The process starts the jobs itself, as fast as it can. The client records all of them in advance. */
 async function flood(scene: Scene, worker: WorkerProcess, place: number, count: number): Promise<void> {
   const prefix = `b${place}`;
   for (let at = 0; at < count; at += 1) {
@@ -76,7 +76,7 @@ async function flood(scene: Scene, worker: WorkerProcess, place: number, count: 
   await worker.next('burst-started', 600_000);
 }
 
-/** How many jobs are due or running, the delayed ones of the filling left out. */
+/** Number of jobs that are due or running, without the delayed jobs inserted in advance. */
 async function due(scene: Scene): Promise<number> {
   const [row] = await scene.store.query<{ open: number | string }>(
     `SELECT count(*) AS open FROM stepping_jobs WHERE due_at IS NOT NULL AND status = 'submitted' AND gid NOT LIKE 'zz-%'`,
@@ -84,7 +84,7 @@ async function due(scene: Scene): Promise<number> {
   return Number(row!.open);
 }
 
-/** Ended jobs and jobs that are due in ten days, written straight into the table before anybody counts. */
+/** Inserts ended jobs and jobs due in ten days directly into the table, before counting starts. */
 async function fill(scene: Scene, backend: Backend, rows: number): Promise<void> {
   const numbers = {
     postgres: `SELECT n FROM generate_series(1, ${rows}) AS n`,
@@ -124,7 +124,7 @@ async function removeFilling(scene: Scene): Promise<void> {
   await scene.store.query(`DELETE FROM proof_audit WHERE gid LIKE 'zz-%'`);
 }
 
-/** A transaction that has read and is not closed: nothing behind its snapshot can be cleaned up. */
+/** A transaction that has read and stays open: nothing newer than its snapshot can be cleaned up. */
 async function idleTransaction(scene: Scene): Promise<() => Promise<void>> {
   const { backend, url } = scene.business;
   if (backend === 'postgres') {

@@ -9,8 +9,8 @@ import type { WorkerTiming } from '../worker/settings.js';
 const TIMING: WorkerTiming = { lease: 1000, interval: 50, queryAfter: 400, grace: 1000 };
 
 /**
- * Two to five processes fight for the same jobs: each is started, canceled and retried by any of them, while they
- * are shut down, stopped and killed; every change of a job is held against the model.
+ * Two to five processes compete for the same jobs. Any of them starts, cancels and retries jobs, while processes are shut
+ * down, paused and killed. Every change of a job is checked against the model.
  */
 export const racesAttack: Attack = {
   name: 'races',
@@ -69,7 +69,7 @@ async function disturb(scene: Scene, random: Random, ended: () => boolean) {
   return moves;
 }
 
-/** One of the last jobs whose gid is known, so that the request meets it while it runs. */
+/** One of the most recent jobs with a known gid, so that it is probably still running. */
 function recentGid(ledger: Ledger, random: Random) {
   const recent = [...ledger.entries.values()].slice(-20).filter(({ gid }) => gid !== null);
   return recent.length > 0 ? random.pick(recent) : undefined;

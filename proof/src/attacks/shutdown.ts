@@ -5,8 +5,8 @@ import { sleep, until } from '../wait.js';
 import { planFor } from './kill.js';
 
 /**
- * SIGTERM under load, one process after the other: after its end no lease may be left, and nothing may have asked
- * the pool for a connection after it was closed.
+ * SIGTERM under load, one process after the other. Afterwards no lease may be left, and nothing may have requested a connection
+ * from the pool after it was closed.
  */
 export const shutdownAttack: Attack = {
   name: 'shutdown',
@@ -56,8 +56,8 @@ export const shutdownAttack: Attack = {
 };
 
 /**
- * Jobs that are still held under a token that this process has taken. A lease that it had lost before, or whose step
- * did not listen to its signal, was not its own to hand back.
+ * Jobs still leased with a token of this process. A lease that it lost earlier, or whose step ignored its signal, did not have
+ * to be handed back.
  */
 async function leasesOf(scene: Scene, worker: WorkerProcess): Promise<number> {
   if (scene.dtm) return 0;

@@ -30,7 +30,7 @@ import { tell } from './tell.js';
 
 interface Command {
   readonly place?: JobPlan;
-  /** So many jobs of one step, started by this process as fast as it can, `parallel` at a time. */
+  /** Starts jobs of one step as fast as this process can, `parallel` at a time. */
   readonly burst?: { readonly prefix: string; readonly count: number; readonly parallel: number };
   readonly cancel?: string;
   readonly retry?: string;
@@ -48,7 +48,7 @@ const business = await connect(settings.business, 'default');
 const store = settings.store && (await connect(settings.store, 'jobs'));
 const effects = await openEffectLog(settings.effects, name);
 
-/** Closes the pools after everything else, as `@nestjs/typeorm` does, once the requests under way are answered. */
+/** Closes the pools after everything else, as `@nestjs/typeorm` does, once all running requests are answered. */
 @Injectable()
 class Closing implements BeforeApplicationShutdown, OnApplicationShutdown {
   async beforeApplicationShutdown(): Promise<void> {
@@ -67,7 +67,7 @@ class Closing implements BeforeApplicationShutdown, OnApplicationShutdown {
   }
 }
 
-/** Whoever asks a closed pool for a connection is told on. */
+/** Reports every request for a connection to a closed pool. */
 function reportLateQueries(dataSource: DataSource): void {
   const late = (what: string) => (): never => {
     tell({ type: 'late-query', what });
@@ -101,13 +101,13 @@ const admin = app.get(DistributedJobs);
 
 createInterface({ input: process.stdin })
   .on('line', (line) => void obey(JSON.parse(line) as Command))
-  // Whoever started this process is gone.
+  // The parent process is gone.
   .on('close', () => process.exit(0));
 tell({ type: 'ready' });
 
 async function obey(command: Command): Promise<void> {
   if (command.place) {
-    // An HTTP server that shuts down takes no further request.
+    // Like an HTTP server that shuts down: accepts no more requests.
     if (closing) return tell({ type: 'answer', order: command.place.order, outcome: 'refused', gid: null });
     const work = place(command.place).finally(() => placing.delete(work));
     placing.add(work);
@@ -226,7 +226,7 @@ async function strategy(): Promise<TransactionManagerStrategy> {
   });
 }
 
-/** Each connection knows whose it is, for the triggers that record who changes a job. */
+/** Each connection carries the name of its process, for the triggers that record who changes a job. */
 async function connect(options: DataSourceOptions, dataSource: string): Promise<DataSource> {
   const named = {
     name: dataSource,

@@ -1,12 +1,12 @@
 /**
- * Puts this process's clock wrong by `CLOCK_OFFSET_MS`, and lets it jump by `CLOCK_JUMP_MS`, back and forth,
- * every second. Imported before anything that keeps a reference to `Date`.
+ * Shifts this process's clock by `CLOCK_OFFSET_MS`, and lets it jump back and forth by `CLOCK_JUMP_MS` every
+ * second. Must be imported before anything that keeps a reference to `Date`.
  */
 const RealDate = Date;
 const offset = Number(process.env.CLOCK_OFFSET_MS ?? 0);
 const jump = Number(process.env.CLOCK_JUMP_MS ?? 0);
 
-/** The host's time, whatever the application is made to believe. */
+/** The host's real time, regardless of the shifted clock. */
 export function realNow(): number {
   return RealDate.now();
 }

@@ -9,11 +9,11 @@ export interface EffectRow {
   readonly attempt: number;
 }
 
-/** Appends what steps do, with the times of the database, over a connection that the library never sees. */
+/** Records what steps do, with the database's time, through a connection that the library never sees. */
 export interface EffectLog {
-  /** Answers the id of the row. */
+  /** Returns the id of the row. */
   begin(row: EffectRow): Promise<string>;
-  /** Tries until it is written, or until the signal: a step that has lost its job does not go on. */
+  /** Retries until it is written, or until the signal aborts: a step that has lost its job stops. */
   end(
     id: string,
     outcome: 'done' | 'failed',
@@ -39,7 +39,7 @@ export async function openEffectLog(settings: EffectsSettings, worker: string): 
   let session: Promise<Session> | undefined;
   let count = 0;
 
-  /** A broken connection is replaced by the next call. */
+  /** The next call replaces a broken connection. */
   const run = async (statement: (session: Session) => [string, unknown[]]): Promise<void> => {
     session ??= open(settings);
     const current = session;

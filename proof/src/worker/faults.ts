@@ -15,8 +15,8 @@ export function installFault({ point, passage, action, gid }: FaultSettings): vo
 }
 
 /**
- * Says when this process stood still for a tenth of its lease: it then cannot give its steps their signal before
- * the lease is over, however long the library has reserved for that.
+ * Reports when this process stood still for a tenth of its lease. It then cannot abort the signals of its steps before
+ * the lease is over, however much time the library reserves for that.
  */
 export function watchEventLoop(lease: number): void {
   const tick = Math.max(10, lease / 40);

@@ -1,10 +1,10 @@
 import type { DataSourceOptions } from 'typeorm';
 
-/** What a worker process is given, as JSON in `PROOF_WORKER`. */
+/** Settings of a worker process, passed as JSON in `PROOF_WORKER`. */
 export interface WorkerSettings {
   readonly name: string;
   readonly business: DataSourceOptions;
-  /** Where the jobs are, unless they are beside the orders or at DTM. */
+  /** The database of the jobs, unless they are stored with the orders or in DTM. */
   readonly store?: DataSourceOptions;
   readonly effects: EffectsSettings;
   readonly timing: WorkerTiming;
@@ -22,15 +22,15 @@ export interface WorkerTiming {
   readonly grace: number;
 }
 
-/** Where effects are written: never through the library, nor through the application's pool. */
+/** Where effects are written, through neither the library nor the application's pool. */
 export type EffectsSettings =
   | { readonly backend: 'postgres' | 'mariadb'; readonly url: string }
   | { readonly backend: 'sqlite'; readonly file: string };
 
-/** A named point of the protocol at which the process kills or stops itself. */
+/** A fault point at which the process kills or pauses itself. */
 export interface FaultSettings {
   readonly point: string;
-  /** Which passage of the point, from 1. */
+  /** At which pass of the point, from 1. */
   readonly passage: number;
   readonly action: 'kill' | 'stop';
   /** Only for this job. */

@@ -6,7 +6,7 @@ import type { EntityManager } from 'typeorm';
 import { realNow } from './clock.js';
 import type { EffectLog } from './effects.js';
 
-/** What a step is told; see `StepPlan`. */
+/** The arguments of a step; see `StepPlan`. */
 export interface StepArgs {
   readonly order: string;
   readonly work: number;
@@ -24,7 +24,7 @@ export class Surroundings {
     readonly worker: string,
   ) {}
 
-  /** Records the attempt around `act`; a signal ends its work at once. */
+  /** Records the attempt around `act`. A signal ends the work at once. */
   async around(
     kind: string,
     args: StepArgs,
@@ -47,13 +47,13 @@ export class Surroundings {
       await act();
       outcome = 'done';
     } finally {
-      // After standing still, the success must be written before any timer runs.
+      // After a pause, the success must be written before any timer runs.
       if (!(here && kind === 'hold')) await this.effects.end(id, outcome, signal, () => signalled);
     }
   }
 }
 
-/** Keeps the event loop; what follows runs in the poll phase, before any timer notices the lost lease. */
+/** Blocks the event loop. What follows runs in the poll phase, before any timer notices the lost lease. */
 async function hold(milliseconds: number): Promise<void> {
   await readFile('/dev/null');
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);

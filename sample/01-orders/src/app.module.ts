@@ -17,15 +17,15 @@ import { WebhooksModule } from './webhooks/webhooks.module.js';
         type: 'better-sqlite3',
         database: databaseIn(config.dataFolder),
         enableWAL: true,
-        // The driver is synchronous: a process that waits for a lock can do nothing else meanwhile.
+        // The driver is synchronous: while the process waits for a lock, it can do nothing else.
         timeout: 100,
         autoLoadEntities: true,
-        // For a sample; an application has migrations.
+        // Only for a sample. An application uses migrations.
         synchronize: true,
       }),
     }),
     SteppingModule.forRoot({
-      // Every job of this service belongs to an order: one without a transaction would be a mistake.
+      // Every job of this service belongs to an order, so a job without a transaction would be a mistake.
       requireTransaction: true,
       // A process that dies keeps its jobs until their leases end. The default of 30 s is the better choice
       // for a service; 5 s makes the demonstration quick.

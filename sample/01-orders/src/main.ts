@@ -8,7 +8,7 @@ import { runDemonstration } from './demo/demonstration.js';
 async function serve(): Promise<void> {
   const app = await NestFactory.create(AppModule);
   app.useGlobalPipes(new ValidationPipe({ transform: true, whitelist: true }));
-  // So that SIGTERM gives running steps their time to finish, and hands the other jobs back.
+  // On SIGTERM, running steps get time to finish, and the other jobs are handed back.
   app.enableShutdownHooks();
   await app.listen(app.get(ShopConfig).port, '127.0.0.1');
 }

@@ -1,4 +1,4 @@
-/** Amounts are whole cents everywhere; this is for people to read. */
+/** Amounts are whole cents everywhere. This formats them for people. */
 export function formatCents(cents: number): string {
   return `${(cents / 100).toFixed(2)} EUR`;
 }

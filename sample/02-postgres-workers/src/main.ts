@@ -14,11 +14,11 @@ async function serve(): Promise<void> {
   process.send?.({ url: await app.getUrl() });
 }
 
-/** Without HTTP: the connections to the database keep a worker alive. */
+/** A worker has no HTTP server. Its connections to the database keep it alive. */
 async function work(): Promise<void> {
   const { WorkerModule } = await import('./worker.module.js');
   const app = await NestFactory.createApplicationContext(WorkerModule);
-  // So that SIGTERM gives running steps their time to finish, and hands the other jobs back.
+  // On SIGTERM, running steps get time to finish, and the other jobs are handed back.
   app.enableShutdownHooks();
   process.send?.({});
 }

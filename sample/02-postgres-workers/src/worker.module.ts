@@ -11,7 +11,7 @@ import { ShippingModule } from './shipping/shipping.module.js';
     database({ createTables: false }),
     SteppingModule.forRoot({
       transactionManager: selfTm({
-        // So few that two workers share even a small number of parcels.
+        // Few enough that two workers share even a small number of parcels.
         concurrency: 4,
         // A worker that dies keeps its jobs until their leases end. The default of 30 s is the better choice
         // for a service; 5 s makes the demonstration quick.

@@ -3,16 +3,16 @@ import { ValidationPipe, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 
 async function serve(module: Type, config: Type<{ readonly port: number }>): Promise<void> {
-  // DTM keeps connections to a service open. Node would wait for those on which nothing was sent yet.
+  // DTM keeps connections to a service open. Node would wait for those that have not sent a request yet.
   const app = await NestFactory.create(module, { forceCloseConnections: true });
   app.useGlobalPipes(new ValidationPipe({ transform: true, whitelist: true }));
-  // So that SIGTERM gives running steps their time to finish.
+  // On SIGTERM, running steps get time to finish.
   app.enableShutdownHooks();
   await app.listen(app.get(config).port, '127.0.0.1');
 }
 
 const [command, name] = process.argv.slice(2);
-// A process loads one service only: `autoLoadEntities` takes the entities of every module that was loaded.
+// A process loads only one service, because `autoLoadEntities` takes the entities of every loaded module.
 switch (command) {
   case 'orders': {
     const { OrderServiceModule } = await import('./order-service.module.js');

@@ -7,7 +7,7 @@ import { OrdersConfig, OrdersConfigModule } from './config/orders.config.js';
 import { HealthModule } from './health/health.module.js';
 import { OrdersModule } from './orders/orders.module.js';
 
-/** The service that takes orders. It knows the prices, and has PostgreSQL. */
+/** The service that accepts orders. It knows the prices, and uses PostgreSQL. */
 @Module({
   imports: [
     OrdersConfigModule,
@@ -17,12 +17,12 @@ import { OrdersModule } from './orders/orders.module.js';
         type: 'postgres',
         url: databaseUrl,
         autoLoadEntities: true,
-        // For a sample; an application has migrations.
+        // Only for a sample. An application uses migrations.
         synchronize: true,
       }),
     }),
     SteppingModule.forRootAsync({
-      // Every job of this service belongs to an order: one without a transaction would be a mistake.
+      // Every job of this service belongs to an order, so a job without a transaction would be a mistake.
       useFactory: () => ({ requireTransaction: true }),
       transactionManager: dtm({ inject: [OrdersConfig], useFactory: dtmSettings }),
     }),

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { parse } from 'csv-parse/sync';
 import { DATA_FILES } from './config/data-files.js';
 
-/** One line of the file, in its own words. */
+/** One line of the file. */
 interface ProductCsvRow {
   readonly sku: string;
   readonly name: string;

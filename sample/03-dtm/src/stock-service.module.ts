@@ -7,7 +7,7 @@ import { StockConfig, StockConfigModule } from './config/stock.config.js';
 import { HealthModule } from './health/health.module.js';
 import { StockModule } from './stock/stock.module.js';
 
-/** The service that keeps the stock. It knows nothing of prices, and has MariaDB. */
+/** The service that manages the stock. It does not know the prices, and uses MariaDB. */
 @Module({
   imports: [
     StockConfigModule,
@@ -17,7 +17,7 @@ import { StockModule } from './stock/stock.module.js';
         type: 'mysql',
         url: databaseUrl,
         autoLoadEntities: true,
-        // For a sample; an application has migrations.
+        // Only for a sample. An application uses migrations.
         synchronize: true,
       }),
     }),

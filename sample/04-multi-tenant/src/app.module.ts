@@ -20,7 +20,7 @@ import { TenantsModule } from './tenants/tenants.module.js';
         enableWAL: true,
         timeout: 100,
         entities: [Tenant],
-        // For a sample; an application has migrations.
+        // Only for a sample. An application uses migrations.
         synchronize: true,
       }),
     }),
@@ -33,7 +33,7 @@ import { TenantsModule } from './tenants/tenants.module.js';
       }),
       transactionManager: selfTm({
         inject: [PlatformConfig],
-        // The default of 10 s is the better choice for a service; 5 s makes the demonstration quick.
+        // Use the default of 10 s in a real service. 5 s makes the demonstration quick.
         useFactory: ({ runSteps }: PlatformConfig) => ({ queryPreparedAfter: '5s', runSteps }),
       }),
     }),

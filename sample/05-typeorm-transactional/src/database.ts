@@ -13,7 +13,7 @@ export function databaseOptions(): TypeOrmModuleOptions {
     url: databaseUrl(),
     schema: process.env.DATABASE_SCHEMA ?? 'public',
     entities: [Entry, Message],
-    // For a sample; an application has migrations.
+    // Only for a sample. An application uses migrations.
     synchronize: true,
   };
 }

@@ -11,13 +11,13 @@ export const FIXTURES = {
   products: join(ROOT, 'sample/01-orders/data/products.csv'),
 } as const;
 
-/** Where a service, or the demonstration, writes unless it is told otherwise. */
+/** The default folder of the service and of the demonstration. */
 export const DEFAULT_FOLDERS = {
   service: join(ROOT, 'build/data/01-orders'),
   demonstration: join(ROOT, 'build/data/01-orders-demo'),
 } as const;
 
-/** Where things are in a folder that a service writes to. */
+/** Paths in the folder of a service. */
 export const databaseIn = (folder: string): string => join(folder, 'shop.sqlite');
 export const outboxIn = (folder: string): string => join(folder, 'outbox');
 
@@ -26,10 +26,10 @@ export const outboxIn = (folder: string): string => join(folder, 'outbox');
 export class ShopConfig {
   readonly port = Number(process.env.PORT ?? 3000);
 
-  /** The database and the outbox are in it. */
+  /** The folder of the database and the outbox. */
   readonly dataFolder = resolve(process.env.DATA_FOLDER ?? DEFAULT_FOLDERS.service);
 
-  /** Who is told of new orders: by default this service itself, in the place of a partner. */
+  /** The webhook that is called for new orders. By default the service itself stands in for a partner. */
   readonly webhookUrl = process.env.WEBHOOK_URL ?? `http://127.0.0.1:${this.port}/webhooks/orders`;
 
   /** How long the mail server takes to answer, in milliseconds. */

@@ -4,7 +4,7 @@ import { databaseIn, FIXTURES, outboxIn } from '../config/shop.config.js';
 import { readEmails, type Email } from './emails.js';
 import { readRecords, type ShopRecords } from './shop-records.js';
 
-/** What the audit looks at: the database, the files, and what should be in them. */
+/** What the audit compares: the database, the files, and the expected content. */
 export interface Evidence {
   readonly records: ShopRecords;
   readonly emails: readonly Email[];
@@ -14,10 +14,10 @@ export interface Evidence {
   readonly accepted: ReadonlyMap<string, number>;
 }
 
-/** What disagrees, one sentence each. */
+/** Differences, one sentence each. */
 export type Differences = readonly string[];
 
-/** Reads the evidence from the folder of a service, with no code of the service or of the library. */
+/** Reads the folder of a service, without code of the service or the library. */
 export async function gatherEvidence(
   folder: string,
   accepted: ReadonlyMap<string, number>,
@@ -33,7 +33,7 @@ export async function gatherEvidence(
   };
 }
 
-/** Compares everything with everything; an empty answer means that all of it agrees. */
+/** Compares everything. An empty result means that there is no difference. */
 export function audit(evidence: Evidence): Differences {
   return [
     ...compareOrders(evidence),
@@ -109,7 +109,7 @@ function compareDeliveries({ records }: Evidence): Iterable<string> {
   return oneEach('webhook delivery', records, records.deliveries);
 }
 
-/** Each order has one, and nothing else has. */
+/** Each order has exactly one, and there are no others. */
 function* oneEach(
   what: string,
   { orders }: ShopRecords,

@@ -10,7 +10,7 @@ import { readRecords, type JobRecord, type ShopRecords } from './shop-records.js
 import { summarize } from './summary.js';
 import { until } from './until.js';
 
-/** Long enough that a process can be caught between the mail and the answer of the mail server. */
+/** Long enough to catch a process between the mail and the answer of the mail server. */
 const MAIL_LATENCY_MS = 300;
 const STEPS = ['reserve-stock', 'send-order-confirmation', 'stepping.http-request'];
 const MAIL_STEP = 1;
@@ -30,9 +30,9 @@ interface ImportResult {
   readonly rejected: readonly unknown[];
 }
 
-/** Tells the story in the terminal; answers the exit code. */
+/** Runs the demonstration in the terminal and returns the exit code. */
 export async function runDemonstration(folder?: string): Promise<number> {
-  // A service ends with this process, and so also when somebody stops it.
+  // The service ends with this process, also when it is interrupted.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
   try {
     return await new Demonstration(await freshFolder(folder), await freePort()).run();
@@ -43,7 +43,7 @@ export async function runDemonstration(folder?: string): Promise<number> {
 }
 
 class Demonstration {
-  /** What the shop has accepted so far, with totals in cents. */
+  /** Orders that the shop has accepted so far, with totals in cents. */
   private readonly accepted = new Map<string, number>();
 
   constructor(
@@ -133,12 +133,12 @@ class Demonstration {
     ];
   }
 
-  /** Kills the service while a step is known to be running; answers the job of that step. */
+  /** Kills the service while a step is known to be running. Returns the job of that step. */
   private async importAndKill(service: ServiceProcess): Promise<JobRecord> {
     const orders = (await readOrderCsv(FIXTURES.orders)).map((rows) => rows[0]!);
     for (const { order_number, total_cents } of orders) this.accepted.set(order_number, Number(total_cents));
     say(`   POST /orders/import: ${orders.length} orders, each in a transaction of its own`);
-    // The process dies over it, so there is no answer to wait for.
+    // The process dies, so there is no answer to wait for.
     void service.post('/orders/import').catch(() => undefined);
 
     const progress = this.progress();
@@ -152,7 +152,7 @@ class Demonstration {
     return this.stillWaiting(caught);
   }
 
-  /** A job whose e-mail is written while the success of the step is not stored: the step is running. */
+  /** A job whose e-mail is written but whose step's success is not stored yet: the step is running. */
   private waitingForMail({ jobs }: ShopRecords): JobRecord | undefined {
     return jobs.find(
       ({ orderNumber, status, stepIndex }) =>
@@ -160,7 +160,7 @@ class Demonstration {
     );
   }
 
-  /** Usually the same job; the one that was seen may have moved on before the signal arrived. */
+  /** Usually the same job. The observed job may have continued before the signal arrived. */
   private stillWaiting(seen: JobRecord): JobRecord {
     const records = this.records();
     const same = records.jobs.find(({ orderNumber }) => orderNumber === seen.orderNumber);
@@ -212,7 +212,7 @@ class Demonstration {
       throw new Error('The step that was running should have been repeated');
   }
 
-  /** Tells how far the jobs are, now and then. */
+  /** Reports progress from time to time. */
   private progress(): (records: ShopRecords) => void {
     let reported = this.doneIn(this.records());
     return (records) => {
@@ -246,7 +246,7 @@ const CUSTOMER = {
   country: 'DE',
 };
 
-/** Every demonstration begins with an empty shop. Only its own folder is emptied for that. */
+/** Every demonstration starts with an empty shop. Only its own folder is emptied. */
 async function freshFolder(given: string | undefined): Promise<string> {
   const folder = given ?? DEFAULT_FOLDERS.demonstration;
   if (given === undefined) await rm(folder, { recursive: true, force: true });

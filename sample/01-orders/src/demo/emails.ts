@@ -8,7 +8,7 @@ export interface Email {
   readonly messageId: string;
   readonly to: string;
   readonly text: string;
-  /** Another value after the file was written again. */
+  /** Changes when the file is written again. */
   readonly writtenAt: number;
 }
 

@@ -8,7 +8,7 @@ import { until } from './until.js';
 
 const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
 
-/** The service in a process of its own, as `npm run start:service` runs it. */
+/** The service in a separate process, as `npm run start:service` runs it. */
 export class ServiceProcess {
   private ended = false;
 
@@ -24,7 +24,7 @@ export class ServiceProcess {
     child.once('error', end);
   }
 
-  /** Starts it and waits until it answers. What it logs goes to `service.log` in the folder. */
+  /** Starts it and waits until it answers. Its log goes to `service.log` in the folder. */
   static async start(folder: string, port: number, mailLatencyMs: number): Promise<ServiceProcess> {
     const log = join(folder, 'service.log');
     const output = openSync(log, 'a');
@@ -39,7 +39,7 @@ export class ServiceProcess {
       stdio: ['ignore', output, output],
     });
     closeSync(output);
-    // However the demonstration ends, it does not wait for the service, and does not leave it behind.
+    // However the demonstration ends, it neither waits for the service nor leaves it running.
     child.unref();
     process.once('exit', () => child.kill('SIGKILL'));
     const service = new ServiceProcess(child, `http://127.0.0.1:${port}`, log);
@@ -75,7 +75,7 @@ export class ServiceProcess {
     return { status: response.status, body: (await response.json()) as T };
   }
 
-  /** SIGKILL: the process has no time for anything. */
+  /** SIGKILL: the process cannot react. */
   async kill(): Promise<void> {
     this.child.kill('SIGKILL');
     await until(`process ${this.pid} is gone`, 10, () => this.ended || undefined, 1);
@@ -89,8 +89,8 @@ export class ServiceProcess {
 }
 
 /**
- * A port that nobody listens on. Below those that systems give to clients: one of them could take it before the service
- * does.
+ * An unused port below the ephemeral range, so that no client connection takes it before the
+ * service does.
  */
 export async function freePort(): Promise<number> {
   for (;;) {

@@ -32,7 +32,7 @@ export interface JobRecord {
   readonly stepIndex: number;
 }
 
-/** Everything that the service has stored. */
+/** All data that the service has stored. */
 export interface ShopRecords {
   readonly orders: readonly OrderRecord[];
   readonly lines: readonly OrderLineRecord[];
@@ -42,7 +42,7 @@ export interface ShopRecords {
   readonly jobs: readonly JobRecord[];
 }
 
-/** Reads the tables over a connection of its own, which can change nothing. All of it is of one moment. */
+/** Reads the tables through a separate, read-only connection, in one snapshot. */
 export function readRecords(file: string): ShopRecords {
   const database = new Database(file, { readonly: true, timeout: 2000 });
   const all = <T>(sql: string): T[] => database.prepare<[], T>(sql).all();

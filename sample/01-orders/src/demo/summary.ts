@@ -1,7 +1,7 @@
 import { audit, type Evidence } from './audit.js';
 import type { Email } from './emails.js';
 
-/** What a summary says, and whether the demonstration was a success. */
+/** The text of the summary, and whether the demonstration succeeded. */
 export interface Summary {
   readonly lines: readonly string[];
   readonly exitCode: number;
@@ -9,7 +9,7 @@ export interface Summary {
 
 const MAX_DIFFERENCES_SHOWN = 20;
 
-/** Tells what there is at the end, what was lost, and what was done again since `before`. */
+/** Reports the final state, what was lost, and what was repeated since `before`. */
 export function summarize(evidence: Evidence, before: readonly Email[]): Summary {
   const { records, emails, stock } = evidence;
   const { orders, lines, movements, deliveries, products, jobs } = records;

@@ -5,7 +5,7 @@ import { DistributedJobs } from 'nestjs-stepping';
 export class HealthController {
   constructor(private readonly jobs: DistributedJobs) {}
 
-  /** Healthy while jobs that are due can be looked for. */
+  /** Healthy while the service can look for due jobs. */
   @Get()
   check(): { status: string; jobsLookedForAt: Date | null } {
     const { lastRunAt, error } = this.jobs.recovery();

@@ -9,7 +9,7 @@ export interface Mail {
 const SENDER = '"Fern and Ladle" <orders@shop.example.com>';
 const DOMAIN = 'shop.example.com';
 
-/** The message as RFC 5322 has it. The same id gives a message that mail servers and readers know again. */
+/** The message in the format of RFC 5322. Mail servers and clients recognize a repeated message by its id. */
 export function formatMail(mail: Mail, id: string, date: Date): string {
   const lines = [
     `Date: ${date.toUTCString().replace('GMT', '+0000')}`,
@@ -31,13 +31,13 @@ function displayName(name: string): string {
   return isPrintable(name) ? `"${name.replace(/["\\]/g, '\\$&')}"` : encoded(name);
 }
 
-/** Header values are ASCII; anything else, line breaks too, is written as encoded words (RFC 2047). */
+/** Header values are ASCII. Everything else, including line breaks, is written as encoded words (RFC 2047). */
 function encoded(value: string): string {
   if (isPrintable(value)) return value;
   const words: string[] = [];
   let word = '';
   for (const character of value) {
-    // An encoded word has at most 75 characters, of which 12 are its frame.
+    // An encoded word has at most 75 characters, including 12 of delimiters.
     if (Buffer.byteLength(word + character) > 45) {
       words.push(word);
       word = '';

@@ -5,7 +5,7 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { outboxIn, ShopConfig } from '../config/shop.config.js';
 import { formatMail, type Mail } from './mail.js';
 
-/** Delivers mail into a folder, as `.eml` files that every mail program opens. */
+/** Delivers mail to a folder, as `.eml` files that every mail program can open. */
 @Injectable()
 export class Mailer implements OnModuleInit {
   private readonly outbox: string;
@@ -26,11 +26,11 @@ export class Mailer implements OnModuleInit {
     const id = key.replace(/[^A-Za-z0-9-]/g, '.');
     const file = join(this.outbox, `${id}.eml`);
     const draft = join(this.outbox, `${id}.${process.pid}.tmp`);
-    // There is a whole mail, or none: a crash may leave a draft behind.
+    // The mail is written completely or not at all. A crash may leave a draft behind.
     await writeFile(draft, formatMail(mail, id, new Date()), { flush: true });
     await rename(draft, file);
-    // A real server, too, has the mail some time before its answer is back. A process that dies in between
-    // has sent it and does not know.
+    // A real server, too, has the mail some time before its answer arrives. A process that dies in between
+    // has sent the mail and does not know it.
     if (this.config.mailLatency > 0) await wait(this.config.mailLatency, undefined, { signal });
   }
 }

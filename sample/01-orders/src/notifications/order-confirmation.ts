@@ -3,7 +3,7 @@ import type { Order } from '../orders/order.entity.js';
 import type { StockMovement } from '../stock/stock-movement.entity.js';
 import type { Mail } from './mail.js';
 
-/** What a customer is told of an order whose stock is reserved. */
+/** The confirmation of an order whose stock is reserved. */
 export function orderConfirmation(order: Order, movements: readonly StockMovement[]): Mail {
   const prices = new Map(order.lines.map((line) => [line.sku, line.unitPriceCents]));
   const articles = movements.map(({ sku, reserved, backOrdered }) => {

@@ -8,7 +8,7 @@ import { OrdersService } from './orders.service.js';
 
 export interface ImportResult {
   readonly placed: number;
-  /** There already: from an import that was interrupted, for example. */
+  /** Orders that exist already, for example from an interrupted import. */
   readonly skipped: number;
   readonly rejected: readonly { readonly number: string; readonly reason: string }[];
 }
@@ -17,7 +17,7 @@ export interface ImportResult {
 export class OrderImportService {
   constructor(private readonly orders: OrdersService) {}
 
-  /** Each order is a transaction of its own: what an interrupted import has placed stays placed. */
+  /** Each order is a separate transaction. Orders placed by an interrupted import stay. */
   async run(): Promise<ImportResult> {
     let placed = 0;
     let skipped = 0;

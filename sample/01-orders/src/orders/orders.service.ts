@@ -15,7 +15,7 @@ import { jobViewOf, type OrderViewDto } from './dto/order-view.dto.js';
 import type { PlaceOrderDto } from './dto/place-order.dto.js';
 import { Order } from './order.entity.js';
 
-/** What one customer may order on account. */
+/** Credit limit of one customer. */
 const CREDIT_LIMIT_CENTS = 200_000;
 
 @Injectable()
@@ -33,7 +33,7 @@ export class OrdersService {
     return this.dataSource.transaction(async (manager) => {
       const order = await this.store(manager, dto);
       await this.startJob(order);
-      // An error takes the job back as well, wherever in the transaction it comes from.
+      // An error anywhere in the transaction rolls the job back as well.
       await this.checkCreditLimit(manager, order);
       return order;
     });
@@ -49,7 +49,7 @@ export class OrdersService {
     return { order, job: job && jobViewOf(job) };
   }
 
-  /** Joins the transaction around it: there is nothing to pass. */
+  /** Joins the open transaction; nothing has to be passed. */
   private async startJob({ number, totalCents, lines }: Order): Promise<void> {
     await this.jobs
       .createJob({ gid: jobOf(number) })
@@ -92,7 +92,7 @@ export class OrdersService {
   }
 }
 
-/** The job of an order is found by the order's number, with no column for it. */
+/** The job of an order is found by the order's number, without a column for it. */
 function jobOf(orderNumber: string): string {
   return `order:${orderNumber}`;
 }

@@ -1,7 +1,7 @@
 import { Column, CreateDateColumn, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
 
 /**
- * What an order took of an article.
+ * How much of an article an order has reserved.
  *
  * No unique key keeps an order from reserving twice: the step that writes it is transactional.
  */

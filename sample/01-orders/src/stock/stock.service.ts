@@ -15,14 +15,14 @@ export class StockService {
     return this.dataSource.manager.find(StockMovement, { where: { orderNumber }, order: { id: 'ASC' } });
   }
 
-  /** In cents, by article; unknown articles are left out. */
+  /** Prices in cents, by article. Unknown articles are omitted. */
   async prices(manager: EntityManager, skus: readonly string[]): Promise<Map<string, number>> {
     const products = await manager.findBy(Product, { sku: In(skus) });
     return new Map(products.map(({ sku, unitPriceCents }) => [sku, unitPriceCents]));
   }
 
   /**
-   * Takes from the stock what is there; the rest is back-ordered.
+   * Reserves what is in stock; the rest is back-ordered.
    *
    * SQLite runs one transaction at a time. On a database server the article would be read with a lock.
    */

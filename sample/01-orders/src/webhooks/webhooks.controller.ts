@@ -2,7 +2,7 @@ import { BadRequestException, Body, Controller, Headers, HttpCode, Post } from '
 import { OrderEventDto } from './dto/order-event.dto.js';
 import { WebhooksService } from './webhooks.service.js';
 
-/** Stands for the partner who is told of orders, so that the sample needs no second service. */
+/** Plays the partner that is told of orders, so that the sample needs no second service. */
 @Controller('webhooks')
 export class WebhooksController {
   constructor(private readonly webhooks: WebhooksService) {}

@@ -7,7 +7,7 @@ import { WebhookDelivery } from './webhook-delivery.entity.js';
 export class WebhooksService {
   constructor(private readonly dataSource: DataSource) {}
 
-  /** Takes an event in once, however often it arrives. */
+  /** Handles an event once, however often it arrives. */
   async receive(idempotencyKey: string, event: OrderEventDto): Promise<void> {
     await this.dataSource.transaction(async (manager) => {
       const repeated = await manager.increment(WebhookDelivery, { idempotencyKey }, 'timesReceived', 1);

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 
-/** Where the database is unless `DATABASE_URL` says something else. */
+/** The default of `DATABASE_URL`. */
 export const DEFAULT_DATABASE_URL = 'postgres://postgres@127.0.0.1:5432/test';
 
 /** The settings of both kinds of processes, from environment variables. */
@@ -11,7 +11,7 @@ export class DepotConfig {
   /** The schema of all tables; it must exist. */
   readonly schema = process.env.DATABASE_SCHEMA ?? 'public';
 
-  /** Of the API process; 0 takes a free one. */
+  /** Port of the API process; 0 chooses a free one. */
   readonly port = Number(process.env.PORT ?? 3000);
 
   /** How long a label takes, in milliseconds. */

@@ -8,7 +8,7 @@ export interface Evidence {
   readonly apiPid: number;
 }
 
-/** What disagrees, one sentence each; none means that nothing was lost. */
+/** Differences, one sentence each. None means that nothing was lost. */
 export function audit({ records, accepted, apiPid }: Evidence): string[] {
   const { parcels, bookings, labelRuns, jobs } = records;
   const stored = new Set(parcels.map(({ number }) => number));

@@ -6,11 +6,11 @@ import { until } from './until.js';
 
 const PARCELS = 60;
 const PRINTING_TIME_MS = 300;
-/** The worker dies with that many labels begun and not finished. */
+/** The worker dies with this many unfinished labels. */
 const CAUGHT_AT_LEAST = 2;
 const FINISHED_BEFORE = 10;
 
-/** Tells the story in the terminal; answers the exit code: 2 where there is no PostgreSQL. */
+/** Runs the demonstration in the terminal and returns the exit code: 2 where there is no PostgreSQL. */
 export async function runDemonstration(): Promise<number> {
   const databaseUrl = process.env.DATABASE_URL ?? DEFAULT_DATABASE_URL;
   const opened = await DepotSchema.create(databaseUrl, `stepping_sample_02_${process.pid}`).catch(reasonOf);
@@ -76,7 +76,7 @@ class Demonstration {
     return this.summarize(api.pid);
   }
 
-  /** Ends whatever still runs. */
+  /** Stops all running processes. */
   async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
     await Promise.all([...this.processes].map((process) => process.end(signal)));
     this.processes.clear();

@@ -7,7 +7,7 @@ const MAX_LOG_LINES = 20;
 
 export type Role = 'api' | 'worker';
 
-/** A process of the depot, as a child of the demonstration. */
+/** A process of the depot, started by the demonstration. */
 export class DepotProcess {
   private readonly ended: Promise<unknown>;
   private log: string[] = [];
@@ -29,7 +29,7 @@ export class DepotProcess {
       env: { ...process.env, ...env, NO_COLOR: '1' },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
-    // However the demonstration ends, it leaves no process behind.
+    // However the demonstration ends, it leaves no process running.
     process.once('exit', () => child.kill('SIGKILL'));
     const depot = new DepotProcess(child);
     const ready = await Promise.race([once(child, 'message'), depot.ended.then(() => null)]);
@@ -51,7 +51,7 @@ export class DepotProcess {
     return status;
   }
 
-  /** SIGKILL leaves it no time for anything; SIGTERM is how a deployment stops a process. */
+  /** A process cannot react to SIGKILL. A deployment stops it with SIGTERM. */
   async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
     this.child.kill(signal);
     await this.ended;

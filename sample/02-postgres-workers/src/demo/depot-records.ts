@@ -9,7 +9,7 @@ export interface LabelRunRecord {
   readonly finishedAt: Date | null;
 }
 
-/** Everything that the depot has stored. */
+/** All data that the depot has stored. */
 export interface DepotRecords {
   readonly parcels: readonly { readonly number: string; readonly registeredAt: Date }[];
   readonly bookings: readonly {
@@ -21,7 +21,7 @@ export interface DepotRecords {
   readonly jobs: readonly { readonly parcelNumber: string; readonly status: string }[];
 }
 
-/** The schema of one demonstration, over a connection of its own, with no code of the depot or the library. */
+/** The schema of one demonstration, read through a separate connection, without code of the depot or the library. */
 export class DepotSchema {
   private constructor(
     private readonly client: pg.Client,
@@ -44,13 +44,13 @@ export class DepotSchema {
     }
   }
 
-  /** The clock that the times of the records are of. */
+  /** The database's clock, by which the records are timed. */
   async now(): Promise<Date> {
     const { rows } = await this.client.query<{ now: Date }>('SELECT clock_timestamp() AS now');
     return rows[0]!.now;
   }
 
-  /** All of it is of one moment. */
+  /** Reads one snapshot. */
   async read(): Promise<DepotRecords> {
     await this.client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
     try {

@@ -14,7 +14,7 @@ export class Parcel {
   @Column('integer')
   grams!: number;
 
-  /** By the clock of the database, as all times of this sample. */
+  /** By the database's clock, like all times of this sample. */
   @Column('timestamptz', { default: () => 'clock_timestamp()' })
   registeredAt!: Date;
 }

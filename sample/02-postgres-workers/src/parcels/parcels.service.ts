@@ -12,7 +12,7 @@ export class ParcelsService {
     private readonly jobs: DistributedJobFactory,
   ) {}
 
-  /** Stores the parcel and starts its job: both, or neither. Its steps are named, since only workers have them. */
+  /** Stores the parcel and starts its job: both, or neither. Its steps are added by name, because only workers provide them. */
   async register(dto: RegisterParcelDto): Promise<void> {
     const args: ParcelArguments = { parcelNumber: dto.number };
     await this.dataSource.transaction(async (manager) => {

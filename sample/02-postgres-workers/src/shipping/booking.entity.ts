@@ -1,6 +1,6 @@
 import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
 
-/** A place in a carrier's van. No unique key forbids two for a parcel: that there is one is the step's doing. */
+/** Space in a carrier's van. No unique key prevents two for a parcel; the transactional step does. */
 @Entity('bookings')
 export class Booking {
   @PrimaryGeneratedColumn()

@@ -5,7 +5,7 @@ import { DataSource } from 'typeorm';
 import { DepotConfig } from '../config/depot.config.js';
 import { LabelRun } from './label-run.entity.js';
 
-/** A slow device outside of every transaction. What it did is in its log book, finished or not. */
+/** A slow device outside every transaction. Its log records every run, finished or not. */
 @Injectable()
 export class LabelPrinter {
   constructor(

@@ -1,6 +1,6 @@
 import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
 
-/** One time that the label printer ran: its own log book, so to speak. */
+/** One run of the label printer, an entry in its log. */
 @Entity('label_runs')
 export class LabelRun {
   @PrimaryGeneratedColumn()
@@ -9,7 +9,7 @@ export class LabelRun {
   @Column()
   parcelNumber!: string;
 
-  /** The same for every repetition of a step: the printer knows a label again by it. */
+  /** The same for every repetition of a step. The printer recognizes a repeated label by it. */
   @Column()
   idempotencyKey!: string;
 

@@ -1,4 +1,4 @@
-/** What those who start a job and those who run it agree on. Jobs are stored with it. */
+/** What the processes that start a job and those that run it agree on. It is stored with jobs. */
 export const BOOK_CARRIER = 'book-carrier';
 export const PRINT_LABEL = 'print-label';
 

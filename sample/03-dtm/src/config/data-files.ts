@@ -10,8 +10,8 @@ export const DATA_FILES = {
   products: join(ROOT, 'sample/01-orders/data/products.csv'),
 } as const;
 
-/** Where a server that was built for the tests of this repository is. */
+/** The path of the DTM server built for the tests of this repository. */
 export const BUILT_DTM = join(ROOT, '.cache/dtm/v1.19.0/dtm');
 
-/** Where the demonstration of this name keeps its logs, and DTM its data. */
+/** The folder for the logs of a demonstration and for DTM's data. */
 export const folderOf = (name: string): string => join(ROOT, 'build/data', name);

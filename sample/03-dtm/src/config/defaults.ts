@@ -1,4 +1,4 @@
-/** Where everything is on a developer's machine, unless environment variables say otherwise. */
+/** Default addresses on a developer's machine. Environment variables override them. */
 export const DEFAULTS = {
   ordersPort: 3001,
   stockPort: 3002,

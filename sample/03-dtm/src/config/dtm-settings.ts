@@ -2,7 +2,7 @@ import type { DtmServerOptions } from 'nestjs-stepping/dtm';
 import { DEFAULTS } from './defaults.js';
 
 /**
- * Where DTM is, and where it calls the service of this port back. Each service has callbacks of its own: the
+ * The addresses of DTM and of the callbacks of the service on this port. Each service has its own callbacks: the
  * steps of a job run in the service that started it.
  */
 export function dtmSettings({ port }: { readonly port: number }): DtmServerOptions {
@@ -10,9 +10,9 @@ export function dtmSettings({ port }: { readonly port: number }): DtmServerOptio
   return {
     server: DTM_URL ?? DEFAULTS.dtmUrl,
     callback: CALLBACK_URL ?? `http://127.0.0.1:${port}`,
-    // Without one, whoever reaches this service could run its steps; in production it does not start then.
+    // Without a secret, anyone who can reach this service could run its steps. In production it does not start then.
     ...(CALLBACK_SECRET && { secrets: CALLBACK_SECRET }),
-    // The defaults are the better choice for a service; three seconds make the demonstration quick.
+    // Use the defaults in a real service. Three seconds make the demonstration quick.
     queryPreparedAfter: '3s',
     retryInterval: '3s',
   };

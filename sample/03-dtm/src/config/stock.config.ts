@@ -10,7 +10,7 @@ export class StockConfig {
   /** The order service. */
   readonly ordersUrl = process.env.ORDERS_URL ?? `http://127.0.0.1:${DEFAULTS.ordersPort}`;
 
-  /** How long the answer to a reservation is on its way, in milliseconds. */
+  /** Delay of the answer to a reservation, in milliseconds. */
   readonly answerLatency = Number(process.env.ANSWER_LATENCY_MS ?? 0);
 }
 

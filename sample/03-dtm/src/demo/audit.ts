@@ -1,20 +1,20 @@
 import type { ShopRecords } from './shop-records.js';
 
-/** What the audit looks at: both databases, DTM's own words, and what should be in them. */
+/** What the audit compares: both databases, DTM's view, and the expected content. */
 export interface Evidence {
   readonly records: ShopRecords;
   /** Pieces of each article before the first order. */
   readonly stock: ReadonlyMap<string, number>;
   /** The orders that the shop has accepted, with their totals in cents. */
   readonly accepted: ReadonlyMap<string, number>;
-  /** What DTM says of jobs, by gid: of those of the orders, and of those that were rolled back. */
+  /** DTM's status of the jobs by gid, those of orders and those that were rolled back. */
   readonly jobs: ReadonlyMap<string, string>;
 }
 
-/** What disagrees, one sentence each. */
+/** Differences, one sentence each. */
 export type Differences = readonly string[];
 
-/** Compares everything with everything; an empty answer means that all of it agrees. */
+/** Compares everything. An empty result means that there is no difference. */
 export function audit(evidence: Evidence): Differences {
   return [
     ...compareOrders(evidence),
@@ -52,7 +52,7 @@ function* compareJobs({ jobs, records }: Evidence): Iterable<string> {
   }
 }
 
-/** Each job of an order has reached the stock service, and no job of a transaction that was rolled back has. */
+/** Every job of an order has reached the stock service, and no job of a rolled-back transaction has. */
 function* compareReservations({ records }: Evidence): Iterable<string> {
   const asked = new Set(records.reservations.map(({ idempotencyKey }) => gidOf(idempotencyKey)));
   for (const { number, jobGid } of records.orders) {
@@ -61,7 +61,7 @@ function* compareReservations({ records }: Evidence): Iterable<string> {
   for (const gid of asked) yield `The stock service was asked to reserve by job ${gid}, which has no order.`;
 }
 
-/** Lines are in the one database, movements in the other. */
+/** Compares the order lines of one database with the stock movements of the other. */
 function* compareMovements({ records }: Evidence): Iterable<string> {
   const key = (row: { orderNumber: string; sku: string }): string => `${row.orderNumber}, ${row.sku}`;
   const movements = groupBy(records.movements, key);

@@ -7,7 +7,7 @@ export interface ChildCommand {
   readonly parameters: readonly string[];
   readonly env: NodeJS.ProcessEnv;
   readonly folder: string;
-  /** The file that its output is added to. */
+  /** The file to append its output to. */
   readonly log: string;
 }
 
@@ -32,7 +32,7 @@ export class Child {
     const output = openSync(log, 'a');
     const spawned = spawn(program, parameters, { cwd: folder, env, stdio: ['ignore', output, output] });
     closeSync(output);
-    // However the demonstration ends, it does not wait for its processes, and does not leave them behind.
+    // However the demonstration ends, it neither waits for its processes nor leaves them running.
     spawned.unref();
     process.once('exit', () => spawned.kill('SIGKILL'));
     const child = new Child(spawned, log);
@@ -48,18 +48,18 @@ export class Child {
     return this.child.pid!;
   }
 
-  /** SIGKILL: the process has no time for anything. */
+  /** SIGKILL: the process cannot react. */
   async kill(): Promise<void> {
     this.child.kill('SIGKILL');
     await until(`process ${this.pid} is gone`, 10, () => this.ended || undefined, 1);
   }
 
-  /** SIGSTOP: it stands still, and its connections wait. */
+  /** SIGSTOP: the process is paused, and its connections wait. */
   pause(): void {
     this.child.kill('SIGSTOP');
   }
 
-  /** SIGCONT: it goes on, and finds what has come meanwhile. */
+  /** SIGCONT: the process continues with what has arrived meanwhile. */
   resume(): void {
     this.child.kill('SIGCONT');
   }

@@ -23,15 +23,15 @@ export function urlsOf(name: string): DatabaseUrls {
 }
 
 /**
- * Makes empty databases, in place of those of an earlier demonstration of this name.
+ * Creates empty databases, and replaces those of an earlier demonstration with this name.
  *
- * @throws MissingServerError for a server that is not there, or does not let us.
+ * @throws MissingServerError if a server cannot be reached, or refuses access.
  */
 export async function createOrdersDatabase(name: string): Promise<void> {
   const database = `"${name}_orders"`;
   await withPostgres(SERVERS.orders, async (client) => {
     await client.query(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`);
-    // Of template0, which nobody can be connected to: such a connection would be in the way.
+    // Copied from template0: an open connection to the template would block this, and nobody can connect to template0.
     await client.query(`CREATE DATABASE ${database} TEMPLATE template0`);
   }).catch((error: unknown) => missing('PostgreSQL', SERVERS.orders, 'DATABASE_URL', error));
 }

@@ -12,17 +12,17 @@ import { readRecords, type ShopRecords } from './shop-records.js';
 import { summarize } from './summary.js';
 import { until } from './until.js';
 
-/** So many orders of the file are placed. */
+/** Number of orders to place. */
 export const ORDERS_FROM_FILE = 100;
 const KILL_AFTER_ORDERS = 50;
-/** From here on reservations get no answer, so that the kill finds some of them under way. */
+/** From this order on, reservations get no answer, so that some are under way when the service is killed. */
 const PAUSE_AFTER_ORDERS = 40;
 const HOLD = { submits: 3, prepares: 2 };
 
-/** The story, told in the terminal. */
+/** The demonstration, with its output in the terminal. */
 export class Demonstration {
   private readonly client: OrderClient;
-  /** What the shop has accepted so far, with totals in cents. */
+  /** Orders that the shop has accepted so far, with totals in cents. */
   private readonly accepted = new Map<string, number>();
 
   constructor(
@@ -192,7 +192,7 @@ export class Demonstration {
     );
   }
 
-  /** Waits for the end of everything. What does not end is for the audit to tell. */
+  /** Waits until everything has ended. The audit reports what does not end. */
   private async settle(): Promise<void> {
     const open = new Set(this.gateway.gids);
     try {

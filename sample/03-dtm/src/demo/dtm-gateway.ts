@@ -9,15 +9,15 @@ export interface Hold {
 }
 
 /**
- * The line between the order service and DTM. It passes everything on, until it is told to hold some requests
- * back: so it is known where in the protocol the process is at that moment.
+ * The connection between the order service and DTM. It passes everything on, until it is told to hold some requests
+ * back. This shows where in the protocol the process is at that moment.
  */
 export class DtmGateway {
   /** The gids of all jobs that went through. */
   readonly gids = new Set<string>();
-  /** The gids of the jobs whose Submit was swallowed: their transactions have committed, and DTM does not know. */
+  /** The gids of the jobs whose Submit was dropped: their transactions have committed, and DTM does not know. */
   readonly heldSubmits: string[] = [];
-  /** Those whose Prepare DTM has, while the answer was swallowed: their transactions are open. */
+  /** The gids of the jobs whose Prepare reached DTM but whose answer was dropped: their transactions are open. */
   readonly heldPrepares: string[] = [];
   private limit: Hold = { submits: 0, prepares: 0 };
 
@@ -42,12 +42,12 @@ export class DtmGateway {
     return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
   }
 
-  /** Holds the next requests back: first Submits, and when they are all there, answers to Prepares. */
+  /** Holds back the next requests: first Submits, then the answers to Prepares. */
   hold(limit: Hold): void {
     this.limit = limit;
   }
 
-  /** Whether all that was to be held back is. */
+  /** Whether all requested calls are held back. */
   get isHolding(): boolean {
     const { submits, prepares } = this.limit;
     const { heldSubmits, heldPrepares } = this;

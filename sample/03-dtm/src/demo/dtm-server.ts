@@ -6,7 +6,7 @@ import { Child } from './child.js';
 import { freePort } from './free-port.js';
 import { MissingServerError } from './missing-server.error.js';
 
-/** A DTM server that runs already, or a program that can be started. */
+/** A running DTM server, or a program that can be started. */
 export type DtmSource = { readonly url: string } | { readonly program: string };
 
 const ADVICE = 'Build it with "node scripts/build-dtm.mjs" (needs Go), or set DTM_URL or DTM_BIN.';
@@ -42,13 +42,13 @@ export class DtmServer {
     private readonly child: Child | undefined,
   ) {}
 
-  /** Starts the program, with an empty store in `folder`; a server that runs already is left as it is. */
+  /** Starts the program with an empty store in `folder`. A server that is already running is left alone. */
   static async start(source: DtmSource, folder: string): Promise<DtmServer> {
     if ('url' in source) return new DtmServer(source.url, undefined);
     await mkdir(folder, { recursive: true });
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
-    // Nothing of this process's environment: DTM reads general names such as LOG_LEVEL.
+    // Does not inherit the environment: DTM reads general names such as LOG_LEVEL.
     const env = {
       HTTP_PORT: String(port),
       GRPC_PORT: String(await freePort()),
@@ -64,7 +64,7 @@ export class DtmServer {
     return this.child?.pid;
   }
 
-  /** What DTM itself says of a job, in its words: `prepared`, `submitted`, `succeed`, `failed`. */
+  /** DTM's own status of a job: `prepared`, `submitted`, `succeed`, `failed`. */
   async statusOf(gid: string): Promise<string> {
     const response = await fetch(`${this.url}/api/dtmsvr/query?gid=${encodeURIComponent(gid)}`);
     const { transaction } = (await response.json()) as { transaction: { status: string } | null };

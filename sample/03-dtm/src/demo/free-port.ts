@@ -2,8 +2,8 @@ import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
 /**
- * A port that nobody listens on. Below those that systems give to clients: DTM goes on calling a service that was
- * killed, and must not get the port of that service for its own end of the connection.
+ * An unused port below the ephemeral range. DTM keeps calling a service that was killed, and must not be given that
+ * service's port for its own end of the connection.
  */
 export async function freePort(): Promise<number> {
   for (;;) {

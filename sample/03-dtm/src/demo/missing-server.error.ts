@@ -1,2 +1,2 @@
-/** Something that the demonstration needs is not there; the message says what, and how to get it. */
+/** Something that the demonstration needs is missing. The message says what, and how to get it. */
 export class MissingServerError extends Error {}

@@ -1,20 +1,20 @@
 import type { OrderRequest } from './order-file.js';
 
-/** So many requests are under way at once. */
+/** Number of concurrent requests. */
 const AT_ONCE = 8;
 
-/** What became of orders that were sent. */
+/** The results of the orders that were sent. */
 export interface SentOrders {
   readonly placed: readonly OrderRequest[];
   /** There already. */
   readonly known: readonly OrderRequest[];
-  /** Sent, and the connection broke: nobody knows. */
+  /** Sent, but the connection broke: the result is unknown. */
   readonly unanswered: readonly OrderRequest[];
-  /** Not sent, since the service was gone. */
+  /** Not sent, because the service was gone. */
   readonly unsent: readonly OrderRequest[];
 }
 
-/** Somebody who places orders, and sends those again that were not answered. */
+/** A client that places orders, and repeats those that were not answered. */
 export class OrderClient {
   constructor(private readonly url: string) {}
 

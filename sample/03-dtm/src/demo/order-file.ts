@@ -12,7 +12,7 @@ interface OrderCsvRow {
   readonly total_cents: string;
 }
 
-/** An order as a client sends it, and what the customer was shown as its total. */
+/** An order as a client sends it, with the total that the customer was shown. */
 export interface OrderRequest {
   readonly totalCents: number;
   readonly body: {

@@ -12,12 +12,12 @@ const DEFAULT_NAME = 'stepping_sample_dtm';
 const NAME = /^[a-z][a-z0-9_]{0,40}$/;
 
 /**
- * Tells the story in the terminal; answers the exit code: 2 when a server is missing.
+ * Runs the demonstration in the terminal and returns the exit code: 2 when a server is missing.
  *
- * @param name Its databases are called `<name>_orders` and `<name>_stock`; they are made anew.
+ * @param name Its databases are named `<name>_orders` and `<name>_stock`, and are recreated.
  */
 export async function runDemonstration(name = DEFAULT_NAME): Promise<number> {
-  // The other processes end with this one, and so also when somebody stops it.
+  // The other processes end with this one, also when it is interrupted.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
   try {
     if (!NAME.test(name)) throw new Error(`'${name}' is no name: use small letters, digits and _`);
@@ -32,7 +32,7 @@ export async function runDemonstration(name = DEFAULT_NAME): Promise<number> {
   }
 }
 
-/** Finds the servers and makes the databases. Whatever is missing is said at once. */
+/** Finds the servers and creates the databases. Fails at once if anything is missing. */
 async function prepare(name: string): Promise<DtmSource> {
   const [dtm, ...databases] = await Promise.allSettled([
     findDtm(),

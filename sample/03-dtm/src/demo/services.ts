@@ -7,10 +7,10 @@ import { freePort } from './free-port.js';
 
 const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
 
-/** Long enough that a process can be caught between a reservation and its answer. */
+/** Long enough to catch a process between a reservation and its answer. */
 const ANSWER_LATENCY_MS = 250;
 
-/** Starts the two services as processes of their own, at addresses that stay the same. */
+/** Starts the two services as separate processes, at fixed addresses. */
 export class Services {
   private constructor(
     private readonly folder: string,
@@ -30,7 +30,7 @@ export class Services {
   ): Promise<Services> {
     const [ordersPort, stockPort] = [await freePort(), await freePort()];
     const [ordersUrl, stockUrl] = [`http://127.0.0.1:${ordersPort}`, `http://127.0.0.1:${stockPort}`];
-    // Each service has a secret of its own; it outlives the process, since DTM brings signatures back.
+    // Each service has its own secret. It must survive a restart, because DTM sends old signatures back.
     const common = (port: number): NodeJS.ProcessEnv => ({
       ...process.env,
       PORT: String(port),

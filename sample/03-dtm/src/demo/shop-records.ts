@@ -32,29 +32,29 @@ export interface RequestRecord {
   readonly timesReceived: number;
 }
 
-/** Everything that the two services have stored. */
+/** All data that the two services have stored. */
 export interface ShopRecords {
   readonly orders: readonly OrderRecord[];
   readonly lines: readonly OrderLineRecord[];
   readonly invoices: readonly InvoiceRecord[];
-  /** What the stock service has told the order service. */
+  /** Requests of the stock service to the order service. */
   readonly reports: readonly RequestRecord[];
   readonly products: readonly { readonly sku: string; readonly available: number }[];
   readonly movements: readonly MovementRecord[];
-  /** What the order service has asked of the stock service. */
+  /** Requests of the order service to the stock service. */
   readonly reservations: readonly RequestRecord[];
 }
 
 type OrderServiceRecords = Pick<ShopRecords, 'orders' | 'lines' | 'invoices' | 'reports'>;
 type StockServiceRecords = Pick<ShopRecords, 'products' | 'movements' | 'reservations'>;
 
-/** Reads both databases over connections of its own. */
+/** Reads both databases through separate connections. */
 export async function readRecords({ orders, stock }: DatabaseUrls): Promise<ShopRecords> {
   const [ofOrders, ofStock] = await Promise.all([readOrderService(orders), readStockService(stock)]);
   return { ...ofOrders, ...ofStock };
 }
 
-/** All of it is of one moment. */
+/** Reads one snapshot. */
 function readOrderService(url: string): Promise<OrderServiceRecords> {
   return withPostgres(url, async (client) => {
     const all = async <T extends object>(sql: string): Promise<T[]> => (await client.query<T>(sql)).rows;
@@ -68,7 +68,7 @@ function readOrderService(url: string): Promise<OrderServiceRecords> {
   });
 }
 
-/** All of it is of one moment. */
+/** Reads one snapshot. */
 function readStockService(url: string): Promise<StockServiceRecords> {
   return withMariaDb(url, async (connection) => {
     const all = async <T>(sql: string): Promise<T[]> =>

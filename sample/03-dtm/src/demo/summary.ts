@@ -1,7 +1,7 @@
 import { audit, type Evidence } from './audit.js';
 import type { RequestRecord } from './shop-records.js';
 
-/** What a summary says, and whether the demonstration was a success. */
+/** The text of the summary, and whether the demonstration succeeded. */
 export interface Summary {
   readonly lines: readonly string[];
   readonly exitCode: number;
@@ -10,7 +10,7 @@ export interface Summary {
 const MAX_DIFFERENCES_SHOWN = 20;
 
 /**
- * Tells what there is at the end, what was lost, and what was done again.
+ * Reports the final state, what was lost, and what was repeated.
  *
  * @param sentAgain How many orders the client sent a second time.
  */

@@ -3,7 +3,7 @@ import { DataSource, type EntityManager } from 'typeorm';
 import { ReceivedRequest } from './received-request.entity.js';
 
 /**
- * Does the work of a request once, however often it arrives: the other side of `HttpRequestStep`, whose
+ * Does the work of a request once, however often it arrives. It is the receiver of `HttpRequestStep`, whose
  * repetitions have the same key.
  */
 @Injectable()
@@ -11,13 +11,13 @@ export class Inbox {
   constructor(private readonly dataSource: DataSource) {}
 
   /**
-   * The work and the note that it is done are one transaction. A repetition that arrives meanwhile waits for its
-   * end at the row of the key, and does the work itself after a rollback.
+   * The work and the record that it is done are one transaction. A repetition that arrives meanwhile waits for it
+   * at the row of the key. If it rolls back, the repetition does the work.
    */
   async once(idempotencyKey: string, work: (manager: EntityManager) => Promise<void>): Promise<void> {
     await this.dataSource.transaction(async (manager) => {
-      // First of all, since looking for the row first would let two of a kind pass. The update of a row that is
-      // there changes nothing and locks it at once; ignoring the insert would make two of a kind deadlock on MariaDB.
+      // This comes first: with a SELECT first, two identical requests could both pass. Updating an existing row changes
+      // nothing and locks it at once. INSERT IGNORE would make two identical requests deadlock on MariaDB.
       await manager
         .createQueryBuilder()
         .insert()

@@ -1,6 +1,6 @@
 import { Column, CreateDateColumn, Entity, PrimaryColumn } from 'typeorm';
 
-/** A request that this service has taken in. */
+/** A request that this service has received. */
 @Entity('received_requests')
 export class ReceivedRequest {
   @PrimaryColumn()

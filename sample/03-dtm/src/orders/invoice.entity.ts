@@ -1,6 +1,6 @@
 import { Column, CreateDateColumn, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
 
-/** No unique key keeps an order from having two: the step that writes it is transactional. */
+/** No unique key prevents two invoices for an order. The step that writes it is transactional. */
 @Entity('invoices')
 export class Invoice {
   @PrimaryGeneratedColumn()

@@ -26,7 +26,7 @@ export class OrderLine {
   @Column('integer')
   unitPriceCents!: number;
 
-  /** What the stock service has reported; empty until then. The rest of the pieces follows later. */
+  /** What the stock service has reported; empty until then. Missing pieces follow later. */
   @Column('integer', { nullable: true })
   reserved!: number | null;
 }
@@ -46,8 +46,8 @@ export class Order {
   totalCents!: number;
 
   /**
-   * The job of this order. Its gid is the library's: DTM remembers a job that was rolled back, so that an order
-   * that is placed again could not have a gid made of its number.
+   * The job of this order. The library chose the gid. A gid made of the order number could not be used again after a
+   * rollback, because DTM remembers it.
    */
   @Column()
   jobGid!: string;

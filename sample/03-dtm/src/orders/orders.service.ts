@@ -15,7 +15,7 @@ import { Order, OrderLine } from './order.entity.js';
 import { PriceList } from './price-list.js';
 import { WriteInvoice } from './steps/write-invoice.step.js';
 
-/** What one customer may order on account. */
+/** Credit limit of one customer. */
 const CREDIT_LIMIT_CENTS = 200_000;
 
 @Injectable()
@@ -42,7 +42,7 @@ export class OrdersService {
         .addStep(WriteInvoice, { orderNumber: dto.number });
       const order = await this.store(manager, dto, job.gid);
       await job.start();
-      // An error takes the job back as well, wherever in the transaction it comes from.
+      // An error anywhere in the transaction rolls the job back as well.
       await this.checkCreditLimit(manager, order);
       return order;
     });
@@ -58,7 +58,7 @@ export class OrdersService {
     return { order, job: job && jobViewOf(job) };
   }
 
-  /** Notes what the stock service has reserved. */
+  /** Records what the stock service has reserved. */
   async noteReservation(number: string, { lines }: ReservationReportDto, requestKey: string): Promise<void> {
     await this.inbox.once(requestKey, async (manager) => {
       if (!(await manager.existsBy(Order, { number })))

@@ -19,7 +19,7 @@ export class ReservationsService {
   async reserve({ orderNumber, lines }: ReservationDto, requestKey: string): Promise<void> {
     await this.inbox.once(requestKey, async (manager) => {
       const reserved: { sku: string; reserved: number }[] = [];
-      // Always in the same order, so that two orders never wait for each other.
+      // Always in the same sequence, so that two orders never deadlock.
       for (const line of lines.toSorted((a, b) => (a.sku < b.sku ? -1 : 1))) {
         reserved.push({ sku: line.sku, reserved: await this.take(manager, orderNumber, line) });
       }
@@ -35,7 +35,7 @@ export class ReservationsService {
     });
   }
 
-  /** Takes from the stock what is there and answers how much that was; the rest is back-ordered. */
+  /** Reserves what is in stock and returns the quantity; the rest is back-ordered. */
   private async take(
     manager: EntityManager,
     orderNumber: string,

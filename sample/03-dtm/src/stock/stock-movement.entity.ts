@@ -1,6 +1,6 @@
 import { Column, CreateDateColumn, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
 
-/** What an order took of an article. No unique key keeps an order from reserving twice: the inbox does. */
+/** How much of an article an order has reserved. The inbox prevents a second reservation, not a unique key. */
 @Entity('stock_movements')
 export class StockMovement {
   @PrimaryGeneratedColumn()

@@ -1,10 +1,10 @@
 import { join, resolve } from 'node:path';
 import { Injectable } from '@nestjs/common';
 
-/** When a process is to die, for the demonstration: around the COMMIT of a tenant's transaction. */
+/** When the process dies, for the demonstration: before or after the COMMIT of a tenant's transaction. */
 export type DeathMoment = 'before-commit' | 'after-commit';
 
-/** Where things are in the folder of a platform. */
+/** Paths in the folder of a platform. */
 export const centralDatabaseIn = (folder: string): string => join(folder, 'central.sqlite');
 export const tenantDatabaseIn = (folder: string, tenant: string): string =>
   join(folder, `tenant-${tenant}.sqlite`);
@@ -12,7 +12,7 @@ export const tenantDatabaseIn = (folder: string, tenant: string): string =>
 /** The settings of the platform, from environment variables. */
 @Injectable()
 export class PlatformConfig {
-  /** All databases are in it. */
+  /** The folder of all databases. */
   readonly dataFolder = resolve(process.env.DATA_FOLDER ?? '.');
 
   /** `false` for a process that only issues invoices. */

@@ -1,6 +1,6 @@
 import type { PlatformRecords } from './platform-records.js';
 
-/** What disagrees, one sentence each: `issued` are the jobs of the invoices that must be there, and no others. */
+/** Differences, one sentence each. `issued` are the jobs of exactly those invoices that must exist. */
 export function audit({ tenants, jobs }: PlatformRecords, issued: ReadonlySet<string>): string[] {
   const differences: string[] = [];
   const statuses = new Map(jobs.map(({ gid, status }) => [gid, status]));

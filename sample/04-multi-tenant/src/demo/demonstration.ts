@@ -16,7 +16,7 @@ import { until } from './until.js';
 
 const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
 
-/** Tells the story in the terminal; answers the exit code. A folder that is given is kept. */
+/** Runs the demonstration in the terminal and returns the exit code. A given folder is kept. */
 export async function runDemonstration(given?: string): Promise<number> {
   const folder = given ?? (await mkdtemp(join(tmpdir(), 'stepping-tenants-')));
   const demonstration = new Demonstration(folder);
@@ -33,7 +33,7 @@ export async function runDemonstration(given?: string): Promise<number> {
 }
 
 class Demonstration {
-  /** The ids of the jobs of all invoices that must be there in the end. */
+  /** The job ids of all invoices that must exist at the end. */
   private readonly issued = new Set<string>();
 
   private platform: INestApplicationContext | undefined;
@@ -113,7 +113,7 @@ class Demonstration {
     await invoices.issue(tenant, { number, customer: 'Ada Brandt', totalCents });
   }
 
-  /** Issues an invoice by a process that does not survive it. */
+  /** Issues an invoice in a process that does not survive it. */
   private async dieOver(tenant: string, number: string, moment: DeathMoment): Promise<void> {
     const child = spawn(process.execPath, [MAIN, 'issue', tenant, number, '31000'], {
       env: { ...process.env, DATA_FOLDER: this.folder, DIE_AT: moment, RUN_STEPS: 'false' },
@@ -134,7 +134,7 @@ class Demonstration {
     });
   }
 
-  /** What there is of an invoice, in the tenant's database and in the central one. */
+  /** The state of an invoice in the tenant's database and in the central one. */
   private show(gid: string): void {
     const { tenants, jobs } = readRecords(this.folder);
     const [tenant, number] = gid.split(':');

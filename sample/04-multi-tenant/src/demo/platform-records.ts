@@ -14,13 +14,13 @@ export interface JobRecord {
   readonly status: string;
 }
 
-/** Everything that is in the central database and in those of the tenants. */
+/** The content of the central database and of the tenants' databases. */
 export interface PlatformRecords {
   readonly tenants: readonly TenantRecords[];
   readonly jobs: readonly JobRecord[];
 }
 
-/** Reads the files, with no code of the platform or of the library. */
+/** Reads the files without code of the platform or the library. */
 export function readRecords(folder: string): PlatformRecords {
   const central = read(centralDatabaseIn(folder), (all) => ({
     tenants: all<{ name: string; turnoverCents: number }>('SELECT * FROM tenants ORDER BY name'),

@@ -5,8 +5,8 @@ interface Statement {
 }
 
 /**
- * Lets this process die by SIGKILL around the COMMIT of a tenant's transaction. `after-commit` is the worst
- * moment there is: the invoice is stored, and nobody has been told.
+ * Kills this process with SIGKILL before or after the COMMIT of a tenant's transaction. `after-commit` is the worst
+ * moment: the invoice is stored, and nobody has been told.
  */
 export function suddenDeath(moment: DeathMoment): (database: unknown) => void {
   return (database) => {

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 
-/** Looks again and again until `look` finds something; gives up after `seconds`. */
+/** Polls until `look` finds something. Gives up after `seconds`. */
 export async function until<T>(
   what: string,
   seconds: number,

@@ -9,7 +9,7 @@ import { Invoice } from './invoice.entity.js';
 import { AddTurnover } from './steps/add-turnover.step.js';
 import { SendInvoice } from './steps/send-invoice.step.js';
 
-/** What one customer may owe a tenant. */
+/** How much one customer may owe a tenant. */
 const CREDIT_LIMIT_CENTS = 1_000_000;
 
 @Injectable()
@@ -32,7 +32,7 @@ export class InvoicesService {
         .addStep(SendInvoice, { tenant, invoiceNumber: number })
         .addStep(AddTurnover, { tenant, totalCents })
         .start();
-      // An error takes the job back as well, wherever in the transaction it comes from.
+      // An error anywhere in the transaction rolls the job back as well.
       await this.checkCreditLimit(manager, customer);
     });
   }
@@ -44,7 +44,7 @@ export class InvoicesService {
   }
 }
 
-/** The numbers of two tenants may be the same; the ids of their jobs may not. */
+/** Two tenants may use the same invoice number, but job ids must be unique. */
 function jobOf(tenant: string, invoiceNumber: string): string {
   return `${tenant}:${invoiceNumber}`;
 }

@@ -4,9 +4,9 @@ import { Invoice } from '../invoices/invoice.entity.js';
 
 export interface TenantDatabaseOptions {
   readonly file: string;
-  /** Makes the file and its tables; otherwise they must be there. */
+  /** Creates the file and its tables. Otherwise they must exist. */
   readonly create: boolean;
-  /** Called with the connection of the driver. */
+  /** Called with the driver's connection. */
   readonly prepareDatabase?: (database: unknown) => void;
 }
 
@@ -31,8 +31,8 @@ export class TenantDatabase {
   }
 
   /**
-   * SQLite has one transaction per connection, and this `DataSource`, which is no provider of the application,
-   * is not looked after by anybody else: its transactions run one after the other here.
+   * SQLite has one transaction per connection. Stepping does not serialize the transactions of a `DataSource` that is not a
+   * provider of the application, so they run one after the other here.
    */
   transaction<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
     const result = this.last.then(() => this.dataSource.transaction(work));

@@ -6,7 +6,7 @@ import { suddenDeath } from '../demo/sudden-death.js';
 import { TenantDatabase } from './tenant-database.js';
 import { Tenant } from './tenant.entity.js';
 
-/** The databases of the tenants, each opened when it is first needed. */
+/** The databases of the tenants. Each is opened on first use. */
 @Injectable()
 export class TenantDatabases implements OnApplicationShutdown {
   private readonly opened = new Map<string, Promise<TenantDatabase>>();
@@ -16,7 +16,7 @@ export class TenantDatabases implements OnApplicationShutdown {
     private readonly config: PlatformConfig,
   ) {}
 
-  /** @throws NotFoundException for a tenant that the central database does not know. */
+  /** @throws NotFoundException if the central database does not know the tenant. */
   async of(tenant: string): Promise<TenantDatabase> {
     if (!(await this.central.manager.existsBy(Tenant, { name: tenant }))) {
       throw new NotFoundException(`There is no tenant ${tenant}`);
@@ -25,7 +25,7 @@ export class TenantDatabases implements OnApplicationShutdown {
     if (!database) {
       database = this.open(tenant, false);
       this.opened.set(tenant, database);
-      // A database that was out of reach is tried again.
+      // An unreachable database is tried again.
       database.catch(() => this.opened.delete(tenant));
     }
     return database;
@@ -37,7 +37,7 @@ export class TenantDatabases implements OnApplicationShutdown {
     return (await this.of(tenant)).dataSource;
   }
 
-  /** Makes a tenant's file and tables. */
+  /** Creates a tenant's file and tables. */
   async create(tenant: string): Promise<void> {
     await (await this.open(tenant, true)).close();
   }

@@ -10,10 +10,10 @@ export class TenantsService {
     private readonly databases: TenantDatabases,
   ) {}
 
-  /** Takes a tenant in while the platform runs: no configuration names it. */
+  /** Adds a tenant while the platform runs. No configuration lists it. */
   async create(name: string): Promise<void> {
     if (!/^[a-z][a-z0-9]{1,29}$/.test(name)) throw new BadRequestException(`${name} cannot name a tenant`);
-    // The database first: a tenant that is known has one.
+    // The database is created first, so that every known tenant has one.
     await this.databases.create(name);
     await this.central.transaction((manager) => manager.insert(Tenant, { name }));
   }

@@ -6,7 +6,7 @@ import { RegistrationsService } from '../registrations/registrations.service.js'
 import { compareFates, FATES, type Found } from './fates.js';
 import { until } from './until.js';
 
-/** Tells the story in the terminal; answers the exit code: 2 where there is no PostgreSQL. */
+/** Runs the demonstration in the terminal and returns the exit code: 2 where there is no PostgreSQL. */
 export async function runDemonstration(): Promise<number> {
   const schema = `stepping_sample_05_${process.pid}`;
   const client = new pg.Client({ connectionString: databaseUrl(), connectionTimeoutMillis: 5000 });

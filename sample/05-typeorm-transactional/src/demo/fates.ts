@@ -1,4 +1,4 @@
-/** What must become of a row and its job. */
+/** The expected result for a row and its job. */
 export interface Fate {
   readonly id: string;
   readonly caller: 'commits' | 'rolls back';
@@ -7,7 +7,7 @@ export interface Fate {
   readonly because: string;
 }
 
-/** What the tables hold in the end. */
+/** The content of the tables at the end. */
 export interface Found {
   readonly rows: readonly string[];
   readonly messages: readonly string[];
@@ -22,7 +22,7 @@ export const FATES: readonly Fate[] = [
   fate('notice:welding', 'rolls back', 'NOT_SUPPORTED', true, 'they belong to none'),
 ];
 
-/** What disagrees, one sentence each. */
+/** Differences, one sentence each. */
 export function compareFates({ rows, messages }: Found): string[] {
   return FATES.flatMap(({ id, stays }) => {
     const expected = stays ? 1 : 0;

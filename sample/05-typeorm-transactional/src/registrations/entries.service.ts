@@ -6,7 +6,7 @@ import { Propagation, Transactional } from 'typeorm-transactional';
 import { DeliverMessage } from '../messages/steps/deliver-message.step.js';
 import { Entry } from './entry.entity.js';
 
-/** Three methods that do the same, a row and a job, and differ in their propagation alone. */
+/** Three methods that write a row and start a job. They differ only in their propagation. */
 @Injectable()
 export class EntriesService {
   constructor(
@@ -14,7 +14,7 @@ export class EntriesService {
     private readonly jobs: DistributedJobFactory,
   ) {}
 
-  /** A seat belongs to the registration. */
+  /** A seat is part of the registration. */
   @Transactional({ propagation: Propagation.REQUIRED })
   async takeSeat(course: string): Promise<void> {
     await this.write(`seat:${course}`);
@@ -26,13 +26,13 @@ export class EntriesService {
     await this.write(`audit:${course}`);
   }
 
-  /** The organiser hears of the interest in a course, whatever becomes of it. */
+  /** The organizer hears of the interest in a course, whatever the result. */
   @Transactional({ propagation: Propagation.NOT_SUPPORTED })
   async notify(course: string): Promise<void> {
     await this.write(`notice:${course}`);
   }
 
-  /** Nothing is passed: the job finds the transaction that the row is in. */
+  /** Nothing is passed: the job joins the transaction of the row. */
   private async write(id: string): Promise<void> {
     await this.entries.insert({ id });
     await this.jobs.createJob({ gid: id }).addStep(DeliverMessage, { text: id }).start();

@@ -1,6 +1,6 @@
 import { Entity, PrimaryColumn } from 'typeorm';
 
-/** What a service has written of a registration: `<what>:<course>`, which is the id of its job as well. */
+/** An entry of a registration: `<what>:<course>`, which is also the id of its job. */
 @Entity('entries')
 export class Entry {
   @PrimaryColumn()

@@ -6,7 +6,7 @@ import { EntriesService } from './entries.service.js';
 export class RegistrationsService {
   constructor(private readonly entries: EntriesService) {}
 
-  /** The caller of the three. Where the course is full it throws, after all of them have returned. */
+  /** Calls the three methods. If the course is full, it throws after all of them have returned. */
   @Transactional()
   async register(course: string, full: boolean): Promise<void> {
     await this.entries.takeSeat(course);

@@ -5,13 +5,13 @@ import { StockService } from '../../stock/stock.service.js';
 import { Mailer } from '../mailer.js';
 import { orderConfirmation } from '../order-confirmation.js';
 
-/** Arguments name what is meant and leave its data in the database. */
+/** Arguments contain the id; the data stays in the database. */
 export interface OrderConfirmation {
   readonly orderNumber: string;
 }
 
 /**
- * Sends the confirmation of an order. A crash may repeat it, since no transaction spans a mail server: the
+ * Sends the confirmation of an order. A crash may repeat it, because no transaction spans a mail server. The
  * idempotency key makes the repetition the same mail.
  */
 @Step({ name: 'send-order-confirmation', timeout: '30s' })

@@ -1,7 +1,7 @@
 import type { JobInfo } from 'nestjs-stepping';
 import type { Order } from '../order.entity.js';
 
-/** An order, and how far its job is. */
+/** An order and the state of its job. */
 export interface OrderViewDto {
   readonly order: Order;
   readonly job: JobViewDto | null;
@@ -13,7 +13,7 @@ export interface JobViewDto {
   readonly error: string | null;
 }
 
-/** Leaves the arguments of the steps out: they are nobody else's business. */
+/** Omits the arguments of the steps, which clients must not see. */
 export function jobViewOf({ status, steps, error }: JobInfo): JobViewDto {
   return { status, steps: steps.map(({ name, status, attempts }) => ({ name, status, attempts })), error };
 }

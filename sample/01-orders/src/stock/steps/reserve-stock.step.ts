@@ -4,7 +4,7 @@ import { StockService } from '../stock.service.js';
 import { StockReservation } from './stock-reservation.js';
 
 /**
- * Reserves the articles of an order. Exactly once, whatever crashes: what it writes with
+ * Reserves the articles of an order exactly once, whatever crashes. What it writes with
  * `context.manager` is committed together with the mark that the step is done.
  */
 @Step({ name: 'reserve-stock', args: StockReservation, transactional: true })

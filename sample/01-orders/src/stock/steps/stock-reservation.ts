@@ -10,7 +10,7 @@ export class ReservedLine {
   quantity!: number;
 }
 
-/** The arguments of `ReserveStock`. Jobs are stored with them, so they change only in compatible ways. */
+/** The arguments of `ReserveStock`. They are stored with jobs, so change them only in compatible ways. */
 export class StockReservation {
   @IsString()
   orderNumber!: string;

@@ -1,7 +1,7 @@
 import { IsInt, IsNotEmpty, IsString, Matches, Max, Min } from 'class-validator';
 
 export class RegisterParcelDto {
-  /** Chosen by the client, so that sending a parcel twice is noticed. */
+  /** Chosen by the client, so that a parcel sent twice is recognized. */
   @Matches(/^P-\d{5}$/, { message: 'number must look like P-12345' })
   number!: string;
 

@@ -2,7 +2,7 @@ import { Step, type StepContext, type StepHandler } from 'nestjs-stepping';
 import { LabelPrinter } from '../label-printer.js';
 import { PRINT_LABEL, type ParcelArguments } from '../shipping-steps.js';
 
-/** Prints at least once: whoever takes over from a dead worker cannot know how far the printer had come. */
+/** Prints at least once. The process that takes over from a dead worker cannot know how far the printer got. */
 @Step({ name: PRINT_LABEL, timeout: '30s' })
 export class PrintLabel implements StepHandler<ParcelArguments> {
   constructor(private readonly printer: LabelPrinter) {}

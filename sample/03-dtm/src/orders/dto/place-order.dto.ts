@@ -25,7 +25,7 @@ export class OrderLineDto {
 }
 
 export class PlaceOrderDto {
-  /** Chosen by the client, so that sending an order twice is noticed. */
+  /** Chosen by the client, so that an order sent twice is recognized. */
   @Matches(/^[A-Z]-\d{5}$/, { message: 'number must look like A-12345' })
   number!: string;
 

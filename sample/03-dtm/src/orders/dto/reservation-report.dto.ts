@@ -10,7 +10,7 @@ export class ReportedLineDto {
   reserved!: number;
 }
 
-/** What the stock service could reserve of an order. */
+/** How much of an order the stock service could reserve. */
 export class ReservationReportDto {
   @ValidateNested({ each: true })
   @Type(() => ReportedLineDto)

@@ -3,13 +3,13 @@ import type { EntityManager } from 'typeorm';
 import { Invoice } from '../invoice.entity.js';
 import { Order } from '../order.entity.js';
 
-/** Arguments name what is meant and leave its data in the database. */
+/** Arguments contain the id; the data stays in the database. */
 export interface InvoicedOrder {
   readonly orderNumber: string;
 }
 
 /**
- * Writes the invoice of an order. Exactly once, whatever crashes and however often DTM calls: what it writes with
+ * Writes the invoice of an order exactly once, whatever crashes and however often DTM calls. What it writes with
  * `context.manager` is committed together with the mark that the step is done.
  */
 @Step({ name: 'write-invoice', transactional: true })

@@ -10,7 +10,7 @@ export class ReservedLineDto {
   quantity!: number;
 }
 
-/** What the order service asks for. Jobs are stored with it, so it changes only in compatible ways. */
+/** The request of the order service. It is stored with jobs, so change it only in compatible ways. */
 export class ReservationDto {
   @IsString()
   orderNumber!: string;

@@ -7,7 +7,7 @@ export interface TurnoverArguments {
   readonly totalCents: number;
 }
 
-/** Adds exactly once, in the central database: in the transaction that also marks the step done. */
+/** Adds exactly once, in the transaction of the central database that also marks the step done. */
 @Step({ name: 'add-turnover', transactional: true })
 export class AddTurnover implements StepHandler<TurnoverArguments> {
   async execute(args: TurnoverArguments, context: StepContext<EntityManager>): Promise<void> {

@@ -8,7 +8,7 @@ export interface InvoiceReference {
   readonly invoiceNumber: string;
 }
 
-/** Works in the tenant's database. A repetition finds the row of the first time, by its key. */
+/** Works in the tenant's database. A repetition finds the existing row by its key. */
 @Step('send-invoice')
 export class SendInvoice implements StepHandler<InvoiceReference> {
   constructor(private readonly databases: TenantDatabases) {}

@@ -1,0 +1,96 @@
+import type { ProofDatabase } from './database.js';
+import type { Evidence, JobState, Transition, TransitionState } from './evidence.js';
+import type { WorkerLife } from './process.js';
+import type { LedgerEntry } from './ledger.js';
+import type { Target } from './target.js';
+import type { WorkerTiming } from './worker/settings.js';
+
+/** The databases of an attack, and the records kept outside of them. */
+export interface EvidenceSource {
+  readonly target: Target;
+  readonly timing: WorkerTiming;
+  readonly business: ProofDatabase;
+  readonly store: ProofDatabase;
+  readonly ledger: { readonly entries: ReadonlyMap<string, LedgerEntry> };
+  readonly fleet: { readonly lives: readonly WorkerLife[] };
+  readonly connectionsCut: boolean;
+}
+
+export async function readEvidence(source: EvidenceSource): Promise<Evidence> {
+  const { business, store, target } = source;
+  const orders = await business.query<{ id: string; gid: string }>('SELECT id, gid FROM proof_orders');
+  const bookings = await business.query<{ order_id: string; step_index: number; times: number | string }>(
+    'SELECT order_id, step_index, count(*) AS times FROM proof_bookings GROUP BY order_id, step_index',
+  );
+  const effects = await business.query<Record<string, any>>(
+    'SELECT * FROM proof_effects ORDER BY begin_at, id',
+  );
+  return {
+    target,
+    timing: source.timing,
+    ledger: [...source.ledger.entries.values()],
+    orders: new Map(orders.map(({ id, gid }) => [id, gid])),
+    bookings: new Map(bookings.map((row) => [`${row.order_id}/${row.step_index}`, Number(row.times)])),
+    effects: effects.map((row) => ({
+      id: row.id,
+      order: row.order_id,
+      gid: row.gid,
+      step: Number(row.step_index),
+      kind: row.kind,
+      attempt: Number(row.attempt),
+      worker: row.worker,
+      begin: Number(row.begin_at),
+      end: row.end_at === null ? null : Number(row.end_at),
+      outcome: row.outcome,
+      signalled: row.signalled_at === null ? null : Number(row.signalled_at),
+    })),
+    jobs: new Map((await readJobs(source)).map((job) => [job.gid, job])),
+    transitions: usesDtm(source) ? [] : await readTransitions(store),
+    lives: source.fleet.lives,
+    connectionsCut: source.connectionsCut,
+  };
+}
+
+/** Number of jobs that have not ended. */
+export async function openJobs(source: EvidenceSource): Promise<number> {
+  const sql = usesDtm(source)
+    ? `SELECT count(*) AS open FROM trans_global WHERE status NOT IN ('succeed', 'failed')`
+    : 'SELECT count(*) AS open FROM stepping_jobs WHERE due_at IS NOT NULL';
+  const [row] = await source.store.query<{ open: number | string }>(sql);
+  return Number(row!.open);
+}
+
+const DTM_STATUS: Readonly<Record<string, string>> = { succeed: 'succeeded', failed: 'rolledBack' };
+
+async function readJobs(source: EvidenceSource): Promise<JobState[]> {
+  const { store } = source;
+  if (!usesDtm(source)) return store.query<JobState>('SELECT gid, status, owner FROM stepping_jobs');
+  const rows = await store.query<{ gid: string; status: string }>('SELECT gid, status FROM trans_global');
+  // DTM stores the caller's own gids in parentheses.
+  return rows.map(({ gid, status }) => ({
+    gid: gid.replace(/^\((.*)\)$/, '$1'),
+    status: DTM_STATUS[status] ?? status,
+    owner: null,
+  }));
+}
+
+async function readTransitions(store: ProofDatabase): Promise<Transition[]> {
+  const rows = await store.query<Record<string, any>>('SELECT * FROM proof_audit ORDER BY id');
+  const state = (row: Record<string, any>, which: 'old' | 'new'): TransitionState | null =>
+    row[`${which}_status`] === null
+      ? null
+      : {
+          status: row[`${which}_status`],
+          step: Number(row[`${which}_step_index`]),
+          attempts: Number(row[`${which}_attempts`]),
+          owner: row[`${which}_owner`],
+        };
+  return rows.map((row) => ({
+    gid: row.gid,
+    writer: row.writer,
+    before: state(row, 'old'),
+    after: state(row, 'new'),
+  }));
+}
+
+const usesDtm = ({ target }: EvidenceSource): boolean => target.placement === 'dtm';
