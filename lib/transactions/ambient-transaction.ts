@@ -4,7 +4,7 @@ import type {
   EntityManagerLike,
   QueryRunnerLike,
 } from '../core/transactions/typeorm.types.js';
-import { SerialGate } from '../store/sqlite/serial-gate.js';
+import { SerialGate } from '../store/connections/serial-gate.js';
 
 /** One call of `transaction()` that the current code runs inside of, or has outlived. */
 export interface AmbientFrame {

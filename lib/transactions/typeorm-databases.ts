@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import { isBarrierDatabase, type BarrierDatabase } from '../core/transactions/barrier-database.js';
 import type { DatabaseLookup } from '../core/transactions/database-lookup.js';
 import type { TransactionOutcome } from '../core/transactions/transaction-context.js';
-import { Barrier } from '../store/barrier.js';
+import type { Barrier } from '../store/barrier.js';
 import { DataSourceRegistry } from './data-source.registry.js';
 import type { InternalConnection } from '../store/connections/internal.connection.js';
 import { dialectFor } from '../store/dialect-for.js';
@@ -123,7 +123,7 @@ export class TypeOrmDatabases {
 
   private async open(dataSource: DataSourceLike): Promise<Barrier> {
     const { dialect, connection } = this.access(dataSource);
-    const barrier = new Barrier(connection, dialect);
+    const barrier = dialect.barrier(connection);
     await barrier.initialize(this.autoMigrate);
     return barrier;
   }

@@ -280,7 +280,7 @@ describeBackends('dialect', (backend) => {
     const open = await openStore(database, { extra: { poolSize: 1, extra: { max: 1, connectionLimit: 1 } } });
     try {
       const job = newJob();
-      const insert = open.dialect.jobTable(open.connection).insertStatement(job);
+      const insert = open.store.statements.insert(job);
       await expect(
         open.connection.transaction(async (run) => {
           await run(insert.sql, insert.params);

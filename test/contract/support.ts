@@ -4,10 +4,10 @@ import type { InternalConnection } from '../../lib/store/connections/internal.co
 import { dialectFor } from '../../lib/store/dialect-for.js';
 import type { Dialect } from '../../lib/store/dialect.js';
 import type { TableOptions } from '../../lib/store/table-names.js';
-import { SerialGate } from '../../lib/store/sqlite/serial-gate.js';
+import { SerialGate } from '../../lib/store/connections/serial-gate.js';
 import type { DataSourceLike, QueryRunnerLike } from '../../lib/core/transactions/typeorm.types.js';
 import type { JobChange, JobStore, NewJob } from '../../lib/store/job-store.js';
-import { SqlJobStore } from '../../lib/store/sql.job-store.js';
+import type { SqlJobStore } from '../../lib/store/sql.job-store.js';
 import type { ExtraOptions, TestDatabase } from '../support/database.js';
 
 /** One `DataSource` of a test database, with the library's parts on it. */
@@ -35,7 +35,7 @@ export async function openDataSource(
     dialect,
     connection,
     gate,
-    store: new SqlJobStore(connection, dialect),
+    store: dialect.jobStore(connection),
     close: () => dataSource.destroy(),
   };
 }

@@ -4,7 +4,7 @@ import { encodeSteps, parseSteps, sameSteps } from '../../core/jobs/step-encodin
 import type { StepRegistry } from '../../core/steps/step.registry.js';
 import type { TransactionContext } from '../../core/transactions/transaction-context.js';
 import { TransactionManager, type PreparedJob } from '../../core/transaction-manager.js';
-import type { Departure } from '../../transactions/query-runner.observer.js';
+import { QueryRunnerObserver, type Departure } from '../../transactions/query-runner.observer.js';
 import {
   dataSourceOf,
   type DataSourceLike,
@@ -159,7 +159,8 @@ export class JobStarter extends TransactionManager {
     let kept = false;
     try {
       // The caller of a gid of their own is to hear from start() whose it is.
-      const departure = message.callerGid ? undefined : await this.store.insertAtCommit(runner, job);
+      const statement = message.callerGid ? undefined : this.store.commitStatement(job);
+      const departure = statement && (await QueryRunnerObserver.of(runner).defer(job.gid, statement));
       const sent = departure ?? { sentAt: performance.now() };
       if (!departure && !(await this.store.insertIn(runner, job))) {
         const find = async () =>

@@ -6,7 +6,6 @@ import { MemoryStoreInProductionError } from '../../errors/index.js';
 import type { JobStore } from '../../store/job-store.js';
 import { MemoryJobStore } from '../../store/memory.job-store.js';
 import type { ResolvedSelfTmOptions } from './self-tm.options.js';
-import { SqlJobStore } from '../../store/sql.job-store.js';
 
 /** The store that the options ask for, and what goes with its database. */
 export interface OpenStore {
@@ -36,7 +35,7 @@ export async function openStore(
 
   const dataSource = registry.get(options.dataSource);
   const { dialect, connection } = databases.access(dataSource);
-  const store = new SqlJobStore(connection, dialect);
+  const store = dialect.jobStore(connection);
   await store.initialize(autoMigrate);
   const notifications = dialect.capabilities.listenNotify
     ? new PostgresNotifications(dataSource, connection, dialect.tables.jobs)
