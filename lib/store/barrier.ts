@@ -6,6 +6,7 @@ import type { InternalConnection, Statement, StatementResult } from './connectio
 import type { Dialect } from './dialect.js';
 import { orUnavailable } from './driver-errors.js';
 import { SchemaMigrator } from './migrations/schema-migrator.js';
+import { RawSql } from './sql-template.js';
 
 /** The `trans_type` of every row of the library: two-phase messages. */
 export const BARRIER_TRANS_TYPE = 'msg';
@@ -135,8 +136,9 @@ export abstract class Barrier {
     if (gids.length > 0) await this.run(this.purgeStatement(gids));
   }
 
-  protected get table(): string {
-    return this.dialect.tables.barrier;
+  /** Qualified and quoted. */
+  protected get table(): RawSql {
+    return new RawSql(this.dialect.tables.barrier);
   }
 
   private async reasonOf(key: BarrierKey): Promise<string | undefined> {

@@ -15,8 +15,10 @@ const DIALECTS: Readonly<Record<string, new (dataSource: DataSourceLike, tables?
   };
 
 /**
- * The dialect of a `DataSource`, by its type. Throws `UnsupportedDatabaseError` for another type, and
- * `InvalidOptionError` for table options that are no identifiers.
+ * The dialect of a `DataSource`, by its type.
+ *
+ * @throws UnsupportedDatabaseError for another type.
+ * @throws InvalidOptionError for table options that are no identifiers.
  */
 export function dialectFor(dataSource: DataSourceLike, tables?: TableOptions): Dialect {
   const { type } = dataSource.options;
@@ -24,4 +26,3 @@ export function dialectFor(dataSource: DataSourceLike, tables?: TableOptions): D
   if (!Dialect) throw new UnsupportedDatabaseError(`The DataSource type '${type}'`, SUPPORTED_DATABASES);
   return new Dialect(dataSource, tables);
 }
-export type { TableOptions } from './table-names.js';

@@ -23,6 +23,7 @@ import {
   type PreparedChange,
 } from './job-store.js';
 import { SchemaMigrator } from './migrations/schema-migrator.js';
+import { RawSql } from './sql-template.js';
 
 /** Renewals and claims lock rows for moments only. */
 const LOCKED_RETRIES = 6;
@@ -216,6 +217,11 @@ export abstract class SqlJobStore extends JobStore {
 
   override async elapse(milliseconds: number): Promise<void> {
     await this.run(this.statements.elapse(milliseconds));
+  }
+
+  /** The table, qualified and quoted. */
+  protected get jobs(): RawSql {
+    return new RawSql(this.dialect.tables.jobs);
   }
 
   private async changeOnce(

@@ -1,38 +1,30 @@
 import { Barrier, BARRIER_ID, BARRIER_TRANS_TYPE, type BarrierKey, type BarrierRow } from '../barrier.js';
 import type { Statement, StatementResult } from '../connections/internal.connection.js';
-import { placeholders } from './mysql.values.js';
+import { questionMarkSql as sql } from '../sql-template.js';
 
 /** The barrier on MySQL and MariaDB. */
 export class MysqlBarrier extends Barrier {
   protected override insertStatement(row: BarrierRow): Statement {
-    return {
-      sql: `
+    return sql`
         INSERT IGNORE INTO ${this.table} (trans_type, gid, branch_id, op, barrier_id, reason)
-        VALUES (?, ?, ?, ?, ?, ?)`,
-      params: [BARRIER_TRANS_TYPE, row.gid, row.branchId, row.op, BARRIER_ID, row.reason],
-    };
+        VALUES (${BARRIER_TRANS_TYPE}, ${row.gid}, ${row.branchId}, ${row.op}, ${BARRIER_ID}, ${row.reason})`;
   }
 
   protected override selectStatement(key: BarrierKey): Statement {
-    return {
-      sql: `
+    return sql`
         SELECT reason FROM ${this.table}
-         WHERE gid = ? AND branch_id = ? AND op = ? AND barrier_id = ?`,
-      params: [key.gid, key.branchId, key.op, BARRIER_ID],
-    };
+         WHERE gid = ${key.gid} AND branch_id = ${key.branchId} AND op = ${key.op} AND barrier_id = ${BARRIER_ID}`;
   }
 
   protected override deleteStatement(row: BarrierRow): Statement {
-    return {
-      sql: `
+    return sql`
         DELETE FROM ${this.table}
-         WHERE gid = ? AND branch_id = ? AND op = ? AND barrier_id = ? AND reason = ?`,
-      params: [row.gid, row.branchId, row.op, BARRIER_ID, row.reason],
-    };
+         WHERE gid = ${row.gid} AND branch_id = ${row.branchId} AND op = ${row.op} AND barrier_id = ${BARRIER_ID}
+           AND reason = ${row.reason}`;
   }
 
   protected override purgeStatement(gids: readonly string[]): Statement {
-    return { sql: `DELETE FROM ${this.table} WHERE gid IN (${placeholders(gids)})`, params: gids };
+    return sql`DELETE FROM ${this.table} WHERE gid IN (${gids})`;
   }
 
   /**

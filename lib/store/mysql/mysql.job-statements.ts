@@ -1,18 +1,19 @@
 import type { Statement } from '../connections/internal.connection.js';
 import { MAX_OVERDUE_ROWS, MAX_OVERDUE_STEPS, type JobStatements } from '../job-statements.js';
 import type { JobChange, JobQuery, NewJob } from '../job-store.js';
-import { microseconds, placeholders } from './mysql.values.js';
+import { placeholders, questionMarkSql as sql, RawSql } from '../sql-template.js';
+import { microseconds } from './mysql.values.js';
 
 /** The columns of a `ClaimedJob`. */
-export const CLAIMED_COLUMNS = `
-  gid, status, steps, step_index AS stepIndex, attempts, attempt_log AS attemptLog, owner, lookup, error`;
+export const CLAIMED_COLUMNS = new RawSql(`
+  gid, status, steps, step_index AS stepIndex, attempts, attempt_log AS attemptLog, owner, lookup, error`);
 
 /** The columns of a `JobRow`. */
-const JOB_COLUMNS = `
+const JOB_COLUMNS = new RawSql(`
   ${CLAIMED_COLUMNS}, name, step_name AS stepName,
   TIMESTAMPDIFF(MICROSECOND, TIMESTAMP'1970-01-01 00:00:00', created_at) / 1000 AS createdAt,
   TIMESTAMPDIFF(MICROSECOND, TIMESTAMP'1970-01-01 00:00:00', due_at) / 1000 AS dueAt,
-  TIMESTAMPDIFF(MICROSECOND, TIMESTAMP'1970-01-01 00:00:00', ended_at) / 1000 AS endedAt`;
+  TIMESTAMPDIFF(MICROSECOND, TIMESTAMP'1970-01-01 00:00:00', ended_at) / 1000 AS endedAt`);
 
 /** A point in time, from epoch microseconds; FROM_UNIXTIME would follow the session's time zone. */
 const TIME_OF = `TIMESTAMPADD(MICROSECOND, ?, TIMESTAMP'1970-01-01 00:00:00')`;
@@ -29,28 +30,17 @@ export const ASSIGNMENTS = `
   due_at = IF(?, due_at, UTC_TIMESTAMP(6) + INTERVAL ? MICROSECOND),
   ended_at = IF(?, NULL, UTC_TIMESTAMP(6))`;
 
-export function assigned(change: JobChange): unknown[] {
-  const keep = change.due === 'keep';
-  return [
-    change.status,
-    change.stepIndex,
-    change.stepName,
-    change.attempts,
-    change.attemptLog,
-    change.error,
-    change.release,
-    keep,
-    keep || change.due === null ? null : microseconds(change.due as number),
-    change.status === 'submitted',
-  ];
+export function assigned({ due, release, ...values }: JobChange): unknown[] {
+  const { status, stepIndex, stepName, attempts, attemptLog, error } = values;
+  const keep = due === 'keep';
+  const dueIn = keep || due === null ? null : microseconds(due as number);
+  const submitted = status === 'submitted';
+  return [status, stepIndex, stepName, attempts, attemptLog, error, release, keep, dueIn, submitted];
 }
 
 /** What MySQL and MariaDB do with one statement. */
 export class MysqlJobStatements implements JobStatements {
-  constructor(
-    /** Qualified and quoted. */
-    private readonly jobs: string,
-  ) {}
+  constructor(private readonly jobs: RawSql) {}
 
   /** Plain INSERT: INSERT IGNORE would also store values that do not fit, cut. */
   insert(...jobs: readonly NewJob[]): Statement {
@@ -60,16 +50,9 @@ export class MysqlJobStatements implements JobStatements {
         INSERT INTO ${this.jobs}
           (gid, name, status, steps, step_index, step_name, attempts, owner, lookup, created_at, due_at)
         VALUES ${jobs.map(() => row).join(', ')}`,
-      params: jobs.flatMap((job) => [
-        job.gid,
-        job.name,
-        job.status,
-        job.steps,
-        job.stepName,
-        job.owner,
-        job.lookup,
-        microseconds(job.dueIn),
-      ]),
+      params: jobs.flatMap(({ gid, name, status, steps, stepName, owner, lookup, dueIn }) => {
+        return [gid, name, status, steps, stepName, owner, lookup, microseconds(dueIn)];
+      }),
     };
   }
 
@@ -84,14 +67,11 @@ export class MysqlJobStatements implements JobStatements {
   }
 
   deleteNew(gid: string, owner: string | null): Statement {
-    return {
-      sql: `DELETE FROM ${this.jobs} WHERE gid = ? AND owner <=> ? AND step_index = 0 AND attempts = 0`,
-      params: [gid, owner],
-    };
+    return sql`DELETE FROM ${this.jobs} WHERE gid = ${gid} AND owner <=> ${owner} AND step_index = 0 AND attempts = 0`;
   }
 
   find(gid: string): Statement {
-    return { sql: `SELECT ${JOB_COLUMNS} FROM ${this.jobs} WHERE gid = ?`, params: [gid] };
+    return sql`SELECT ${JOB_COLUMNS} FROM ${this.jobs} WHERE gid = ${gid}`;
   }
 
   list(query: JobQuery): Statement {
@@ -115,92 +95,71 @@ export class MysqlJobStatements implements JobStatements {
   }
 
   retry(gid: string): Statement {
-    return {
-      sql: `
+    return sql`
       UPDATE ${this.jobs}
          SET status = 'submitted', attempts = 0, error = NULL, owner = NULL, due_at = UTC_TIMESTAMP(6), ended_at = NULL
-       WHERE gid = ? AND status = 'failed'`,
-      params: [gid],
-    };
+       WHERE gid = ${gid} AND status = 'failed'`;
   }
 
   cancel(gid: string): Statement {
-    return {
-      sql: `
+    return sql`
       UPDATE ${this.jobs}
          SET status = 'canceled', owner = NULL, due_at = NULL, ended_at = UTC_TIMESTAMP(6)
-       WHERE gid = ? AND status IN ('submitted', 'failed')`,
-      params: [gid],
-    };
+       WHERE gid = ${gid} AND status IN ('submitted', 'failed')`;
   }
 
   sweep(after: string, limit: number, retention: number): Statement {
-    return {
-      sql: `
+    return sql`
       WITH page AS (
         SELECT gid, lookup,
                status IN ('succeeded', 'canceled', 'rolledBack')
-                 AND ended_at <= UTC_TIMESTAMP(6) - INTERVAL ? MICROSECOND AS expired,
-               created_at > UTC_TIMESTAMP(6) - INTERVAL ? MICROSECOND AS young
+                 AND ended_at <= UTC_TIMESTAMP(6) - INTERVAL ${microseconds(retention)} MICROSECOND AS expired,
+               created_at > UTC_TIMESTAMP(6) - INTERVAL ${microseconds(retention)} MICROSECOND AS young
           FROM ${this.jobs}
-         WHERE gid > ?
+         WHERE gid > ${after}
          ORDER BY gid
-         LIMIT ?
+         LIMIT ${limit}
       )
       SELECT gid, lookup, expired, young
         FROM page
        WHERE expired OR gid = (SELECT MAX(gid) FROM page)
-       ORDER BY gid`,
-      params: [microseconds(retention), microseconds(retention), after, limit],
-    };
+       ORDER BY gid`;
   }
 
   delete(gids: readonly string[]): Statement {
-    return {
-      sql: `
+    return sql`
       DELETE FROM ${this.jobs}
-       WHERE gid IN (${placeholders(gids)}) AND status IN ('succeeded', 'canceled', 'rolledBack')
-       ORDER BY gid`,
-      params: gids,
-    };
+       WHERE gid IN (${gids}) AND status IN ('succeeded', 'canceled', 'rolledBack')
+       ORDER BY gid`;
   }
 
   overdueSteps(known: readonly string[], overdue: number): Statement {
-    return {
-      sql: `
+    return sql`
       SELECT DISTINCT step_name AS stepName
         FROM (SELECT status, step_name
                 FROM ${this.jobs}
-               WHERE due_at <= UTC_TIMESTAMP(6) - INTERVAL ? MICROSECOND
+               WHERE due_at <= UTC_TIMESTAMP(6) - INTERVAL ${microseconds(overdue)} MICROSECOND
                ORDER BY due_at
-               LIMIT ?) AS oldest
+               LIMIT ${MAX_OVERDUE_ROWS}) AS oldest
        WHERE status = 'submitted'
-         ${known.length > 0 ? `AND step_name NOT IN (${placeholders(known)})` : ''}
-       LIMIT ?`,
-      params: [microseconds(overdue), MAX_OVERDUE_ROWS, ...known, MAX_OVERDUE_STEPS],
-    };
+         AND (${known.length === 0} OR step_name NOT IN (${known}))
+       LIMIT ${MAX_OVERDUE_STEPS}`;
   }
 
   dueIn(steps: readonly string[]): Statement {
-    return {
-      sql: `
+    return sql`
       SELECT TIMESTAMPDIFF(MICROSECOND, UTC_TIMESTAMP(6), MIN(due_at)) / 1000 AS dueIn
         FROM ${this.jobs}
-       WHERE status = 'prepared' OR (status = 'submitted' AND step_name IN (${placeholders(steps)}))`,
-      params: steps,
-    };
+       WHERE status = 'prepared' OR (status = 'submitted' AND step_name IN (${steps}))`;
   }
 
   elapse(milliseconds: number): Statement {
     const passed = microseconds(milliseconds);
-    return {
-      sql: `
+    return sql`
       UPDATE ${this.jobs}
-         SET created_at = created_at - INTERVAL ? MICROSECOND,
-             due_at = due_at - INTERVAL ? MICROSECOND,
-             ended_at = ended_at - INTERVAL ? MICROSECOND`,
-      params: [passed, passed, passed],
-    };
+         SET created_at = created_at - INTERVAL ${passed} MICROSECOND,
+             due_at = due_at - INTERVAL ${passed} MICROSECOND,
+             ended_at = ended_at - INTERVAL ${passed} MICROSECOND`;
   }
 }
 

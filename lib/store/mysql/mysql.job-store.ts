@@ -1,8 +1,9 @@
 import type { RunStatement } from '../connections/internal.connection.js';
 import type { ClaimedJob, ClaimRequest, JobChange, LeaseKey, NewJob, PreparedChange } from '../job-store.js';
+import { placeholders } from '../sql-template.js';
 import { SqlJobStore } from '../sql.job-store.js';
 import { ASSIGNMENTS, assigned, CLAIMED_COLUMNS, MysqlJobStatements } from './mysql.job-statements.js';
-import { EVER_MS, microseconds, placeholders } from './mysql.values.js';
+import { EVER_MS, microseconds } from './mysql.values.js';
 
 interface LockedRow {
   readonly gid: string;
@@ -193,10 +194,6 @@ export class MysqlJobStore extends SqlJobStore {
       keys.map((key) => key.gid),
     );
     return byGid(rows as LockedRow[]);
-  }
-
-  private get jobs(): string {
-    return this.dialect.tables.jobs;
   }
 }
 

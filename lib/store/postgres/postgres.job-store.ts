@@ -1,5 +1,6 @@
 import type { Statement } from '../connections/internal.connection.js';
 import type { ClaimedJob, ClaimRequest, JobChange, LeaseKey, NewJob, PreparedChange } from '../job-store.js';
+import { numberedSql as sql, RawSql } from '../sql-template.js';
 import { SqlJobStore } from '../sql.job-store.js';
 import { CLAIMED_COLUMNS, PostgresJobStatements } from './postgres.job-statements.js';
 import { updateStatement } from './postgres.job-updates.js';
@@ -12,7 +13,7 @@ import {
 } from './postgres.plain-progress.js';
 
 /** Ages are sent as integers, whose text is cheaper to write than that of a float. */
-const MAX_INT = 2 ** 31 - 1;
+const MAX_INT = new RawSql(String(2 ** 31 - 1));
 
 /**
  * Keeps jobs in PostgreSQL.
@@ -48,36 +49,34 @@ export class PostgresJobStore extends SqlJobStore {
    */
   protected override claimBatch(request: ClaimRequest): Promise<ClaimedJob[]> {
     const { owner, limit, leaseDuration, steps, dueWithin = null } = request;
-    return this.rows<ClaimedJob>({
-      sql: `
+    return this.rows<ClaimedJob>(sql`
       WITH due AS MATERIALIZED (
         SELECT c.ctid AS place, c.due_at
           FROM ${this.jobs} c
          WHERE c.due_at <= (SELECT clock_timestamp())
-           AND c.due_at >= (SELECT COALESCE(clock_timestamp() - $5::float8 * interval '1 millisecond', '-infinity'))
-           AND CASE c.status WHEN 'submitted' THEN c.step_name = ANY ($2::text[]) ELSE c.status = 'prepared' END
+           AND c.due_at >= (SELECT COALESCE(clock_timestamp() - ${dueWithin}::float8 * interval '1 millisecond', '-infinity'))
+           AND CASE c.status WHEN 'submitted' THEN c.step_name = ANY (${steps}::text[]) ELSE c.status = 'prepared' END
          ORDER BY c.due_at
-         LIMIT (SELECT $3::int)
+         LIMIT (SELECT ${limit}::int)
            FOR UPDATE SKIP LOCKED
       )
       UPDATE ${this.jobs} j
-         SET owner = $1,
-             due_at = clock_timestamp() + $4::float8 * interval '1 millisecond',
+         SET owner = ${owner},
+             due_at = clock_timestamp() + ${leaseDuration}::float8 * interval '1 millisecond',
              attempts = j.attempts + CASE WHEN j.status = 'submitted' AND j.owner IS NOT NULL THEN 1 ELSE 0 END
        WHERE j.ctid = ANY (ARRAY (SELECT due.place FROM due))
       RETURNING ${CLAIMED_COLUMNS},
                 (SELECT LEAST(extract(epoch FROM clock_timestamp() - max(due.due_at)) * 1000, ${MAX_INT})::int FROM due)
-                  AS "dueFor"`,
-      params: [owner, steps, limit, leaseDuration, dueWithin],
-    });
+                  AS "dueFor"`);
   }
 
   protected override renewBatch(keys: readonly LeaseKey[], leaseDuration: number): Promise<Set<string>> {
-    return this.gids({
-      sql: `
+    return this.gids(sql`
       WITH locked AS MATERIALIZED (
         SELECT l.gid
-          FROM (SELECT * FROM unnest($1::text[], $2::text[]) AS n(gid, owner) ORDER BY n.gid COLLATE "C") k
+          FROM (SELECT *
+                  FROM unnest(${column(keys, 'gid')}::text[], ${column(keys, 'owner')}::text[]) AS n(gid, owner)
+                 ORDER BY n.gid COLLATE "C") k
          CROSS JOIN LATERAL (
            SELECT t.gid
              FROM ${this.jobs} t
@@ -86,23 +85,18 @@ export class PostgresJobStore extends SqlJobStore {
          ) l
       )
       UPDATE ${this.jobs} j
-         SET due_at = clock_timestamp() + $3::float8 * interval '1 millisecond'
+         SET due_at = clock_timestamp() + ${leaseDuration}::float8 * interval '1 millisecond'
         FROM locked
        WHERE j.gid = locked.gid AND j.gid = ANY (ARRAY (SELECT locked.gid FROM locked))
-      RETURNING j.gid`,
-      params: [keys.map((key) => key.gid), keys.map((key) => key.owner), leaseDuration],
-    });
+      RETURNING j.gid`);
   }
 
   protected override heldBatch(keys: readonly LeaseKey[]): Promise<Set<string>> {
-    return this.gids({
-      sql: `
+    return this.gids(sql`
       SELECT j.gid
-        FROM unnest($1::text[], $2::text[]) AS k(gid, owner)
+        FROM unnest(${column(keys, 'gid')}::text[], ${column(keys, 'owner')}::text[]) AS k(gid, owner)
         JOIN ${this.jobs} j ON j.gid = k.gid AND j.owner = k.owner
-       WHERE j.status IN ('submitted', 'prepared')`,
-      params: [keys.map((key) => key.gid), keys.map((key) => key.owner)],
-    });
+       WHERE j.status IN ('submitted', 'prepared')`);
   }
 
   protected override async changeBatch(
@@ -112,34 +106,29 @@ export class PostgresJobStore extends SqlJobStore {
     if (lockTimeout !== undefined) return this.changePatiently(changes, lockTimeout);
     if (!arePlainProgress(changes)) return this.gids(updateStatement(this.jobs, changes, 'SKIP LOCKED'));
     if (!arePlainEnds(changes)) return this.gids(progressStatement(this.jobs, changes));
-    const { sql, params } = endStatement(this.jobs, changes);
-    const { affected } = await this.connection.query(sql, params, { prepared: true });
+    const { sql: end, params } = endStatement(this.jobs, changes);
+    const { affected } = await this.connection.query(end, params, { prepared: true });
     if (affected === changes.length) return new Set(changes.map((change) => change.gid));
     return this.gids(endedStatement(this.jobs, changes));
   }
 
   protected override unchanged(changes: readonly JobChange[]): Promise<Set<string>> {
-    return this.gids({
-      sql: `
+    return this.gids(sql`
       SELECT j.gid
-        FROM unnest($1::text[], $2::text[], $3::int[]) AS c(gid, owner, at_step)
+        FROM unnest(${column(changes, 'gid')}::text[], ${column(changes, 'owner')}::text[],
+                    ${column(changes, 'atStep')}::int[]) AS c(gid, owner, at_step)
         JOIN ${this.jobs} j ON j.gid = c.gid AND j.owner = c.owner AND j.step_index = c.at_step
-       WHERE j.status = 'submitted'`,
-      params: [
-        changes.map((change) => change.gid),
-        changes.map((change) => change.owner),
-        changes.map((change) => change.atStep),
-      ],
-    });
+       WHERE j.status = 'submitted'`);
   }
 
   protected override changePreparedBatch(changes: readonly PreparedChange[]): Promise<Set<string>> {
-    return this.gids({
-      sql: `
+    return this.gids(sql`
       WITH locked AS MATERIALIZED (
         SELECT l.gid, c.status, c.due, c.release
           FROM (SELECT *
-                  FROM unnest($1::text[], $2::text[], $3::text[], $4::float8[], $5::bool[])
+                  FROM unnest(${column(changes, 'gid')}::text[], ${column(changes, 'owner')}::text[],
+                              ${column(changes, 'status')}::text[], ${column(changes, 'due')}::float8[],
+                              ${column(changes, 'release')}::bool[])
                     AS n(gid, owner, status, due, release)
                  ORDER BY n.gid COLLATE "C") c
          CROSS JOIN LATERAL (
@@ -156,41 +145,34 @@ export class PostgresJobStore extends SqlJobStore {
              ended_at = CASE WHEN c.status = 'rolledBack' THEN clock_timestamp() END
         FROM locked c
        WHERE j.gid = c.gid AND j.gid = ANY (ARRAY (SELECT locked.gid FROM locked))
-      RETURNING j.gid`,
-      params: [
-        changes.map((change) => change.gid),
-        changes.map((change) => change.owner),
-        changes.map((change) => change.status),
-        changes.map((change) => change.due),
-        changes.map((change) => change.release),
-      ],
-    });
+      RETURNING j.gid`);
   }
 
   private changePatiently(changes: readonly JobChange[], lockTimeout: number): Promise<Set<string>> {
-    const { sql, params } = updateStatement(this.jobs, changes, '');
+    const { sql: update, params } = updateStatement(this.jobs, changes, '');
     return this.connection.transaction(
       async (run) => {
         await run(`SELECT set_config('lock_timeout', $1, true)`, [`${Math.ceil(lockTimeout)}ms`]);
-        return gidsOf((await run(sql, params)).rows);
+        return gidsOf((await run(update, params)).rows);
       },
       { retry: false },
     );
-  }
-
-  private get jobs(): string {
-    return this.dialect.tables.jobs;
   }
 
   private async gids(statement: Statement): Promise<Set<string>> {
     return gidsOf(await this.rows(statement));
   }
 
-  private async rows<R extends { gid: string }>({ sql, params }: Statement): Promise<R[]> {
-    return (await this.connection.query(sql, params, { prepared: true })).rows as R[];
+  private async rows<R extends { gid: string }>({ sql: text, params }: Statement): Promise<R[]> {
+    return (await this.connection.query(text, params, { prepared: true })).rows as R[];
   }
 }
 
 function gidsOf(rows: readonly { gid: string }[]): Set<string> {
   return new Set(rows.map((row) => row.gid));
+}
+
+/** A batch as the array of one of its columns. */
+function column<T, K extends keyof T>(rows: readonly T[], name: K): T[K][] {
+  return rows.map((row) => row[name]);
 }

@@ -1,5 +1,6 @@
 import type { Statement } from '../connections/internal.connection.js';
 import type { JobChange } from '../job-store.js';
+import type { RawSql } from '../sql-template.js';
 
 /** The columns that `json_to_recordset()` makes of encoded changes. */
 const ENCODED_COLUMNS = `
@@ -13,7 +14,7 @@ const ENCODED_COLUMNS = `
  * meanwhile has moved, and is left out like a locked one. A statement that waits for locks finds its rows by gid.
  */
 export function updateStatement(
-  jobs: string,
+  jobs: RawSql,
   changes: readonly JobChange[],
   wait: 'SKIP LOCKED' | '',
 ): Statement {

@@ -1,5 +1,6 @@
 import type { Statement } from '../connections/internal.connection.js';
 import type { JobChange, LeaseKey } from '../job-store.js';
+import type { RawSql } from '../sql-template.js';
 
 /*
  * Changes of steps that succeeded at their first attempt, as most do. What is written follows from few facts, so there is
@@ -22,7 +23,7 @@ export function arePlainEnds(changes: readonly JobChange[]): boolean {
  * Ends jobs that are at the same step. The fence is one look-up of the owner for each row. It returns no rows: their
  * number nearly always says that all were written. Where some were not, `endedStatement()` tells which were.
  */
-export function endStatement(jobs: string, ends: readonly JobChange[]): Statement {
+export function endStatement(jobs: RawSql, ends: readonly JobChange[]): Statement {
   return {
     sql: `
     UPDATE ${jobs} j
@@ -40,7 +41,7 @@ export function endStatement(jobs: string, ends: readonly JobChange[]): Statemen
 }
 
 /** Finds those of the jobs that have ended under their owners. Nobody else writes that. */
-export function endedStatement(jobs: string, ends: readonly LeaseKey[]): Statement {
+export function endedStatement(jobs: RawSql, ends: readonly LeaseKey[]): Statement {
   return {
     sql: `
     SELECT e.gid
@@ -56,7 +57,7 @@ export function endedStatement(jobs: string, ends: readonly LeaseKey[]): Stateme
  * Ends jobs, and moves others to their next step, whose names are in the second object. It returns its rows: afterwards,
  * a job that was moved earlier looks like one that was moved now.
  */
-export function progressStatement(jobs: string, changes: readonly JobChange[]): Statement {
+export function progressStatement(jobs: RawSql, changes: readonly JobChange[]): Statement {
   const goingOn = changes.filter(({ status }) => status === 'submitted');
   return {
     sql: `

@@ -9,6 +9,7 @@ import {
 import type { Statement, StatementResult } from '../connections/internal.connection.js';
 import type { Dialect } from '../dialect.js';
 import type { SqliteConnection } from './sqlite.connection.js';
+import { questionMarkSql as sql } from '../sql-template.js';
 
 /** The barrier on SQLite. */
 export class SqliteBarrier extends Barrier {
@@ -21,38 +22,27 @@ export class SqliteBarrier extends Barrier {
   }
 
   protected override insertStatement(row: BarrierRow): Statement {
-    return {
-      sql: `
+    return sql`
         INSERT INTO ${this.table} (trans_type, gid, branch_id, op, barrier_id, reason)
-        VALUES (?, ?, ?, ?, ?, ?)
-            ON CONFLICT DO NOTHING`,
-      params: [BARRIER_TRANS_TYPE, row.gid, row.branchId, row.op, BARRIER_ID, row.reason],
-    };
+        VALUES (${BARRIER_TRANS_TYPE}, ${row.gid}, ${row.branchId}, ${row.op}, ${BARRIER_ID}, ${row.reason})
+            ON CONFLICT DO NOTHING`;
   }
 
   protected override selectStatement(key: BarrierKey): Statement {
-    return {
-      sql: `
+    return sql`
         SELECT reason FROM ${this.table}
-         WHERE gid = ? AND branch_id = ? AND op = ? AND barrier_id = ?`,
-      params: [key.gid, key.branchId, key.op, BARRIER_ID],
-    };
+         WHERE gid = ${key.gid} AND branch_id = ${key.branchId} AND op = ${key.op} AND barrier_id = ${BARRIER_ID}`;
   }
 
   protected override deleteStatement(row: BarrierRow): Statement {
-    return {
-      sql: `
+    return sql`
         DELETE FROM ${this.table}
-         WHERE gid = ? AND branch_id = ? AND op = ? AND barrier_id = ? AND reason = ?`,
-      params: [row.gid, row.branchId, row.op, BARRIER_ID, row.reason],
-    };
+         WHERE gid = ${row.gid} AND branch_id = ${row.branchId} AND op = ${row.op} AND barrier_id = ${BARRIER_ID}
+           AND reason = ${row.reason}`;
   }
 
   protected override purgeStatement(gids: readonly string[]): Statement {
-    return {
-      sql: `DELETE FROM ${this.table} WHERE gid IN (SELECT value FROM json_each(?))`,
-      params: [JSON.stringify(gids)],
-    };
+    return sql`DELETE FROM ${this.table} WHERE gid IN (SELECT value FROM json_each(${JSON.stringify(gids)}))`;
   }
 
   /** Waits no longer than `lockTimeout` for an open transaction, here or in another process. */

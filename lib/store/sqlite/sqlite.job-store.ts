@@ -118,8 +118,4 @@ export class SqliteJobStore extends SqlJobStore {
     const results = await this.connection.batch(rows.map(statementOf));
     return new Set(rows.filter((_, index) => results[index]!.affected > 0).map((row) => row.gid));
   }
-
-  private get jobs(): string {
-    return this.dialect.tables.jobs;
-  }
 }
