@@ -1,24 +1,26 @@
 import { checkGid } from '../core/jobs/gid.js';
-import {
-  JobOutsideTransactionError,
-  SteppingError,
-  TransactionConflictError,
-  TransactionManagerUnavailableError,
-  UnresolvedTransactionError,
-} from '../errors/index.js';
-import type { InternalConnection } from './connections/internal.connection.js';
-import { inTurn } from './connections/runner-turn.js';
-import { ROLLBACK_REASON, type BarrierRow, type BarrierTable } from './barrier-table.js';
+import type { QueryRunnerLike } from '../core/transactions/typeorm.types.js';
+import { TransactionManagerUnavailableError, UnresolvedTransactionError } from '../errors/index.js';
+import { insertIn } from './connections/application-transaction.js';
+import type { InternalConnection, Statement, StatementResult } from './connections/internal.connection.js';
 import type { Dialect } from './dialect.js';
+import { orUnavailable } from './driver-errors.js';
 import { SchemaMigrator } from './migrations/schema-migrator.js';
-import type { QueryRunnerLike, StructuredResult } from '../core/transactions/typeorm.types.js';
+import { RawSql } from './sql-template.js';
+
+/** The `trans_type` of every row of the library: two-phase messages. */
+export const BARRIER_TRANS_TYPE = 'msg';
 
 /** The first barrier of a branch; the library never needs a second one. */
-const BARRIER_ID = '01';
+export const BARRIER_ID = '01';
+
+/** This reason stands for a rollback; any other one stands for a commit. */
+const ROLLBACK_REASON = 'rollback';
+
 /** Half of the time that DTM waits for an answer: a later one would count as none. */
 const DEFAULT_LOCK_TIMEOUT_MS = 1000;
 
-/** What is inserted; the defaults are those of the transaction that starts a job. */
+/** A row to insert; the defaults are those of the transaction that starts a job. */
 export interface BarrierInsert {
   readonly gid: string;
   readonly branchId?: string;
@@ -26,29 +28,53 @@ export interface BarrierInsert {
   readonly reason?: string;
 }
 
+/** A row as it is stored; `reason` says who came first. */
+export type BarrierRow = Required<BarrierInsert>;
+
+/** The unique key of a row, to which `BARRIER_ID` belongs as well. */
+export type BarrierKey = Omit<BarrierRow, 'reason'>;
+
+export interface BarrierOptions {
+  /** Milliseconds that `queryPrepared()` waits for a transaction that holds the row. */
+  readonly lockTimeout?: number;
+}
+
 /**
- * The barrier of one database: the row whose unique key decides, once and for all, whether a transaction
- * committed. The transaction inserts it; whoever asks inserts the opposite; the second one to come obeys.
- * Table and values are those of DTM.
+ * The barrier of one database: a row whose unique key decides, once and for all, whether a transaction committed. The
+ * transaction inserts it. Whoever asks inserts the opposite. The second one to come obeys. Table and values are those
+ * of DTM. The SQL is in its subclasses, one for each database.
  *
  * @internal Internal to the library: it changes without notice.
  */
-export class Barrier {
-  private barrierTable: BarrierTable | undefined;
+export abstract class Barrier {
   private readonly lockTimeout: number;
 
   constructor(
-    private readonly connection: InternalConnection,
-    private readonly dialect: Dialect,
-    /** Milliseconds that a question waits for a transaction that holds the row. */
-    { lockTimeout = DEFAULT_LOCK_TIMEOUT_MS }: { readonly lockTimeout?: number } = {},
+    protected readonly connection: InternalConnection,
+    protected readonly dialect: Dialect,
+    { lockTimeout = DEFAULT_LOCK_TIMEOUT_MS }: BarrierOptions = {},
   ) {
     this.lockTimeout = lockTimeout;
   }
 
+  /** Inserts a row in a transaction of the application, or changes nothing when its key is taken. */
+  protected abstract insertStatement(row: BarrierRow): Statement;
+  /** Reads the `reason` of a row. */
+  protected abstract selectStatement(key: BarrierKey): Statement;
+  /** Deletes one row, as long as it has this reason. */
+  protected abstract deleteStatement(row: BarrierRow): Statement;
+  /** Deletes every row of these gids. */
+  protected abstract purgeStatement(gids: readonly string[]): Statement;
   /**
-   * Makes sure of the table. Throws `UnsupportedDatabaseError`, and `SchemaOutdatedError` when the table
-   * is missing and `autoMigrate` is off. To be awaited before anything else.
+   * Inserts the row unless its key is taken, and reads the reason, in a READ COMMITTED transaction of its own. Throws
+   * the database's error when another transaction holds the key for more than `lockTimeout` milliseconds, without
+   * trying again.
+   */
+  protected abstract decide(row: BarrierRow, lockTimeout: number): Promise<StatementResult>;
+
+  /**
+   * Creates or checks the table; to be awaited before anything else. Throws `UnsupportedDatabaseError`, and
+   * `SchemaOutdatedError` when the table is missing and `autoMigrate` is off.
    */
   async initialize(autoMigrate: boolean): Promise<void> {
     await this.own(async () => {
@@ -58,64 +84,48 @@ export class Barrier {
   }
 
   /**
-   * Inserts a barrier row in the transaction of `runner`; false when its key is taken, after which the
-   * transaction must not commit. Throws `TransactionConflictError` when the database gave the
-   * transaction up, and `JobOutsideTransactionError`, without leaving the row, when there was none.
+   * Inserts a barrier row in the transaction of `runner`; false when its key is taken, after which the transaction must
+   * not commit. Throws `TransactionConflictError` when the database gave the transaction up, and
+   * `JobOutsideTransactionError`, without leaving the row, when there was none.
    */
   async insert(
     runner: QueryRunnerLike,
     { gid, branchId = '00', op = 'msg', reason = op }: BarrierInsert,
   ): Promise<boolean> {
-    const row: BarrierRow = { gid: checkGid(gid), branchId, op, barrierId: BARRIER_ID, reason };
-    const { sql, params } = this.table.insertStatement(row);
-    let result: StructuredResult;
-    try {
-      result = (await inTurn(runner, () => runner.query(sql, [...params], true))) as StructuredResult;
-    } catch (error) {
-      if (this.dialect.isTransientError(error)) throw new TransactionConflictError(gid, { cause: error });
-      throw error;
-    }
-    if ((result.affected ?? 0) === 0) return false;
-    if (this.dialect.inTransactionAfter(result, runner) === false) {
-      await this.own(() => this.table.delete(row));
-      throw new JobOutsideTransactionError(gid);
-    }
-    return true;
+    const row = { gid: checkGid(gid), branchId, op, reason };
+    return insertIn(this.dialect, runner, gid, this.insertStatement(row), () =>
+      this.run(this.deleteStatement(row)),
+    );
   }
 
   /** Whether a row is there and committed, whatever its reason. */
   async exists(gid: string, branchId = '00', op = 'msg'): Promise<boolean> {
-    return (await this.reasonOf(gid, branchId, op)) !== undefined;
+    return (await this.reasonOf({ gid, branchId, op })) !== undefined;
   }
 
-  /** Whether the transaction of `gid` is known to have committed. No row says neither yes nor no. */
+  /** Whether the transaction of `gid` is known to have committed. No row means neither yes nor no. */
   async isCommitted(gid: string): Promise<boolean> {
-    const reason = await this.reasonOf(gid, '00', 'msg');
+    const reason = await this.reasonOf({ gid, branchId: '00', op: 'msg' });
     return reason !== undefined && reason !== ROLLBACK_REASON;
   }
 
   /**
-   * Finds out how the transaction of a prepared job ended; one that has not inserted its barrier yet is
-   * hereby rolled back. Throws `UnresolvedTransactionError` while the transaction is still open, and
-   * `TransactionManagerUnavailableError` when the database cannot be asked. Neither is an answer.
+   * Finds out how the transaction of a prepared job ended; one that has not inserted its barrier yet can no longer
+   * commit. Throws `UnresolvedTransactionError` while the transaction is open, and `TransactionManagerUnavailableError`
+   * when the database cannot be asked. Neither is an answer.
    */
   async queryPrepared(gid: string): Promise<'committed' | 'rolledBack'> {
-    const row: BarrierRow = {
-      gid: checkGid(gid),
-      branchId: '00',
-      op: 'msg',
-      barrierId: BARRIER_ID,
-      reason: ROLLBACK_REASON,
-    };
-    let reason: string | undefined;
-    try {
-      reason = await this.table.decide(row, this.lockTimeout);
-    } catch (error) {
-      if (this.dialect.isTransientError(error) || error instanceof TransactionManagerUnavailableError) {
+    const row = { gid: checkGid(gid), branchId: '00', op: 'msg', reason: ROLLBACK_REASON };
+    const reason = await this.own(async () => {
+      try {
+        return reasonIn(await this.decide(row, this.lockTimeout));
+      } catch (error) {
+        const open =
+          this.dialect.errors.isTransient(error) || error instanceof TransactionManagerUnavailableError;
+        if (!open) throw error;
         throw new UnresolvedTransactionError(gid, 'its transaction is still open', { cause: error });
       }
-      throw unavailable(error);
-    }
+    });
     // Somebody deleted the row between the two statements. It says nothing about the transaction.
     if (reason === undefined) throw new UnresolvedTransactionError(gid, 'its barrier row has disappeared');
     return reason === ROLLBACK_REASON ? 'rolledBack' : 'committed';
@@ -123,27 +133,27 @@ export class Barrier {
 
   /** Deletes the rows of jobs that are known to have ended at their transaction manager. */
   async purge(gids: readonly string[]): Promise<void> {
-    if (gids.length > 0) await this.own(() => this.table.purge(gids));
+    if (gids.length > 0) await this.run(this.purgeStatement(gids));
   }
 
-  private reasonOf(gid: string, branchId: string, op: string): Promise<string | undefined> {
-    return this.own(() => this.table.reasonOf({ gid, branchId, op, barrierId: BARRIER_ID }));
+  /** Qualified and quoted. */
+  protected get table(): RawSql {
+    return new RawSql(this.dialect.tables.barrier);
   }
 
-  private get table(): BarrierTable {
-    return (this.barrierTable ??= this.dialect.barrierTable(this.connection));
+  private async reasonOf(key: BarrierKey): Promise<string | undefined> {
+    return reasonIn(await this.run(this.selectStatement(key)));
   }
 
-  private async own<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      throw unavailable(error);
-    }
+  private run({ sql, params }: Statement): Promise<StatementResult> {
+    return this.own(() => this.connection.query(sql, params));
+  }
+
+  private own<T>(work: () => Promise<T>): Promise<T> {
+    return orUnavailable('The database of the barrier', work);
   }
 }
 
-function unavailable(error: unknown): SteppingError {
-  if (error instanceof SteppingError) return error;
-  return new TransactionManagerUnavailableError('The database of the barrier', { cause: error });
+function reasonIn({ rows }: StatementResult): string | undefined {
+  return (rows as { reason: string }[])[0]?.reason;
 }

@@ -1,4 +1,4 @@
-/** Because larger statements cost more per row to parse, and hold their locks for longer. */
+/** Larger statements cost more per row to parse, and hold their locks for longer. */
 const MAX_BATCH_ROWS = 500;
 /** Well below the packet sizes that servers accept by default (16 MiB for MariaDB). */
 const MAX_BATCH_CHARS = 2 * 1024 * 1024;
@@ -12,10 +12,8 @@ export interface BatchErrors<T> {
 }
 
 /**
- * Runs `run` on batches of `rows` and returns all the gids that it returned.
- *
- * A batch that fails because of one row's values is split in halves, down to that row, so that it does
- * not hold up the others.
+ * Runs `run` on batches of `rows` and returns all the gids that it returned. A batch that fails because of one row's
+ * values is split in halves, down to that row, so the row does not hold up the others.
  */
 export async function inBatches<T extends { readonly gid: string; readonly steps?: string }>(
   rows: readonly T[],

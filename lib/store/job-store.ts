@@ -1,18 +1,18 @@
 import type { JobStatus } from '../core/jobs/job-status.js';
-import type { SqlStatement } from '../core/transactions/transaction-context.js';
 import type { QueryRunnerLike } from '../core/transactions/typeorm.types.js';
+import type { Statement } from './connections/internal.connection.js';
 
 /** A job as it is first written. */
 export interface NewJob {
   readonly gid: string;
   readonly name: string | null;
-  /** `submitted`: may run at once. `prepared`: its transaction, in another database, has yet to decide. */
+  /** `submitted`: may run at once. `prepared`: its transaction, in another database, has not ended yet. */
   readonly status: 'submitted' | 'prepared';
   /** All steps with their arguments, encoded by `encodeSteps()`. */
   readonly steps: string;
-  /** The name of the first step, by which processes find the jobs that they can run. */
+  /** The name of the first step. Processes find the jobs that they can run by it. */
   readonly stepName: string;
-  /** The lease that the job is born under, or `null` when any process may take it. */
+  /** The owner of its first lease, or `null` when any process may take it. */
   readonly owner: string | null;
   /** Milliseconds until the job is due: the lease, the delay, or the time to the first query-back. */
   readonly dueIn: number;
@@ -28,7 +28,7 @@ export interface JobRecord {
   readonly steps: string;
   readonly stepIndex: number;
   readonly stepName: string | null;
-  /** Attempts of the current step that have ended without success. */
+  /** Failed attempts of the current step. */
   readonly attempts: number;
   /** Earlier steps that needed more than one attempt, as `"index:attempts,…"`. */
   readonly attemptLog: string | null;
@@ -40,12 +40,12 @@ export interface JobRecord {
   readonly endedAt: Date | null;
 }
 
-/** A job as it is claimed: what is needed to run it. */
+/** What a process needs of a job that it has claimed. */
 export interface ClaimedJob extends Pick<
   JobRecord,
   'gid' | 'status' | 'steps' | 'stepIndex' | 'attempts' | 'attemptLog' | 'owner' | 'lookup' | 'error'
 > {
-  /** For how many milliseconds it had been due, or the last one to become due of those that were claimed with it. */
+  /** Milliseconds that it had been due: its own, or the least of all that were claimed with it. */
   readonly dueFor: number;
 }
 
@@ -55,7 +55,7 @@ export interface LeaseKey {
   readonly owner: string;
 }
 
-/** A fenced change: it is made only while the job is `submitted`, at `atStep`, under `owner`. */
+/** A fenced change: made only while the job is `submitted`, at `atStep`, under `owner`. */
 export interface JobChange extends LeaseKey {
   readonly atStep: number;
   readonly status: 'submitted' | 'succeeded' | 'failed';
@@ -88,7 +88,7 @@ export interface ClaimRequest {
   readonly leaseDuration: number;
   /** The names of the steps that this process can run; prepared jobs are claimed whatever their step. */
   readonly steps: readonly string[];
-  /** Jobs that have been due for more milliseconds than this may be left out. */
+  /** Milliseconds. Jobs that have been due for longer may be left out. */
   readonly dueWithin?: number | undefined;
 }
 
@@ -104,22 +104,22 @@ export interface JobQuery {
   readonly before?: string;
 }
 
-/** Ended jobs whose retention is over, and how far the sweep has come. */
+/** Ended jobs whose retention is over, and how far the sweep has got. */
 export interface ExpiredPage {
   readonly jobs: readonly { readonly gid: string; readonly lookup: string | null }[];
-  /** The last job that was looked at, after which the next page starts; `null` when there was none. */
+  /** The last job of the page, after which the next page starts; `null` when there was none. */
   readonly next: string | null;
   /** That last job was created within the retention. */
   readonly young: boolean;
 }
 
 /**
- * Keeps the jobs of the self-TM. One suite (`test/contract/job-store.contract.ts`) says what every
- * implementation must do; SQL stays behind this class and no caller sees a driver's error.
+ * Keeps the jobs of the self-TM. One suite (`test/contract/job-store.contract.ts`) says what every implementation must
+ * do. No caller sees SQL, or an error of a driver.
  *
- * Every time is the store's own: callers say how long from now, and the store adds its clock.
- * Methods that take several rows answer with the gids that they changed, so that a lost lease shows
- * as a missing gid. All of them run outside the caller's transactions, except the `…In` forms.
+ * Every time is the store's own: callers say how long from now, and the store adds its clock. Methods that take several
+ * rows return the gids that they changed, so a lost lease shows as a missing gid. All of them run outside the caller's
+ * transactions, except the `…In` forms.
  *
  * @internal Internal to the library: it changes without notice.
  */
@@ -133,21 +133,21 @@ export abstract class JobStore {
   abstract insertIn(runner: QueryRunnerLike, job: NewJob): Promise<boolean>;
 
   /**
-   * The statement that inserts a job whose gid nobody else can have, to be deferred to the COMMIT of its transaction.
-   * Undefined where the job has to be inserted now.
+   * The insert of a job whose gid nobody else can have, as a statement that can be sent together with the COMMIT; finding
+   * the gid taken is an error. Undefined where the database takes one statement at a time.
    */
-  commitStatement(_job: NewJob): SqlStatement | undefined {
+  commitStatement(_job: NewJob): Statement | undefined {
     return undefined;
   }
 
-  /** Takes the oldest due jobs that this process can run, in no order, and counts an expired lease as an attempt. */
+  /** Takes the oldest due jobs that this process can run, in no order. Counts an expired lease as a failed attempt. */
   abstract claim(request: ClaimRequest): Promise<ClaimedJob[]>;
-  /** Extends leases to `leaseDuration` ms from now; jobs locked by somebody are left out of the answer. */
+  /** Extends leases to `leaseDuration` ms from now. Leaves out jobs that are locked. */
   abstract renew(keys: readonly LeaseKey[], leaseDuration: number): Promise<Set<string>>;
-  /** Which of these jobs still exist, unended, under these owners. A plain read that waits for no lock. */
+  /** Which of these jobs still exist, unended, under these owners. Waits for no lock. */
   abstract held(keys: readonly LeaseKey[]): Promise<Set<string>>;
 
-  /** The end of a job that the same owner has written before may count as written. */
+  /** A job that the same owner has ended before may count as changed. */
   abstract change(changes: readonly JobChange[]): Promise<Set<string>>;
   /** The same for one job in the transaction of `runner`. */
   abstract changeIn(runner: QueryRunnerLike, change: JobChange): Promise<boolean>;
@@ -173,10 +173,10 @@ export abstract class JobStore {
   abstract unknownSteps(known: readonly string[], overdue: number): Promise<string[]>;
 
   /**
-   * Milliseconds until the first job is due that is prepared or stands at one of the steps, 0 or less when it is
-   * due already; `null` when there is none.
+   * Milliseconds until the first job is due that is prepared or at one of the steps, 0 or less when it is due already;
+   * `null` when there is none.
    */
   abstract dueIn(steps: readonly string[]): Promise<number | null>;
-  /** Lets so many milliseconds pass for the jobs, whose stored times are all moved back: for tests. */
+  /** Moves all stored times back, as if `milliseconds` had passed. For tests. */
   abstract elapse(milliseconds: number): Promise<void>;
 }

@@ -15,8 +15,8 @@ import {
 type MutableJob = { -readonly [K in keyof JobRecord]: JobRecord[K] };
 
 /**
- * Keeps jobs in this process only: they are gone when it ends. For tests, and for applications without a
- * database. It follows the contract of the stores that last, except that no transaction includes it.
+ * Keeps jobs in memory: they are gone when the process ends. For tests, and for applications without a database. It
+ * follows the contract of the other stores, except that it takes part in no transaction.
  *
  * @internal Internal to the library: it changes without notice.
  */
@@ -36,20 +36,15 @@ export class MemoryJobStore extends JobStore {
     const inserted = new Set<string>();
     for (const job of jobs) {
       if (this.jobs.has(job.gid)) continue;
+      const { dueIn, ...values } = job;
       this.jobs.set(job.gid, {
-        gid: job.gid,
-        name: job.name,
-        status: job.status,
-        steps: job.steps,
+        ...values,
         stepIndex: 0,
-        stepName: job.stepName,
         attempts: 0,
         attemptLog: null,
-        owner: job.owner,
-        lookup: job.lookup,
         error: null,
         createdAt: this.after(0),
-        dueAt: this.after(job.dueIn),
+        dueAt: this.after(dueIn),
         endedAt: null,
       });
       inserted.add(job.gid);
@@ -213,7 +208,7 @@ export class MemoryJobStore extends JobStore {
     }
   }
 
-  /** Runs `work` on each job that its key still owns and that `condition` accepts. */
+  /** Runs `work` on each job that is still under its owner and that `condition` accepts. */
   private eachHeld<K extends LeaseKey>(
     keys: readonly K[],
     condition: (job: MutableJob, key: K) => boolean,

@@ -1,21 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { checkGid, isGid } from '../core/jobs/gid.js';
-import type { InternalConnection, Statement } from './connections/internal.connection.js';
-import { inTurn } from './connections/runner-turn.js';
-import type { JobCatalog } from './job-catalog.js';
-import type { JobRow, JobTable } from './job-table.js';
+import type { QueryRunnerLike } from '../core/transactions/typeorm.types.js';
+import { TransactionConflictError } from '../errors/index.js';
+import { insertIn, runIn } from './connections/application-transaction.js';
+import type { InternalConnection, Statement, StatementResult } from './connections/internal.connection.js';
 import type { Dialect } from './dialect.js';
-import { SchemaMigrator } from './migrations/schema-migrator.js';
-import type { QueryRunnerLike, StructuredResult } from '../core/transactions/typeorm.types.js';
-import {
-  JobOutsideTransactionError,
-  SteppingError,
-  TransactionConflictError,
-  TransactionManagerUnavailableError,
-} from '../errors/index.js';
+import { orUnavailable } from './driver-errors.js';
 import { inBatches } from './job-batches.js';
-import { claimedOf, firstRecordOf, recordOf } from './job-record.mapper.js';
+import { claimedOf, isTrue, recordOf, type JobRow, type SweptRow } from './job-rows.js';
+import type { JobStatements } from './job-statements.js';
 import {
   JobStore,
   type ClaimedJob,
@@ -28,29 +22,50 @@ import {
   type NewJob,
   type PreparedChange,
 } from './job-store.js';
+import { SchemaMigrator } from './migrations/schema-migrator.js';
+import { RawSql } from './sql-template.js';
 
-/** Because rows are locked for moments only, by renewals and claims. */
+/** Renewals and claims lock rows for moments only. */
 const LOCKED_RETRIES = 6;
 const FIRST_LOCKED_PAUSE_MS = 2;
-/** Because whoever locks a row for longer is somebody else's transaction, and the other jobs must go on. */
+/** A row that stays locked for longer is in somebody else's transaction, and the other jobs must go on. */
 const LOCK_TIMEOUT_MS = 2_000;
 
 /**
- * Keeps jobs in a table of a TypeORM `DataSource`: PostgreSQL, MySQL, MariaDB or SQLite. The SQL is in
- * `store`; this class cuts batches to size and turns rows and errors into the library's own.
+ * Keeps jobs in a table of a TypeORM `DataSource`. This class cuts batches to size, retries locked rows, and translates
+ * rows and errors. The SQL is in its subclasses, one for each database.
+ *
+ * The methods of a subclass that take several rows return the gids of the rows that they wrote. They expect at least one
+ * row and at most a few hundred.
  *
  * @internal Internal to the library: it changes without notice.
  */
-export class SqlJobStore extends JobStore {
+export abstract class SqlJobStore extends JobStore {
   private readonly logger = new Logger('Stepping');
-  private opened: { readonly table: JobTable; readonly catalog: JobCatalog } | undefined;
 
   constructor(
-    private readonly connection: InternalConnection,
-    private readonly dialect: Dialect,
+    protected readonly connection: InternalConnection,
+    protected readonly dialect: Dialect,
   ) {
     super();
   }
+
+  /** Known once `initialize()` has returned. */
+  abstract get statements(): JobStatements;
+  protected abstract insertBatch(jobs: readonly NewJob[]): Promise<Set<string>>;
+  protected abstract claimBatch(request: ClaimRequest): Promise<ClaimedJob[]>;
+  /** Leaves out rows that are locked. */
+  protected abstract renewBatch(keys: readonly LeaseKey[], leaseDuration: number): Promise<Set<string>>;
+  protected abstract heldBatch(keys: readonly LeaseKey[]): Promise<Set<string>>;
+  /**
+   * Without a `lockTimeout`, leaves out rows that are locked. With one, waits for them that many milliseconds, or the
+   * next whole second where the database counts in those; when that is too short, throws a transient error and
+   * changes nothing.
+   */
+  protected abstract changeBatch(changes: readonly JobChange[], lockTimeout?: number): Promise<Set<string>>;
+  /** Those of `changes` that could still be made: their rows were locked. Waits for no lock. */
+  protected abstract unchanged(changes: readonly JobChange[]): Promise<Set<string>>;
+  protected abstract changePreparedBatch(changes: readonly PreparedChange[]): Promise<Set<string>>;
 
   /** Also throws `UnsupportedDatabaseError` for a server that is too old. */
   override initialize(autoMigrate: boolean): Promise<void> {
@@ -63,56 +78,45 @@ export class SqlJobStore extends JobStore {
   }
 
   /**
-   * A job whose own values cannot be written is missing from the answer as well, when others came with
-   * it, and is logged; alone, it makes the insert throw.
+   * A job whose own values cannot be written is logged and missing from the answer when others came with it. Alone, it
+   * makes the insert throw.
    */
   override insert(jobs: readonly NewJob[]): Promise<Set<string>> {
-    const insert = (batch: readonly NewJob[]): Promise<Set<string>> => this.table.insert(batch);
-    return this.own(() =>
-      this.batched(jobs, insert, (job, error) => {
-        if (jobs.length === 1) throw error;
-        this.report(job.gid, error);
-      }),
-    );
+    const leaveOut = (job: NewJob, error: unknown): void => {
+      if (jobs.length === 1) throw error;
+      this.report(job.gid, error);
+    };
+    return this.own(() => this.batched(jobs, (batch) => this.insertBatch(batch), leaveOut));
   }
 
   /**
-   * Throws `TransactionConflictError` when the database gave the transaction up, `JobOutsideTransactionError`,
-   * without leaving the row, when there was none any more, and other errors of the driver unchanged.
+   * Throws `TransactionConflictError` when the database gave the transaction up, `JobOutsideTransactionError`, without
+   * leaving the row, when there was none any more, and other errors of the driver unchanged.
    */
   override async insertIn(runner: QueryRunnerLike, job: NewJob): Promise<boolean> {
-    let result: StructuredResult;
+    const { gid, owner } = job;
     try {
-      result = await this.runIn(runner, job.gid, this.table.insertStatement(job));
+      const insert = this.statements.insert(job);
+      return await insertIn(this.dialect, runner, gid, insert, () => this.deleteNew(gid, owner));
     } catch (error) {
-      if (this.dialect.isUniqueViolation(error)) return false;
+      if (this.dialect.errors.isUniqueViolation(error)) return false;
       throw error;
     }
-    if (!result.affected) return false;
-    if (this.dialect.inTransactionAfter(result, runner) === false) {
-      await this.own(() => this.table.deleteNew(job.gid, job.owner));
-      throw new JobOutsideTransactionError(job.gid);
-    }
-    return true;
-  }
-
-  override commitStatement(job: NewJob): Statement | undefined {
-    return this.table.commitStatement(job);
   }
 
   override claim(request: ClaimRequest): Promise<ClaimedJob[]> {
-    return this.own(async () => (await this.table.claim(request)).map(claimedOf));
+    return this.own(async () => (await this.claimBatch(request)).map(claimedOf));
   }
 
   override renew(keys: readonly LeaseKey[], leaseDuration: number): Promise<Set<string>> {
-    return this.own(() => this.batched(keys, (batch) => this.table.renew(batch, leaseDuration)));
+    return this.own(() => this.batched(keys, (batch) => this.renewBatch(batch, leaseDuration)));
   }
 
   override held(keys: readonly LeaseKey[]): Promise<Set<string>> {
-    return this.own(() => this.batched(keys, (batch) => this.table.held(batch)));
+    return this.own(() => this.batched(keys, (batch) => this.heldBatch(batch)));
   }
 
-  /** Rows that somebody has locked are tried again, in the end with patience; one that stays locked is left out. */
+  /** Locked rows are tried again, the last time with a lock time-out. A row that stays locked is left out. */
   override change(changes: readonly JobChange[]): Promise<Set<string>> {
     return this.own(async () => {
       const settled = new Set<string>();
@@ -131,8 +135,8 @@ export class SqlJobStore extends JobStore {
           settled.add(gid);
         }
         remaining = remaining.filter((change) => !settled.has(change.gid));
-        if (!this.dialect.capabilities.skipLocked || remaining.length === 0 || patient) return changed;
-        const locked = await this.batched(remaining, (batch) => this.table.unchanged(batch));
+        if (remaining.length === 0 || patient) return changed;
+        const locked = await this.batched(remaining, (batch) => this.unchanged(batch));
         remaining = remaining.filter((change) => locked.has(change.gid));
         if (remaining.length === 0) return changed;
         await sleep(FIRST_LOCKED_PAUSE_MS * 2 ** tries);
@@ -141,82 +145,83 @@ export class SqlJobStore extends JobStore {
   }
 
   /**
-   * Throws `TransactionConflictError` when the transaction has been given up by the database, also
-   * when only this statement finds that out: outside of it, nothing could take the change back.
+   * Throws `TransactionConflictError` when the database has given up the transaction, also when only this statement
+   * finds that out: nothing could take the change back then.
    */
   override async changeIn(runner: QueryRunnerLike, change: JobChange): Promise<boolean> {
     if ((await this.dialect.isInTransaction(runner)) === false)
       throw new TransactionConflictError(change.gid);
-    const result = await this.runIn(runner, change.gid, this.table.changeStatement(change));
+    const result = await runIn(this.dialect, runner, change.gid, this.statements.change(change));
     return (result.affected ?? 0) > 0;
   }
 
   override changePrepared(changes: readonly PreparedChange[]): Promise<Set<string>> {
-    return this.own(() => this.batched(changes, (batch) => this.table.changePrepared(batch)));
+    return this.own(() => this.batched(changes, (batch) => this.changePreparedBatch(batch)));
   }
 
-  override deleteNew(gid: string, owner: string | null): Promise<void> {
-    return this.own(() => this.table.deleteNew(gid, owner));
+  override async deleteNew(gid: string, owner: string | null): Promise<void> {
+    await this.run(this.statements.deleteNew(gid, owner));
   }
 
   override async find(gid: string): Promise<JobRecord | null> {
     if (!isGid(gid)) return null;
-    const { sql, params } = this.catalog.findStatement(gid);
-    const { rows } = await this.own(() => this.connection.query(sql, params));
-    return firstRecordOf(rows as JobRow[]);
+    const { rows } = await this.run(this.statements.find(gid));
+    return firstOf(rows);
   }
 
   override async findIn(runner: QueryRunnerLike, gid: string): Promise<JobRecord | null> {
     if (!isGid(gid)) return null;
-    const result = await this.runIn(runner, gid, this.catalog.findStatement(gid));
-    return firstRecordOf((result.records ?? []) as JobRow[]);
+    const { records = [] } = await runIn(this.dialect, runner, gid, this.statements.find(gid));
+    return firstOf(records);
   }
 
   /** `createdAfter` is inclusive and `createdBefore` exclusive. Throws `InvalidGidError` for a `before` that is none. */
-  override list(query: JobQuery): Promise<JobRecord[]> {
-    return this.own(async () => {
-      if (query.before !== undefined) checkGid(query.before);
-      return (await this.catalog.list(query)).map(recordOf);
-    });
+  override async list(query: JobQuery): Promise<JobRecord[]> {
+    if (query.before !== undefined) checkGid(query.before);
+    const { rows } = await this.run(this.statements.list(query));
+    return (rows as JobRow[]).map(recordOf);
   }
 
   override async retry(gid: string): Promise<boolean> {
-    return isGid(gid) && this.own(() => this.catalog.retry(gid));
+    return isGid(gid) && (await this.run(this.statements.retry(gid))).affected > 0;
   }
 
   override async cancel(gid: string): Promise<boolean> {
-    return isGid(gid) && this.own(() => this.catalog.cancel(gid));
+    return isGid(gid) && (await this.run(this.statements.cancel(gid))).affected > 0;
   }
 
-  /** `limit` counts the rows that are looked at, of which only the expired ones and the last one travel. */
-  override expired(after: string, limit: number, retention: number): Promise<ExpiredPage> {
-    return this.own(async () => {
-      const rows = await this.catalog.sweep(after, limit, retention);
-      return {
-        jobs: rows.filter((row) => isTrue(row.expired)).map(({ gid, lookup }) => ({ gid, lookup })),
-        next: rows.at(-1)?.gid ?? null,
-        young: rows.length > 0 && isTrue(rows.at(-1)!.young),
-      };
-    });
+  /** `limit` counts the rows that are looked at. Only the expired ones and the last one are sent. */
+  override async expired(after: string, limit: number, retention: number): Promise<ExpiredPage> {
+    const rows: SweptRow[] = (await this.run(this.statements.sweep(after, limit, retention))).rows;
+    return {
+      jobs: rows.filter((row) => isTrue(row.expired)).map(({ gid, lookup }) => ({ gid, lookup })),
+      next: rows.at(-1)?.gid ?? null,
+      young: isTrue(rows.at(-1)?.young),
+    };
   }
 
   override async delete(gids: readonly string[]): Promise<void> {
-    if (gids.length > 0) await this.own(() => this.catalog.delete(gids));
+    if (gids.length > 0) await this.run(this.statements.delete(gids));
   }
 
-  override unknownSteps(known: readonly string[], overdue: number): Promise<string[]> {
-    return this.own(() => this.catalog.overdueSteps(known, overdue));
+  override async unknownSteps(known: readonly string[], overdue: number): Promise<string[]> {
+    const { rows } = await this.run(this.statements.overdueSteps(known, overdue));
+    return (rows as { stepName: string }[]).map((row) => row.stepName);
   }
 
-  override dueIn(steps: readonly string[]): Promise<number | null> {
-    return this.own(async () => {
-      const milliseconds = await this.catalog.dueIn(steps);
-      return milliseconds === null ? null : Number(milliseconds);
-    });
+  override async dueIn(steps: readonly string[]): Promise<number | null> {
+    const { rows } = await this.run(this.statements.dueIn(steps));
+    const [{ dueIn }] = rows as [{ dueIn: number | string | null }];
+    return dueIn === null ? null : Number(dueIn);
   }
 
-  override elapse(milliseconds: number): Promise<void> {
-    return this.own(() => this.catalog.elapse(milliseconds));
+  override async elapse(milliseconds: number): Promise<void> {
+    await this.run(this.statements.elapse(milliseconds));
+  }
+
+  /** The table, qualified and quoted. */
+  protected get jobs(): RawSql {
+    return new RawSql(this.dialect.tables.jobs);
   }
 
   private async changeOnce(
@@ -224,30 +229,13 @@ export class SqlJobStore extends JobStore {
     patient: boolean,
     leaveOut: (change: JobChange, error: unknown) => void,
   ): Promise<Set<string>> {
-    if (!patient) return this.batched(changes, (batch) => this.table.change(batch), leaveOut);
+    const lockTimeout = patient ? LOCK_TIMEOUT_MS : undefined;
     try {
-      const change = (batch: readonly JobChange[]): Promise<Set<string>> =>
-        this.table.changePatiently(batch, LOCK_TIMEOUT_MS);
-      return await this.batched(changes, change, leaveOut);
+      return await this.batched(changes, (batch) => this.changeBatch(batch, lockTimeout), leaveOut);
     } catch (error) {
-      if (!this.dialect.isTransientError(error)) throw error;
+      if (!patient || !this.dialect.errors.isTransient(error)) throw error;
       return this.changeOnce(changes, false, leaveOut);
     }
-  }
-
-  private get table(): JobTable {
-    return this.open().table;
-  }
-
-  private get catalog(): JobCatalog {
-    return this.open().catalog;
-  }
-
-  private open(): { readonly table: JobTable; readonly catalog: JobCatalog } {
-    return (this.opened ??= {
-      table: this.dialect.jobTable(this.connection),
-      catalog: this.dialect.jobCatalog(this.connection),
-    });
   }
 
   private batched<T extends { readonly gid: string }>(
@@ -255,38 +243,22 @@ export class SqlJobStore extends JobStore {
     run: (batch: readonly T[]) => Promise<Set<string>>,
     leaveOut = (row: T, error: unknown): void => this.report(row.gid, error),
   ): Promise<Set<string>> {
-    return inBatches(rows, run, { isRowError: (error) => this.dialect.isRowError(error), leaveOut });
+    return inBatches(rows, run, { isRowError: this.dialect.errors.isRowError, leaveOut });
   }
 
   private report(gid: string, error: unknown): void {
     this.logger.error(`The database refuses to write job '${gid}', which is left out: ${String(error)}`);
   }
 
-  private async runIn(
-    runner: QueryRunnerLike,
-    gid: string,
-    { sql, params }: Statement,
-  ): Promise<StructuredResult> {
-    try {
-      return (await inTurn(runner, () => runner.query(sql, [...params], true))) as StructuredResult;
-    } catch (error) {
-      if (this.dialect.isTransientError(error)) throw new TransactionConflictError(gid, { cause: error });
-      throw error;
-    }
+  private run({ sql, params }: Statement): Promise<StatementResult> {
+    return this.own(() => this.connection.query(sql, params));
   }
 
-  /** Nobody above sees an error of a driver: what is not ours means that the database did not do its work. */
-  private async own<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      if (error instanceof SteppingError) throw error;
-      throw new TransactionManagerUnavailableError('The database of the jobs', { cause: error });
-    }
+  private own<T>(work: () => Promise<T>): Promise<T> {
+    return orUnavailable('The database of the jobs', work);
   }
 }
 
-/** Drivers give back truth values as booleans, numbers or, as their settings are, strings. */
-function isTrue(value: unknown): boolean {
-  return value === true || Number(value) === 1;
+function firstOf(rows: readonly JobRow[]): JobRecord | null {
+  return rows[0] ? recordOf(rows[0]) : null;
 }

@@ -31,12 +31,19 @@ export interface TableNames {
   readonly barrierKey: string;
 }
 
+/** The tables as they are written in SQL: qualified and quoted. */
+export interface QualifiedTables {
+  readonly jobs: string;
+  readonly barrier: string;
+  readonly migrations: string;
+}
+
 export const DEFAULT_TABLE_PREFIX = 'stepping_';
 
 const IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_]*$/;
-/** PostgreSQL cuts names off after 63 bytes, silently. */
+/** PostgreSQL cuts longer names without a word. */
 const MAX_IDENTIFIER_LENGTH = 63;
-/** Leaves room for the longest name made from it, an index of the migrations table. */
+/** Leaves room for the longest name that starts with it, an index of the migrations table. */
 const MAX_PREFIX_LENGTH = 40;
 
 /** Checks the options and derives the names; throws `InvalidOptionError` for what is no identifier. */
@@ -51,9 +58,19 @@ export function resolveTableNames({ schema, prefix = DEFAULT_TABLE_PREFIX }: Tab
     barrier: `${prefix}barrier`,
     migrations: `${prefix}migrations`,
     dueIndex: `${prefix}jobs_due_at`,
-    // The clients of DTM name this constraint in their SQL. On PostgreSQL it must be unique in its schema,
-    // so only the default table, and the one that they share, can carry it.
+    // DTM's clients name this constraint in their SQL. On PostgreSQL it must be unique in its schema, so only the
+    // default table, and the one that they share, can carry it.
     barrierKey: prefix === DEFAULT_TABLE_PREFIX || prefix === '' ? 'uniq_barrier' : `${prefix}uniq_barrier`,
+  };
+}
+
+/** The tables in `schema`, which is quoted already. */
+export function qualifyTables(schema: string, quote: '"' | '`', names: TableNames): QualifiedTables {
+  const qualified = (table: string): string => `${schema}.${quote}${table}${quote}`;
+  return {
+    jobs: qualified(names.jobs),
+    barrier: qualified(names.barrier),
+    migrations: qualified(names.migrations),
   };
 }
 

@@ -4,7 +4,7 @@ import type {
   EntityManagerLike,
   QueryRunnerLike,
 } from '../core/transactions/typeorm.types.js';
-import type { TransactionGate } from '../store/dialect.js';
+import type { SerialGate } from '../store/connections/serial-gate.js';
 
 /** A call of `transaction()` around the current code. It may have ended while the code goes on. */
 export interface AmbientFrame {
@@ -64,7 +64,7 @@ export function runInFrame<T>(frame: AmbientFrame, work: () => T): T {
  * Lets jobs find the transaction around them: wraps `transaction()` of the entity managers of a `DataSource`. It wraps
  * instances, never a prototype, and never twice.
  */
-export function observeTransactions(dataSource: DataSourceLike, gate: TransactionGate | undefined): void {
+export function observeTransactions(dataSource: DataSourceLike, gate: SerialGate | undefined): void {
   if (observed.has(dataSource)) return;
   observed.add(dataSource);
   const wrapTransaction = transactionWrapper(dataSource, gate);
@@ -85,7 +85,7 @@ type Transaction = EntityManagerLike['transaction'];
 /** Wraps `transaction()` of managers. There is one manager per query runner, so managers with the same method share a wrapper. */
 function transactionWrapper(
   dataSource: DataSourceLike,
-  gate: TransactionGate | undefined,
+  gate: SerialGate | undefined,
 ): (manager: EntityManagerLike) => void {
   let original: Transaction | undefined;
   let framed: Transaction;
@@ -102,7 +102,7 @@ function transactionWrapper(
 
 function framedTransaction(
   dataSource: DataSourceLike,
-  gate: TransactionGate | undefined,
+  gate: SerialGate | undefined,
   original: Transaction,
 ): Transaction {
   return function transaction(this: EntityManagerLike, ...args: unknown[]) {

@@ -109,7 +109,7 @@ export class QueryRunnerObserver {
     if (ours && sql === 'COMMIT') return this.sendCommit(transaction, statement);
     if (!ours && mayEndTransaction(sql)) transaction.doubt();
     return this.send(statement).catch((error: unknown) => {
-      if (this.dialect.endsTransaction(error)) transaction.doubt();
+      if (this.dialect.errors.endsTransaction(error)) transaction.doubt();
       throw error;
     });
   }
@@ -125,7 +125,7 @@ export class QueryRunnerObserver {
     try {
       result = await this.send(statement);
     } catch (error) {
-      transaction.settle(this.dialect.isRefusedCommit(error) ? 'rolledBack' : 'inDoubt');
+      transaction.settle(this.dialect.errors.isRefusedCommit(error) ? 'rolledBack' : 'inDoubt');
       throw error;
     }
     transaction.settle(transaction.commitOutcome());

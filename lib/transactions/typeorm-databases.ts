@@ -2,11 +2,12 @@ import { Logger } from '@nestjs/common';
 import { isBarrierDatabase, type BarrierDatabase } from '../core/transactions/barrier-database.js';
 import type { DatabaseLookup } from '../core/transactions/database-lookup.js';
 import type { TransactionOutcome } from '../core/transactions/transaction-context.js';
-import { Barrier } from '../store/barrier.js';
+import type { Barrier } from '../store/barrier.js';
 import { DataSourceRegistry } from './data-source.registry.js';
 import type { InternalConnection } from '../store/connections/internal.connection.js';
-import { dialectFor, isSupported } from '../store/dialect-for.js';
-import type { Dialect, TransactionGate } from '../store/dialect.js';
+import { barrierFor, dialectFor, isSupported } from '../store/databases.js';
+import type { SerialGate } from '../store/connections/serial-gate.js';
+import type { Dialect } from '../store/dialect.js';
 import type { TableOptions } from '../store/table-names.js';
 import { insideTransactionOf, openFrame, runInFrame } from './ambient-transaction.js';
 import type { DataSourceLike, QueryRunnerLike } from '../core/transactions/typeorm.types.js';
@@ -48,7 +49,7 @@ export class TypeOrmDatabases {
   }
 
   /** The gate of a database whose transactions share one connection. A database that is not supported has none. */
-  gateOf(dataSource: DataSourceLike): TransactionGate | undefined {
+  gateOf(dataSource: DataSourceLike): SerialGate | undefined {
     return isSupported(dataSource) ? this.access(dataSource).dialect.gate : undefined;
   }
 
@@ -73,8 +74,8 @@ export class TypeOrmDatabases {
    * table.
    */
   barrierIn(dataSource: DataSourceLike, runner: QueryRunnerLike): Promise<Barrier> {
-    const { capabilities } = this.access(dataSource).dialect;
-    if (capabilities.concurrentWriters || this.ready.has(dataSource)) return this.barrierOf(dataSource);
+    const { gate } = this.access(dataSource).dialect;
+    if (!gate || this.ready.has(dataSource)) return this.barrierOf(dataSource);
     return runInFrame(openFrame(dataSource, runner), () => this.open(dataSource));
   }
 
@@ -124,7 +125,7 @@ export class TypeOrmDatabases {
 
   private async open(dataSource: DataSourceLike): Promise<Barrier> {
     const { dialect, connection } = this.access(dataSource);
-    const barrier = new Barrier(connection, dialect);
+    const barrier = barrierFor(dialect, connection);
     await barrier.initialize(this.autoMigrate);
     return barrier;
   }

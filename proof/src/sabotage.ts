@@ -27,9 +27,9 @@ export const sabotages: readonly Sabotage[] = [
     name: 'fencing off: progress is stored whoever owns the job',
     patches: [
       {
-        file: 'store/postgres/postgres.job-table.js',
-        replace: 'arePlainProgress(updates) ? progressStatement : updateStatement',
-        by: 'updateStatement',
+        file: 'store/postgres/postgres.job-store.js',
+        replace: 'if (!arePlainProgress(changes))',
+        by: 'if (!arePlainEnds(changes))',
       },
       {
         file: 'store/postgres/postgres.job-updates.js',
@@ -38,9 +38,9 @@ export const sabotages: readonly Sabotage[] = [
       },
       // Otherwise it would skip the row if the owner renews its lease at the same moment.
       {
-        file: 'store/postgres/postgres.job-updates.js',
-        replace: `return anyUpdateStatement(jobs, updates, 'SKIP LOCKED');`,
-        by: `return anyUpdateStatement(jobs, updates, '');`,
+        file: 'store/postgres/postgres.job-store.js',
+        replace: `updateStatement(this.jobs, changes, 'SKIP LOCKED')`,
+        by: `updateStatement(this.jobs, changes, '')`,
       },
     ],
     placement: 'one',
@@ -61,8 +61,8 @@ export const sabotages: readonly Sabotage[] = [
     patches: [
       {
         file: 'store/barrier.js',
-        replace: 'const { sql, params } = this.table.insertStatement(row);',
-        by: 'if (row) return true; const { sql, params } = this.table.insertStatement(row);',
+        replace: 'const row = { gid: checkGid(gid), branchId, op, reason };',
+        by: 'const row = { gid: checkGid(gid), branchId, op, reason }; if (row) return true;',
       },
     ],
     placement: 'two',

@@ -40,9 +40,9 @@ const LAYERS = {
   'lib/': ['lib/errors/', 'lib/core/', 'lib/store/', 'lib/transactions/', 'lib/tm/self/'],
 };
 
-/** Only the file that chooses a dialect may reach into the folder of a database. */
+/** Only the table of databases may reach into the folder of a database. */
 const DATABASE_FOLDER = /^lib\/store\/(?:postgres|mysql|sqlite)\//;
-const DIALECT_CHOICE = 'lib/store/dialect-for.ts';
+const DATABASES = 'lib/store/databases.ts';
 
 /** Packages that users may not have: described by their shape, or loaded with import() where they are used. */
 const OPTIONAL =
@@ -75,13 +75,13 @@ const layers = {
 const databaseNames = {
   create(context) {
     const file = pathOf(context.filename);
-    if (!file.startsWith('lib/') || DATABASE_FOLDER.test(file) || file === DIALECT_CHOICE) return {};
+    if (!file.startsWith('lib/') || DATABASE_FOLDER.test(file) || file === DATABASES) return {};
     return {
       Literal(node) {
         if (!DATABASE_NAMES.has(node.value)) return;
         context.report({
           node,
-          message: `Ask for a capability of the dialect: only lib/store/<database> and ${DIALECT_CHOICE} know a database by its name.`,
+          message: `Ask for a capability of the dialect: only lib/store/<database> and ${DATABASES} know a database by its name.`,
         });
       },
     };
@@ -95,9 +95,9 @@ export default {
 
 function refusedFile(file, source) {
   const target = join(dirname(file), source);
-  if (DATABASE_FOLDER.test(target) && file !== DIALECT_CHOICE) {
+  if (DATABASE_FOLDER.test(target) && file !== DATABASES) {
     const [folder] = DATABASE_FOLDER.exec(target);
-    return file.startsWith(folder) ? undefined : `${folder} is reached through ${DIALECT_CHOICE} only.`;
+    return file.startsWith(folder) ? undefined : `${folder} is reached through ${DATABASES} only.`;
   }
   const layer = Object.keys(LAYERS)
     .filter((folder) => file.startsWith(folder))

@@ -1,6 +1,7 @@
+import { barrierFor } from '../../lib/store/databases.js';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { Barrier } from '../../lib/store/barrier.js';
+import type { Barrier } from '../../lib/store/barrier.js';
 import {
   InvalidGidError,
   JobOutsideTransactionError,
@@ -18,7 +19,7 @@ describeBackends('Barrier', (backend) => {
   beforeAll(async () => {
     database = await createDatabase(backend);
     open = await openDataSource(database);
-    barrier = new Barrier(open.connection, open.dialect, { lockTimeout: 300 });
+    barrier = barrierFor(open.dialect, open.connection, { lockTimeout: 300 });
     await expect(barrier.initialize(false)).rejects.toMatchObject({ missing: ['stepping_barrier'] });
     await expect(barrier.initialize(false)).rejects.toBeInstanceOf(SchemaOutdatedError);
     await barrier.initialize(true);
@@ -177,7 +178,7 @@ describeBackends('Barrier', (backend) => {
 
   it('calls an unreachable database neither', async () => {
     const other = await openDataSource(database);
-    const closed = new Barrier(other.connection, other.dialect, { lockTimeout: 100 });
+    const closed = barrierFor(other.dialect, other.connection, { lockTimeout: 100 });
     await closed.initialize(true);
     await other.close();
     await expect(closed.queryPrepared(randomUUID())).rejects.toMatchObject({

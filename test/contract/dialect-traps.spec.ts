@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { dialectFor } from '../../lib/store/dialect-for.js';
+import { dialectFor } from '../../lib/store/databases.js';
 import { resolveTableNames } from '../../lib/store/table-names.js';
 import { InvalidOptionError, UnsupportedDatabaseError } from '../../lib/errors/index.js';
 import type { DataSourceLike } from '../../lib/core/transactions/typeorm.types.js';
@@ -280,7 +280,7 @@ describeBackends('dialect', (backend) => {
     const open = await openStore(database, { extra: { poolSize: 1, extra: { max: 1, connectionLimit: 1 } } });
     try {
       const job = newJob();
-      const insert = open.dialect.jobTable(open.connection).insertStatement(job);
+      const insert = open.store.statements.insert(job);
       await expect(
         open.connection.transaction(async (run) => {
           await run(insert.sql, insert.params);

@@ -51,8 +51,7 @@ describeBackends('migrations', (backend) => {
       return query.call(again.connection, sql, params);
     };
     const refuse = (): Promise<never> => Promise.reject(new Error('a transaction'));
-    again.connection.transaction = refuse;
-    again.connection.batch = refuse;
+    Object.assign(again.connection, { transaction: refuse, batch: refuse });
     await again.store.initialize(true);
     expect(statements.length).toBeGreaterThan(0);
     for (const sql of statements) expect(sql.trim()).toMatch(/^(SELECT|SHOW)/);

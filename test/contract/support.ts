@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { DataSource, type QueryRunner } from 'typeorm';
 import type { InternalConnection } from '../../lib/store/connections/internal.connection.js';
-import { dialectFor } from '../../lib/store/dialect-for.js';
+import { dialectFor, jobStoreFor } from '../../lib/store/databases.js';
 import type { Dialect } from '../../lib/store/dialect.js';
 import type { TableOptions } from '../../lib/store/table-names.js';
-import { serialGateOf, type SerialGate } from '../../lib/store/sqlite/serial-gate.js';
+import { serialGateOf, type SerialGate } from '../../lib/store/connections/serial-gate.js';
 import type { DataSourceLike, QueryRunnerLike } from '../../lib/core/transactions/typeorm.types.js';
 import type { JobChange, JobStore, NewJob } from '../../lib/store/job-store.js';
-import { SqlJobStore } from '../../lib/store/sql.job-store.js';
+import type { SqlJobStore } from '../../lib/store/sql.job-store.js';
 import type { ExtraOptions, TestDatabase } from '../support/database.js';
 
 /** One `DataSource` of a test database, with the library's parts on it. */
@@ -34,7 +34,7 @@ export async function openDataSource(
     dialect,
     connection,
     gate: serialGateOf(like),
-    store: new SqlJobStore(connection, dialect),
+    store: jobStoreFor(dialect, connection),
     close: () => dataSource.destroy(),
   };
 }

@@ -63,7 +63,7 @@ const accepted: [path: string, code: string][] = [
   ['lib/core/jobs/z.ts', `export * from '../transactions/x.js';`],
   ['lib/core/steps/arguments-validator.ts', `export const x = () => import('class-validator');`],
   ['lib/store/z.ts', `export * from '../core/transactions/x.js';`],
-  ['lib/store/dialect-for.ts', `export * from './postgres/x.js';\nexport const x = 'postgres';`],
+  ['lib/store/databases.ts', `export * from './postgres/x.js';\nexport const x = 'postgres';`],
   ['lib/store/postgres/z.ts', `export * from '../job-store.js';\nexport const x = 'postgres';`],
   ['lib/transactions/z.ts', `export * from '../store/dialect.js';`],
   ['lib/tm/self/y.ts', `export * from '../../transactions/x.js';`],

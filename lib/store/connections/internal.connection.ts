@@ -1,6 +1,6 @@
-import type { SqlStatement } from '../../core/transactions/transaction-context.js';
+import type { QueryRunnerLike, StructuredResult } from '../../core/transactions/typeorm.types.js';
 
-export type Statement = SqlStatement;
+export type { SqlStatement as Statement } from '../../core/transactions/transaction-context.js';
 
 /** What one statement gave back. */
 export interface StatementResult {
@@ -11,51 +11,54 @@ export interface StatementResult {
 }
 
 /** Runs one statement of a transaction that is already open. */
-export type RunStatement = (sql: string, params: readonly unknown[]) => Promise<StatementResult>;
+export type RunStatement = (sql: string, params?: readonly unknown[]) => Promise<StatementResult>;
 
 /** Anything that runs single statements: a connection, or a transaction that is open on one. */
 export interface Queryable {
-  query(sql: string, params: readonly unknown[]): Promise<StatementResult>;
-}
-
-/** How a statement of `InternalConnection` is run. */
-export interface InternalStatementOptions {
-  /** It is sent again and again, always with the same text: worth preparing, where the driver can. */
-  readonly prepared?: boolean;
-}
-
-/** How a transaction of `InternalConnection` is run. */
-export interface InternalTransactionOptions {
-  /** `false` passes the first deadlock or lock time-out on, for callers with an answer of their own. */
-  readonly retry?: boolean;
+  query: RunStatement;
 }
 
 /**
- * Runs the library's own statements on a `DataSource`: on the master, outside every transaction of the
- * application, and with the state of the session left as it was found.
+ * Runs the library's own statements on a `DataSource`: on the master, outside the application's transactions. The
+ * state of the session is left as it was.
  *
- * Conflicts with other transactions (deadlocks, serialization failures, lock time-outs, a busy SQLite
- * file) are tried again a few times here; a connection that is lost is reported at once.
+ * Conflicts with other transactions (deadlocks, serialization failures, lock time-outs, a busy SQLite file) are
+ * retried a few times. A lost connection is reported at once.
  *
  * @internal Internal to the library: it changes without notice.
  */
-export abstract class InternalConnection {
-  /** Runs one statement that commits by itself. */
+export abstract class InternalConnection implements Queryable {
+  /**
+   * Runs one statement that commits by itself. `prepared` says that the text is always the same and sent often: worth
+   * preparing, where the driver can.
+   */
   abstract query(
     sql: string,
     params?: readonly unknown[],
-    options?: InternalStatementOptions,
+    options?: { readonly prepared?: boolean },
   ): Promise<StatementResult>;
 
   /**
-   * Runs `work` in a READ COMMITTED transaction of its own. When a conflict ends it, `work` runs again
-   * from its start. Not for SQLite, whose transactions must begin and end in one tick.
+   * Runs `work` in a READ COMMITTED transaction of its own. After a conflict, `work` runs again from its start; `retry:
+   * false` throws the conflict instead. Not for SQLite, whose transactions begin and end in one tick.
    */
   abstract transaction<T>(
     work: (run: RunStatement) => Promise<T>,
-    options?: InternalTransactionOptions,
+    options?: { readonly retry?: boolean },
   ): Promise<T>;
+}
 
-  /** Runs all statements, which cannot depend on each other's results, in one transaction. */
-  abstract batch(statements: readonly Statement[]): Promise<StatementResult[]>;
+/**
+ * Runs one statement on a query runner.
+ *
+ * The rows are taken out of the driver's result: the promises of `pg` keep one result reachable from the next, so
+ * every row ever read would reach V8's old generation, at several times its cost.
+ */
+export async function runOn(
+  runner: QueryRunnerLike,
+  sql: string,
+  params: readonly unknown[] = [],
+): Promise<StatementResult> {
+  const result = (await runner.query(sql, [...params], true)) as StructuredResult;
+  return { rows: result.records?.splice(0) ?? [], affected: result.affected ?? 0 };
 }

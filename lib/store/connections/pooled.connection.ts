@@ -1,34 +1,29 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataSourceLike, QueryRunnerLike } from '../../core/transactions/typeorm.types.js';
-import {
-  InternalConnection,
-  type InternalStatementOptions,
-  type InternalTransactionOptions,
-  type RunStatement,
-  type Statement,
-  type StatementResult,
-} from './internal.connection.js';
-import { retryTransient } from './retry.js';
-import { runOn } from './run-on.js';
+import { InternalConnection, runOn, type RunStatement, type StatementResult } from './internal.connection.js';
 
-/** What a database must know to lend its sessions to the library. */
+/** A conflict that survives this many tries is no coincidence, and the caller has a loop of its own. */
+const MAX_ATTEMPTS = 6;
+const FIRST_DELAY_MS = 10;
+
+/** What `PooledConnection` must know about a database. */
 export interface PooledSessions {
   /** Opens a READ COMMITTED transaction, whatever the session's default is. */
   readonly beginReadCommitted: readonly string[];
-  isTransientError(error: unknown): boolean;
+  readonly errors: { isTransient(error: unknown): boolean };
   /** Whether even single statements need a READ COMMITTED transaction around them. */
   statementsNeedReadCommitted(run: RunStatement): Promise<boolean>;
   /** Runs a statement whose text is always the same, where the database gains by knowing that. */
   runPrepared?(runner: QueryRunnerLike, sql: string, params: readonly unknown[]): Promise<StatementResult>;
-  /** Closes the connection of `runner` instead of giving it back to the pool. */
+  /** Closes the connection of `runner` instead of returning it to the pool. */
   discard(runner: QueryRunnerLike): void;
 }
 
 /**
- * Own statements on a pool of connections: PostgreSQL, MySQL and MariaDB.
+ * Runs the library's statements on a pool of connections: PostgreSQL, MySQL and MariaDB.
  *
- * Transactions are opened and closed by plain statements rather than by the query runner's own methods:
- * those call the transaction hooks of every subscriber in the application, which are about the
- * application's transactions. The isolation level goes with the one transaction and stays with it.
+ * Plain statements open and close its transactions. The query runner's own methods would call the transaction hooks of
+ * every subscriber, which are about the application's transactions.
  */
 export class PooledConnection extends InternalConnection {
   private mustWrapStatements: Promise<boolean> | undefined;
@@ -43,7 +38,7 @@ export class PooledConnection extends InternalConnection {
   override async query(
     sql: string,
     params: readonly unknown[] = [],
-    { prepared = false }: InternalStatementOptions = {},
+    { prepared = false }: { readonly prepared?: boolean } = {},
   ): Promise<StatementResult> {
     if (await this.wrapsStatements()) return this.transaction((run) => run(sql, params));
     return this.retry(() =>
@@ -57,18 +52,10 @@ export class PooledConnection extends InternalConnection {
 
   override transaction<T>(
     work: (run: RunStatement) => Promise<T>,
-    { retry = true }: InternalTransactionOptions = {},
+    { retry = true }: { readonly retry?: boolean } = {},
   ): Promise<T> {
     const once = (): Promise<T> => this.withRunner((runner) => this.transactionOn(runner, work));
     return retry ? this.retry(once) : once();
-  }
-
-  override batch(statements: readonly Statement[]): Promise<StatementResult[]> {
-    return this.transaction(async (run) => {
-      const results: StatementResult[] = [];
-      for (const { sql, params } of statements) results.push(await run(sql, params));
-      return results;
-    });
   }
 
   private async transactionOn<T>(
@@ -84,7 +71,7 @@ export class PooledConnection extends InternalConnection {
       try {
         await runner.query('ROLLBACK');
       } catch {
-        // The transaction may still be open over there: nobody else may get this connection.
+        // The server may still have the transaction open: nobody else may get this connection.
         this.sessions.discard(runner);
       }
       throw error;
@@ -100,8 +87,16 @@ export class PooledConnection extends InternalConnection {
     }
   }
 
-  private retry<T>(work: () => Promise<T>): Promise<T> {
-    return retryTransient(work, (error) => this.sessions.isTransientError(error));
+  /** Runs `work` again after conflicts, with short random pauses. */
+  private async retry<T>(work: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await work();
+      } catch (error) {
+        if (attempt >= MAX_ATTEMPTS || !this.sessions.errors.isTransient(error)) throw error;
+      }
+      await sleep(Math.random() * FIRST_DELAY_MS * 2 ** attempt);
+    }
   }
 
   /** Asked once: the default isolation level belongs to the server, the database or the role. */

@@ -1,21 +1,28 @@
-import type { TableNames } from '../table-names.js';
+import type { QualifiedTables, TableNames } from '../table-names.js';
 
-/** The tables of one migration, in the notation of one database. */
-export interface MigrationTables {
+/** The tables of a migration, in the notation of one database. */
+export interface MigrationTables extends QualifiedTables {
   readonly names: TableNames;
-  readonly jobs: string;
-  readonly barrier: string;
 }
 
-/** One step of the schema's history. Never changed once it is released, and only ever adds. */
+/** One step of the schema's history. It never changes once it is released, and only adds. */
 export interface Migration {
   /** Its number; `null` for a table that can be created on its own and is not recorded. */
   readonly id: number | null;
   /** Its name as a TypeORM migration, which ends in a JavaScript timestamp. */
   readonly name: string;
-  readonly postgres: (tables: MigrationTables) => readonly string[];
-  readonly mysql: (tables: MigrationTables) => readonly string[];
-  readonly sqlite: (tables: MigrationTables) => readonly string[];
   /** Takes it back, in SQL that every database understands. */
   readonly down: (tables: MigrationTables) => readonly string[];
+}
+
+/** The DDL of one database. Running any of it twice does no harm. */
+export interface SchemaStatements {
+  /** Creates the table that records the migrations. */
+  readonly history: (tables: MigrationTables) => string;
+  /** Records a migration there. */
+  readonly record: (tables: MigrationTables, id: number) => string;
+  /** Creates the barrier table, for a database that keeps no jobs. */
+  readonly barrier: (tables: MigrationTables) => string;
+  /** By the number of the migration. */
+  readonly migrations: Readonly<Record<number, (tables: MigrationTables) => readonly string[]>>;
 }

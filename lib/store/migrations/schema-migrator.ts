@@ -1,16 +1,14 @@
 import { SchemaOutdatedError } from '../../errors/index.js';
 import type { InternalConnection } from '../connections/internal.connection.js';
 import type { Dialect } from '../dialect.js';
-import { barrierTable } from './barrier.migration.js';
 import type { Migration } from './migration.js';
-import { MIGRATIONS } from './migrations.js';
+import { barrierTable, MIGRATIONS } from './migrations.js';
 
 /**
- * Brings the library's tables up to date, or says what they lack. Works on a dialect that has been
- * initialized, outside the application's transactions.
+ * Brings the library's tables up to date, or says what is missing. The dialect must be initialized.
  *
- * Looking costs two reads and no lock, so that every process can look each time it starts; a lock is
- * taken, and DDL sent, only when something is missing.
+ * Looking takes two reads and no lock, so every process can look when it starts. A lock is taken, and DDL sent, only
+ * when something is missing.
  */
 export class SchemaMigrator {
   constructor(
@@ -35,8 +33,8 @@ export class SchemaMigrator {
   }
 
   /**
-   * Makes sure of the barrier table alone, in a database that keeps no jobs: creates it, or throws
-   * `SchemaOutdatedError` when `autoMigrate` is off and it is missing.
+   * Creates the barrier table alone, for a database that keeps no jobs. Throws `SchemaOutdatedError` when it is missing
+   * and `autoMigrate` is off.
    */
   async ensureBarrier(autoMigrate: boolean): Promise<void> {
     const { barrier } = this.dialect.names;
@@ -46,11 +44,7 @@ export class SchemaMigrator {
     await this.dialect.migrate(this.connection, [barrierTable]);
   }
 
-  private async pending(): Promise<Migration[]> {
-    const { migrations } = this.dialect.names;
-    const found = await this.dialect.existingTables(this.connection, [migrations]);
-    if (!found.has(migrations)) return [...MIGRATIONS];
-    const applied = await this.dialect.appliedMigrations(this.connection);
-    return MIGRATIONS.filter((migration) => !applied.has(migration.id));
+  private pending(): Promise<Migration[]> {
+    return this.dialect.pending(this.connection, MIGRATIONS);
   }
 }

@@ -1,5 +1,5 @@
-import { RunnerConnection } from '../connections/runner.connection.js';
-import { dialectFor } from '../dialect-for.js';
+import { runOn } from '../connections/internal.connection.js';
+import { dialectFor } from '../databases.js';
 import type { Dialect } from '../dialect.js';
 import { resolveTableNames, type TableOptions } from '../table-names.js';
 import { dataSourceOf, type QueryRunnerLike } from '../../core/transactions/typeorm.types.js';
@@ -12,11 +12,11 @@ import { MIGRATIONS } from './migrations.js';
  * @publicApi
  */
 export interface SteppingMigration {
-  /** With the time at its end, by which TypeORM orders migrations. */
+  /** Ends in the time by which TypeORM orders migrations. */
   readonly name: string;
-  /** Makes the tables, or changes them; does nothing that was done before. */
+  /** Creates or changes the tables; leaves alone what is there already. */
   up(queryRunner: QueryRunnerLike): Promise<void>;
-  /** Takes it back, with the jobs that are in the tables. */
+  /** Takes it back, with the jobs in the tables. */
   down(queryRunner: QueryRunnerLike): Promise<void>;
 }
 
@@ -27,9 +27,9 @@ export interface SteppingMigration {
  * new DataSource({ ..., migrations: [...steppingMigrations(), CreateOrders1700000000000] })
  * ```
  *
- * They fit the database that they are run on, and leave the same traces as `autoMigrate`, so that an
- * application can change over in either direction. Takes the same `schema` and `prefix` as the module's
- * option `tables`; throws `InvalidOptionError` when they are no identifiers. The schema itself must exist.
+ * They fit the database that they run on, and record the same as `autoMigrate`: an application can switch in either
+ * direction. Takes the same `schema` and `prefix` as the module's option `tables`; throws `InvalidOptionError` when they
+ * are no identifiers. The schema itself must exist.
  *
  * @publicApi
  */
@@ -55,7 +55,7 @@ export function steppingMigrations(tables: TableOptions = {}): (new () => Steppi
 
 async function dialectOn(queryRunner: QueryRunnerLike, tables: TableOptions): Promise<Dialect> {
   const dialect = dialectFor(dataSourceOf(queryRunner), tables);
-  await dialect.initialize(new RunnerConnection(queryRunner));
+  await dialect.initialize({ query: (sql, params) => runOn(queryRunner, sql, params) });
   return dialect;
 }
 

@@ -1,43 +1,32 @@
 import { createHash } from 'node:crypto';
 import { InvalidOptionError, TransactionManagerUnavailableError } from '../../errors/index.js';
+import type { QueryRunnerLike, StructuredResult } from '../../core/transactions/typeorm.types.js';
 import { blindProbe, type ConnectionProbe } from '../connections/connection-probe.js';
 import type { InternalConnection, Queryable } from '../connections/internal.connection.js';
 import { PooledConnection, type PooledSessions } from '../connections/pooled.connection.js';
+import { Dialect } from '../dialect.js';
 import type { Migration } from '../migrations/migration.js';
-import type { QueryRunnerLike, StructuredResult } from '../../core/transactions/typeorm.types.js';
-import { MysqlBarrierTable } from './mysql.barrier-table.js';
-import {
-  isMysqlConflict,
-  isMysqlDuplicateEntry,
-  isMysqlRowError,
-  isMysqlTransactionEnd,
-  isMysqlTransientError,
-} from './mysql.errors.js';
-import { MysqlJobCatalog } from './mysql.job-catalog.js';
-import { MysqlJobTable } from './mysql.job-table.js';
-import { Dialect, type QualifiedTables } from '../dialect.js';
+import { qualifyTables, type QualifiedTables } from '../table-names.js';
+import { mysqlErrors } from './mysql.errors.js';
+import { mysqlSchema } from './mysql.schema.js';
 
 const OLDEST_MYSQL = [8, 0] as const;
 const OLDEST_MARIADB = [10, 6] as const;
 
-/** Because creating the tables takes well under a second, even for a crowd of processes that start at once. */
-const MIGRATION_QUEUE_TIMEOUT_S = 60;
-
 const MYSQL_PROBE: ConnectionProbe = { ...blindProbe, commitAnswer: () => 'COMMIT' };
 
-/** The bit of the server status that says that a transaction is open. */
+/** Creating the tables takes well under a second, even when many processes start at once. */
+const MIGRATION_QUEUE_TIMEOUT_S = 60;
+
+/** This bit of the server status says that a transaction is open. */
 const SERVER_STATUS_IN_TRANS = 1;
 
 /** MySQL 8.0 and MariaDB 10.6, and later, over the driver `mysql2`. */
 export class MysqlDialect extends Dialect implements PooledSessions {
-  override readonly capabilities = {
-    skipLocked: true,
-    returning: false,
-    schemas: true,
-    concurrentWriters: true,
-  } as const;
+  override readonly errors = mysqlErrors;
+  protected override readonly ddl = mysqlSchema;
 
-  /** The first one counts for the next transaction only. */
+  /** The first one applies to the next transaction only. */
   readonly beginReadCommitted = [
     'SET TRANSACTION ISOLATION LEVEL READ COMMITTED',
     'START TRANSACTION',
@@ -52,16 +41,12 @@ export class MysqlDialect extends Dialect implements PooledSessions {
     return new PooledConnection(this.dataSource, this);
   }
 
-  override jobTable(connection: InternalConnection): MysqlJobTable {
-    return new MysqlJobTable(connection, this.tables.jobs, this.names.dueIndex);
-  }
-
-  override jobCatalog(connection: InternalConnection): MysqlJobCatalog {
-    return new MysqlJobCatalog(connection, this.tables.jobs);
-  }
-
-  override barrierTable(connection: InternalConnection): MysqlBarrierTable {
-    return new MysqlBarrierTable(connection, this.tables.barrier);
+  /**
+   * The connection does not tell. The header of each answer does, and is checked where the job is inserted. Errors that end
+   * a transaction are seen as they pass.
+   */
+  override probe(): ConnectionProbe {
+    return MYSQL_PROBE;
   }
 
   override async existingTables(connection: Queryable, names: readonly string[]): Promise<Set<string>> {
@@ -74,22 +59,7 @@ export class MysqlDialect extends Dialect implements PooledSessions {
     return new Set(names.filter((name) => found.has(name.toLowerCase())));
   }
 
-  override statementsOf({ id, mysql }: Migration): string[] {
-    const { tables, names } = this;
-    const statements = mysql({ ...tables, names });
-    if (id === null) return [...statements];
-    return [
-      `
-      CREATE TABLE IF NOT EXISTS ${tables.migrations} (
-        id INT NOT NULL PRIMARY KEY,
-        applied_at DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP
-      ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`,
-      ...statements,
-      `INSERT IGNORE INTO ${tables.migrations} (id) VALUES (${id})`,
-    ];
-  }
-
-  /** DDL commits by itself here, so the lock is one of the session, taken and given back by name. */
+  /** DDL commits by itself here, so the lock is one of the session, taken and released by name. */
   override async migrate(connection: InternalConnection, migrations: readonly Migration[]): Promise<void> {
     const lock = `stepping ${createHash('sha256').update(this.tables.jobs).digest('hex').slice(0, 40)}`;
     await connection.transaction(async (run) => {
@@ -98,43 +68,11 @@ export class MysqlDialect extends Dialect implements PooledSessions {
         throw new TransactionManagerUnavailableError('The lock of the schema migrations');
       }
       try {
-        for (const sql of await this.pendingStatements({ query: run }, migrations)) await run(sql, []);
+        for (const sql of await this.pendingStatements({ query: run }, migrations)) await run(sql);
       } finally {
         await run('SELECT RELEASE_LOCK(?)', [lock]);
       }
     });
-  }
-
-  /**
-   * Nothing to ask here: the header of each answer tells, and is checked where the job is inserted. A COMMIT says nothing;
-   * errors that end a transaction are seen as they pass.
-   */
-  override probe(): ConnectionProbe {
-    return MYSQL_PROBE;
-  }
-
-  override isRefusedCommit(): boolean {
-    return false;
-  }
-
-  override endsTransaction(error: unknown): boolean {
-    return isMysqlTransactionEnd(error);
-  }
-
-  override isTransientError(error: unknown): boolean {
-    return isMysqlTransientError(error);
-  }
-
-  override isSerializationFailure(error: unknown): boolean {
-    return isMysqlConflict(error);
-  }
-
-  override isUniqueViolation(error: unknown): boolean {
-    return isMysqlDuplicateEntry(error);
-  }
-
-  override isRowError(error: unknown): boolean {
-    return isMysqlRowError(error);
   }
 
   override inTransactionAfter(result: StructuredResult): boolean | undefined {
@@ -142,14 +80,14 @@ export class MysqlDialect extends Dialect implements PooledSessions {
     return typeof status === 'number' ? (status & SERVER_STATUS_IN_TRANS) !== 0 : undefined;
   }
 
-  /** A statement that does nothing, for the server status that comes with its answer. */
+  /** A statement that does nothing: the server status comes with its answer. */
   override async isInTransaction(runner: QueryRunnerLike): Promise<boolean | undefined> {
     return this.inTransactionAfter((await runner.query('DO 0', [], true)) as StructuredResult);
   }
 
   /**
-   * Never, although the default is REPEATABLE READ: the statements that run on their own are plain reads,
-   * and writes of single rows by their primary key, whose locks are gone when they return.
+   * Never, although the default is REPEATABLE READ: statements that run on their own are plain reads, and writes of
+   * single rows by their primary key, whose locks are released when they return.
    */
   statementsNeedReadCommitted(): Promise<boolean> {
     return Promise.resolve(false);
@@ -159,7 +97,7 @@ export class MysqlDialect extends Dialect implements PooledSessions {
     (runner as { databaseConnection?: { destroy?(): void } }).databaseConnection?.destroy?.();
   }
 
-  protected override async checkVersion(connection: InternalConnection): Promise<void> {
+  protected override async checkVersion(connection: Queryable): Promise<void> {
     const { rows } = await connection.query('SELECT VERSION() AS version');
     const version = String((rows as { version: unknown }[])[0]?.version);
     // Some MariaDB servers announce themselves as "5.5.5-10.11.6-MariaDB".
@@ -171,7 +109,7 @@ export class MysqlDialect extends Dialect implements PooledSessions {
     if (!newEnough) this.refuseVersion(`${mariadb ? 'MariaDB' : 'MySQL'} ${version}`);
   }
 
-  protected override async qualify(connection: InternalConnection): Promise<QualifiedTables> {
+  protected override async qualify(connection: Queryable): Promise<QualifiedTables> {
     const { names } = this;
     const { rows } = await connection.query('SELECT DATABASE() AS name');
     const database = names.schema ?? (rows as { name: string | null }[])[0]?.name;
@@ -179,11 +117,6 @@ export class MysqlDialect extends Dialect implements PooledSessions {
       throw new InvalidOptionError('tables.schema', undefined, 'a database, since the DataSource names none');
     }
     this.database = database;
-    const prefix = `\`${database.replaceAll('`', '``')}\``;
-    return {
-      jobs: `${prefix}.\`${names.jobs}\``,
-      barrier: `${prefix}.\`${names.barrier}\``,
-      migrations: `${prefix}.\`${names.migrations}\``,
-    };
+    return qualifyTables(`\`${database.replaceAll('`', '``')}\``, '`', names);
   }
 }

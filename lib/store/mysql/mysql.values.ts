@@ -1,8 +1,3 @@
-/** What stands between the brackets of an IN; for no values, a NULL, which equals nothing. */
-export function placeholders(values: readonly unknown[]): string {
-  return values.length === 0 ? 'NULL' : values.map(() => '?').join(', ');
-}
-
 /** INTERVAL takes whole numbers. */
 export function microseconds(milliseconds: number): number {
   return Math.round(milliseconds * 1000);

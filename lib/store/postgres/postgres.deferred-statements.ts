@@ -4,19 +4,19 @@ import { PostgresStatementBatch } from './postgres.statement-batch.js';
 
 const COMMIT = 'COMMIT';
 
-/** Because a batch is put together in memory, and the server answers it as a whole. */
+/** A batch is built in memory, and the server answers it as a whole. */
 const MOST_STATEMENTS = 100;
 
-/** Of these it is known that they neither end the transaction nor change what the statements meet there. */
+/** These neither end the transaction nor change its settings. */
 const HARMLESS = /^\s*(?:select|insert|update|delete|merge|with|values)\b/i;
 const HARMFUL = /;|set_config/i;
 
 /**
- * The statements that wait on one connection until its transaction is about to end, and then travel with the COMMIT:
- * one round trip, and one answer, for all of them.
+ * The statements that wait on one connection until its transaction is about to end, and are then sent together with the
+ * COMMIT: one round trip, and one answer, for all of them.
  *
- * It stands in front of the connection's `query()`, so that nothing can overtake them: whatever else could end
- * the transaction, set a savepoint or change the role goes out after them, whoever sends it.
+ * It replaces the connection's `query()`, so nothing can overtake them. Whatever else could end the transaction, set a
+ * savepoint or change the role is sent after them, whoever sends it.
  */
 export class PostgresDeferredStatements implements DeferredStatements {
   private waiting: DeferredStatement[] = [];
@@ -28,33 +28,35 @@ export class PostgresDeferredStatements implements DeferredStatements {
     /** `T` in a transaction, `E` in one that has failed, `I` outside; undefined before anybody knows. */
     private readonly status: () => string | undefined,
   ) {
-    // Whoever stands in front of the class's own method, now or later, goes on seeing everything.
+    // Tools that wrap the method of the class, now or later, still see every statement.
     const own: unknown = Object.hasOwn(client, 'query') ? client.query : undefined;
     this.send = (...args) => ((own as any) ?? Object.getPrototypeOf(client).query).apply(client, args);
     this.parsed = new ParsedStatements(client);
     client.query = (...args: any[]) => this.query(args);
   }
 
-  /** Stands in front of a `pg` client, once for each; undefined for one that cannot take a batch. */
+  /** Replaces the `query()` of a `pg` client, once; undefined for a client that cannot take a batch. */
   static install(client: any, status: () => string | undefined): PostgresDeferredStatements | undefined {
     const { connection: protocol } = client;
     const batches = typeof protocol.parse === 'function' && typeof protocol.sync === 'function';
     return batches ? new PostgresDeferredStatements(client, status) : undefined;
   }
 
-  /** Whether a statement could be refused by nothing but its own content if it were sent now. */
+  /** The transaction is open and idle: only its own content could make a statement fail now. */
   get open(): boolean {
     const { readyForQuery, pipeline } = this.client;
-    // While a statement is under way, or just failed, the status is of the one before. In its pipeline mode the
-    // driver takes no query objects but its own.
+    // While a statement is running, or has just failed, the status is that of the one before. In its pipeline mode
+    // the driver takes only its own query objects.
     return this.status() === 'T' && readyForQuery !== false && !pipeline;
   }
 
+  /** Queues a statement. Returns the flush, which never fails, if the queue is full. */
   add(statement: DeferredStatement): Promise<void> | undefined {
     this.waiting.push(statement);
     return this.waiting.length < MOST_STATEMENTS ? undefined : this.flush();
   }
 
+  /** Forgets the statements: the transaction is rolled back, or gone. */
   drop(): void {
     this.waiting = [];
   }
@@ -69,7 +71,7 @@ export class PostgresDeferredStatements implements DeferredStatements {
     return this.send(...args);
   }
 
-  /** In the shape of the driver's own answer. */
+  /** Resolves to what the driver itself answers to a COMMIT. */
   private commit(): Promise<{ command: string | undefined; rowCount: null; rows: [] }> {
     return new Promise((resolve, reject) => {
       this.sendAll(COMMIT, (error, tag) => {
@@ -79,7 +81,7 @@ export class PostgresDeferredStatements implements DeferredStatements {
     });
   }
 
-  /** A failed transaction takes nothing any more, and is rolled back however it ends. */
+  /** A failed transaction takes no more statements, and is rolled back however it ends. */
   private async flush(): Promise<void> {
     const status = this.status();
     if (status === 'T') return new Promise((resolve) => this.sendAll(undefined, () => resolve()));

@@ -1,29 +1,21 @@
 import type { Statement } from '../connections/internal.connection.js';
-import type { JobUpdate } from '../job-table.js';
+import type { JobChange } from '../job-store.js';
+import type { RawSql } from '../sql-template.js';
 
-/** What `json_to_recordset()` makes of encoded updates. */
-const ENCODED_UPDATE_COLUMNS = `
+/** The columns that `json_to_recordset()` makes of encoded changes. */
+const ENCODED_COLUMNS = `
   gid text, owner text, at_step int, status text, step_index int, step_name text, attempts int, attempt_log text,
   error text, due float8, keep bool, release bool`;
 
-/** The statement for updates that leave out locked rows. */
-export function updateStatement(jobs: string, updates: readonly JobUpdate[]): Statement {
-  return anyUpdateStatement(jobs, updates, 'SKIP LOCKED');
-}
-
-/** The same, but waits for locked rows. */
-export function patientUpdateStatement(jobs: string, updates: readonly JobUpdate[]): Statement {
-  return anyUpdateStatement(jobs, updates, '');
-}
-
 /**
- * Rows are updated where they were locked, which saves a second look into the index. One that was renewed in that
- * moment has moved, and is left out like a locked one. Whoever waits for locks waits for such moves: there, the gid
- * finds the row.
+ * Any changes, where `progressStatement()` does not do. Skips locked rows, or waits for them.
+ *
+ * Rows are updated where they were locked (`ctid`), which saves a second look into the index. A row that was renewed
+ * meanwhile has moved, and is left out like a locked one. A statement that waits for locks finds its rows by gid.
  */
-function anyUpdateStatement(
-  jobs: string,
-  updates: readonly JobUpdate[],
+export function updateStatement(
+  jobs: RawSql,
+  changes: readonly JobChange[],
   wait: 'SKIP LOCKED' | '',
 ): Statement {
   const place = wait === '' ? 'gid' : 'ctid';
@@ -32,7 +24,7 @@ function anyUpdateStatement(
     WITH locked AS MATERIALIZED (
       SELECT l.place, c.status, c.step_index, c.step_name, c.attempts, c.attempt_log, c.error, c.due, c.keep, c.release
         FROM (SELECT *
-                FROM json_to_recordset($1::json) AS n(${ENCODED_UPDATE_COLUMNS})
+                FROM json_to_recordset($1::json) AS n(${ENCODED_COLUMNS})
                ORDER BY n.gid COLLATE "C") c
        CROSS JOIN LATERAL (
          SELECT t.${place} AS place
@@ -54,31 +46,27 @@ function anyUpdateStatement(
       FROM locked c
      WHERE j.${place} = c.place AND j.${place} = ANY (ARRAY (SELECT locked.place FROM locked))
     RETURNING j.gid`,
-    params: [encodeUpdates(updates)],
+    params: [JSON.stringify(changes.map(encode))],
   };
 }
 
 /**
- * Updates as one JSON text, which costs both sides less than an array for each of twelve columns. What is left out
- * is NULL there: most updates are the end of a job at its first attempt, and every column costs the server time.
+ * Changes travel as one JSON text, which costs both sides less than an array for each of twelve columns. What is left
+ * out is NULL there: most changes are the end of a job at its first attempt, and every column costs the server time.
  */
-function encodeUpdates(updates: readonly JobUpdate[]): string {
-  return JSON.stringify(updates.map(encode));
-}
-
-function encode(update: JobUpdate): object {
+function encode(change: JobChange): object {
   return {
-    gid: update.gid,
-    owner: update.owner,
-    at_step: update.atStep,
-    status: update.status,
-    step_index: update.stepIndex === update.atStep ? undefined : update.stepIndex,
-    step_name: update.stepName ?? undefined,
-    attempts: update.attempts || undefined,
-    attempt_log: update.attemptLog ?? undefined,
-    error: update.error ?? undefined,
-    due: update.due === 'keep' ? undefined : (update.due ?? undefined),
-    keep: update.due === 'keep' || undefined,
-    release: update.release || undefined,
+    gid: change.gid,
+    owner: change.owner,
+    at_step: change.atStep,
+    status: change.status,
+    step_index: change.stepIndex === change.atStep ? undefined : change.stepIndex,
+    step_name: change.stepName ?? undefined,
+    attempts: change.attempts || undefined,
+    attempt_log: change.attemptLog ?? undefined,
+    error: change.error ?? undefined,
+    due: change.due === 'keep' ? undefined : (change.due ?? undefined),
+    keep: change.due === 'keep' || undefined,
+    release: change.release || undefined,
   };
 }

@@ -8,10 +8,10 @@ import type { InternalConnection } from '../connections/internal.connection.js';
 const RECONNECT_MS = 5_000;
 
 /**
- * PostgreSQL's LISTEN and NOTIFY for one pair of tables.
+ * PostgreSQL's LISTEN and NOTIFY for one job table.
  *
- * Listening needs a connection that stays with us, so it has one of its own and takes none from the pool.
- * Where that cannot be (PgBouncer, a closed port), everything works by polling; it is tried again meanwhile.
+ * LISTEN needs a connection of its own, outside the pool. Where it cannot have one (PgBouncer, a closed port), jobs are
+ * found by polling, and connecting is tried again meanwhile.
  */
 export class PostgresNotifications implements JobNotifications {
   private readonly logger = new Logger(PostgresNotifications.name);
@@ -45,8 +45,8 @@ export class PostgresNotifications implements JobNotifications {
   }
 
   /**
-   * Notifies the other processes, outside every transaction: NOTIFY inside one makes commits queue up behind
-   * each other. Calls that come while one is under way share the next.
+   * Notifies the other processes. Outside every transaction: NOTIFY inside one makes commits queue up behind each other.
+   * Calls during a notification share the next one.
    */
   notify(): void {
     this.again = true;
@@ -85,7 +85,7 @@ export class PostgresNotifications implements JobNotifications {
     this.client = client;
     await detached(() => client.connect());
     await client.query(`LISTEN "${this.channel}"`);
-    // Whatever was notified while nobody listened.
+    // For notifications that were sent before.
     onNotification();
   }
 

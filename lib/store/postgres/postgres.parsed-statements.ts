@@ -1,20 +1,20 @@
 import { statementName } from './postgres.prepared-statements.js';
 
-/** What tells another process of the server from the one that was connected to. */
+/** Tells another process of the server from the one that the client has connected to. */
 export const WHO_ANSWERS = 'SELECT pg_backend_pid()';
 
 /** The server knows of no such statement. */
 const UNKNOWN_STATEMENT = '26000';
-/** What makes the server forget them; such a text may hold several statements. */
+/** Makes the server forget them; such a text may hold several statements. */
 const FORGETTING = /\b(?:discard|deallocate)\b/i;
 
 /**
- * The statements that one connection to PostgreSQL has parsed under a name and need not parse again: of an INSERT that
+ * The statements that one connection to PostgreSQL has parsed under a name and need not parse again. For an INSERT, that
  * is a third of the server's work.
  *
- * Only for a connection that always meets the same process of the server. Behind a pooler the next transaction may meet
- * another one, which knows nothing of the statement and ends the transaction with an error. A pooler has told the client
- * a process id of its own making; so the server is asked for its id, and compared, before anything gets a name.
+ * Only for a connection that always reaches the same process of the server. Behind a pooler the next transaction may
+ * reach another one, which does not know the statement and ends the transaction with an error. A pooler tells the
+ * client a process id that it made up. So the server is asked for its id before anything gets a name.
  */
 export class ParsedStatements {
   private server: 'unknown' | 'same' | 'changing' = 'unknown';
@@ -22,7 +22,7 @@ export class ParsedStatements {
 
   constructor(private readonly client: { readonly processID?: number | null }) {}
 
-  /** Whether the server is still to be asked `WHO_ANSWERS`. */
+  /** The server has not been asked `WHO_ANSWERS` yet. */
   get undecided(): boolean {
     return this.server === 'unknown';
   }
@@ -32,7 +32,7 @@ export class ParsedStatements {
     this.server = String(this.client.processID) === String(processId) ? 'same' : 'changing';
   }
 
-  /** The name of a statement here, and whether it must be parsed first; undefined where nothing has a name. */
+  /** The name of a statement, and whether it must be parsed first; undefined where nothing has a name. */
   take(sql: string): { readonly name: string; readonly isNew: boolean } | undefined {
     if (this.server !== 'same') return undefined;
     const known = this.names.get(sql);
@@ -42,12 +42,12 @@ export class ParsedStatements {
     return { name, isNew: true };
   }
 
-  /** A statement of the application goes out. */
+  /** To be called before a statement of the application is sent. */
   beforeStatement(text: string): void {
     if (this.names.size > 0 && FORGETTING.test(text)) this.names.clear();
   }
 
-  /** A batch has failed, perhaps before its statements were parsed. */
+  /** A batch has failed, and its statements may not be parsed. */
   failed(error: unknown): void {
     this.names.clear();
     if ((error as { code?: unknown } | undefined)?.code === UNKNOWN_STATEMENT) this.server = 'changing';

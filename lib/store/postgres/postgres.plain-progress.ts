@@ -1,28 +1,29 @@
 import type { Statement } from '../connections/internal.connection.js';
-import type { JobOwner, JobUpdate } from '../job-table.js';
+import type { JobChange, LeaseKey } from '../job-store.js';
+import type { RawSql } from '../sql-template.js';
 
 /*
- * Updates of steps that succeeded at their first attempt, which most are. What is written follows from few facts, so
- * there is nothing to join, which costs less: two thirds of any updates' cost for ends, four fifths for progress. A small
- * batch that holds others too gains nothing by being cut in two.
+ * Changes of steps that succeeded at their first attempt, as most do. What is written follows from few facts, so there is
+ * nothing to join: ends cost two thirds of what other changes cost, progress four fifths. A small batch that holds other
+ * changes too gains nothing when it is cut in two.
  */
 
-/** Whether `progressStatement()` does for them. */
-export function arePlainProgress(updates: readonly JobUpdate[]): boolean {
-  return updates.every((update) => isPlainEnd(update) || isPlainSuccess(update));
+/** Whether `progressStatement()` can write them. */
+export function arePlainProgress(changes: readonly JobChange[]): boolean {
+  return changes.every((change) => isPlainEnd(change) || isPlainSuccess(change));
 }
 
-/** Whether `endStatement()` does for them, which is cheaper still. */
-export function arePlainEnds(updates: readonly JobUpdate[]): boolean {
-  const { atStep } = updates[0]!;
-  return updates.every((update) => update.atStep === atStep && isPlainEnd(update));
+/** Whether `endStatement()` can write them, which is cheaper still. */
+export function arePlainEnds(changes: readonly JobChange[]): boolean {
+  const { atStep } = changes[0]!;
+  return changes.every((change) => change.atStep === atStep && isPlainEnd(change));
 }
 
 /**
- * Jobs that end at the same step: who owns which gid is one look-up for each row. It returns no rows, since their number
- * says nearly always that all were written; where some were not, `endedStatement()` tells which were.
+ * Ends jobs that are at the same step. The fence is one look-up of the owner for each row. It returns no rows: their
+ * number nearly always says that all were written. Where some were not, `endedStatement()` tells which were.
  */
-export function endStatement(jobs: string, ends: readonly JobUpdate[]): Statement {
+export function endStatement(jobs: RawSql, ends: readonly JobChange[]): Statement {
   return {
     sql: `
     UPDATE ${jobs} j
@@ -39,8 +40,8 @@ export function endStatement(jobs: string, ends: readonly JobUpdate[]): Statemen
   };
 }
 
-/** Those of the jobs that have ended under their owners: nobody else writes that. */
-export function endedStatement(jobs: string, ends: readonly JobOwner[]): Statement {
+/** Finds those of the jobs that have ended under their owners. Nobody else writes that. */
+export function endedStatement(jobs: RawSql, ends: readonly LeaseKey[]): Statement {
   return {
     sql: `
     SELECT e.gid
@@ -53,11 +54,11 @@ export function endedStatement(jobs: string, ends: readonly JobOwner[]): Stateme
 }
 
 /**
- * Jobs that end, and jobs that go on: the second object has the name of their next step. It returns its rows: one that
- * had been taken to its next step before could not be told from one that was just now.
+ * Ends jobs, and moves others to their next step, whose names are in the second object. It returns its rows: afterwards,
+ * a job that was moved earlier looks like one that was moved now.
  */
-export function progressStatement(jobs: string, updates: readonly JobUpdate[]): Statement {
-  const goingOn = updates.filter(({ status }) => status === 'submitted');
+export function progressStatement(jobs: RawSql, changes: readonly JobChange[]): Statement {
+  const goingOn = changes.filter(({ status }) => status === 'submitted');
   return {
     sql: `
     UPDATE ${jobs} j
@@ -76,45 +77,45 @@ export function progressStatement(jobs: string, updates: readonly JobUpdate[]): 
                 AND p.status = 'submitted'
                 FOR UPDATE SKIP LOCKED))
     RETURNING j.gid`,
-    params: [encode(updates, fenceOf), encode(goingOn, ({ stepName }) => stepName!)],
+    params: [encode(changes, fenceOf), encode(goingOn, ({ stepName }) => stepName!)],
   };
 }
 
-/** The last step stays the current one, under its name. */
-function isPlainEnd(update: JobUpdate): boolean {
+/** The last step stays the current one. */
+function isPlainEnd(change: JobChange): boolean {
   return (
-    update.status === 'succeeded' &&
-    update.stepIndex === update.atStep &&
-    update.due === null &&
-    isPlain(update)
+    change.status === 'succeeded' &&
+    change.stepIndex === change.atStep &&
+    change.due === null &&
+    isPlain(change)
   );
 }
 
 /** A next step follows, under the same lease. */
-function isPlainSuccess(update: JobUpdate): boolean {
+function isPlainSuccess(change: JobChange): boolean {
   return (
-    update.status === 'submitted' &&
-    update.stepIndex === update.atStep + 1 &&
-    update.stepName !== null &&
-    update.due === 'keep' &&
-    isPlain(update)
+    change.status === 'submitted' &&
+    change.stepIndex === change.atStep + 1 &&
+    change.stepName !== null &&
+    change.due === 'keep' &&
+    isPlain(change)
   );
 }
 
-function isPlain({ attempts, error, attemptLog, release }: JobUpdate): boolean {
+function isPlain({ attempts, error, attemptLog, release }: JobChange): boolean {
   return attempts === 0 && error === null && attemptLog === null && !release;
 }
 
-function ownerOf({ owner }: JobOwner): string {
+function ownerOf({ owner }: LeaseKey): string {
   return owner;
 }
 
-/** What a row must hold: unambiguous, since the number after the last slash is the step's. */
-function fenceOf({ owner, atStep }: JobUpdate): string {
+/** Unambiguous: the number after the last slash is the step's. */
+function fenceOf({ owner, atStep }: JobChange): string {
   return `${owner}/${atStep}`;
 }
 
-/** A text for each gid. By hand, because an object with a key for each gid is the most expensive one to make. */
-function encode<T extends JobOwner>(updates: readonly T[], textOf: (update: T) => string): string {
-  return `{${updates.map((update) => `${JSON.stringify(update.gid)}:${JSON.stringify(textOf(update))}`).join()}}`;
+/** A JSON object with a text for each gid. Built by hand: an object with a key for each gid is expensive to make. */
+function encode<T extends LeaseKey>(changes: readonly T[], textOf: (change: T) => string): string {
+  return `{${changes.map((change) => `${JSON.stringify(change.gid)}:${JSON.stringify(textOf(change))}`).join()}}`;
 }

@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
 import { dataSourceOf, type QueryRunnerLike } from '../../core/transactions/typeorm.types.js';
-import type { StatementResult } from '../connections/internal.connection.js';
-import { runOn } from '../connections/run-on.js';
+import { runOn, type StatementResult } from '../connections/internal.connection.js';
 
-/** No such prepared statement, another one of that name, a plan that does not fit the tables any more. */
+/** No such prepared statement, another one of that name, a plan that no longer fits the tables. */
 const LOST = new Set(['26000', '42P05', '0A000']);
 
 interface PostgresResult {
@@ -19,14 +18,14 @@ interface PostgresClient {
 }
 
 /**
- * Statements that PostgreSQL parses and plans once per connection: for the update of a batch of jobs, that is half of
- * its work.
+ * Statements that PostgreSQL parses and plans once for each connection. For the update of a batch of jobs, that is half
+ * of its work.
  *
- * Poolers that give every transaction another connection lose them, and so does `DISCARD ALL`. The server refuses such a
- * statement before it does anything, so it is sent again as a plain one; and all later ones are, too, since it
- * would happen again. Not for statements in a transaction, which that error would end, nor in those of the application.
+ * A pooler that gives every transaction another connection loses them, and so does `DISCARD ALL`. The server then
+ * refuses the statement before it does anything. It is sent again as a plain one, and so are all later ones, since it
+ * would happen again. Not for statements inside a transaction: that error would end it.
  *
- * TypeORM cannot prepare, so they go to the driver's client, and to TypeORM's log.
+ * TypeORM cannot prepare, so these go to the driver's client, and to TypeORM's log.
  */
 export class PreparedStatements {
   private readonly names = new Map<string, string>();
@@ -52,7 +51,7 @@ export class PreparedStatements {
     }
   }
 
-  /** By a callback, since the promises of `pg` keep each statement and its rows reachable from the next (`runOn()`). */
+  /** With a callback: the promises of `pg` keep each statement and its rows reachable from the next (`runOn()`). */
   private send(client: PostgresClient, sql: string, values: unknown[]): Promise<PostgresResult> {
     return new Promise((resolve, reject) => {
       client.query({ name: this.nameOf(sql), text: sql, values }, (error, result) => {
@@ -72,7 +71,7 @@ export class PreparedStatements {
   }
 }
 
-/** The name under which a statement is prepared: the same text, the same name. */
+/** The name under which a statement is prepared. The same text has the same name. */
 export function statementName(prefix: string, sql: string): string {
   return `${prefix}_${createHash('sha256').update(sql).digest('hex').slice(0, 16)}`;
 }

@@ -5,14 +5,14 @@ import { WHO_ANSWERS, type ParsedStatements } from './postgres.parsed-statements
 export type BatchCallback = (error: unknown, tag?: string) => void;
 
 /**
- * Statements that return no rows, sent to PostgreSQL in one round trip: a query object of `pg`, as its cursors are.
+ * Sends statements that return no rows to PostgreSQL in one round trip. To `pg` it is a query object, like its cursors.
  *
- * One Sync ends them all. So the server leaves out whatever comes after a statement that fails, and a COMMIT at the
- * end is never reached. `pg`'s own pipeline mode syncs after each statement, has to be turned on for the
- * connection as a whole, and would send that COMMIT all the same.
+ * One Sync ends them all, so the server skips whatever comes after a statement that fails, and never reaches a COMMIT at
+ * the end. `pg`'s own pipeline mode syncs after each statement, applies to the connection as a whole, and would
+ * send that COMMIT all the same.
  */
 export class PostgresStatementBatch {
-  /** For those who look at what goes through the driver, such as tracing. */
+  /** For tools that look at what goes through the driver, such as tracing. */
   readonly text: string;
   private completed = 0;
   private tag: string | undefined;
@@ -22,14 +22,14 @@ export class PostgresStatementBatch {
     /** The last statement, which has no parameters. */
     private readonly last: string | undefined,
     private readonly parsed: ParsedStatements,
-    /** `pg` puts its read time-out around it. */
+    /** `pg` wraps its read time-out around it. */
     public callback: BatchCallback,
   ) {
     const texts = statements.map(({ sql }) => sql);
     this.text = (last === undefined ? texts : [...texts, last]).join(';\n');
   }
 
-  /** How many statements the server has said to be done. Which of them a connection lost is not known. */
+  /** How many statements the server has confirmed. After a lost connection, more may have been executed. */
   get done(): number {
     return this.completed;
   }
@@ -75,7 +75,7 @@ export class PostgresStatementBatch {
     this.callback(error);
   }
 
-  /** Of `WHO_ANSWERS`: nothing else returns rows. */
+  /** The answer to `WHO_ANSWERS`: nothing else returns rows. */
   handleDataRow({ fields }: { fields: readonly unknown[] }): void {
     this.parsed.answered(fields[0]);
   }
@@ -85,7 +85,7 @@ export class PostgresStatementBatch {
   handlePortalSuspended(): void {}
 }
 
-/** As `pg` writes them for its own queries, whose encoder is not public. */
+/** Like `pg` for its own queries, whose encoder is not public. */
 function asText(value: unknown): string | null {
   if (value === null || typeof value === 'string') return value;
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);

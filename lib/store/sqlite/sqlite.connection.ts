@@ -1,17 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TransactionManagerUnavailableError } from '../../errors/index.js';
-import type { SerialGate } from './serial-gate.js';
 import type { DataSourceLike } from '../../core/transactions/typeorm.types.js';
 import {
   InternalConnection,
   type Statement,
   type StatementResult,
 } from '../connections/internal.connection.js';
+import type { SerialGate } from '../connections/serial-gate.js';
+import { errorCodeOf } from '../driver-errors.js';
+import { BUSY_SNAPSHOT, sqliteErrors } from './sqlite.errors.js';
 
 /** Runs one statement of a synchronous SQLite transaction. */
 export type RunNow = (sql: string, params?: readonly unknown[]) => StatementResult;
 
-/** Because a transaction that stays open longer than this is stuck, and the caller should hear of it. */
+/** A transaction that stays open longer than this is stuck, and the caller should hear of it. */
 const PATIENCE_MS = 30_000;
 const LONGEST_PAUSE_MS = 20;
 
@@ -32,12 +34,11 @@ interface SqliteStatement {
 const CANNOT_RUN_YET = Symbol('cannot run yet');
 
 /**
- * Own statements on an SQLite `DataSource`, which is one connection that the application shares.
+ * Runs the library's statements on an SQLite `DataSource`: one connection, which the application uses as well.
  *
- * A statement runs in the same tick in which no transaction is open on the connection; otherwise it would
- * become part of that transaction. It therefore bypasses the query runner, whose `query()` gives the
- * event loop back before it runs. Inside the transaction that holds the gate everything runs straight
- * away and belongs to that transaction: it could only wait for itself.
+ * A statement runs in a tick in which no transaction is open on the connection; otherwise it would become part of that
+ * transaction. So it bypasses the query runner, whose `query()` yields before it runs. Inside the transaction that
+ * holds the gate, everything runs at once and belongs to that transaction: it could only wait for itself.
  */
 export class SqliteConnection extends InternalConnection {
   private readonly statements = new WeakMap<SqliteHandle, Map<string, SqliteStatement>>();
@@ -61,13 +62,14 @@ export class SqliteConnection extends InternalConnection {
     return Promise.reject(new TypeError('An SQLite transaction is synchronous: use immediate().'));
   }
 
-  override batch(statements: readonly Statement[]): Promise<StatementResult[]> {
+  /** Runs all statements in one transaction. */
+  batch(statements: readonly Statement[]): Promise<StatementResult[]> {
     return this.immediate((run) => statements.map(({ sql, params }) => run(sql, params)));
   }
 
   /**
-   * Runs `work`, which is synchronous, between BEGIN IMMEDIATE and COMMIT, all in one tick. Waits at most
-   * `patience` milliseconds for its turn, then throws `TransactionManagerUnavailableError`.
+   * Runs `work`, which is synchronous, between BEGIN IMMEDIATE and COMMIT, all in one tick. Waits at most `patience`
+   * milliseconds for its turn, then throws `TransactionManagerUnavailableError`.
    */
   immediate<T>(work: (run: RunNow) => T, patience = PATIENCE_MS): Promise<T> {
     return this.run((handle, nested) => {
@@ -111,7 +113,7 @@ export class SqliteConnection extends InternalConnection {
     }
   }
 
-  /** The gate is left between two tries, so that whoever holds the transaction can still pass it. */
+  /** Leaves the gate between two tries, so whoever holds the transaction can still pass it. */
   private async behindGate<T>(
     work: (handle: SqliteHandle, nested: boolean) => T,
     deadline: number,
@@ -149,7 +151,7 @@ export class SqliteConnection extends InternalConnection {
     return { rows: [], affected: Number(statement.run(...bound).changes) };
   }
 
-  /** Per handle: a `DataSource` that is destroyed and initialized again has another one. */
+  /** For each handle: a `DataSource` that is destroyed and initialized again has a new one. */
   private prepare(handle: SqliteHandle, sql: string): SqliteStatement {
     let prepared = this.statements.get(handle);
     if (!prepared) this.statements.set(handle, (prepared = new Map<string, SqliteStatement>()));
@@ -166,13 +168,8 @@ export class SqliteConnection extends InternalConnection {
   }
 }
 
-/**
- * Whether another process holds the file for now. Inside a transaction whose snapshot is too old, no
- * waiting helps: only a new transaction does.
- */
+/** Whether another process holds the file for now. In a transaction whose snapshot is too old, no waiting helps. */
 function mayPassSoon(error: unknown, nested: boolean): boolean {
-  const code = (error as { code?: unknown } | null)?.code;
-  if (typeof code !== 'string') return false;
-  if (nested && code === 'SQLITE_BUSY_SNAPSHOT') return false;
-  return code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED');
+  if (nested && errorCodeOf(error) === BUSY_SNAPSHOT) return false;
+  return sqliteErrors.isTransient(error);
 }

@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import { jobStoreFor } from '../../store/databases.js';
 import type { JobNotifications } from '../../store/dialect.js';
 import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
 import type { DataSourceLike } from '../../core/transactions/typeorm.types.js';
@@ -6,7 +7,6 @@ import { MemoryStoreInProductionError } from '../../errors/index.js';
 import type { JobStore } from '../../store/job-store.js';
 import { MemoryJobStore } from '../../store/memory.job-store.js';
 import type { ResolvedSelfTmOptions } from './self-tm.options.js';
-import { SqlJobStore } from '../../store/sql.job-store.js';
 
 /** The store that the options ask for, and what goes with its database. */
 export interface OpenStore {
@@ -36,10 +36,10 @@ export async function openStore(
 
   const dataSource = registry.get(options.dataSource);
   const { dialect, connection } = databases.access(dataSource);
-  const store = new SqlJobStore(connection, dialect);
+  const store = jobStoreFor(dialect, connection);
   await store.initialize(autoMigrate);
   const notifications = dialect.notifications(connection);
-  return { store, dataSource, serial: !dialect.capabilities.concurrentWriters, notifications };
+  return { store, dataSource, serial: dialect.gate !== undefined, notifications };
 }
 
 async function openMemory(asked: boolean): Promise<OpenStore> {

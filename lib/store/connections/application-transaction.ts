@@ -1,0 +1,62 @@
+import { JobOutsideTransactionError, TransactionConflictError } from '../../errors/index.js';
+import type { QueryRunnerLike, StructuredResult } from '../../core/transactions/typeorm.types.js';
+import type { Dialect } from '../dialect.js';
+import type { Statement } from './internal.connection.js';
+
+const turns = new WeakMap<QueryRunnerLike, Promise<unknown>>();
+
+/**
+ * Runs a statement for the job `gid` in the transaction of the application that is open on `runner`.
+ *
+ * @throws TransactionConflictError when the database has given up the transaction; other errors of the driver unchanged.
+ */
+export async function runIn(
+  dialect: Dialect,
+  runner: QueryRunnerLike,
+  gid: string,
+  { sql, params }: Statement,
+): Promise<StructuredResult> {
+  try {
+    return (await inTurn(runner, () => runner.query(sql, [...params], true))) as StructuredResult;
+  } catch (error) {
+    if (dialect.errors.isTransient(error)) throw new TransactionConflictError(gid, { cause: error });
+    throw error;
+  }
+}
+
+/**
+ * Inserts a row in the same way; false when its key is taken. `undo` deletes the row again when it turns out that no
+ * transaction was open.
+ *
+ * @throws JobOutsideTransactionError when no transaction was open.
+ */
+export async function insertIn(
+  dialect: Dialect,
+  runner: QueryRunnerLike,
+  gid: string,
+  statement: Statement,
+  undo: () => Promise<unknown>,
+): Promise<boolean> {
+  const result = await runIn(dialect, runner, gid, statement);
+  if (!result.affected) return false;
+  if (dialect.inTransactionAfter(result, runner) === false) {
+    await undo();
+    throw new JobOutsideTransactionError(gid);
+  }
+  return true;
+}
+
+/**
+ * Jobs started with `Promise.all` share one connection, and `pg` takes one statement at a time. So each statement waits
+ * for the library's earlier ones. The first one is sent in the same tick.
+ */
+function inTurn<T>(runner: QueryRunnerLike, send: () => Promise<T>): Promise<T> {
+  const before = turns.get(runner);
+  const turn = before === undefined ? send() : before.then(send, send);
+  turns.set(runner, turn);
+  const end = (): void => {
+    if (turns.get(runner) === turn) turns.delete(runner);
+  };
+  turn.then(end, end);
+  return turn;
+}

@@ -1,0 +1,82 @@
+import { UnsupportedDatabaseError } from '../errors/index.js';
+import type { DataSourceLike } from '../core/transactions/typeorm.types.js';
+import type { Barrier, BarrierOptions } from './barrier.js';
+import type { InternalConnection } from './connections/internal.connection.js';
+import { SUPPORTED_DATABASES, type Dialect } from './dialect.js';
+import { MysqlBarrier } from './mysql/mysql.barrier.js';
+import { MysqlDialect } from './mysql/mysql.dialect.js';
+import { MysqlJobStore } from './mysql/mysql.job-store.js';
+import { PostgresBarrier } from './postgres/postgres.barrier.js';
+import { PostgresDialect } from './postgres/postgres.dialect.js';
+import { PostgresJobStore } from './postgres/postgres.job-store.js';
+import type { SqlJobStore } from './sql.job-store.js';
+import { SqliteBarrier } from './sqlite/sqlite.barrier.js';
+import type { SqliteConnection } from './sqlite/sqlite.connection.js';
+import { SqliteDialect } from './sqlite/sqlite.dialect.js';
+import { SqliteJobStore } from './sqlite/sqlite.job-store.js';
+import type { TableOptions } from './table-names.js';
+
+/** What one kind of database is made of. */
+interface Database {
+  readonly Dialect: new (dataSource: DataSourceLike, tables?: TableOptions) => Dialect;
+  jobStore(connection: InternalConnection, dialect: Dialect): SqlJobStore;
+  barrier(connection: InternalConnection, dialect: Dialect, options?: BarrierOptions): Barrier;
+}
+
+const mysql: Database = {
+  Dialect: MysqlDialect,
+  jobStore: (connection, dialect) => new MysqlJobStore(connection, dialect),
+  barrier: (connection, dialect, options) => new MysqlBarrier(connection, dialect, options),
+};
+
+/** By the type of the `DataSource`. The only place that knows databases by their names. */
+const DATABASES: Readonly<Record<string, Database>> = {
+  postgres: {
+    Dialect: PostgresDialect,
+    jobStore: (connection, dialect) => new PostgresJobStore(connection, dialect),
+    barrier: (connection, dialect, options) => new PostgresBarrier(connection, dialect, options),
+  },
+  mysql,
+  mariadb: mysql,
+  'better-sqlite3': {
+    Dialect: SqliteDialect,
+    jobStore: (connection, dialect) => new SqliteJobStore(connection as SqliteConnection, dialect),
+    barrier: (connection, dialect, options) =>
+      new SqliteBarrier(connection as SqliteConnection, dialect, options),
+  },
+};
+
+/** Whether there is a dialect for the type of a `DataSource`. */
+export function isSupported({ options }: DataSourceLike): boolean {
+  return Object.hasOwn(DATABASES, options.type);
+}
+
+/**
+ * The dialect of a `DataSource`, by its type.
+ *
+ * @throws UnsupportedDatabaseError for another type; InvalidOptionError for table options that are no identifiers.
+ */
+export function dialectFor(dataSource: DataSourceLike, tables?: TableOptions): Dialect {
+  return new (databaseOf(dataSource).Dialect)(dataSource, tables);
+}
+
+/** The job store of a database. Await its `initialize()` before anything else. */
+export function jobStoreFor(dialect: Dialect, connection: InternalConnection): SqlJobStore {
+  return databaseOf(dialect.dataSource).jobStore(connection, dialect);
+}
+
+/** The barrier of a database. Await its `initialize()` before anything else. */
+export function barrierFor(
+  dialect: Dialect,
+  connection: InternalConnection,
+  options?: BarrierOptions,
+): Barrier {
+  return databaseOf(dialect.dataSource).barrier(connection, dialect, options);
+}
+
+function databaseOf(dataSource: DataSourceLike): Database {
+  const { type } = dataSource.options;
+  if (!isSupported(dataSource))
+    throw new UnsupportedDatabaseError(`The DataSource type '${type}'`, SUPPORTED_DATABASES);
+  return DATABASES[type]!;
+}

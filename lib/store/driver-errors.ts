@@ -1,0 +1,37 @@
+import { SteppingError, TransactionManagerUnavailableError } from '../errors/index.js';
+
+/** What the errors of a database mean. Each database has one such table, in `<database>.errors.ts`. */
+export interface DatabaseErrors {
+  /** The same work may succeed in a moment: a deadlock, a lock time-out, a serialization failure. */
+  isTransient(error: unknown): boolean;
+  isUniqueViolation(error: unknown): boolean;
+  /** A COMMIT met it, and it proves that nothing was committed. Lost connections prove nothing. */
+  isRefusedCommit(error: unknown): boolean;
+  /** The server has rolled the whole transaction back, and later statements autocommit. */
+  endsTransaction(error: unknown): boolean;
+  /** The values of one row caused it: the other rows of the batch can still be written. */
+  isRowError(error: unknown): boolean;
+}
+
+/** The driver's own error, which TypeORM wraps in a `QueryFailedError`. */
+export function driverErrorOf(error: unknown): { code?: unknown; errno?: unknown; sqlState?: unknown } {
+  if (typeof error !== 'object' || error === null) return {};
+  const { driverError } = error as { driverError?: unknown };
+  return typeof driverError === 'object' && driverError !== null ? driverError : error;
+}
+
+/** The driver's error code, where it is a text. */
+export function errorCodeOf(error: unknown): string {
+  const { code } = driverErrorOf(error);
+  return typeof code === 'string' ? code : '';
+}
+
+/** Runs `work`, and wraps every error that is not the library's own: `database` could not do its work. */
+export async function orUnavailable<T>(database: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof SteppingError) throw error;
+    throw new TransactionManagerUnavailableError(database, { cause: error });
+  }
+}

@@ -1,0 +1,48 @@
+import type { ClaimedJob, JobRecord } from './job-store.js';
+
+type Milliseconds = number | string | bigint;
+
+/** A job as a driver returns it: times are epoch milliseconds, and numbers may be texts. */
+export interface JobRow extends Omit<JobRecord, 'createdAt' | 'dueAt' | 'endedAt'> {
+  readonly createdAt: Milliseconds;
+  readonly dueAt: Milliseconds | null;
+  readonly endedAt: Milliseconds | null;
+}
+
+/** A row of the sweep over all jobs. Truth values are booleans, numbers or texts, as the driver is set. */
+export interface SweptRow {
+  readonly gid: string;
+  readonly lookup: string | null;
+  /** It has ended, and its retention is over. */
+  readonly expired: unknown;
+  /** It was created within the retention. */
+  readonly young: unknown;
+}
+
+export function recordOf(row: JobRow): JobRecord {
+  return {
+    ...row,
+    stepIndex: Number(row.stepIndex),
+    attempts: Number(row.attempts),
+    createdAt: dateOf(row.createdAt)!,
+    dueAt: dateOf(row.dueAt),
+    endedAt: dateOf(row.endedAt),
+  };
+}
+
+export function claimedOf(row: ClaimedJob): ClaimedJob {
+  return {
+    ...row,
+    stepIndex: Number(row.stepIndex),
+    attempts: Number(row.attempts),
+    dueFor: Number(row.dueFor),
+  };
+}
+
+export function isTrue(value: unknown): boolean {
+  return value === true || Number(value) === 1;
+}
+
+function dateOf(milliseconds: Milliseconds | null): Date | null {
+  return milliseconds === null ? null : new Date(Math.floor(Number(milliseconds)));
+}

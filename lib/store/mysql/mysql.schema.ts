@@ -1,0 +1,52 @@
+import type { MigrationTables, SchemaStatements } from '../migrations/migration.js';
+
+/** With the columns and the unique key of DTM, so that services in other languages can share it. */
+const barrier = (tables: MigrationTables): string => `
+    CREATE TABLE IF NOT EXISTS ${tables.barrier} (
+      id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
+      trans_type VARCHAR(45) NOT NULL DEFAULT '',
+      gid VARCHAR(128) NOT NULL DEFAULT '',
+      branch_id VARCHAR(128) NOT NULL DEFAULT '',
+      op VARCHAR(45) NOT NULL DEFAULT '',
+      barrier_id VARCHAR(45) NOT NULL DEFAULT '',
+      reason VARCHAR(45) NOT NULL DEFAULT '',
+      create_time DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP,
+      update_time DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP,
+      UNIQUE KEY \`${tables.names.barrierKey}\` (gid, branch_id, op, barrier_id)
+    ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`;
+
+/** The library's tables on MySQL and MariaDB. */
+export const mysqlSchema: SchemaStatements = {
+  history: (tables) => `
+      CREATE TABLE IF NOT EXISTS ${tables.migrations} (
+        id INT NOT NULL PRIMARY KEY,
+        applied_at DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP
+      ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`,
+  record: (tables, id) => `INSERT IGNORE INTO ${tables.migrations} (id) VALUES (${id})`,
+  barrier,
+  migrations: {
+    // Character sets and collations are spelled out: a database's default may compare gids without regard to case.
+    // `steps` is text: a JSON type would refuse escaped NUL characters and reorder keys.
+    1: (tables) => [
+      `
+    CREATE TABLE IF NOT EXISTS ${tables.jobs} (
+      gid VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
+      name VARCHAR(255) NULL,
+      status VARCHAR(12) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+      steps LONGTEXT NOT NULL,
+      step_index INT NOT NULL,
+      step_name VARCHAR(255) NULL,
+      attempts INT NOT NULL,
+      attempt_log TEXT CHARACTER SET ascii COLLATE ascii_bin NULL,
+      owner VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NULL,
+      lookup TEXT NULL,
+      error TEXT NULL,
+      created_at DATETIME(6) NOT NULL,
+      due_at DATETIME(6) NULL,
+      ended_at DATETIME(6) NULL,
+      KEY \`${tables.names.dueIndex}\` (due_at)
+    ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`,
+      barrier(tables),
+    ],
+  },
+};

@@ -1,0 +1,21 @@
+import { errorCodeOf, type DatabaseErrors } from '../driver-errors.js';
+
+/** Serialization failure, deadlock, lock not available. */
+const TRANSIENT_ERRORS = new Set(['40001', '40P01', '55P03']);
+const UNIQUE_VIOLATION = '23505';
+/** Lost connections, shutdowns, system and internal errors: the COMMIT may have been done. */
+const UNCERTAIN_ERROR_CLASSES = new Set(['08', '57', '58', 'XX', 'F0']);
+/** Cardinality, data, integrity and limit errors, and what triggers raise. */
+const ROW_ERROR_CLASSES = new Set(['21', '22', '23', '44', '54', 'P0']);
+
+export const postgresErrors: DatabaseErrors = {
+  isTransient: (error) => TRANSIENT_ERRORS.has(errorCodeOf(error)),
+  isUniqueViolation: (error) => errorCodeOf(error) === UNIQUE_VIOLATION,
+  /** A deferred constraint or a serialization failure, for example. */
+  isRefusedCommit: (error) => {
+    const state = errorCodeOf(error);
+    return /^[0-9A-Z]{5}$/.test(state) && !UNCERTAIN_ERROR_CLASSES.has(state.slice(0, 2));
+  },
+  endsTransaction: () => false,
+  isRowError: (error) => ROW_ERROR_CLASSES.has(errorCodeOf(error).slice(0, 2)),
+};
