@@ -10,8 +10,9 @@ import { ModulesContainer } from '@nestjs/core';
 import { DistributedJobFactory } from './core/jobs/distributed-job.factory.js';
 import { DistributedJobs } from './core/jobs/distributed-jobs.js';
 import { TransactionSettler } from './core/jobs/transaction-settler.js';
-import { TransactionManager } from './core/transaction-manager.js';
-import type { TransactionManagerStrategy } from './core/transaction-manager-strategy.js';
+import { StepExecutor } from './core/steps/step.executor.js';
+import { StepRegistry } from './core/steps/step.registry.js';
+import { TransactionManager, type TransactionManagerStrategy } from './core/transaction-manager.js';
 import { resolveSteppingOptions } from './stepping.options.js';
 import type {
   SteppingModuleAsyncOptions,
@@ -110,7 +111,7 @@ function define(
     imports: [SteppingLifecycleModule, ...imports, ...(strategy.imports ?? [])],
     providers: [...options, ...steppingProviders, ...strategy.providers],
     controllers: [...(strategy.controllers ?? [])],
-    exports: [DistributedJobFactory, DistributedJobs],
+    exports: [DistributedJobFactory, DistributedJobs, StepExecutor, StepRegistry],
   };
 }
 

@@ -3,14 +3,18 @@ import { ModulesContainer } from '@nestjs/core';
 import { DistributedJobFactory } from './core/jobs/distributed-job.factory.js';
 import { TransactionSettler } from './core/jobs/transaction-settler.js';
 import { ArgumentsValidator } from './core/steps/arguments-validator.js';
+import { AttemptRunner } from './core/steps/attempt.runner.js';
 import { HttpRequestStep } from './core/steps/http-request.step.js';
 import { StepArgumentsSerializer } from './core/steps/step-arguments.serializer.js';
 import { StepExplorer } from './core/steps/step.explorer.js';
+import { StepExecutor } from './core/steps/step.executor.js';
 import { StepMetadataAccessor } from './core/steps/step-metadata.accessor.js';
 import { StepRegistry } from './core/steps/step.registry.js';
 import { TransactionManager } from './core/transaction-manager.js';
 import { TransactionResolver } from './core/transactions/transaction-resolver.js';
 import { DataSourceRegistry } from './transactions/data-source.registry.js';
+import { BarrierSteps } from './transactions/barrier-steps.js';
+import { TransactionalStepRunner } from './transactions/transactional-step.runner.js';
 import { TypeOrmTransactionResolver } from './transactions/typeorm.transaction-resolver.js';
 import { TypeOrmDatabases } from './transactions/typeorm-databases.js';
 import { resolveSteppingOptions, type ResolvedSteppingOptions } from './stepping.options.js';
@@ -36,6 +40,33 @@ const steps: Provider[] = [
     provide: StepArgumentsSerializer,
     useFactory: (validator: ArgumentsValidator) => new StepArgumentsSerializer(validator),
     inject: [ArgumentsValidator],
+  },
+  {
+    provide: AttemptRunner,
+    useFactory: (serializer: StepArgumentsSerializer) => new AttemptRunner(serializer),
+    inject: [StepArgumentsSerializer],
+  },
+  {
+    provide: TransactionalStepRunner,
+    useFactory: (runner: AttemptRunner) => new TransactionalStepRunner(runner),
+    inject: [AttemptRunner],
+  },
+  {
+    provide: StepExecutor,
+    useFactory: (
+      registry: StepRegistry,
+      runner: AttemptRunner,
+      transactional: TransactionalStepRunner,
+      found: TypeOrmDatabases,
+      { retry }: ResolvedSteppingOptions,
+    ) => new StepExecutor(registry, runner, new BarrierSteps(transactional, found), retry),
+    inject: [
+      StepRegistry,
+      AttemptRunner,
+      TransactionalStepRunner,
+      TypeOrmDatabases,
+      STEPPING_RESOLVED_OPTIONS,
+    ],
   },
 ];
 

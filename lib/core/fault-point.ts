@@ -1,4 +1,4 @@
-/** Named places between two writes of the protocol, where a test may crash, stall or fail the process. */
+/** Places between two writes of the protocol, where a test may stop, delay or fail the process. */
 export const FAULT_POINTS = [
   'job:before-prepare',
   'job:prepared',
@@ -23,18 +23,18 @@ export const FAULT_POINTS = [
  */
 export type FaultPoint = (typeof FAULT_POINTS)[number];
 
-/** Inert unless something is registered under this symbol: one property look-up per point. */
+/** Without a hook under this symbol, a fault point does nothing. */
 const HOOK = Symbol.for('nestjs-stepping.fault-point');
 const place = globalThis as { [HOOK]?: FaultHook };
 
 export type FaultHook = (point: FaultPoint, gid: string) => void | Promise<void>;
 
-/** The registered hook, called only where it exists so that nothing is awaited in production. */
+/** Await it: a hook may stop the process there. */
 export function faultPoint(point: FaultPoint, gid: string): void | Promise<void> {
   return place[HOOK]?.(point, gid);
 }
 
-/** Registers a hook in the place of another one, which is returned. */
+/** Registers a hook, and returns the one that it replaces. */
 export function setFaultHook(hook: FaultHook | undefined): FaultHook | undefined {
   const former = place[HOOK];
   place[HOOK] = hook;

@@ -1,5 +1,6 @@
 import { faultPoint } from '../core/fault-point.js';
-import type { StepAttempt, StepExecutor, StepOutcome } from '../core/steps/step.executor.js';
+import type { AttemptRunner } from '../core/steps/attempt.runner.js';
+import type { KnownAttempt, StepOutcome } from '../core/steps/step-attempt.js';
 import { StepInterruptedError, StepTransactionLostError } from '../errors/index.js';
 import type { DataSourceLike } from '../core/transactions/typeorm.types.js';
 import { gateOf } from './ambient-transaction.js';
@@ -14,9 +15,13 @@ export type TransactionalOutcome = StepOutcome & { readonly stored?: boolean };
  * once.
  */
 export class TransactionalStepRunner {
-  constructor(private readonly executor: StepExecutor) {}
+  constructor(private readonly attempts: AttemptRunner) {}
 
-  async run(attempt: StepAttempt, dataSource: DataSourceLike, mark: DoneMark): Promise<TransactionalOutcome> {
+  async run(
+    attempt: KnownAttempt,
+    dataSource: DataSourceLike,
+    mark: DoneMark,
+  ): Promise<TransactionalOutcome> {
     if (await mark.isSet()) return { kind: 'succeeded', stored: mark.stores };
     const run = () => this.runIn(dataSource, attempt, mark);
     // On SQLite the step's transaction takes its turn among the application's.
@@ -25,7 +30,7 @@ export class TransactionalStepRunner {
 
   private async runIn(
     dataSource: DataSourceLike,
-    attempt: StepAttempt,
+    attempt: KnownAttempt,
     mark: DoneMark,
   ): Promise<TransactionalOutcome> {
     const transaction = await StepTransaction.begin(dataSource, attempt.gid);
@@ -38,9 +43,7 @@ export class TransactionalStepRunner {
     });
     let outcome: TransactionalOutcome;
     try {
-      outcome = await this.executor.execute(attempt, (call) =>
-        transaction.run(() => call(transaction.manager)),
-      );
+      outcome = await this.attempts.run(attempt, (call) => transaction.run(() => call(transaction.manager)));
       await transaction.close();
       if (outcome.kind === 'succeeded') outcome = await this.mark(transaction, attempt, mark);
     } catch (error) {
@@ -56,7 +59,7 @@ export class TransactionalStepRunner {
 
   private async mark(
     transaction: StepTransaction,
-    attempt: StepAttempt,
+    attempt: KnownAttempt,
     mark: DoneMark,
   ): Promise<StepOutcome> {
     if (!transaction.intact) return { kind: 'failed', error: new StepTransactionLostError(attempt.stepName) };
@@ -65,7 +68,7 @@ export class TransactionalStepRunner {
 
   private async commit(
     transaction: StepTransaction,
-    attempt: StepAttempt,
+    attempt: KnownAttempt,
     mark: DoneMark,
   ): Promise<TransactionalOutcome> {
     try {

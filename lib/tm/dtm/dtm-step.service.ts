@@ -1,19 +1,9 @@
 import { Logger } from '@nestjs/common';
 import { detached } from '../../core/detached.js';
 import { faultPoint } from '../../core/fault-point.js';
-import type { StepDefinition } from '../../core/steps/step-definition.js';
 import { StepStop } from '../../core/steps/step-stop.js';
-import type { StepAttempt, StepExecutor } from '../../core/steps/step.executor.js';
-import type { StepRegistry } from '../../core/steps/step.registry.js';
-import { barrierMark } from '../../transactions/done-mark.js';
-import type { TransactionalStepRunner } from '../../transactions/transactional-step.runner.js';
-import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
-import {
-  StepInterruptedError,
-  StepNotFoundError,
-  StepTimeoutError,
-  type SteppingError,
-} from '../../errors/index.js';
+import type { StepExecutor } from '../../core/steps/step.executor.js';
+import { StepInterruptedError, StepTimeoutError, type SteppingError } from '../../errors/index.js';
 import { AttemptCounter } from './attempt-counter.js';
 import type { CallbackSignature } from './callback-signature.js';
 import { isCallFor, type CallbackAnswer, type DtmStepCall } from './dtm-callback.js';
@@ -45,11 +35,10 @@ export class DtmStepService {
   private stopping = false;
 
   constructor(
-    private readonly registry: StepRegistry,
     private readonly executor: StepExecutor,
-    private readonly transactional: TransactionalStepRunner,
-    private readonly databases: TypeOrmDatabases,
     private readonly signature: CallbackSignature,
+    /** Milliseconds. */
+    private readonly gracePeriod: number,
   ) {}
 
   async answer(call: DtmStepCall): Promise<CallbackAnswer> {
@@ -100,24 +89,20 @@ export class DtmStepService {
       this.log(what, call, attempt, performance.now() - startedAt, error);
       return 'error';
     };
-    const definition = this.registry.get(payload.step);
-    if (!definition)
-      return fail(new StepNotFoundError(payload.step, this.registry.names()), 'does not fit this process');
-
     const timer = setTimeout(
       () => stop.request(new StepTimeoutError(payload.step, Math.round(call.timeout))),
       call.timeout,
     );
     try {
       await faultPoint('step:before-execute', gid);
-      const outcome = await this.execute(definition, {
+      const outcome = await this.executor.execute({
         gid,
-        definition,
         stepName: payload.step,
         stepIndex: Number(branchId) - 1,
         attempt,
         readArgs: () => payload.args,
         stop,
+        gracePeriod: this.gracePeriod,
       });
       await faultPoint('step:executed', gid);
       if (outcome.kind === 'interrupted') {
@@ -134,16 +119,6 @@ export class DtmStepService {
     } finally {
       clearTimeout(timer);
     }
-  }
-
-  private async execute(definition: StepDefinition, attempt: StepAttempt) {
-    const { transactional } = definition;
-    if (transactional === false) return this.executor.execute(attempt);
-    const dataSource = this.databases.registry.get(transactional.dataSource);
-    const barrier = await this.databases.barrierOf(dataSource);
-    const { stop } = attempt;
-    const mayCommit = async () => !stop.requested || stop.reason instanceof StepInterruptedError;
-    return this.transactional.run(attempt, dataSource, barrierMark(barrier, attempt, mayCommit));
   }
 
   /** One structured line per attempt that failed; never the arguments, which may hold secrets. */

@@ -1,11 +1,7 @@
 import type { ModuleMetadata, Provider } from '@nestjs/common';
 import { DistributedJobs } from '../../core/jobs/distributed-jobs.js';
-import { StepArgumentsSerializer } from '../../core/steps/step-arguments.serializer.js';
 import { StepExecutor } from '../../core/steps/step.executor.js';
-import { StepRegistry } from '../../core/steps/step.registry.js';
-import type { TransactionManagerStrategy } from '../../core/transaction-manager-strategy.js';
-import { TransactionManager } from '../../core/transaction-manager.js';
-import { TransactionalStepRunner } from '../../transactions/transactional-step.runner.js';
+import { TransactionManager, type TransactionManagerStrategy } from '../../core/transaction-manager.js';
 import { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
 import { grpcCallbackAddresses, httpCallbackAddresses } from './callback-addresses.js';
 import { CallbackSignature } from './callback-signature.js';
@@ -95,23 +91,9 @@ const providers: readonly Provider[] = [
   },
   {
     provide: DtmStepService,
-    useFactory: (
-      { gracePeriod }: ResolvedDtmOptions,
-      registry: StepRegistry,
-      serializer: StepArgumentsSerializer,
-      databases: TypeOrmDatabases,
-      signature: CallbackSignature,
-    ) => {
-      const executor = new StepExecutor(serializer, gracePeriod);
-      return new DtmStepService(
-        registry,
-        executor,
-        new TransactionalStepRunner(executor),
-        databases,
-        signature,
-      );
-    },
-    inject: [DTM_OPTIONS, StepRegistry, StepArgumentsSerializer, TypeOrmDatabases, CallbackSignature],
+    useFactory: ({ gracePeriod }: ResolvedDtmOptions, executor: StepExecutor, signature: CallbackSignature) =>
+      new DtmStepService(executor, signature, gracePeriod),
+    inject: [DTM_OPTIONS, StepExecutor, CallbackSignature],
   },
   { provide: DtmContact, useFactory: () => new DtmContact() },
   {

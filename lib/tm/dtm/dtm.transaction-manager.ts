@@ -39,7 +39,7 @@ export interface DtmParts {
  * Keeps jobs at a DTM server, as its two-phase messages: Prepare before the transaction's barrier, Submit after
  * the commit, Abort after a rollback. What is not told to DTM it finds out by asking the barrier.
  */
-export class DtmTransactionManager extends TransactionManager {
+export class DtmTransactionManager extends TransactionManager<DtmPreparedJob> {
   private readonly logger = new Logger(DtmTransactionManager.name);
   private ready = false;
 
