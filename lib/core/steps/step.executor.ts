@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { StepNotFoundError, UnrecoverableStepError, type SteppingError } from '../../errors/index.js';
+import { detached } from '../detached.js';
 import type { AttemptRunner } from './attempt.runner.js';
 import { resolveRetryPolicy, type ResolvedRetryPolicy } from './retry-policy.js';
 import type { KnownAttempt, StepAttempt, StepOutcome } from './step-attempt.js';
@@ -30,7 +31,7 @@ export class StepExecutor {
   ) {}
 
   /**
-   * Runs one attempt, and never rejects. A transactional step writes a barrier row in its own transaction, so that its effects
+   * Runs one attempt outside every `AsyncLocalStorage` of the caller, and never rejects. A transactional step writes a barrier row in its own transaction, so that its effects
    * happen once even if it is attempted again.
    */
   async execute(attempt: StepAttempt): Promise<StepOutcome> {
@@ -40,7 +41,9 @@ export class StepExecutor {
     }
     const known = { ...attempt, definition };
     try {
-      return await (definition.transactional ? this.transactional.run(known) : this.runner.run(known));
+      return await detached(() =>
+        definition.transactional ? this.transactional.run(known) : this.runner.run(known),
+      );
     } catch (error) {
       return { kind: 'failed', error };
     }
