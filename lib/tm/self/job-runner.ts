@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { BackgroundService } from '../../core/background-service.js';
 import { detached } from '../../core/detached.js';
+import { swapRemove } from '../../core/swap-remove.js';
 import { WaitGroup } from '../../core/wait-group.js';
 import { StepInterruptedError } from '../../errors/index.js';
 import type { JobCompleter } from './job-completer.js';
@@ -25,7 +26,8 @@ interface WaitingJob {
 export class JobRunner implements BackgroundService {
   private readonly logger = new Logger(JobRunner.name);
   private readonly queue: WaitingJob[] = [];
-  private readonly running = new Set<JobRun>();
+  /** An array, for the reason that `LeaseTable` gives. */
+  private readonly running: JobRun[] = [];
   private readonly runs = new WaitGroup();
   private reserved = 0;
   private claimsWaiting = 0;
@@ -62,7 +64,7 @@ export class JobRunner implements BackgroundService {
 
   /** Reserves a slot for a job that this process is about to start; `false` when there is none. */
   reserve(): boolean {
-    const taken = this.queue.length - this.claimsWaiting + this.running.size + this.reserved;
+    const taken = this.queue.length - this.claimsWaiting + this.running.length + this.reserved;
     if (!this.takesJobs || taken >= this.capacity) return false;
     this.reserved += 1;
     return true;
@@ -108,7 +110,7 @@ export class JobRunner implements BackgroundService {
   }
 
   private get canStart(): boolean {
-    return this.state === 'running' && this.running.size < this.concurrency && this.queue.length > 0;
+    return this.state === 'running' && this.running.length < this.concurrency && this.queue.length > 0;
   }
 
   private startUntilFull(): void {
@@ -125,14 +127,14 @@ export class JobRunner implements BackgroundService {
 
   private async run(job: LeasedJob): Promise<void> {
     const run = this.runOf(job);
-    this.running.add(run);
+    this.running.push(run);
     try {
       await run.run();
     } catch (error) {
       this.logger.error(`Running job ${job.gid} failed unexpectedly: ${String(error)}`);
       this.leases.drop(job.lease);
     } finally {
-      this.running.delete(run);
+      swapRemove(this.running, run);
       this.startWaiting();
     }
   }

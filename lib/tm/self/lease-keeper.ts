@@ -4,6 +4,7 @@ import type { BackgroundService } from '../../core/background-service.js';
 import { detached } from '../../core/detached.js';
 import { SingleFlight } from '../../core/single-flight.js';
 import type { JobStore, LeaseKey } from '../../store/job-store.js';
+import { LeaseTable } from './lease-table.js';
 import { Lease } from './lease.js';
 
 /** A lease is renewed after a third of it, which leaves time for two more tries. */
@@ -16,7 +17,7 @@ const MIN_CHECK_MS = 10;
 /** Holds the leases of this process, renews them while their jobs wait or run, and gives up those it loses. */
 export class LeaseKeeper implements BackgroundService {
   private readonly logger = new Logger(LeaseKeeper.name);
-  private readonly held = new Map<string, Lease>();
+  private readonly held = new LeaseTable();
   private readonly process = randomBytes(9).toString('base64url');
   private owners = 0;
   private timer: NodeJS.Timeout | undefined;
@@ -50,16 +51,14 @@ export class LeaseKeeper implements BackgroundService {
   /** Holds a lease that was taken by a statement sent at `since`, by `performance.now()`. */
   hold({ gid, owner }: LeaseKey, since: number): Lease {
     const lease = new Lease(gid, owner, since + this.leaseDuration);
-    const former = this.held.get(gid);
-    this.held.set(gid, lease);
     // A job that this process still holds can only be claimed again once the older lease has expired.
-    former?.lose();
+    this.held.put(lease)?.lose();
     this.start();
     return lease;
   }
 
   drop(lease: Lease): void {
-    if (this.held.get(lease.gid) === lease) this.held.delete(lease.gid);
+    this.held.remove(lease);
     if (this.held.size === 0) this.stopTimer();
   }
 
@@ -89,7 +88,7 @@ export class LeaseKeeper implements BackgroundService {
   }
 
   private check(): void {
-    for (const lease of this.held.values()) {
+    for (const lease of this.held.all()) {
       if (!this.isGood(lease)) this.lose(lease, 'it could not be renewed in time');
     }
     void this.renewing.run();
@@ -97,7 +96,7 @@ export class LeaseKeeper implements BackgroundService {
 
   private async renewDue(): Promise<void> {
     const latest = this.leaseDuration * (1 - RENEW_AFTER);
-    const due = [...this.held.values()].filter(({ remaining }) => remaining < latest);
+    const due = this.held.all().filter(({ remaining }) => remaining < latest);
     if (due.length === 0) return;
     try {
       await this.renew(due);

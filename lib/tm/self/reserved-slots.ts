@@ -1,3 +1,4 @@
+import { swapRemove } from '../../core/swap-remove.js';
 import type { JobRunner } from './job-runner.js';
 
 /** A slot of the runner, reserved for a job whose transaction is open. */
@@ -13,8 +14,8 @@ export interface ReservedSlot {
  * slot is reserved no longer than the lease that the job was written with.
  */
 export class ReservedSlots {
-  /** The oldest first. */
-  private readonly reserved = new Set<ReservedSlot>();
+  /** An array, for the reason that `LeaseTable` gives. */
+  private readonly reserved: ReservedSlot[] = [];
 
   constructor(
     private readonly runner: JobRunner,
@@ -29,25 +30,22 @@ export class ReservedSlots {
       if (!this.runner.reserve()) return undefined;
     }
     const slot = { since: performance.now() };
-    this.reserved.add(slot);
+    this.reserved.push(slot);
     return slot;
   }
 
   /** Uses the slot for its job; if it has expired, another one. False when there is none. */
   use(slot: ReservedSlot): boolean {
-    return this.reserved.delete(slot) || this.runner.reserve();
+    return swapRemove(this.reserved, slot) || this.runner.reserve();
   }
 
   /** The job does not come. */
   release(slot: ReservedSlot): void {
-    if (this.reserved.delete(slot)) this.runner.cancelReservation();
+    if (swapRemove(this.reserved, slot)) this.runner.cancelReservation();
   }
 
   private releaseExpired(): void {
     const latest = performance.now() - this.leaseDuration;
-    for (const slot of this.reserved) {
-      if (slot.since > latest) return;
-      this.release(slot);
-    }
+    for (const slot of this.reserved.filter(({ since }) => since <= latest)) this.release(slot);
   }
 }

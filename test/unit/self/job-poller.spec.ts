@@ -183,6 +183,8 @@ it('claims nothing after its stop, which waits for the claim under way', async (
   await passed(1);
   await stopping;
   poller.wake(0);
+  poller.wake(500);
+  expect(vi.getTimerCount()).toBe(0);
   await passed(1000);
   expect(claim).toHaveBeenCalledTimes(1);
 });
