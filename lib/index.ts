@@ -15,6 +15,11 @@ export { HttpRequestStep } from './core/steps/http-request.step.js';
 export type { HttpRequestArguments } from './core/steps/http-request.arguments.js';
 export type { Duration } from './core/duration.js';
 
+export { StepExecutor } from './core/steps/step.executor.js';
+export { StepRegistry } from './core/steps/step.registry.js';
+export { StepStop } from './core/steps/step-stop.js';
+export type { StepAttempt, StepOutcome } from './core/steps/step-attempt.js';
+
 export { DistributedJobFactory, type CreateJobOptions } from './core/jobs/distributed-job.factory.js';
 export { DistributedJob, MAX_JOB_BYTES } from './core/jobs/distributed-job.js';
 export { DistributedJobs, type RecoveryState } from './core/jobs/distributed-jobs.js';
@@ -22,8 +27,11 @@ export type { JobFilter, JobInfo, JobPage, StepInfo, StepStatus } from './core/j
 export type { JobMessage, StoredStep } from './core/jobs/job-message.js';
 export type { JobStatus } from './core/jobs/job-status.js';
 
-export { TransactionManager, type PreparedJob } from './core/transaction-manager.js';
-export type { TransactionManagerStrategy } from './core/transaction-manager-strategy.js';
+export {
+  TransactionManager,
+  type PreparedJob,
+  type TransactionManagerStrategy,
+} from './core/transaction-manager.js';
 export {
   TransactionContext,
   type SqlStatement,

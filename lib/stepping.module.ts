@@ -10,10 +10,10 @@ import { ModulesContainer } from '@nestjs/core';
 import { DistributedJobFactory } from './core/jobs/distributed-job.factory.js';
 import { DistributedJobs } from './core/jobs/distributed-jobs.js';
 import { TransactionSettler } from './core/jobs/transaction-settler.js';
+import { StepExecutor } from './core/steps/step.executor.js';
 import { StepExplorer } from './core/steps/step.explorer.js';
 import { StepRegistry } from './core/steps/step.registry.js';
-import { TransactionManager } from './core/transaction-manager.js';
-import type { TransactionManagerStrategy } from './core/transaction-manager-strategy.js';
+import { TransactionManager, type TransactionManagerStrategy } from './core/transaction-manager.js';
 import { resolveSteppingOptions } from './stepping.options.js';
 import type {
   SteppingModuleAsyncOptions,
@@ -120,7 +120,7 @@ function define(
     imports: [SteppingLifecycleModule, ...imports, ...(strategy.imports ?? [])],
     providers: [...options, ...steppingProviders, ...strategy.providers],
     controllers: [...(strategy.controllers ?? [])],
-    exports: [DistributedJobFactory, DistributedJobs],
+    exports: [DistributedJobFactory, DistributedJobs, StepExecutor, StepRegistry],
   };
 }
 

@@ -2,7 +2,7 @@ import type { ModuleMetadata, Type } from '@nestjs/common';
 import type { JobInfo } from './core/jobs/job-info.js';
 import { booleanOption, checkedOption, functionOption, readOptions, type OptionsOf } from './core/options.js';
 import { resolveRetryPolicy, type RetryPolicy } from './core/steps/retry-policy.js';
-import type { TransactionManagerStrategy } from './core/transaction-manager-strategy.js';
+import type { TransactionManagerStrategy } from './core/transaction-manager.js';
 import { resolveTableNames, type TableOptions } from './store/table-names.js';
 import type { DataSourceResolver } from './transactions/data-source.registry.js';
 

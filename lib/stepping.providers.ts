@@ -4,13 +4,17 @@ import { DistributedJobFactory } from './core/jobs/distributed-job.factory.js';
 import { TransactionSettler } from './core/jobs/transaction-settler.js';
 import { provide } from './core/provide.js';
 import { ArgumentsValidator } from './core/steps/arguments-validator.js';
+import { AttemptRunner } from './core/steps/attempt.runner.js';
 import { HttpRequestStep } from './core/steps/http-request.step.js';
 import { StepArgumentsSerializer } from './core/steps/step-arguments.serializer.js';
 import { StepExplorer } from './core/steps/step.explorer.js';
+import { StepExecutor } from './core/steps/step.executor.js';
 import { StepRegistry } from './core/steps/step.registry.js';
 import { TransactionManager } from './core/transaction-manager.js';
 import { TransactionResolver } from './core/transactions/transaction-resolver.js';
 import { DataSourceRegistry } from './transactions/data-source.registry.js';
+import { BarrierSteps } from './transactions/barrier-steps.js';
+import { TransactionalStepRunner } from './transactions/transactional-step.runner.js';
 import { TypeOrmTransactionResolver } from './transactions/typeorm.transaction-resolver.js';
 import { TypeOrmDatabases } from './transactions/typeorm-databases.js';
 import { resolveSteppingOptions, type ResolvedSteppingOptions } from './stepping.options.js';
@@ -28,6 +32,19 @@ export const steppingProviders: readonly Provider[] = [
   provide(StepExplorer, ModulesContainer),
   { provide: ArgumentsValidator, useFactory: () => ArgumentsValidator.load() },
   provide(StepArgumentsSerializer, ArgumentsValidator),
+  provide(AttemptRunner, StepArgumentsSerializer),
+  provide(TransactionalStepRunner, AttemptRunner, TypeOrmDatabases),
+  provide(BarrierSteps, TransactionalStepRunner, TypeOrmDatabases),
+  {
+    provide: StepExecutor,
+    useFactory: (
+      registry: StepRegistry,
+      runner: AttemptRunner,
+      transactional: BarrierSteps,
+      { retry }: ResolvedSteppingOptions,
+    ) => new StepExecutor(registry, runner, transactional, retry),
+    inject: [StepRegistry, AttemptRunner, BarrierSteps, STEPPING_RESOLVED_OPTIONS],
+  },
   {
     provide: TypeOrmDatabases,
     useFactory: (modules: ModulesContainer, options: ResolvedSteppingOptions) => {

@@ -1,4 +1,4 @@
-/** Points between two writes of the protocol. A test can crash, stall or fail the process there. */
+/** Places between two writes of the protocol, where a test may stop, delay or fail the process. */
 export const FAULT_POINTS = [
   'job:before-prepare',
   'job:prepared',
@@ -23,18 +23,18 @@ export const FAULT_POINTS = [
  */
 export type FaultPoint = (typeof FAULT_POINTS)[number];
 
-/** Without a registered hook, a point costs one property lookup. */
+/** Without a hook under this symbol, a fault point does nothing. */
 const HOOK = Symbol.for('nestjs-stepping.fault-point');
 const place = globalThis as { [HOOK]?: FaultHook };
 
 export type FaultHook = (point: FaultPoint, gid: string) => void | Promise<void>;
 
-/** Calls the registered hook. Returns nothing without one, so that production code need not await. */
+/** Await it: a hook may stop the process there. */
 export function faultPoint(point: FaultPoint, gid: string): void | Promise<void> {
   return place[HOOK]?.(point, gid);
 }
 
-/** Registers a hook and returns the former one. */
+/** Registers a hook, and returns the one that it replaces. */
 export function setFaultHook(hook: FaultHook | undefined): FaultHook | undefined {
   const former = place[HOOK];
   place[HOOK] = hook;

@@ -1,28 +1,47 @@
+import type { ModuleMetadata, Provider, Type } from '@nestjs/common';
 import type { JobMessage } from './jobs/job-message.js';
 import type { TransactionContext } from './transactions/transaction-context.js';
 
 /**
- * What a transaction manager hands out for a prepared job and gets back with the end of its transaction.
- * Managers extend it with what they need to remember.
+ * A transaction manager and what comes with it, for `SteppingModule.forRoot({ transactionManager })`. `selfTm()`
+ * returns one.
+ *
+ * @publicApi
+ */
+export interface TransactionManagerStrategy {
+  /** For messages. */
+  readonly name: string;
+  /** Modules that its providers need. */
+  readonly imports?: ModuleMetadata['imports'];
+  /** Must provide `TransactionManager` and `DistributedJobs`. May inject `StepRegistry` and `StepExecutor`. */
+  readonly providers: readonly Provider[];
+  /** Routes that it adds to the application. */
+  readonly controllers?: readonly Type[];
+}
+
+/**
+ * What a transaction manager returns for a prepared job, and is given again when the transaction has ended. Managers
+ * extend it with what they need to remember.
  *
  * @publicApi
  */
 export interface PreparedJob {
   /**
-   * True when the job was written in the transaction itself and so shares its fate. Otherwise the
-   * transaction needs a barrier row, by which the manager can ask how it ended.
+   * True when the job was written in the transaction itself and so shares its fate. Otherwise the library writes a
+   * barrier row in the transaction, which tells the manager later how the transaction ended.
    */
   readonly enlisted: boolean;
 }
 
 /**
- * Keeps jobs and sees them through: the strategy behind `SteppingModule.forRoot({ transactionManager })`.
+ * Keeps jobs and runs their steps. Extend it to write a strategy of your own; `Prepared` is what it remembers of a
+ * prepared job.
  *
- * The protocol is the two-phase message of DTM: prepare, the local transaction with its barrier, submit.
+ * The protocol is DTM's two-phase message: prepare, the local transaction with its barrier, submit.
  *
  * @publicApi
  */
-export abstract class TransactionManager {
+export abstract class TransactionManager<Prepared extends PreparedJob = PreparedJob> {
   /**
    * Called once, when all providers of the application exist and before any of its lifecycle hooks. Jobs may
    * be started from then on.
@@ -32,29 +51,30 @@ export abstract class TransactionManager {
   /** Called at the end of the application's bootstrap: steps may run from now on. */
   async start(): Promise<void> {}
 
-  /** Called at shutdown, before database pools are closed: claim nothing, end what runs, leave no lease behind. */
+  /** Called at shutdown, before database pools are closed: stop taking jobs, and end the steps that run. */
   async stop(): Promise<void> {}
 
   /**
-   * P1: makes the job known before its transaction commits. It must not run yet.
+   * First phase: makes the job known before its transaction commits. It must not run yet.
    *
    * @throws DuplicateGidError when the gid belongs to another job.
    */
-  abstract prepare(message: JobMessage, transaction: TransactionContext): Promise<PreparedJob>;
+  abstract prepare(message: JobMessage, transaction: TransactionContext): Promise<Prepared>;
 
   /**
-   * P4: the transaction is committed, the job may run. Called without `prepared` for a job outside any
-   * transaction, which must be durable when the promise resolves. With it, a failure concerns nobody but the
-   * manager: the job is safe, and what was not submitted is found by asking the barrier.
+   * Second phase: the transaction is committed, and the job may run. An error is logged and reaches no caller; the manager
+   * finds such a job later by asking the barrier.
+   *
+   * Without `prepared` the job is outside any transaction, and must be durable when the promise resolves.
    */
-  abstract submit(message: JobMessage, prepared?: PreparedJob): Promise<void>;
+  abstract submit(message: JobMessage, prepared?: Prepared): Promise<void>;
 
-  /** The transaction is rolled back: forget the job. Best effort, like `submit` after a commit. */
-  abstract abort(message: JobMessage, prepared: PreparedJob): Promise<void>;
+  /** The transaction is rolled back: forget the job. An error is logged and reaches no caller. */
+  abstract abort(message: JobMessage, prepared: Prepared): Promise<void>;
 
   /**
-   * Nobody can say how the transaction of an enlisted job ended: look it up, and run it only if it is there.
-   * The default does nothing, which leaves the job to recovery.
+   * The transaction of an enlisted job ended, and nobody knows how: look the job up, and run it only if it is there.
+   * The default does nothing, for managers that find such jobs by themselves.
    */
-  async inDoubt(_message: JobMessage, _prepared: PreparedJob): Promise<void> {}
+  async inDoubt(_message: JobMessage, _prepared: Prepared): Promise<void> {}
 }

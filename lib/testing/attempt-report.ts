@@ -1,4 +1,4 @@
-import type { StepAttempt } from '../core/steps/step.executor.js';
+import type { KnownAttempt } from '../core/steps/step-attempt.js';
 import type { TransactionalOutcome } from '../transactions/transactional-step.runner.js';
 
 /**
@@ -27,7 +27,7 @@ export interface AttemptReport {
 /** Notes an attempt that begins; what it returns is to be called with the outcome. */
 export function noteAttempt(
   reports: AttemptReport[],
-  { gid, stepName: step, readArgs, attempt }: StepAttempt,
+  { gid, stepName: step, readArgs, attempt }: KnownAttempt,
 ): (outcome: TransactionalOutcome) => void {
   const args = readArgs();
   const at = reports.push({ gid, step, args, attempt, outcome: 'crashed' }) - 1;

@@ -1,9 +1,11 @@
 import { ModuleRef } from '@nestjs/core';
 import { DistributedJobs } from '../core/jobs/distributed-jobs.js';
 import { TransactionSettler } from '../core/jobs/transaction-settler.js';
-import { StepArgumentsSerializer } from '../core/steps/step-arguments.serializer.js';
+import { AttemptRunner } from '../core/steps/attempt.runner.js';
+import { StepExecutor } from '../core/steps/step.executor.js';
 import { StepRegistry } from '../core/steps/step.registry.js';
 import { TransactionManager } from '../core/transaction-manager.js';
+import { TransactionalStepRunner } from '../transactions/transactional-step.runner.js';
 import { TypeOrmDatabases } from '../transactions/typeorm-databases.js';
 import {
   resolveSteppingOptions,
@@ -15,7 +17,6 @@ import {
   STEPPING_MODULE_OPTIONS,
   STEPPING_RESOLVED_OPTIONS,
 } from '../stepping.constants.js';
-import { RecoverySchedule } from '../tm/self/recovery-schedule.js';
 import { SelfDistributedJobs } from '../tm/self/self.distributed-jobs.js';
 import { resolveSelfTmOptions, type SelfTmOptions } from '../tm/self/self-tm.options.js';
 import { TestingTransactionManager } from './testing.transaction-manager.js';
@@ -47,17 +48,18 @@ export function overrideProviders(
 ): void {
   const create = (
     options: SelfTmOptions | undefined,
-    { retry, onJobFailed }: ResolvedSteppingOptions,
+    { onJobFailed }: ResolvedSteppingOptions,
     databases: TypeOrmDatabases,
     registry: StepRegistry,
-    serializer: StepArgumentsSerializer,
+    executor: StepExecutor,
+    attempts: AttemptRunner,
+    transactionalSteps: TransactionalStepRunner,
     moduleRef: ModuleRef,
   ): TestingTransactionManager => {
-    const schedule = new RecoverySchedule(() => undefined);
+    const schedulerRegistry = () => undefined;
     const manager = new TestingTransactionManager(
       resolveSelfTmOptions({ ...options, store }),
-      databases,
-      { registry, serializer, databases, retry, onJobFailed, schedule },
+      { registry, executor, attempts, transactionalSteps, databases, onJobFailed, schedulerRegistry },
       // Made after the manager, which it is given.
       { settled: () => moduleRef.get(TransactionSettler).settled(), onStop },
     );
@@ -75,7 +77,9 @@ export function overrideProviders(
       STEPPING_RESOLVED_OPTIONS,
       TypeOrmDatabases,
       StepRegistry,
-      StepArgumentsSerializer,
+      StepExecutor,
+      AttemptRunner,
+      TransactionalStepRunner,
       ModuleRef,
     ],
   });

@@ -1,6 +1,7 @@
 import { faultPoint, type FaultPoint } from '../core/fault-point.js';
 import type { StepDefinition } from '../core/steps/step-definition.js';
-import type { StepAttempt } from '../core/steps/step.executor.js';
+import type { KnownAttempt } from '../core/steps/step-attempt.js';
+import { WaitGroup } from '../core/wait-group.js';
 import type { TransactionalOutcome } from '../transactions/transactional-step.runner.js';
 import { LeasedJob } from '../tm/self/leased-job.js';
 import type { ResolvedSelfTmOptions } from '../tm/self/self-tm.options.js';
@@ -36,7 +37,7 @@ export class TestProcess {
   readonly runtime: SelfTmRuntime;
   readonly reports: AttemptReport[] = [];
   private readonly severStore: (reason: Error) => void;
-  private readonly atWork = new Set<Promise<unknown>>();
+  private readonly attempts = new WaitGroup();
   private readonly dead: Promise<void>;
   private die!: () => void;
   private held: LeasedJob | undefined;
@@ -91,7 +92,7 @@ export class TestProcess {
     if (this.severed) return this.dead;
     this.severed = new ProcessCrashedError(point);
     this.severStore(this.severed);
-    await Promise.allSettled(this.atWork);
+    await this.attempts.wait();
     await this.runtime.leases.stop();
     this.die();
   }
@@ -109,27 +110,26 @@ export class TestProcess {
       return true;
     }
     await faultPoint('recovery:claimed', record.gid);
-    this.held = LeasedJob.of(record, leases.hold({ gid: record.gid, owner }, since));
+    this.held = LeasedJob.claimed(record, leases.hold({ gid: record.gid, owner }, since));
     await runtime.runOf(this.held).run();
-    await runtime.writer.flush();
+    await runtime.completer.flush();
     this.held = undefined;
     return true;
   }
 
   private async attempt(
-    attempt: StepAttempt,
+    attempt: KnownAttempt,
     run: () => Promise<TransactionalOutcome>,
   ): Promise<TransactionalOutcome> {
     const note = noteAttempt(this.reports, attempt);
     const failure = this.failures.take(attempt.definition);
-    const work = failure ? Promise.resolve({ kind: 'failed', error: failure.error } as const) : run();
-    this.atWork.add(work);
     try {
-      const outcome = await work;
+      const outcome = failure
+        ? ({ kind: 'failed', error: failure.error } as const)
+        : await this.attempts.run(run);
       if (!this.severed) note(outcome);
       return outcome;
     } finally {
-      this.atWork.delete(work);
       // Whatever came of it, nobody is left to store it.
       if (this.severed) await NEVER;
     }

@@ -1,19 +1,17 @@
-import type { RecoveryState } from '../core/jobs/distributed-jobs.js';
 import type { JobInfo } from '../core/jobs/job-info.js';
 import type { JobMessage } from '../core/jobs/job-message.js';
 import type { JobStatus } from '../core/jobs/job-status.js';
 import type { StepDefinition } from '../core/steps/step-definition.js';
 import type { StepRegistry } from '../core/steps/step.registry.js';
 import type { TransactionContext } from '../core/transactions/transaction-context.js';
-import { TransactionManager, type PreparedJob } from '../core/transaction-manager.js';
-import type { TypeOrmDatabases } from '../transactions/typeorm-databases.js';
 import { SteppingNotReadyError } from '../errors/index.js';
 import type { JobRecord, JobStore } from '../store/job-store.js';
 import { jobInfoOf } from '../tm/self/job-info.mapper.js';
-import type { JobDesk } from '../tm/self/self.distributed-jobs.js';
+import type { SelfPreparedJob } from '../tm/self/job-starter.js';
+import { SelfTransactionManager } from '../tm/self/self.transaction-manager.js';
 import type { ResolvedSelfTmOptions } from '../tm/self/self-tm.options.js';
 import type { SelfTmRuntime, SelfTmServices } from '../tm/self/self-tm.runtime.js';
-import { openStore, type OpenStore } from '../tm/self/store-opener.js';
+import type { OpenStore } from '../tm/self/store-opener.js';
 import { describeJob } from './job-expectation.js';
 import { PlannedFailures } from './planned-failures.js';
 import { TestProcess } from './test-process.js';
@@ -33,66 +31,57 @@ export interface TestedApplication {
  * The transaction manager of an application under test: the self-TM, as one process after the other on a store that
  * stays.
  */
-export class TestingTransactionManager extends TransactionManager implements JobDesk {
+export class TestingTransactionManager extends SelfTransactionManager {
   readonly failures = new PlannedFailures();
-  readonly recoveryState: RecoveryState = { lastRunAt: null, error: null };
-  private opening: Promise<OpenStore> | undefined;
   private process: TestProcess | undefined;
-  private ready = false;
+  private stopped = false;
 
   constructor(
-    private readonly options: ResolvedSelfTmOptions,
-    private readonly databases: TypeOrmDatabases,
-    private readonly services: SelfTmServices,
+    options: ResolvedSelfTmOptions,
+    services: SelfTmServices,
     private readonly application: TestedApplication,
   ) {
-    super();
+    super(options, services, true);
   }
 
-  get isReady(): boolean {
-    return this.ready;
+  override get isReady(): boolean {
+    return super.isReady && !this.stopped;
   }
 
   get registry(): StepRegistry {
     return this.services.registry;
   }
 
-  override async initialize(): Promise<void> {
-    this.ready = true;
-    const { registry } = this.databases;
-    // A DataSource that the application initializes in a hook of its own is opened with its first job.
-    const waits = this.options.store === 'typeorm' && !registry.get(this.options.dataSource).isInitialized;
-    if (!waits) await this.current();
-  }
+  /** Steps run when the test says so. */
+  override async start(): Promise<void> {}
 
   override async stop(): Promise<void> {
-    this.ready = false;
+    this.stopped = true;
     this.application.onStop();
     await this.process?.kill();
   }
 
-  override async prepare(message: JobMessage, transaction: TransactionContext): Promise<PreparedJob> {
-    const { manager } = await this.runtime();
-    return manager.prepare(message, transaction);
+  /** The application may have settings for the transaction manager that it has in production. */
+  override prepare(message: JobMessage, transaction: TransactionContext): Promise<SelfPreparedJob> {
+    return super.prepare({ ...message, settings: undefined }, transaction);
   }
 
-  override async submit(message: JobMessage, prepared?: PreparedJob): Promise<void> {
+  override async submit(message: JobMessage, prepared?: SelfPreparedJob): Promise<void> {
     // After a commit nobody waits for an answer, and a dead process gives none.
     if (prepared && this.process?.severed) return;
-    const { manager } = await this.runtime();
-    return manager.submit(message, prepared as never);
+    await super.submit({ ...message, settings: undefined }, prepared);
   }
 
-  override async abort(message: JobMessage, prepared: PreparedJob): Promise<void> {
-    await this.process?.runtime.manager.abort(message, prepared as never);
+  override async abort(message: JobMessage, prepared: SelfPreparedJob): Promise<void> {
+    if (!this.process?.severed) await super.abort(message, prepared);
   }
 
-  override async inDoubt(message: JobMessage, prepared: PreparedJob): Promise<void> {
-    if (!this.process?.severed) await this.process?.runtime.manager.inDoubt(message, prepared as never);
+  override async inDoubt(message: JobMessage, prepared: SelfPreparedJob): Promise<void> {
+    if (!this.process?.severed) await super.inDoubt(message, prepared);
   }
 
   /** @throws ProcessCrashedError for whoever goes on after the crash. */
-  async runtime(): Promise<SelfTmRuntime> {
+  override async runtime(): Promise<SelfTmRuntime> {
     const { runtime, severed } = await this.current();
     if (severed) throw severed;
     return runtime;
@@ -100,13 +89,13 @@ export class TestingTransactionManager extends TransactionManager implements Job
 
   /** The process that runs, or has crashed. */
   async current(): Promise<TestProcess> {
-    const open = await this.open();
+    const open = await this.openStore();
     return (this.process ??= new TestProcess(open, this.options, this.services, this.failures));
   }
 
   /** The jobs as a process beside this one sees them. */
   async store(): Promise<JobStore> {
-    return (await this.open()).store;
+    return (await this.openStore()).store;
   }
 
   settled(): Promise<void> {
@@ -136,15 +125,9 @@ export class TestingTransactionManager extends TransactionManager implements Job
     await this.current();
   }
 
-  private async open(): Promise<OpenStore> {
-    if (!this.ready) throw new SteppingNotReadyError();
-    this.opening ??= openStore(this.options, this.databases, true);
-    try {
-      return await this.opening;
-    } catch (error) {
-      this.opening = undefined;
-      throw error;
-    }
+  protected override async openStore(): Promise<OpenStore> {
+    if (this.stopped) throw new SteppingNotReadyError();
+    return super.openStore();
   }
 }
 
@@ -170,8 +153,8 @@ async function endLeases(store: JobStore): Promise<void> {
     if (status === 'prepared') {
       await store.changePrepared([{ gid, owner, status: 'prepared', due: 0, release: false }]);
     } else {
-      const place = { atStep: stepIndex, stepIndex, stepName, attempts, attemptLog, error };
-      await store.change([{ gid, owner, status: 'submitted', ...place, due: 0, release: false }]);
+      const progress = { atStep: stepIndex, stepIndex, stepName, attempts, attemptLog, error };
+      await store.change([{ gid, owner, status: 'submitted', ...progress, due: 0, release: false }]);
     }
   }
 }

@@ -1,4 +1,4 @@
-import type { StepAttempt } from '../core/steps/step.executor.js';
+import type { StepAttempt } from '../core/steps/step-attempt.js';
 import type { Barrier } from '../store/barrier.js';
 import type { StepTransaction } from './step-transaction.js';
 

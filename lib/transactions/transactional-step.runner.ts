@@ -1,5 +1,6 @@
 import { faultPoint } from '../core/fault-point.js';
-import type { StepAttempt, StepExecutor, StepOutcome } from '../core/steps/step.executor.js';
+import type { AttemptRunner } from '../core/steps/attempt.runner.js';
+import type { KnownAttempt, StepOutcome } from '../core/steps/step-attempt.js';
 import { StepInterruptedError, StepTransactionLostError } from '../errors/index.js';
 import type { DataSourceLike } from '../core/transactions/typeorm.types.js';
 import type { Dialect } from '../store/dialect.js';
@@ -13,11 +14,15 @@ export type TransactionalOutcome = StepOutcome & { readonly stored?: boolean };
 /** Runs transactional steps. The effects and the done-mark share a transaction, so they happen exactly once. */
 export class TransactionalStepRunner {
   constructor(
-    private readonly executor: StepExecutor,
+    private readonly attempts: AttemptRunner,
     private readonly databases: TypeOrmDatabases,
   ) {}
 
-  async run(attempt: StepAttempt, dataSource: DataSourceLike, mark: DoneMark): Promise<TransactionalOutcome> {
+  async run(
+    attempt: KnownAttempt,
+    dataSource: DataSourceLike,
+    mark: DoneMark,
+  ): Promise<TransactionalOutcome> {
     if (await mark.isSet()) return { kind: 'succeeded', stored: mark.stores };
     const { dialect } = this.databases.access(dataSource);
     const run = () => this.runIn(dataSource, dialect, attempt, mark);
@@ -28,7 +33,7 @@ export class TransactionalStepRunner {
   private async runIn(
     dataSource: DataSourceLike,
     dialect: Dialect,
-    attempt: StepAttempt,
+    attempt: KnownAttempt,
     mark: DoneMark,
   ): Promise<TransactionalOutcome> {
     const transaction = await StepTransaction.begin(dataSource, dialect, attempt.gid);
@@ -40,9 +45,7 @@ export class TransactionalStepRunner {
     });
     let outcome: TransactionalOutcome;
     try {
-      outcome = await this.executor.execute(attempt, (call) =>
-        transaction.run(() => call(transaction.manager)),
-      );
+      outcome = await this.attempts.run(attempt, (call) => transaction.run(() => call(transaction.manager)));
       await transaction.close();
       if (outcome.kind === 'succeeded') outcome = await this.mark(transaction, attempt, mark);
     } catch (error) {
@@ -58,7 +61,7 @@ export class TransactionalStepRunner {
 
   private async mark(
     transaction: StepTransaction,
-    attempt: StepAttempt,
+    attempt: KnownAttempt,
     mark: DoneMark,
   ): Promise<StepOutcome> {
     if (!transaction.intact) return { kind: 'failed', error: new StepTransactionLostError(attempt.stepName) };
@@ -67,7 +70,7 @@ export class TransactionalStepRunner {
 
   private async commit(
     transaction: StepTransaction,
-    attempt: StepAttempt,
+    attempt: KnownAttempt,
     mark: DoneMark,
   ): Promise<TransactionalOutcome> {
     try {

@@ -75,8 +75,8 @@ export const sabotages: readonly Sabotage[] = [
     patches: [
       {
         file: 'tm/self/job-run.js',
-        replace: 'if (!(await services.writer.write(job.lease, completion)))',
-        by: `const later = () => void services.writer.write(job.lease, completion);
+        replace: 'if (!(await services.completer.write(job.lease, completion)))',
+        by: `const later = () => void services.completer.write(job.lease, completion);
             if (!setTimeout(later, 2000))`,
       },
     ],

@@ -110,8 +110,7 @@ export class DistributedJob {
     const participant = settler.participant(message, transaction);
     await transaction.enlist(participant, async () => {
       participant.prepared = await this.prepareIn(transaction, message);
-      const started = faultPoint('job:started', this.gid);
-      if (started) await started;
+      await faultPoint('job:started', this.gid);
     });
     return { gid: this.gid };
   }
@@ -146,11 +145,9 @@ export class DistributedJob {
   }
 
   private async prepareIn(transaction: TransactionContext, message: JobMessage): Promise<PreparedJob> {
-    const before = faultPoint('job:before-prepare', this.gid);
-    if (before) await before;
+    await faultPoint('job:before-prepare', this.gid);
     const prepared = await this.environment.manager.prepare(message, transaction);
-    const after = faultPoint('job:prepared', this.gid);
-    if (after) await after;
+    await faultPoint('job:prepared', this.gid);
     if (!prepared.enlisted) {
       await faultPoint('job:before-barrier', this.gid);
       await transaction.insertBarrier(this.gid);

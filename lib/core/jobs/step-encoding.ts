@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { StoredStep } from './job-message.js';
 
-/** Encodes the steps of a job as one JSON array; the arguments, JSON already, are put in as they are. */
+/** Encodes the steps of a job as one JSON array. The arguments are JSON already, and are put in as they are. */
 export function encodeSteps(steps: readonly StoredStep[]): string {
   const encoded = steps.map((step) =>
     step.args === undefined
@@ -11,18 +11,18 @@ export function encodeSteps(steps: readonly StoredStep[]): string {
   return `[${encoded.join(',')}]`;
 }
 
-/** One step as it is encoded. */
-export interface EncodedStep {
+/** A stored step with its arguments parsed. */
+export interface ParsedStep {
   readonly step: string;
   readonly args?: unknown;
 }
 
-/** The reverse of `encodeSteps()`; the arguments are parsed, too. */
-export function parseSteps(text: string): EncodedStep[] {
-  return JSON.parse(text) as EncodedStep[];
+/** Reads what `encodeSteps()` has written. */
+export function parseSteps(text: string): ParsedStep[] {
+  return JSON.parse(text) as ParsedStep[];
 }
 
-/** Whether two encoded step lists say the same, whatever the order of their arguments' keys. */
+/** Whether two encoded step lists are equal, whatever the order of the keys in their arguments. */
 export function sameSteps(left: string, right: string): boolean {
   return left === right || isDeepStrictEqual(JSON.parse(left), JSON.parse(right));
 }

@@ -3,6 +3,7 @@ import type { TransactionContext, TransactionParticipant } from '../transactions
 import type { PreparedJob, TransactionManager } from '../transaction-manager.js';
 import { detached } from '../detached.js';
 import { faultPoint } from '../fault-point.js';
+import { WaitGroup } from '../wait-group.js';
 import type { JobMessage } from './job-message.js';
 
 /** A job's part in a transaction; `prepared` is set once the manager knows the job. */
@@ -18,8 +19,7 @@ export interface JobParticipant extends TransactionParticipant {
  */
 export class TransactionSettler {
   private readonly logger = new Logger(TransactionSettler.name);
-  private underWay = 0;
-  private waiting: (() => void)[] = [];
+  private readonly underWay = new WaitGroup();
 
   constructor(private readonly manager: TransactionManager) {}
 
@@ -46,17 +46,15 @@ export class TransactionSettler {
     await this.run(message.gid, work);
   }
 
-  /** Resolves when nothing is under way any more. */
-  async settled(): Promise<void> {
-    while (this.underWay > 0) await new Promise<void>((resolve) => this.waiting.push(resolve));
+  /** Resolves when nothing is under way. */
+  settled(): Promise<void> {
+    return this.underWay.wait();
   }
 
   private async submit(message: JobMessage, prepared: PreparedJob): Promise<void> {
-    const committed = faultPoint('job:before-submit', message.gid);
-    if (committed) await committed;
+    await faultPoint('job:before-submit', message.gid);
     await this.manager.submit(message, prepared);
-    const submitted = faultPoint('job:submitted', message.gid);
-    if (submitted) await submitted;
+    await faultPoint('job:submitted', message.gid);
   }
 
   private async decide(
@@ -71,18 +69,16 @@ export class TransactionSettler {
   }
 
   private run(gid: string, work: () => Promise<void>): Promise<void> {
-    return detached(async () => {
-      this.underWay += 1;
-      try {
-        await work();
-      } catch (error) {
-        this.logger.warn(
-          `Job ${gid} could not be handed over at the end of its transaction; recovery will settle it: ${String(error)}`,
-        );
-      } finally {
-        this.underWay -= 1;
-        if (this.underWay === 0) for (const resolve of this.waiting.splice(0)) resolve();
-      }
-    });
+    return detached(() =>
+      this.underWay.run(async () => {
+        try {
+          await work();
+        } catch (error) {
+          this.logger.warn(
+            `Job ${gid} could not be handed over at the end of its transaction; recovery will settle it: ${String(error)}`,
+          );
+        }
+      }),
+    );
   }
 }

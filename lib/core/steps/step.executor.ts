@@ -1,125 +1,90 @@
 import { Logger } from '@nestjs/common';
-import type { EntityManagerLike } from '../transactions/typeorm.types.js';
-import { InvalidStepArgumentsError, StepInterruptedError, StepTimeoutError } from '../../errors/index.js';
-import { within } from '../within.js';
-import type { StepArgumentsSerializer } from './step-arguments.serializer.js';
-import { createStepContext } from './step-context.js';
-import type { ResolvedStep, StepDefinition } from './step-definition.js';
-import type { StepStop } from './step-stop.js';
+import { StepNotFoundError, UnrecoverableStepError, type SteppingError } from '../../errors/index.js';
+import { detached } from '../detached.js';
+import type { AttemptRunner } from './attempt.runner.js';
+import { resolveRetryPolicy, type ResolvedRetryPolicy } from './retry-policy.js';
+import type { KnownAttempt, StepAttempt, StepOutcome } from './step-attempt.js';
+import type { StepDefinition } from './step-definition.js';
+import type { StepRegistry } from './step.registry.js';
 
-/** One attempt of one step. */
-export interface StepAttempt {
-  readonly gid: string;
-  readonly definition: StepDefinition;
-  /** The name stored with the job, which may be an alias. */
-  readonly stepName: string;
-  readonly stepIndex: number;
-  readonly attempt: number;
-  /** The stored arguments, parsed but not restored: a copy of its own for each caller. */
-  readonly readArgs: () => unknown;
-  /** Ends the attempt early; its reason says why. */
-  readonly stop: StepStop;
+/** Runs transactional steps, each in a transaction of its own. */
+export interface TransactionalSteps {
+  run(attempt: KnownAttempt): Promise<StepOutcome>;
 }
 
-export type StepOutcome =
-  | { readonly kind: 'succeeded' }
-  /** The attempt counts as failed. */
-  | { readonly kind: 'failed'; readonly error: unknown }
-  /** This process cannot run it: the stored arguments do not fit the step that it knows. */
-  | { readonly kind: 'unfit'; readonly error: unknown }
-  /** Stopped by a lost lease or a shutdown: nothing is known, nothing counts. */
-  | { readonly kind: 'interrupted'; readonly settled: boolean };
-
-/** Runs the body of a step; a transactional step's is wrapped in its transaction. */
-export type StepBody = (call: (manager?: EntityManagerLike) => Promise<void>) => Promise<void>;
-
-const SUCCEEDED: StepOutcome = { kind: 'succeeded' };
-
-/** Runs one attempt of a step: arguments, instance, time-out. It knows nothing of jobs and stores. */
+/**
+ * Runs the steps of jobs, for transaction managers. It reads and checks arguments, finds the instance that runs the step,
+ * watches its time, and wraps a transactional step in its transaction. Inject it into a strategy of your own.
+ *
+ * @publicApi
+ */
 export class StepExecutor {
-  private readonly logger = new Logger(StepExecutor.name);
+  private readonly logger = new Logger('SteppingJob');
+  private readonly policies = new Map<StepDefinition, ResolvedRetryPolicy>();
 
+  /** @internal Made by the library. */
   constructor(
-    private readonly serializer: StepArgumentsSerializer,
-    /** How long a step may take to settle after its signal, in milliseconds. */
-    private readonly gracePeriod: number,
+    private readonly registry: StepRegistry,
+    private readonly runner: AttemptRunner,
+    private readonly transactional: TransactionalSteps,
+    private readonly defaults: ResolvedRetryPolicy,
   ) {}
 
-  /** Without a `body` the step is called directly. */
-  async execute(attempt: StepAttempt, body?: StepBody): Promise<StepOutcome> {
-    const { definition, stop } = attempt;
-    let args: unknown;
-    try {
-      const restored = this.serializer.restore(attempt.stepName, definition, attempt.readArgs());
-      args = restored instanceof Promise ? await restored : restored;
-    } catch (error) {
-      return { kind: error instanceof InvalidStepArgumentsError ? 'unfit' : 'failed', error };
+  /**
+   * Runs one attempt outside every `AsyncLocalStorage` of the caller, and never rejects. A transactional step writes a barrier row in its own transaction, so that its effects
+   * happen once even if it is attempted again.
+   */
+  async execute(attempt: StepAttempt): Promise<StepOutcome> {
+    const definition = this.registry.get(attempt.stepName);
+    if (!definition) {
+      return { kind: 'unfit', error: new StepNotFoundError(attempt.stepName, this.registry.names()) };
     }
-
-    let resolved: ResolvedStep;
+    const known = { ...attempt, definition };
     try {
-      const provided = definition.resolve();
-      resolved = provided instanceof Promise ? await provided : provided;
+      return await detached(() =>
+        definition.transactional ? this.transactional.run(known) : this.runner.run(known),
+      );
     } catch (error) {
       return { kind: 'failed', error };
     }
-
-    const timer =
-      definition.timeout === undefined
-        ? undefined
-        : setTimeout(
-            () => stop.request(new StepTimeoutError(attempt.stepName, definition.timeout!)),
-            definition.timeout,
-          );
-    try {
-      const call = (manager?: EntityManagerLike): unknown =>
-        resolved.handler.execute(args, createStepContext(attempt, manager));
-      const work = body ? body(async (manager) => void (await call(manager))) : begin(call);
-      if (work === undefined && !stop.requested) return SUCCEEDED;
-      return await this.settle(attempt, work ?? Promise.resolve());
-    } finally {
-      clearTimeout(timer);
-      resolved.release?.();
-    }
   }
 
-  private async settle(attempt: StepAttempt, work: Promise<unknown>): Promise<StepOutcome> {
-    const { stop } = attempt;
-    const ended = work.then(
-      () => SUCCEEDED,
-      (error: unknown): StepOutcome => ({ kind: 'failed', error }),
-    );
-    const first = await new Promise<StepOutcome | undefined>((resolve) => {
-      void ended.then(resolve);
-      stop.onRequest(() => resolve(undefined));
-    });
-    if (first && !stop.requested) return first;
+  /** How many attempts the step may have, by its `retry` or the module's. */
+  maxAttempts(stepName: string): number {
+    return this.policyOf(stepName).maxAttempts;
+  }
 
-    const last = first ?? (await within(this.gracePeriod, ended));
-    const { reason } = stop;
-    if (!last) {
+  /**
+   * How many milliseconds after a failed attempt the next one is due, or `false` when there is to be none: the error is
+   * unrecoverable, or the last attempt was used.
+   *
+   * @param attempt the number of the attempt that failed, from 1.
+   */
+  retryDelay(stepName: string, attempt: number, error: unknown): number | false {
+    const policy = this.policyOf(stepName);
+    if (isUnrecoverable(error) || attempt >= policy.maxAttempts) return false;
+    return policy.nextDelay(attempt, error, (problem) =>
       this.logger.error(
-        `Step ${attempt.stepName} of job ${attempt.gid} goes on ${this.gracePeriod} ms after its signal was ` +
-          `aborted (${String(reason)}). Let it watch context.signal.`,
-      );
+        `The retry function of step ${stepName} returned nothing usable; the exponential wait is used instead: ` +
+          String(problem),
+      ),
+    );
+  }
+
+  private policyOf(stepName: string): ResolvedRetryPolicy {
+    const definition = this.registry.get(stepName);
+    if (!definition) return this.defaults;
+    let policy = this.policies.get(definition);
+    if (!policy) {
+      policy = resolveRetryPolicy(definition.retry, `retry of step ${definition.name}`, this.defaults);
+      this.policies.set(definition, policy);
     }
-    // Its time is over even if the step ends after all: what it did late may overlap with the next attempt.
-    if (reason instanceof StepTimeoutError) return { kind: 'failed', error: reason };
-    if (reason instanceof StepInterruptedError && last?.kind === 'succeeded') return last;
-    return { kind: 'interrupted', settled: last !== undefined };
+    return policy;
   }
 }
 
-/** Undefined when the step ended within the call, so that nothing has to be awaited. */
-function begin(call: () => unknown): Promise<unknown> | undefined {
-  try {
-    const answer = call();
-    return isThenable(answer) ? Promise.resolve(answer) : undefined;
-  } catch (error) {
-    return Promise.reject(error as Error);
-  }
-}
-
-function isThenable(value: unknown): boolean {
-  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
+/** By code as well as by class: the step may have its error from another copy of the library. */
+function isUnrecoverable(error: unknown): boolean {
+  if (error instanceof UnrecoverableStepError) return true;
+  return error instanceof Error && (error as Partial<SteppingError>).code === 'STEPPING_UNRECOVERABLE_STEP';
 }

@@ -3,16 +3,22 @@ import type { StepClass } from './step-class.js';
 import type { StepDefinition } from './step-definition.js';
 import { StepMetadataAccessor } from './step-metadata.accessor.js';
 
-/** Holds the steps that this process provides. */
+/**
+ * Knows the steps that this process provides, from the application's bootstrap on. Inject it into a strategy of your own.
+ *
+ * @publicApi
+ */
 export class StepRegistry {
   private readonly byName = new Map<string, StepDefinition>();
   private readonly byClass = new Map<object, StepDefinition>();
 
+  /** @internal Made by the library. */
   constructor(private readonly metadata = new StepMetadataAccessor()) {}
 
   /**
    * Adds steps.
    *
+   * @internal Called by the library.
    * @throws DuplicateStepNameError when a name or alias is taken, which is also how a class that two modules
    * provide shows.
    */
@@ -27,16 +33,17 @@ export class StepRegistry {
     }
   }
 
-  /** The step of that name or alias. */
+  /** @internal The step of that name or alias. */
   get(name: string): StepDefinition | undefined {
     return this.byName.get(name);
   }
 
+  /** Whether this process provides a step of that name or alias. */
   has(name: string): boolean {
     return this.byName.has(name);
   }
 
-  /** All names and aliases. */
+  /** The names and aliases of all steps. */
   names(): string[] {
     return [...this.byName.keys()];
   }
@@ -44,6 +51,7 @@ export class StepRegistry {
   /**
    * The name that a job stores for a step class.
    *
+   * @internal Called by the library.
    * @throws StepNotFoundError when no module of this process provides the class.
    * @throws InvalidStepClassError when the class is not decorated with `@Step()`.
    */

@@ -1,28 +1,17 @@
 import { Logger } from '@nestjs/common';
 import { detached } from '../../core/detached.js';
 import { faultPoint } from '../../core/fault-point.js';
-import type { StepDefinition } from '../../core/steps/step-definition.js';
-import type { StepArgumentsSerializer } from '../../core/steps/step-arguments.serializer.js';
 import { StepStop } from '../../core/steps/step-stop.js';
-import { StepExecutor, type StepAttempt } from '../../core/steps/step.executor.js';
-import type { StepRegistry } from '../../core/steps/step.registry.js';
-import { barrierMark } from '../../transactions/done-mark.js';
-import { TransactionalStepRunner } from '../../transactions/transactional-step.runner.js';
-import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
-import {
-  StepInterruptedError,
-  StepNotFoundError,
-  StepTimeoutError,
-  type SteppingError,
-} from '../../errors/index.js';
+import type { StepExecutor } from '../../core/steps/step.executor.js';
+import { StepInterruptedError, StepTimeoutError, type SteppingError } from '../../errors/index.js';
 import { AttemptCounter } from './attempt-counter.js';
 import type { CallbackSignature } from './callback-signature.js';
-import { isCallFor, type CallbackAnswer, type DtmStepCall } from './dtm-callback.js';
 import type { ResolvedDtmOptions } from './dtm.options.js';
+import { isCallFor, type CallbackAnswer, type DtmStepCall } from './dtm-callback.js';
 import { openStep, type StepPayload } from './step-payload.js';
 import { fromWireGid } from './wire-gid.js';
 
-/** The share of DTM's time-out that an attempt gets, so that its answer arrives in time. */
+/** An attempt ends before DTM stops waiting, so that its answer still counts. */
 const ANSWER_SHARE = 0.95;
 
 interface Call {
@@ -36,8 +25,8 @@ interface Call {
 /**
  * Runs the steps that DTM calls.
  *
- * No answer can fail a job: DTM would repeat the step anyway. So the answer is success, ongoing, or an error, after
- * which DTM tries again.
+ * No answer of a step ever fails a job: DTM would repeat that as well. So it is done, not finished yet, or an
+ * error, after which DTM tries again.
  */
 export class DtmStepService {
   private readonly logger = new Logger('SteppingJob');
@@ -46,19 +35,11 @@ export class DtmStepService {
   private readonly underWay = new Set<Promise<unknown>>();
   private stopping = false;
 
-  private readonly executor: StepExecutor;
-  private readonly transactional: TransactionalStepRunner;
-
   constructor(
-    { gracePeriod }: ResolvedDtmOptions,
-    private readonly registry: StepRegistry,
-    serializer: StepArgumentsSerializer,
-    private readonly databases: TypeOrmDatabases,
+    private readonly options: ResolvedDtmOptions,
+    private readonly executor: StepExecutor,
     private readonly signature: CallbackSignature,
-  ) {
-    this.executor = new StepExecutor(serializer, gracePeriod);
-    this.transactional = new TransactionalStepRunner(this.executor, databases);
-  }
+  ) {}
 
   async answer(call: DtmStepCall): Promise<CallbackAnswer> {
     if (!isCallFor('action', call)) return 'invalid';
@@ -80,14 +61,14 @@ export class DtmStepService {
     }
   }
 
-  /** Asks running steps to end, refuses new ones, and waits for those under way. */
+  /** Tells running steps to end, takes no new ones, and waits for those that are under way. */
   async stop(): Promise<void> {
     this.stopping = true;
     for (const stop of this.running.values()) stop.request(new StepInterruptedError('shutdown'));
     await Promise.allSettled(this.underWay);
   }
 
-  /** DTM repeats a step that did not answer in time, even while its last attempt still runs here. */
+  /** DTM repeats a step that did not answer in time, also while the attempt before is still at work here. */
   private async once(call: Call): Promise<CallbackAnswer> {
     const key = `${call.gid}:${call.branchId}`;
     if (this.stopping || this.running.has(key)) return 'ongoing';
@@ -108,24 +89,20 @@ export class DtmStepService {
       this.log(what, call, attempt, performance.now() - startedAt, error);
       return 'error';
     };
-    const definition = this.registry.get(payload.step);
-    if (!definition)
-      return fail(new StepNotFoundError(payload.step, this.registry.names()), 'does not fit this process');
-
     const timer = setTimeout(
       () => stop.request(new StepTimeoutError(payload.step, Math.round(call.timeout))),
       call.timeout,
     );
     try {
       await faultPoint('step:before-execute', gid);
-      const outcome = await this.execute(definition, {
+      const outcome = await this.executor.execute({
         gid,
-        definition,
         stepName: payload.step,
         stepIndex: Number(branchId) - 1,
         attempt,
         readArgs: () => payload.args,
         stop,
+        gracePeriod: this.options.gracePeriod,
       });
       await faultPoint('step:executed', gid);
       if (outcome.kind === 'interrupted') {
@@ -142,16 +119,6 @@ export class DtmStepService {
     } finally {
       clearTimeout(timer);
     }
-  }
-
-  private async execute(definition: StepDefinition, attempt: StepAttempt) {
-    const { transactional } = definition;
-    if (transactional === false) return this.executor.execute(attempt);
-    const dataSource = this.databases.registry.get(transactional.dataSource);
-    const barrier = await this.databases.barrierOf(dataSource);
-    const { stop } = attempt;
-    const mayCommit = async () => !stop.requested || stop.reason instanceof StepInterruptedError;
-    return this.transactional.run(attempt, dataSource, barrierMark(barrier, attempt, mayCommit));
   }
 
   /** One structured line per attempt that failed; never the arguments, which may hold secrets. */
@@ -174,7 +141,7 @@ export class DtmStepService {
   }
 }
 
-/** Compares the code, since the error may come from another copy of the library. */
+/** By code: the step may have its error from another copy of the library. */
 function isNotFinished(error: unknown): boolean {
   return error instanceof Error && (error as Partial<SteppingError>).code === 'STEPPING_STEP_NOT_FINISHED';
 }

@@ -1,10 +1,8 @@
 import type { ModuleMetadata, Provider } from '@nestjs/common';
 import { DistributedJobs } from '../../core/jobs/distributed-jobs.js';
 import { provide } from '../../core/provide.js';
-import { StepArgumentsSerializer } from '../../core/steps/step-arguments.serializer.js';
-import { StepRegistry } from '../../core/steps/step.registry.js';
-import type { TransactionManagerStrategy } from '../../core/transaction-manager-strategy.js';
-import { TransactionManager } from '../../core/transaction-manager.js';
+import { StepExecutor } from '../../core/steps/step.executor.js';
+import { TransactionManager, type TransactionManagerStrategy } from '../../core/transaction-manager.js';
 import { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
 import { CallbackSignature } from './callback-signature.js';
 import { DtmAdminClient } from './dtm-admin.client.js';
@@ -95,14 +93,7 @@ const providers: readonly Provider[] = [
   provide(ExistingJobs, DtmAdminClient),
   provide(DtmRequestFactory, DTM_OPTIONS, CallbackSignature),
   provide(PreparedQueryService, TypeOrmDatabases, CallbackSignature),
-  provide(
-    DtmStepService,
-    DTM_OPTIONS,
-    StepRegistry,
-    StepArgumentsSerializer,
-    TypeOrmDatabases,
-    CallbackSignature,
-  ),
+  provide(DtmStepService, DTM_OPTIONS, StepExecutor, CallbackSignature),
   provide(GrpcCallbackServer, DTM_OPTIONS, PreparedQueryService, DtmStepService),
   {
     ...provide(

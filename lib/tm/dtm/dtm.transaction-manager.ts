@@ -29,7 +29,7 @@ export interface DtmPreparedJob extends PreparedJob {
  * Keeps jobs at a DTM server as two-phase messages: Prepare before the transaction's barrier, Submit after the
  * commit, Abort after a rollback. If DTM gets neither of the last two, it asks the barrier.
  */
-export class DtmTransactionManager extends TransactionManager {
+export class DtmTransactionManager extends TransactionManager<DtmPreparedJob> {
   private readonly logger = new Logger(DtmTransactionManager.name);
   private ready = false;
 

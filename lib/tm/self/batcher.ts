@@ -1,4 +1,5 @@
 import { detached } from '../../core/detached.js';
+import { SingleFlight } from '../../core/single-flight.js';
 
 interface Call<T> {
   readonly item: T;
@@ -6,15 +7,10 @@ interface Call<T> {
   reject(error: unknown): void;
 }
 
-const BATCH = 200;
-
-/**
- * Makes one statement out of calls that come at the same time: while one is under way the next ones gather.
- * A lone call leaves at once.
- */
+/** Sends calls together that come while others are under way. A lone call is sent at once. */
 export class Batcher<T extends { readonly gid: string }> {
   private waiting: Call<T>[] = [];
-  private busy = false;
+  private readonly sending = new SingleFlight(() => detached(() => this.sendAll()));
 
   constructor(private readonly send: (items: readonly T[]) => Promise<ReadonlySet<string>>) {}
 
@@ -22,17 +18,20 @@ export class Batcher<T extends { readonly gid: string }> {
   call(item: T): Promise<boolean> {
     return new Promise((resolve, reject) => {
       this.waiting.push({ item, resolve, reject });
-      if (!this.busy) void detached(() => this.drain());
+      this.sendWaiting();
     });
   }
 
-  private async drain(): Promise<void> {
-    this.busy = true;
+  private sendWaiting(): void {
+    if (this.waiting.length === 0 || this.sending.running) return;
+    void this.sending.run().then(() => this.sendWaiting());
+  }
+
+  private async sendAll(): Promise<void> {
     // Calls of the same tick go together.
     await Promise.resolve();
     while (this.waiting.length > 0) {
-      const [batch, later] = distinct(this.waiting);
-      this.waiting = later;
+      const batch = this.takeDistinct();
       try {
         const changed = await this.send(batch.map((call) => call.item));
         for (const call of batch) call.resolve(changed.has(call.item.gid));
@@ -40,17 +39,17 @@ export class Batcher<T extends { readonly gid: string }> {
         for (const call of batch) call.reject(error);
       }
     }
-    this.busy = false;
   }
-}
 
-/** The first calls, each gid once: two inserts of one gid in a statement could not be told apart. */
-function distinct<T extends { readonly gid: string }>(calls: readonly Call<T>[]): [Call<T>[], Call<T>[]] {
-  const batch = new Map<string, Call<T>>();
-  const later: Call<T>[] = [];
-  for (const call of calls) {
-    if (batch.size < BATCH && !batch.has(call.item.gid)) batch.set(call.item.gid, call);
-    else later.push(call);
+  /** Each gid once: the answers to two of them could not be told apart. */
+  private takeDistinct(): Call<T>[] {
+    const batch = new Map<string, Call<T>>();
+    const later: Call<T>[] = [];
+    for (const call of this.waiting) {
+      if (batch.has(call.item.gid)) later.push(call);
+      else batch.set(call.item.gid, call);
+    }
+    this.waiting = later;
+    return [...batch.values()];
   }
-  return [[...batch.values()], later];
 }

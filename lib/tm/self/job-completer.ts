@@ -1,12 +1,14 @@
 import { Logger } from '@nestjs/common';
 import { detached } from '../../core/detached.js';
+import { SingleFlight } from '../../core/single-flight.js';
 import type { JobChange, JobStore } from '../../store/job-store.js';
 import type { Lease } from './lease.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 
-/** How long a change that nobody waits for may wait for others to share its statement. */
+/** How long the end of a job waits for others to share its statement. */
 const LINGER_MS = 4;
-const BATCH = 500;
+/** With this many waiting, none waits longer. */
+const FULL = 500;
 const RETRY_MS = 100;
 
 interface Waiting {
@@ -17,23 +19,23 @@ interface Waiting {
 }
 
 /**
- * Writes the progress of many jobs with one statement (group commit): a batch leaves as soon as the one before
- * it is back, so that no timer is needed under load, and nothing waits at rest.
+ * Stores the progress of many jobs with one statement (group commit). Under load, a batch is sent as soon as the one before
+ * it is back.
  */
 export class JobCompleter {
   private readonly logger = new Logger(JobCompleter.name);
   private waiting: Waiting[] = [];
   private urgent = false;
-  private writing: Promise<void> | undefined;
   private timer: NodeJS.Timeout | NodeJS.Immediate | undefined;
   private failing = false;
+  private readonly writing = new SingleFlight(() => this.writeBatch());
 
   constructor(
     private readonly store: JobStore,
     private readonly leases: LeaseKeeper,
   ) {}
 
-  /** Writes one change that somebody waits for; `false` when the lease was lost and nothing was written. */
+  /** Stores a change; `false` when the lease was lost and nothing was stored. */
   write(lease: Lease, change: JobChange): Promise<boolean> {
     return new Promise((resolve) => {
       this.waiting.push({ change, lease, resolve });
@@ -45,33 +47,30 @@ export class JobCompleter {
     });
   }
 
-  /** Writes the end of a job, and drops its lease then. Nobody waits for it: it may share the statement of others. */
+  /** Stores the end of a job, and then drops its lease. Nobody waits for it, so it may wait for others. */
   finish(lease: Lease, change: JobChange): void {
     this.waiting.push({ change, lease, resolve: undefined });
     this.schedule();
   }
 
-  /** Resolves when everything has been written, or given up with its lease. */
+  /** Resolves when everything has been stored, or its lease is lost. */
   async flush(): Promise<void> {
-    while (this.waiting.length > 0 || this.writing) {
+    while (this.waiting.length > 0 || this.writing.running) {
       this.urgent = true;
       this.unschedule();
       this.schedule();
-      await (this.writing ?? new Promise((resolve) => setImmediate(resolve)));
+      await (this.writing.running ? this.writing.landed() : new Promise((resolve) => setImmediate(resolve)));
     }
   }
 
   private schedule(): void {
-    if (this.writing || this.timer || this.waiting.length === 0) return;
+    if (this.writing.running || this.timer || this.waiting.length === 0) return;
     const leave = () => {
       this.timer = undefined;
-      this.writing = this.writeBatch().finally(() => {
-        this.writing = undefined;
-        this.schedule();
-      });
+      void this.writing.run().then(() => this.schedule());
     };
     if (this.failing) this.timer = detached(() => setTimeout(leave, RETRY_MS));
-    else if (this.urgent || this.waiting.length >= BATCH) this.timer = detached(() => setImmediate(leave));
+    else if (this.urgent || this.waiting.length >= FULL) this.timer = detached(() => setImmediate(leave));
     else this.timer = detached(() => setTimeout(leave, LINGER_MS));
   }
 
@@ -83,10 +82,9 @@ export class JobCompleter {
   }
 
   private async writeBatch(): Promise<void> {
-    const batch = this.waiting.slice(0, BATCH);
-    this.waiting = this.waiting.slice(BATCH);
-    this.urgent = this.waiting.length > 0;
-
+    const batch = this.waiting;
+    this.waiting = [];
+    this.urgent = false;
     const valid = batch.filter((entry) => !this.gone(entry));
     if (valid.length === 0) return;
     try {
@@ -96,7 +94,7 @@ export class JobCompleter {
     } catch (error) {
       if (!this.failing) {
         this.logger.warn(
-          `Storing the progress of ${valid.length} jobs failed; it is tried again: ${String(error)}`,
+          `Storing the progress of ${valid.length} jobs failed and is tried again: ${String(error)}`,
         );
       }
       this.failing = true;
@@ -107,12 +105,12 @@ export class JobCompleter {
   private async answer(batch: readonly Waiting[], changed: ReadonlySet<string>): Promise<void> {
     for (const entry of batch) {
       if (changed.has(entry.change.gid)) this.settle(entry, true);
-      // What cannot be looked up now is written again: the others of the batch have their answer.
+      // What cannot be looked up now is sent again; the rest of the batch is stored.
       else await this.lookUp(entry).catch(() => this.again([entry]));
     }
   }
 
-  /** A row that was not changed is locked by somebody, changed already (its answer was lost), or lost. */
+  /** A row that was not changed is locked, or was changed before (the answer was lost), or its lease is lost. */
   private async lookUp(entry: Waiting): Promise<void> {
     const { change } = entry;
     const record = await this.store.find(change.gid);

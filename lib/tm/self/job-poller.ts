@@ -1,51 +1,44 @@
 import { Logger } from '@nestjs/common';
+import type { BackgroundService } from '../../core/background-service.js';
 import { detached } from '../../core/detached.js';
 import { faultPoint } from '../../core/fault-point.js';
 import type { RecoveryState } from '../../core/jobs/distributed-jobs.js';
+import { SingleFlight } from '../../core/single-flight.js';
 import type { StepRegistry } from '../../core/steps/step.registry.js';
-import { ClaimHorizon } from './claim-horizon.js';
-import { ClaimPace } from './claim-pace.js';
-import { LeasedJob } from './leased-job.js';
-import type { JobRunner } from './job-runner.js';
 import type { ClaimedJob, JobStore } from '../../store/job-store.js';
-import type { Wakeable } from './job-waker.js';
+import { ClaimSize } from './claim-size.js';
+import { ClaimWindow } from './claim-window.js';
+import type { JobRunner } from './job-runner.js';
 import type { LeaseKeeper } from './lease-keeper.js';
+import { LeasedJob } from './leased-job.js';
 import type { PreparedJobs } from './prepared-jobs.js';
 
-/** What one run of the recovery did. */
-export interface RecoverySummary {
-  /** Jobs taken to run their steps. */
-  readonly claimed: number;
-  /** Jobs whose transaction was asked for: submitted, rolled back, or to be asked again. */
-  readonly queried: number;
-}
-
-/** Prepared jobs are settled even while this process has no room for steps. */
-const QUERY_BATCH = 50;
+/** Prepared jobs are settled even while this process has no free slots. */
+const PREPARED_BATCH = 50;
 /** How many jobs one line of the log names. */
-const REPORTED_GIDS = 5;
-/** `setTimeout` holds 32 bits; a day is far below that and far above any interval. */
+const LOGGED_GIDS = 5;
+/** `setTimeout` holds 32 bits. Later wake-ups are left to the interval. */
 const MAX_WAKE_MS = 24 * 3600 * 1000;
 
 /**
- * Takes over jobs that are due: delayed ones, failed attempts, jobs without a process, expired leases, and
- * prepared jobs whose end nobody has told.
+ * Claims jobs that are due: delayed ones, failed attempts, jobs without a process, expired leases, and prepared jobs that were
+ * never submitted.
  *
- * A run claims what this process has room for and goes on at once while batches come back full. Nothing
- * stops it: a database that is down is reported once, and the next run tries again.
+ * It claims as many as this process has room for, and again at once while claims are full. It survives a database that is
+ * down: the outage is logged once, and the next interval tries again.
  */
-export class JobPoller implements Wakeable {
+export class JobPoller implements BackgroundService {
   private readonly logger = new Logger(JobPoller.name);
   private active = false;
-  private current: Promise<void> | undefined;
+  private readonly polling = new SingleFlight(() => detached(() => this.poll()));
   private again = false;
   private wakeAt = Infinity;
   private timer: NodeJS.Timeout | undefined;
   private state: RecoveryState = { lastRunAt: null, error: null };
-  private readonly pace: ClaimPace;
-  private readonly horizon = new ClaimHorizon();
-  /** Of claims that take prepared jobs only. */
-  private readonly queryHorizon = new ClaimHorizon();
+  private readonly claimSize: ClaimSize;
+  private readonly window = new ClaimWindow();
+  /** Of claims of prepared jobs only. */
+  private readonly preparedWindow = new ClaimWindow();
 
   constructor(
     private readonly store: JobStore,
@@ -54,10 +47,10 @@ export class JobPoller implements Wakeable {
     private readonly registry: StepRegistry,
     private readonly prepared: PreparedJobs,
   ) {
-    this.pace = new ClaimPace(runner.concurrency);
+    this.claimSize = new ClaimSize(runner.concurrency);
   }
 
-  get lastRun(): RecoveryState {
+  get recoveryState(): RecoveryState {
     return this.state;
   }
 
@@ -66,14 +59,17 @@ export class JobPoller implements Wakeable {
     this.wake(0);
   }
 
-  /** Claims nothing any more; resolves when the run under way is over. */
   async stop(): Promise<void> {
     this.active = false;
     clearTimeout(this.timer);
-    await this.current;
+    await this.polling.landed();
   }
 
-  /** Runs the recovery now, or in so many milliseconds if nothing is to happen before. */
+  tick(): void {
+    this.wake(0);
+  }
+
+  /** Polls in `delay` milliseconds at the latest. */
   wake(delay: number): void {
     if (!this.active) return;
     if (delay <= 0) {
@@ -82,7 +78,6 @@ export class JobPoller implements Wakeable {
       return;
     }
     const at = performance.now() + delay;
-    // Longer waits are the interval's.
     if (delay > MAX_WAKE_MS || at >= this.wakeAt) return;
     this.wakeAt = at;
     clearTimeout(this.timer);
@@ -94,62 +89,16 @@ export class JobPoller implements Wakeable {
     );
   }
 
-  /** One run: claims a batch and hands it on. The service calls it by itself. */
-  async runOnce(): Promise<RecoverySummary> {
-    const { pace, runner } = this;
-    const takesSteps = runner.takesJobs && runner.waitingClaims <= pace.due;
-    const limit = takesSteps ? pace.size : QUERY_BATCH;
-    const since = performance.now();
-    const owner = this.leases.newOwner();
-    const records = takesSteps
-      ? await this.claim(owner, limit, this.registry.names(), this.horizon)
-      : await this.claim(owner, limit, [], this.queryHorizon);
-    const submitted = records.filter((record) => record.status === 'submitted');
-    const prepared = records.filter((record) => record.status === 'prepared');
-    for (const record of submitted) {
-      const claimed = faultPoint('recovery:claimed', record.gid);
-      if (claimed) await claimed;
-      const lease = this.leases.hold({ gid: record.gid, owner }, since);
-      runner.offerClaimed(LeasedJob.of(record, lease));
-    }
-    this.report(submitted);
-    await this.prepared.resolve(prepared);
-    if (records.length === limit) {
-      if (takesSteps) pace.full(runner.begunClaims);
-      this.again = true;
-    }
-    return { claimed: submitted.length, queried: prepared.length };
-  }
-
-  private async claim(
-    owner: string,
-    limit: number,
-    steps: readonly string[],
-    horizon: ClaimHorizon,
-  ): Promise<readonly ClaimedJob[]> {
-    const { leaseDuration } = this.leases;
-    const sentAt = performance.now();
-    const dueWithin = horizon.dueWithin(sentAt);
-    const records = await this.store.claim({ owner, limit, leaseDuration, steps, dueWithin });
-    const isFull = records.length === limit;
-    const lastDueFor = isFull ? Math.min(...records.map(({ dueFor }) => dueFor)) : undefined;
-    horizon.ended({ dueWithin, sentAt, endedAt: performance.now(), lastDueFor });
-    return records;
-  }
-
   private run(): void {
-    this.current ??= detached(() => this.loop()).finally(() => {
-      this.current = undefined;
-      // Somebody may have woken it between its last look and its end.
-      if (this.again && this.active) this.run();
-    });
+    if (!this.again || !this.active || this.polling.running) return;
+    void this.polling.run().then(() => this.run());
   }
 
-  private async loop(): Promise<void> {
+  private async poll(): Promise<void> {
     while (this.again && this.active) {
       this.again = false;
       try {
-        await this.runOnce();
+        await this.claimBatch();
         if (this.state.error !== null) this.logger.log('Recovery reaches the job store again.');
         this.state = { lastRunAt: new Date(), error: null };
       } catch (error) {
@@ -157,25 +106,65 @@ export class JobPoller implements Wakeable {
         this.fail(error);
         return;
       }
-      const { pace, runner } = this;
-      if (this.again && runner.takesJobs && runner.waitingClaims > pace.due) {
+      if (this.again && this.runner.takesJobs && !this.hasRoom) {
         this.again = false;
-        runner.whenClaimsBegun(pace.due, () => this.wake(0));
+        this.runner.whenClaimsBegun(this.claimSize.threshold, () => this.wake(0));
       }
     }
   }
 
+  private get hasRoom(): boolean {
+    return this.runner.waitingClaims <= this.claimSize.threshold;
+  }
+
+  private async claimBatch(): Promise<void> {
+    const { claimSize, runner } = this;
+    const takesSteps = runner.takesJobs && this.hasRoom;
+    const limit = takesSteps ? claimSize.current : PREPARED_BATCH;
+    const since = performance.now();
+    const owner = this.leases.newOwner();
+    const records = takesSteps
+      ? await this.claim(owner, limit, this.registry.names(), this.window)
+      : await this.claim(owner, limit, [], this.preparedWindow);
+    const submitted = records.filter((record) => record.status === 'submitted');
+    for (const record of submitted) {
+      await faultPoint('recovery:claimed', record.gid);
+      const lease = this.leases.hold({ gid: record.gid, owner }, since);
+      runner.offerClaimed(LeasedJob.claimed(record, lease));
+    }
+    this.logTakenOver(submitted);
+    await this.prepared.resolve(records.filter((record) => record.status === 'prepared'));
+    if (records.length < limit) return;
+    if (takesSteps) claimSize.adapt(runner.begunClaims);
+    this.again = true;
+  }
+
+  private async claim(
+    owner: string,
+    limit: number,
+    steps: readonly string[],
+    window: ClaimWindow,
+  ): Promise<readonly ClaimedJob[]> {
+    const { leaseDuration } = this.leases;
+    const sentAt = performance.now();
+    const dueWithin = window.dueWithin(sentAt);
+    const records = await this.store.claim({ owner, limit, leaseDuration, steps, dueWithin });
+    const newestAge = records.length === limit ? Math.min(...records.map(({ dueFor }) => dueFor)) : undefined;
+    window.ended({ dueWithin, sentAt, endedAt: performance.now(), newestAge });
+    return records;
+  }
+
   private fail(error: unknown): void {
     if (this.state.error === null && this.active) {
-      this.logger.error(`Recovery cannot reach the job store; it goes on trying: ${String(error)}`);
+      this.logger.error(`Recovery cannot reach the job store; it keeps trying: ${String(error)}`);
     }
     this.state = { ...this.state, error };
   }
 
-  private report(records: readonly ClaimedJob[]): void {
+  private logTakenOver(records: readonly ClaimedJob[]): void {
     const takenOver = records.filter((record) => record.attempts > 0 && record.error === null);
     if (takenOver.length === 0) return;
-    const some = takenOver.slice(0, REPORTED_GIDS).map((record) => record.gid);
+    const some = takenOver.slice(0, LOGGED_GIDS).map((record) => record.gid);
     const more = takenOver.length > some.length ? ` and ${takenOver.length - some.length} more` : '';
     this.logger.warn(
       `Jobs are taken over, since the process that held them has lost their leases: ${some.join(', ')}${more}.`,

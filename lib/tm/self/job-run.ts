@@ -1,49 +1,45 @@
 import { Logger } from '@nestjs/common';
 import { faultPoint } from '../../core/fault-point.js';
-import type { ResolvedRetryPolicy } from '../../core/steps/retry-policy.js';
+import type { AttemptRunner } from '../../core/steps/attempt.runner.js';
+import type { KnownAttempt } from '../../core/steps/step-attempt.js';
 import type { StepDefinition } from '../../core/steps/step-definition.js';
 import { StepStop } from '../../core/steps/step-stop.js';
-import type { StepAttempt, StepExecutor } from '../../core/steps/step.executor.js';
+import type { StepExecutor } from '../../core/steps/step.executor.js';
 import type { StepRegistry } from '../../core/steps/step.registry.js';
-import type { TransactionalOutcome } from '../../transactions/transactional-step.runner.js';
-import {
-  LeaseLostError,
-  SteppingError,
-  StepAbandonedError,
-  UnrecoverableStepError,
-} from '../../errors/index.js';
-import { storableError } from './error-text.js';
-import type { LeasedJob } from './leased-job.js';
+import { LeaseLostError, StepAbandonedError } from '../../errors/index.js';
 import type { JobChange } from '../../store/job-store.js';
-import type { LeaseKeeper } from './lease-keeper.js';
+import type { TransactionalOutcome } from '../../transactions/transactional-step.runner.js';
+import { storableError } from './error-text.js';
 import type { JobCompleter } from './job-completer.js';
+import type { LeaseKeeper } from './lease-keeper.js';
+import type { LeasedJob } from './leased-job.js';
 import type { SelfTransactionalSteps } from './self-transactional-steps.js';
 
-/** When a job that does not fit this process is looked at again, by this process or by one that it fits. */
+/** When a job that this process cannot run is due again, for this process or another. */
 const UNFIT_DELAY_MS = 10_000;
 
-/** Stands around an attempt, and answers with its outcome or with another one. */
+/** Wraps an attempt: returns its outcome, or another one. */
 export type AttemptInterceptor = (
-  attempt: StepAttempt,
+  attempt: KnownAttempt,
   run: () => Promise<TransactionalOutcome>,
 ) => Promise<TransactionalOutcome>;
 
 export interface JobRunServices {
   readonly registry: StepRegistry;
   readonly executor: StepExecutor;
+  readonly attempts: AttemptRunner;
   readonly transactional: SelfTransactionalSteps;
   readonly leases: LeaseKeeper;
-  readonly writer: JobCompleter;
-  readonly retryPolicyOf: (definition: StepDefinition) => ResolvedRetryPolicy;
-  /** An attempt was put off: there is something to do in so many milliseconds. */
-  readonly onDelayed: (delay: number) => void;
-  /** The job was given back for any process to take. */
-  readonly onHandedBack: () => void;
+  readonly completer: JobCompleter;
+  /** Milliseconds. */
+  readonly gracePeriod: number;
+  /** Tells that the job is due again in `delay` milliseconds, for any process. */
+  readonly wake: (delay: number) => void;
   readonly onFailed: (gid: string, error: unknown) => Promise<void>;
   readonly aroundAttempt?: AttemptInterceptor | undefined;
 }
 
-/** Runs the steps of one job, in order, for as long as this process holds its lease. */
+/** Runs the steps of one job, in order, while this process holds its lease. */
 export class JobRun {
   private static readonly logger = new Logger('SteppingJob');
   private current: StepStop | undefined;
@@ -55,7 +51,7 @@ export class JobRun {
     private readonly services: JobRunServices,
   ) {}
 
-  /** Gives the step that runs its signal; no further step is started. */
+  /** Signals the running step, and starts no other. */
   stop(reason: unknown): void {
     this.stopReason ??= reason;
     this.current?.request(reason);
@@ -82,9 +78,7 @@ export class JobRun {
     const definition = services.registry.get(job.stepName);
     if (this.stopReason !== undefined || !definition) return this.handBack(0);
     if (!services.leases.isGood(job.lease)) return this.forget();
-
-    const policy = services.retryPolicyOf(definition);
-    if (job.failed >= policy.maxAttempts) {
+    if (job.failed >= services.executor.maxAttempts(job.stepName)) {
       return this.fail(job.failed, new StepAbandonedError(job.stepName, job.failed));
     }
 
@@ -96,11 +90,11 @@ export class JobRun {
       case 'succeeded':
         return this.succeeded(completion, outcome.stored === true);
       case 'failed':
-        return this.failed(policy, outcome.error);
+        return this.failed(outcome.error);
       case 'unfit':
         return this.unfit(outcome.error);
       case 'interrupted':
-        // A step that did not settle may still be at work: its lease is left to expire.
+        // A step that did not settle may still be running: its lease is left to expire.
         return outcome.settled && !job.lease.lost ? this.handBack(0) : this.forget();
     }
   }
@@ -111,7 +105,7 @@ export class JobRun {
     stop: StepStop,
   ): Promise<TransactionalOutcome> {
     const { job, services } = this;
-    const attempt: StepAttempt = {
+    const attempt: KnownAttempt = {
       gid: job.gid,
       definition,
       stepName: job.stepName,
@@ -119,17 +113,16 @@ export class JobRun {
       attempt: job.attempt,
       readArgs: () => job.readArgs(),
       stop,
+      gracePeriod: services.gracePeriod,
     };
-    const point = faultPoint('step:before-execute', job.gid);
-    if (point) await point;
+    await faultPoint('step:before-execute', job.gid);
     const run = () =>
       definition.transactional
         ? services.transactional.run(attempt, job.lease, completion)
-        : services.executor.execute(attempt);
+        : services.attempts.run(attempt);
     try {
       const outcome = await (services.aroundAttempt ? services.aroundAttempt(attempt, run) : run());
-      const executed = faultPoint('step:executed', job.gid);
-      if (executed) await executed;
+      await faultPoint('step:executed', job.gid);
       return outcome;
     } catch (error) {
       return { kind: 'failed', error };
@@ -138,43 +131,38 @@ export class JobRun {
 
   private async succeeded(completion: JobChange, stored: boolean): Promise<boolean> {
     const { job, services } = this;
-    const last = completion.status === 'succeeded';
+    const isLast = completion.status === 'succeeded';
     if (!stored) {
-      const point = faultPoint('progress:before-write', job.gid);
-      if (point) await point;
-      if (last) {
-        // Nobody waits for it: the place is free for another job while it is being written.
-        services.writer.finish(job.lease, completion);
+      await faultPoint('progress:before-write', job.gid);
+      if (isLast) {
+        // Not awaited: the slot is free for another job while the end is stored.
+        services.completer.finish(job.lease, completion);
         return false;
       }
-      if (!(await services.writer.write(job.lease, completion))) return this.forget();
-      const written = faultPoint('progress:written', job.gid);
-      if (written) await written;
+      if (!(await services.completer.write(job.lease, completion))) return this.forget();
+      await faultPoint('progress:written', job.gid);
     }
-    if (last) return this.forget();
+    if (isLast) return this.forget();
     job.advance();
     return true;
   }
 
-  private async failed(policy: ResolvedRetryPolicy, error: unknown): Promise<boolean> {
+  private async failed(error: unknown): Promise<boolean> {
     const { job, services } = this;
-    const { attempt } = job;
-    const delay =
-      isUnrecoverable(error) || attempt >= policy.maxAttempts
-        ? false
-        : policy.nextDelay(attempt, error, (problem) => this.reportPolicy(problem));
-    if (delay === false) return this.fail(attempt, error);
+    const delay = services.executor.retryDelay(job.stepName, job.attempt, error);
+    if (delay === false) return this.fail(job.attempt, error);
 
-    this.log('failed', attempt, error, delay);
-    await services.writer.write(job.lease, job.retryLater(delay, storableError(error)));
-    services.onDelayed(delay);
+    this.log('failed', job.attempt, error, delay);
+    await services.completer.write(job.lease, job.retryLater(delay, storableError(error)));
+    services.wake(delay);
     return this.forget();
   }
 
   private async fail(attempts: number, error: unknown): Promise<boolean> {
     const { job, services } = this;
     this.log('failed', attempts, error, false);
-    const stored = await services.writer.write(job.lease, job.failedForGood(attempts, storableError(error)));
+    const change = job.failedForGood(attempts, storableError(error));
+    const stored = await services.completer.write(job.lease, change);
     this.forget();
     if (stored) await services.onFailed(job.gid, error);
     return false;
@@ -186,9 +174,8 @@ export class JobRun {
   }
 
   private async handBack(delay: number, error: string | null = null): Promise<boolean> {
-    await this.services.writer.write(this.job.lease, this.job.handBack(delay, error));
-    if (delay === 0) this.services.onHandedBack();
-    else this.services.onDelayed(delay);
+    await this.services.completer.write(this.job.lease, this.job.handBack(delay, error));
+    this.services.wake(delay);
     return this.forget();
   }
 
@@ -197,14 +184,7 @@ export class JobRun {
     return false;
   }
 
-  private reportPolicy(problem: unknown): void {
-    JobRun.logger.error(
-      `The retry function of step ${this.job.stepName} gave no usable answer; the exponential wait takes its ` +
-        `place: ${String(problem)}`,
-    );
-  }
-
-  /** One structured line per attempt that failed; never the arguments, which may hold secrets. */
+  /** One structured line for each attempt that failed; never the arguments, which may hold secrets. */
   private log(what: string, attempt: number, error: unknown, delay: number | false): void {
     const { job } = this;
     JobRun.logger.warn({
@@ -218,10 +198,4 @@ export class JobRun {
       error: error instanceof Error ? `${error.name}: ${error.message}` : String(error),
     });
   }
-}
-
-/** By code as well as by class: the step may have its error from another copy of the library. */
-function isUnrecoverable(error: unknown): boolean {
-  if (error instanceof UnrecoverableStepError) return true;
-  return error instanceof Error && (error as Partial<SteppingError>).code === 'STEPPING_UNRECOVERABLE_STEP';
 }

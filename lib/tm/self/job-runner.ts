@@ -1,35 +1,34 @@
 import { Logger } from '@nestjs/common';
+import type { BackgroundService } from '../../core/background-service.js';
 import { detached } from '../../core/detached.js';
+import { swapRemove } from '../../core/swap-remove.js';
+import { WaitGroup } from '../../core/wait-group.js';
 import { StepInterruptedError } from '../../errors/index.js';
-import type { LeasedJob } from './leased-job.js';
-import { JobQueue, type WaitingJob } from './job-queue.js';
+import type { JobCompleter } from './job-completer.js';
 import type { JobRun } from './job-run.js';
 import type { LeaseKeeper } from './lease-keeper.js';
-import type { JobCompleter } from './job-completer.js';
+import type { LeasedJob } from './leased-job.js';
 
-/** How many jobs that were started here may wait in memory for each one that may run; the others are left to any process. */
+/** How many jobs that were started here may wait for each one that may run; any process may take the others. */
 const WAITING_PER_RUNNING = 8;
 const MIN_WAITING = 512;
 
-const NOT_BEGUN = Promise.resolve();
-
-/**
- * A job at work. In an array, not in a Map or Set: V8 links each hash table that they outgrow to the next one, and once such
- * a table is old, all jobs of later ones outlive the collections of new objects.
- */
-interface Running {
-  readonly run: JobRun;
-  ended: Promise<void>;
+interface WaitingJob {
+  readonly job: LeasedJob;
+  /** It was claimed, not started here. */
+  readonly claimed: boolean;
 }
 
 /**
- * Runs the jobs that this process holds: a bounded queue in memory, so many at a time. Jobs that were claimed have
- * places of their own there, so that neither they nor those that are started here keep the others out.
+ * Runs the jobs that this process holds, `concurrency` at a time; the others wait in a bounded queue. Claimed and locally
+ * started jobs have separate quotas.
  */
-export class JobRunner {
+export class JobRunner implements BackgroundService {
   private readonly logger = new Logger(JobRunner.name);
-  private readonly queue = new JobQueue();
-  private readonly running: Running[] = [];
+  private readonly queue: WaitingJob[] = [];
+  /** An array, for the reason that `LeaseTable` gives. */
+  private readonly running: JobRun[] = [];
+  private readonly runs = new WaitGroup();
   private reserved = 0;
   private claimsWaiting = 0;
   private claimsBegun = 0;
@@ -39,11 +38,11 @@ export class JobRunner {
 
   constructor(
     private readonly leases: LeaseKeeper,
-    private readonly writer: JobCompleter,
+    private readonly completer: JobCompleter,
     private readonly runOf: (job: LeasedJob) => JobRun,
     readonly concurrency: number,
     /** False in a process that only starts jobs. */
-    readonly runsSteps: boolean,
+    private readonly runsSteps: boolean,
   ) {
     this.capacity = concurrency + Math.max(MIN_WAITING, concurrency * WAITING_PER_RUNNING);
   }
@@ -53,17 +52,17 @@ export class JobRunner {
     return this.runsSteps && this.state !== 'stopped';
   }
 
-  /** How many claimed jobs wait for their turn. */
+  /** How many claimed jobs wait in the queue. */
   get waitingClaims(): number {
     return this.claimsWaiting;
   }
 
-  /** How many claimed jobs have been begun, ever. */
+  /** How many claimed jobs have begun, ever. */
   get begunClaims(): number {
     return this.claimsBegun;
   }
 
-  /** Keeps a place for a job that is about to come from this process; `false` when there is none. */
+  /** Reserves a slot for a job that this process is about to start; `false` when there is none. */
   reserve(): boolean {
     const taken = this.queue.length - this.claimsWaiting + this.running.length + this.reserved;
     if (!this.takesJobs || taken >= this.capacity) return false;
@@ -75,87 +74,75 @@ export class JobRunner {
     this.reserved -= 1;
   }
 
-  /** Takes a job for which a place was reserved. */
+  /** Takes a job that a slot was reserved for. */
   offer(job: LeasedJob): void {
     this.reserved -= 1;
     this.take({ job, claimed: false });
   }
 
-  /** Takes a job that was claimed. */
   offerClaimed(job: LeasedJob): void {
     this.claimsWaiting += 1;
     this.take({ job, claimed: true });
   }
 
-  /** Calls back once when no more than so many claimed jobs wait, for a claim that left jobs behind. */
+  /** Calls back once, when no more than `left` claimed jobs wait. */
   whenClaimsBegun(left: number, listener: () => void): void {
     this.onClaimsBegun = { left, listener };
     this.announceClaims();
   }
 
-  /** Steps may run from now on. */
   start(): void {
     if (this.state === 'waiting') this.state = 'running';
-    this.pump();
+    this.startWaiting();
   }
 
-  /**
-   * Starts nothing any more, hands the jobs that wait back, gives running steps their signal, and waits until
-   * they have settled or their grace is over.
-   */
+  /** Hands waiting jobs back, signals running steps, and waits until they have settled or their grace period is over. */
   async stop(): Promise<void> {
     this.state = 'stopped';
-    for (const { run } of this.running) run.stop(new StepInterruptedError('shutdown'));
+    for (const run of this.running) run.stop(new StepInterruptedError('shutdown'));
     await this.handBackQueue();
-    await Promise.all(this.running.map(({ ended }) => ended));
-    await this.writer.flush();
+    await this.runs.wait();
+    await this.completer.flush();
   }
 
-  private pump(): void {
-    if (this.canStart) detached(() => this.startWaiting());
+  private startWaiting(): void {
+    if (this.canStart) detached(() => this.startUntilFull());
   }
 
   private get canStart(): boolean {
     return this.state === 'running' && this.running.length < this.concurrency && this.queue.length > 0;
   }
 
-  private startWaiting(): void {
+  private startUntilFull(): void {
     while (this.canStart) {
       const { job, claimed } = this.queue.shift()!;
       if (claimed) {
         this.claimsWaiting -= 1;
         this.claimsBegun += 1;
       }
-      if (job.lease.lost) continue;
-      const running: Running = { run: this.runOf(job), ended: NOT_BEGUN };
-      this.running.push(running);
-      running.ended = this.runToEnd(job, running);
+      if (!job.lease.lost) void this.runs.run(() => this.run(job));
     }
     this.announceClaims();
   }
 
-  private async runToEnd(job: LeasedJob, running: Running): Promise<void> {
+  private async run(job: LeasedJob): Promise<void> {
+    const run = this.runOf(job);
+    this.running.push(run);
     try {
-      await running.run.run();
+      await run.run();
     } catch (error) {
       this.logger.error(`Running job ${job.gid} failed unexpectedly: ${String(error)}`);
       this.leases.drop(job.lease);
     } finally {
-      this.forget(running);
-      this.pump();
+      swapRemove(this.running, run);
+      this.startWaiting();
     }
-  }
-
-  /** In no order: the last one takes its place. */
-  private forget(running: Running): void {
-    const last = this.running.pop()!;
-    if (last !== running) this.running[this.running.indexOf(running)] = last;
   }
 
   private take(waiting: WaitingJob): void {
     this.queue.push(waiting);
     if (this.state === 'stopped') void this.handBackQueue();
-    else this.pump();
+    else this.startWaiting();
   }
 
   private announceClaims(): void {
@@ -168,9 +155,9 @@ export class JobRunner {
   private async handBackQueue(): Promise<void> {
     this.claimsWaiting = 0;
     await Promise.all(
-      this.queue.clear().map(async ({ job }) => {
+      this.queue.splice(0).map(async ({ job }) => {
         if (job.lease.lost) return;
-        await this.writer.write(job.lease, job.handBack(0));
+        await this.completer.write(job.lease, job.handBack(0));
         this.leases.drop(job.lease);
       }),
     );

@@ -3,7 +3,7 @@ import type { JobMessage } from '../../core/jobs/job-message.js';
 import { encodeSteps, parseSteps, sameSteps } from '../../core/jobs/step-encoding.js';
 import type { StepRegistry } from '../../core/steps/step.registry.js';
 import type { TransactionContext } from '../../core/transactions/transaction-context.js';
-import { TransactionManager, type PreparedJob } from '../../core/transaction-manager.js';
+import type { PreparedJob } from '../../core/transaction-manager.js';
 import {
   dataSourceOf,
   type DataSourceLike,
@@ -19,66 +19,64 @@ import { Batcher } from './batcher.js';
 import { LeasedJob } from './leased-job.js';
 import type { JobRunner } from './job-runner.js';
 import type { JobRecord, JobStore, NewJob, PreparedChange } from '../../store/job-store.js';
-import type { JobWaker } from './job-waker.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 import { ReservedSlots, type ReservedSlot } from './reserved-slots.js';
 import { encodeLookup } from './prepared-lookup.js';
 
-/** What the self-TM remembers of a prepared job. */
-interface SelfPreparedJob extends PreparedJob {
-  /** The job was there already: there is nothing to run, or to undo. */
-  readonly existing: boolean;
+/** A job that this process has written. */
+interface StartedJob {
+  /** Encoded. */
+  readonly steps: string;
   readonly owner: string | null;
-  /** The place that is kept for it; without one, any process may take it. */
-  readonly place: ReservedSlot | undefined;
-  /** When the statement that writes it was sent, from which its lease counts. */
+  /** Reserved for the job. Without one, any process may take it. */
+  readonly slot: ReservedSlot | undefined;
+  /** When the statement that writes the job was sent. Its lease counts from then. */
   readonly sent: { readonly sentAt: number };
 }
 
-/** How long the same job may be found prepared: its transaction has committed, and the submit is on its way. */
+/** What the self-TM remembers of a prepared job. */
+export interface SelfPreparedJob extends PreparedJob, StartedJob {
+  /** The same job was started before: there is nothing to run or to undo. */
+  readonly existing: boolean;
+}
+
+/** How long the same job may be found prepared, since its transaction has committed and the submit is on its way. */
 const SUBMIT_PATIENCE_MS = 500;
 const SUBMIT_PAUSE_MS = 10;
 
-/** A job in the store, under a lease of this process. */
-interface OwnedJob {
-  readonly owner: string;
-  /** When the statement that wrote it was sent, by `performance.now()`. */
-  readonly since: number;
-}
-
-const EXISTING = { existing: true, owner: null, place: undefined, sent: { sentAt: 0 } };
+const EXISTING = { existing: true, steps: '', owner: null, slot: undefined, sent: { sentAt: 0 } };
 
 export interface JobStarterOptions {
   /** Where the jobs are stored; undefined for the memory store. */
   readonly dataSource: DataSourceLike | undefined;
   /** Milliseconds. */
   readonly queryPreparedAfter: number;
-  /** Whether the caller runs inside an open transaction of the store's only connection (SQLite). */
+  /** Whether the caller is inside an open transaction of the store's only connection (SQLite). */
   readonly insideOwnTransaction: () => boolean;
+  /** Tells that a job is due in `delay` milliseconds, for any process. */
+  readonly wake: (delay: number) => void;
 }
 
 /**
- * The built-in transaction manager: the application keeps its jobs in its own database.
+ * Writes the jobs that this process starts, and hands them to its runner.
  *
- * When the transaction is one of the store's own `DataSource`, the job's row is written in it, already
- * submitted and leased by this process: one statement, and after the commit the job runs from memory. In any
- * other transaction the row is prepared first, and a barrier row decides.
+ * In a transaction of the store's own `DataSource`, the job's row is written in that transaction, already submitted and
+ * leased by this process: one statement, and after the commit the job runs from memory. In any other transaction the job is
+ * prepared first, and a barrier row decides.
  */
-export class JobStarter extends TransactionManager {
+export class JobStarter {
   private readonly inserts: Batcher<NewJob>;
   private readonly preparedChanges: Batcher<PreparedChange>;
-  private readonly places: ReservedSlots;
+  private readonly slots: ReservedSlots;
 
   constructor(
     private readonly store: JobStore,
     private readonly leases: LeaseKeeper,
     private readonly runner: JobRunner,
-    private readonly waker: JobWaker,
     private readonly registry: StepRegistry,
     private readonly options: JobStarterOptions,
   ) {
-    super();
-    this.places = new ReservedSlots(runner, leases.leaseDuration);
+    this.slots = new ReservedSlots(runner, leases.leaseDuration);
     this.inserts = new Batcher((jobs) => store.insert(jobs));
     this.preparedChanges = new Batcher((changes) => store.changePrepared(changes));
   }
@@ -89,7 +87,7 @@ export class JobStarter extends TransactionManager {
     if (runner && this.options.dataSource !== undefined && dataSourceOf(runner) === this.options.dataSource) {
       return this.enlist(message, steps, transaction, runner);
     }
-    // Written on the only connection of an open transaction, the job would share the fate of that one.
+    // On the only connection, the row would become part of the transaction that is open there.
     if (this.options.insideOwnTransaction()) throw new StandaloneJobInTransactionError(message.gid);
     const lookup = encodeLookup(transaction.lookup, message.delay);
     await transaction.openBarrier();
@@ -97,7 +95,7 @@ export class JobStarter extends TransactionManager {
     const job = { ...this.row(message, steps), status: 'prepared', owner, lookup } as const;
     const sent = { sentAt: performance.now() };
     const inserted = await this.insert({ ...job, dueIn: this.options.queryPreparedAfter });
-    if (inserted) return { enlisted: false, existing: false, owner, place: undefined, sent };
+    if (inserted) return { enlisted: false, existing: false, steps, owner, slot: undefined, sent };
     await this.assertSame(message, steps, () => this.findSubmitted(message.gid));
     return { enlisted: true, ...EXISTING };
   }
@@ -106,16 +104,11 @@ export class JobStarter extends TransactionManager {
     if (!prepared) return this.submitAlone(message);
     if (prepared.existing) return;
     if (!prepared.enlisted) return this.submitPrepared(message, prepared);
-    this.runPlaced(message, prepared);
-  }
-
-  /** Frees the places of jobs that never came; to be called now and then. */
-  forfeitPlaces(): void {
-    this.places.forfeit();
+    this.run(message, prepared);
   }
 
   async abort(message: JobMessage, prepared: SelfPreparedJob): Promise<void> {
-    if (prepared.place) this.places.giveBack(prepared.place);
+    if (prepared.slot) this.slots.release(prepared.slot);
     if (prepared.enlisted) return;
     await this.preparedChanges.call({
       gid: message.gid,
@@ -126,18 +119,18 @@ export class JobStarter extends TransactionManager {
     });
   }
 
-  override async inDoubt(message: JobMessage, prepared: SelfPreparedJob): Promise<void> {
+  async inDoubt(message: JobMessage, prepared: SelfPreparedJob): Promise<void> {
     if (prepared.existing) return;
-    const { place, owner } = prepared;
-    if (!place) return this.waker.wake(message.delay);
+    const { slot, owner } = prepared;
+    if (!slot) return this.run(message, prepared);
     let found = false;
     try {
       found = (await this.store.held([{ gid: message.gid, owner: owner! }])).has(message.gid);
     } finally {
-      // Not there may mean not yet: if the commit still arrives, the job is taken over when its lease expires.
-      if (!found) this.places.giveBack(place);
+      // The commit may still arrive: then the job is taken over when its lease expires.
+      if (!found) this.slots.release(slot);
     }
-    if (found) this.runPlaced(message, prepared);
+    if (found) this.run(message, prepared);
   }
 
   private async enlist(
@@ -146,18 +139,18 @@ export class JobStarter extends TransactionManager {
     transaction: TransactionContext,
     runner: QueryRunnerLike,
   ): Promise<SelfPreparedJob> {
-    const place = this.isRunnable(message) ? this.places.keep() : undefined;
+    const slot = this.reserveSlot(message);
     const owner = this.leases.newOwner();
     const job: NewJob = {
       ...this.row(message, steps),
       status: 'submitted',
-      owner: place ? owner : null,
-      dueIn: place ? this.leases.leaseDuration : message.delay,
+      owner: slot ? owner : null,
+      dueIn: slot ? this.leases.leaseDuration : message.delay,
       lookup: null,
     };
     let kept = false;
     try {
-      // The caller of a gid of their own is to hear from start() whose it is.
+      // A caller who chose the gid is told by start() whether it is taken.
       const statement = message.callerGid ? undefined : this.store.commitStatement(job);
       const deferred = statement && (await transaction.defer(message.gid, statement));
       const sent = deferred ?? { sentAt: performance.now() };
@@ -168,90 +161,77 @@ export class JobStarter extends TransactionManager {
         return { enlisted: true, ...EXISTING };
       }
       if (transaction.outside) {
-        await this.store.deleteNew(message.gid, place ? owner : null);
+        await this.store.deleteNew(message.gid, slot ? owner : null);
         throw new JobOutsideTransactionError(message.gid);
       }
       kept = true;
-      return { enlisted: true, existing: false, owner, place, sent };
+      return { enlisted: true, existing: false, steps, owner, slot, sent };
     } finally {
-      if (place && !kept) this.places.giveBack(place);
+      if (slot && !kept) this.slots.release(slot);
     }
   }
 
   private async submitAlone(message: JobMessage): Promise<void> {
     if (this.options.insideOwnTransaction()) throw new StandaloneJobInTransactionError(message.gid);
     const steps = encodeSteps(message.steps);
-    const placed = this.canPlace(message);
-    const owner = placed ? this.leases.newOwner() : null;
-    const since = performance.now();
+    const slot = this.reserveSlot(message);
+    const owner = slot ? this.leases.newOwner() : null;
+    const sent = { sentAt: performance.now() };
     let inserted = false;
     try {
       inserted = await this.insert({
         ...this.row(message, steps),
         status: 'submitted',
         owner,
-        dueIn: placed ? this.leases.leaseDuration : message.delay,
+        dueIn: slot ? this.leases.leaseDuration : message.delay,
         lookup: null,
       });
       if (!inserted) await this.assertSame(message, steps, () => this.findSubmitted(message.gid));
     } finally {
-      if (placed && !inserted) this.runner.cancelReservation();
+      if (slot && !inserted) this.slots.release(slot);
     }
-    if (!inserted) return;
-    if (owner !== null) this.run(message, { owner, since });
-    else this.waker.wake(message.delay);
+    if (inserted) this.run(message, { steps, owner, slot, sent });
   }
 
-  private async submitPrepared(message: JobMessage, prepared: SelfPreparedJob): Promise<void> {
-    const placed = this.canPlace(message);
-    const since = performance.now();
+  private async submitPrepared(message: JobMessage, { steps, owner }: SelfPreparedJob): Promise<void> {
+    const slot = this.reserveSlot(message);
+    const sent = { sentAt: performance.now() };
     let submitted = false;
     try {
       submitted = await this.preparedChanges.call({
         gid: message.gid,
-        owner: prepared.owner!,
+        owner: owner!,
         status: 'submitted',
-        due: placed ? this.leases.leaseDuration : message.delay,
-        release: !placed,
+        due: slot ? this.leases.leaseDuration : message.delay,
+        release: !slot,
       });
     } finally {
-      if (placed && !submitted) this.runner.cancelReservation();
+      if (slot && !submitted) this.slots.release(slot);
     }
-    // Otherwise recovery has asked the barrier meanwhile, and sees to the job.
-    if (!submitted) return;
-    if (placed) this.run(message, { owner: prepared.owner!, since });
-    else this.waker.wake(message.delay);
+    // Otherwise recovery has asked the barrier meanwhile, and submitted the job.
+    if (submitted) this.run(message, { steps, owner, slot, sent });
   }
 
-  private runPlaced(message: JobMessage, { place, owner, sent }: SelfPreparedJob): void {
-    if (place && this.places.take(place)) this.run(message, { owner: owner!, since: sent.sentAt });
-    else this.waker.wake(message.delay);
-  }
-
-  /**
-   * Hands a job with a place over in memory.
-   */
-  private run(message: JobMessage, { owner, since }: OwnedJob): void {
-    const lease = this.leases.hold({ gid: message.gid, owner }, since);
-    const job = LeasedJob.started(message, lease);
-    // Its transaction may have stayed open so long that the lease is about to expire, or has.
+  /** Hands a job with a slot to the runner; any process may take one without. */
+  private run({ gid, delay }: JobMessage, { slot, steps, owner, sent }: StartedJob): void {
+    if (!slot || !this.slots.use(slot)) return this.options.wake(delay);
+    const lease = this.leases.hold({ gid, owner: owner! }, sent.sentAt);
+    const job = LeasedJob.started(steps, lease);
     if (lease.remaining > this.leases.leaseDuration / 2) return this.runner.offer(job);
-    void this.leases.confirm(lease).then(
-      (held) => {
-        if (held) return this.runner.offer(job);
+    // The transaction was open for so long that the lease is about to expire, or has.
+    void this.leases
+      .confirm(lease)
+      .catch(() => false)
+      .then((isHeld) => {
+        if (isHeld) return this.runner.offer(job);
         this.leases.drop(lease);
         this.runner.cancelReservation();
-      },
-      () => {
-        this.leases.drop(lease);
-        this.runner.cancelReservation();
-      },
-    );
+      });
   }
 
-  /** Reserves a place for a job that this process can run at once. */
-  private canPlace(message: JobMessage): boolean {
-    return this.isRunnable(message) && this.runner.reserve();
+  /** Reserves a slot for a job that this process can run at once. */
+  private reserveSlot(message: JobMessage): ReservedSlot | undefined {
+    return this.isRunnable(message) ? this.slots.reserve() : undefined;
   }
 
   private isRunnable(message: JobMessage): boolean {
@@ -279,17 +259,17 @@ export class JobStarter extends TransactionManager {
     }
   }
 
-  /** The same gid with the same steps is the same job, while it lives or after it succeeded. */
+  /** The same gid with the same steps is the same job while it lives, and after it succeeded. */
   private async assertSame(
     message: JobMessage,
     steps: string,
     find: () => Promise<JobRecord | null>,
   ): Promise<void> {
     const existing = await find();
-    // Gone again: the other transaction was rolled back while this one waited for it.
+    // It is gone again when the other transaction was rolled back while this one waited for it.
     const status = existing?.status ?? 'rolledBack';
     const names = existing ? parseSteps(existing.steps).map(({ step }) => step) : [];
-    // A prepared job may yet vanish with its own transaction; this one could not rely on it.
+    // A prepared job may still vanish with its own transaction.
     const alive = status === 'submitted' || status === 'succeeded';
     if (!existing || !alive || !sameSteps(existing.steps, steps)) {
       throw new DuplicateGidError(message.gid, { status, steps: names });

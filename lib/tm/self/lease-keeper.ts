@@ -1,48 +1,65 @@
+import { randomBytes } from 'node:crypto';
 import { Logger } from '@nestjs/common';
+import type { BackgroundService } from '../../core/background-service.js';
 import { detached } from '../../core/detached.js';
+import { SingleFlight } from '../../core/single-flight.js';
 import type { JobStore, LeaseKey } from '../../store/job-store.js';
-import { Lease } from './lease.js';
 import { LeaseTable } from './lease-table.js';
-import { OwnerTokens } from './owner-tokens.js';
+import { Lease } from './lease.js';
 
-/** A lease is renewed when a third of it is gone, which leaves time for two more tries. */
+/** A lease is renewed after a third of it, which leaves time for two more tries. */
 const RENEW_AFTER = 1 / 3;
-/** Work stops when this much is left: other processes may not find an expired lease while a step still runs. */
+/** Work stops when this much is left, so that no other process finds an expired lease while a step still runs. */
 const GIVE_UP_AT = 1 / 5;
 const CHECKS_PER_LEASE = 10;
 const MIN_CHECK_MS = 10;
-const BATCH = 500;
 
 /** Holds the leases of this process, renews them while their jobs wait or run, and gives up those it loses. */
-export class LeaseKeeper {
+export class LeaseKeeper implements BackgroundService {
   private readonly logger = new Logger(LeaseKeeper.name);
   private readonly held = new LeaseTable();
+  private readonly process = randomBytes(9).toString('base64url');
+  private owners = 0;
   private timer: NodeJS.Timeout | undefined;
-  private renewing: Promise<void> | undefined;
+  private readonly renewing = new SingleFlight(() => this.renewDue());
 
   constructor(
     private readonly store: JobStore,
-    private readonly tokens: OwnerTokens,
     /** Milliseconds. */
     readonly leaseDuration: number,
   ) {}
 
+  /** A token that tells one claim from every other: a random part for the process, a number for the claim. */
   newOwner(): string {
-    return this.tokens.next();
+    this.owners += 1;
+    return `${this.process}.${this.owners.toString(36)}`;
   }
 
-  /** Holds a lease taken by a statement that was sent at `since` (`performance.now()`). */
-  hold(key: LeaseKey, since: number): Lease {
-    const lease = new Lease(key.gid, key.owner, since + this.leaseDuration);
-    // A claim of a job that this process still holds means that the older lease has expired.
+  /** The timer runs while there are leases: `hold()` calls this, too. */
+  start(): void {
+    if (this.held.size === 0) return;
+    const interval = Math.max(MIN_CHECK_MS, this.leaseDuration / CHECKS_PER_LEASE);
+    this.timer ??= detached(() => setInterval(() => this.check(), interval));
+  }
+
+  /** Renews nothing more. For a process that has handed its jobs back. */
+  async stop(): Promise<void> {
+    this.stopTimer();
+    await this.renewing.landed();
+  }
+
+  /** Holds a lease that was taken by a statement sent at `since`, by `performance.now()`. */
+  hold({ gid, owner }: LeaseKey, since: number): Lease {
+    const lease = new Lease(gid, owner, since + this.leaseDuration);
+    // A job that this process still holds can only be claimed again once the older lease has expired.
     this.held.put(lease)?.lose();
-    this.timer ??= detached(() => setInterval(() => this.check(), this.checkInterval));
+    this.start();
     return lease;
   }
 
   drop(lease: Lease): void {
     this.held.remove(lease);
-    if (this.held.size === 0) this.rest();
+    if (this.held.size === 0) this.stopTimer();
   }
 
   /** Whether enough of the lease is left to start a step under it. */
@@ -50,17 +67,14 @@ export class LeaseKeeper {
     return lease.remaining > this.leaseDuration * GIVE_UP_AT;
   }
 
-  /** Makes sure that a lease is still held, at the store; loses it otherwise. */
+  /** Asks the store whether the lease is still held, and renews it. */
   async confirm(lease: Lease): Promise<boolean> {
     if (lease.lost) return false;
-    await this.renewBatch([lease]);
+    await this.renew([lease]);
     return this.isGood(lease);
   }
 
-  /**
-   * A canceled job is nobody's any more: a step at work may come to its end, and nothing follows. One that waits
-   * in memory is not begun.
-   */
+  /** The job was canceled: the step that runs may end, nothing follows it, and a waiting job does not begin. */
   cancel(gid: string): void {
     const lease = this.held.get(gid);
     if (!lease) return;
@@ -68,44 +82,30 @@ export class LeaseKeeper {
     lease.cancel();
   }
 
-  /** Stops renewing, for a process that has handed everything back. */
-  async stop(): Promise<void> {
-    this.rest();
-    await this.renewing;
-  }
-
-  private get checkInterval(): number {
-    return Math.max(MIN_CHECK_MS, this.leaseDuration / CHECKS_PER_LEASE);
-  }
-
-  private rest(): void {
+  private stopTimer(): void {
     clearInterval(this.timer);
     this.timer = undefined;
   }
 
   private check(): void {
-    const stale: Lease[] = [];
     for (const lease of this.held.all()) {
       if (!this.isGood(lease)) this.lose(lease, 'it could not be renewed in time');
-      else if (lease.remaining < this.leaseDuration * (1 - RENEW_AFTER)) stale.push(lease);
     }
-    if (stale.length === 0 || this.renewing) return;
-    this.renewing = this.renew(stale).finally(() => (this.renewing = undefined));
+    void this.renewing.run();
+  }
+
+  private async renewDue(): Promise<void> {
+    const latest = this.leaseDuration * (1 - RENEW_AFTER);
+    const due = this.held.all().filter(({ remaining }) => remaining < latest);
+    if (due.length === 0) return;
+    try {
+      await this.renew(due);
+    } catch (error) {
+      this.logger.warn(`Renewing ${due.length} leases failed and is tried again: ${String(error)}`);
+    }
   }
 
   private async renew(leases: readonly Lease[]): Promise<void> {
-    for (let at = 0; at < leases.length; at += BATCH) {
-      const batch = leases.slice(at, at + BATCH).filter((lease) => !lease.lost);
-      try {
-        await this.renewBatch(batch);
-      } catch (error) {
-        this.logger.warn(`Renewing ${batch.length} leases failed; it is tried again: ${String(error)}`);
-        return;
-      }
-    }
-  }
-
-  private async renewBatch(leases: readonly Lease[]): Promise<void> {
     const sent = performance.now();
     const renewed = await this.store.renew(leases, this.leaseDuration);
     const missing: Lease[] = [];
@@ -114,7 +114,7 @@ export class LeaseKeeper {
       else missing.push(lease);
     }
     if (missing.length === 0) return;
-    // A row that somebody has locked is skipped by the renewal; that is no loss yet.
+    // The renewal skips locked rows; those may still be ours.
     const held = await this.store.held(missing);
     for (const lease of missing) {
       if (held.has(lease.gid) || this.held.get(lease.gid) !== lease) continue;

@@ -1,11 +1,11 @@
-/** Hears that a lease is lost. */
+/** Is told that a lease is lost. */
 export interface LeaseListener {
   leaseLost(): void;
 }
 
-/** The right of this process to run one job, until a time that it knows to be early enough. */
+/** The right of this process to run one job, for a limited time. */
 export class Lease {
-  /** Set once, when the lease is lost or its job canceled: nothing may be written for the job any more. */
+  /** Set once, when the lease is lost or the job canceled: this process writes nothing more for the job. */
   lost = false;
   private listener: LeaseListener | undefined;
 
@@ -20,12 +20,12 @@ export class Lease {
     return this.lost ? 0 : this.validUntil - performance.now();
   }
 
-  /** Called at most once, when the lease is lost while somebody listens. */
+  /** Called at most once, if the lease is lost while it is set. */
   onLost(listener: LeaseListener | undefined): void {
     this.listener = listener;
   }
 
-  /** The job was canceled: nobody else runs it, so that a step at work need not hear of it. */
+  /** The job was canceled. Nobody else runs it, so a running step is not told. */
   cancel(): void {
     this.lost = true;
   }

@@ -1,32 +1,42 @@
-import type { JobMessage } from '../../core/jobs/job-message.js';
-import { StartedSteps, StoredSteps, type LeasedSteps } from './leased-steps.js';
+import { parseSteps, type ParsedStep } from '../../core/jobs/step-encoding.js';
 import type { ClaimedJob, JobChange } from '../../store/job-store.js';
 import type { Lease } from './lease.js';
 
-/** The changes of a job that leave its position and say what happens to it. */
+/** A change of a job that leaves its current step as it is. */
 type Change = Pick<JobChange, 'due'> & Partial<JobChange>;
 
-type HeldRecord = Pick<ClaimedJob, 'steps' | 'stepIndex' | 'attempts' | 'attemptLog'>;
+type JobProgress = Pick<ClaimedJob, 'steps' | 'stepIndex' | 'attempts' | 'attemptLog'>;
 
-/** A job that this process holds the lease of: what it needs to run, and where it stands. */
+const NOT_STARTED = { stepIndex: 0, attempts: 0, attemptLog: null };
+
+/** A job that this process holds the lease of: its steps and its progress. */
 export class LeasedJob {
+  private index: number;
+  /** Attempts of the current step that have ended without success. */
+  private failedAttempts: number;
+  private log: string | null;
+  private readonly encoded: string;
+  private parsed: readonly ParsedStep[] | undefined;
+  /** The last step whose parsed arguments were given away, and may have been changed. */
+  private given = -1;
+
   private constructor(
     readonly lease: Lease,
-    private readonly steps: LeasedSteps,
-    private index = 0,
-    /** Attempts of the current step that have ended without success. */
-    private failedAttempts = 0,
-    private log: string | null = null,
-  ) {}
-
-  /** A job that this process has just stored. */
-  static started({ steps }: JobMessage, lease: Lease): LeasedJob {
-    return new LeasedJob(lease, new StartedSteps(steps));
+    { steps, stepIndex, attempts, attemptLog }: JobProgress,
+  ) {
+    this.encoded = steps;
+    this.index = stepIndex;
+    this.failedAttempts = attempts;
+    this.log = attemptLog;
   }
 
-  /** A job as it was claimed. */
-  static of({ steps, stepIndex, attempts, attemptLog }: HeldRecord, lease: Lease): LeasedJob {
-    return new LeasedJob(lease, new StoredSteps(steps), stepIndex, attempts, attemptLog);
+  /** A job that this process has just stored. */
+  static started(steps: string, lease: Lease): LeasedJob {
+    return new LeasedJob(lease, { steps, ...NOT_STARTED });
+  }
+
+  static claimed(record: JobProgress, lease: Lease): LeasedJob {
+    return new LeasedJob(lease, record);
   }
 
   get gid(): string {
@@ -38,12 +48,14 @@ export class LeasedJob {
   }
 
   get stepName(): string {
-    return this.steps.nameOf(this.index);
+    return this.steps[this.index]!.step;
   }
 
-  /** The arguments of the current step, parsed: a copy of its own for each caller. */
+  /** The parsed arguments of the current step, a new copy for each caller. */
   readArgs(): unknown {
-    return this.steps.readArgs(this.index);
+    const isFresh = this.index > this.given;
+    this.given = this.index;
+    return (isFresh ? this.steps : parseSteps(this.encoded))[this.index]!.args;
   }
 
   /** The number of the attempt that runs, or would run, now. */
@@ -58,21 +70,11 @@ export class LeasedJob {
   /** The current step has succeeded: the next one becomes current, or the job ends. */
   completed(): JobChange {
     const next = this.index + 1;
-    const last = next === this.steps.count;
-    return {
-      gid: this.gid,
-      owner: this.lease.owner,
-      atStep: this.index,
-      status: last ? 'succeeded' : 'submitted',
-      // A last step stays the current one, so that its name is still found.
-      stepIndex: last ? this.index : next,
-      stepName: this.steps.nameOf(last ? this.index : next),
-      attempts: last ? this.failedAttempts : 0,
-      attemptLog: last || this.failedAttempts === 0 ? null : this.extendedLog(),
-      error: null,
-      due: last ? null : 'keep',
-      release: false,
-    };
+    // The last step stays current, so that its name can still be searched for.
+    if (next === this.steps.length) return this.change({ status: 'succeeded', due: null });
+    const { step: stepName } = this.steps[next]!;
+    const attemptLog = this.failedAttempts === 0 ? null : this.extendedLog();
+    return this.change({ stepIndex: next, stepName, attempts: 0, attemptLog, due: 'keep' });
   }
 
   /** An attempt has failed, and the next one is due later. */
@@ -84,16 +86,21 @@ export class LeasedJob {
     return this.change({ status: 'failed', attempts, error, due: null, release: true });
   }
 
-  /** Hands the job to any process, without counting an attempt. */
+  /** Lets any process take the job, without counting an attempt. */
   handBack(delay: number, error: string | null = null): JobChange {
     return this.change({ error, due: delay, release: true });
   }
 
-  /** Follows a stored `completed()`. */
+  /** Moves on to the next step, after `completed()` was stored. */
   advance(): void {
     if (this.failedAttempts > 0) this.log = this.extendedLog();
     this.index += 1;
     this.failedAttempts = 0;
+  }
+
+  /** Parsed when the job's turn comes, since many may wait. */
+  private get steps(): readonly ParsedStep[] {
+    return (this.parsed ??= parseSteps(this.encoded));
   }
 
   private extendedLog(): string {

@@ -3,15 +3,14 @@ import { faultPoint } from '../../core/fault-point.js';
 import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
 import { UnresolvedTransactionError } from '../../errors/index.js';
 import type { ClaimedJob, JobStore, PreparedChange } from '../../store/job-store.js';
-import type { JobWaker } from './job-waker.js';
 import { decodeLookup } from './prepared-lookup.js';
 
-/** How many databases are asked at once: each question may wait for a lock. */
+/** How many questions are asked at once, since each may wait for a lock. */
 const PARALLEL = 8;
 
 /**
- * Settles prepared jobs whose submit never came: asks the barrier of their database how the transaction ended
- * (query-back), which also ends it for good when it has not been committed.
+ * Settles prepared jobs that were never submitted. It asks the barrier of their database how the transaction ended (query-back);
+ * a transaction that has not committed by then never will.
  */
 export class PreparedJobs {
   private readonly logger = new Logger(PreparedJobs.name);
@@ -19,12 +18,11 @@ export class PreparedJobs {
   constructor(
     private readonly store: JobStore,
     private readonly databases: TypeOrmDatabases,
-    private readonly waker: JobWaker,
+    private readonly wake: (delay: number) => void,
     /** Milliseconds. */
     private readonly askAgainAfter: number,
   ) {}
 
-  /** Settles jobs that were claimed for it. */
   async resolve(records: readonly ClaimedJob[]): Promise<void> {
     const waiting = [...records];
     const worker = async () => {
@@ -38,7 +36,7 @@ export class PreparedJobs {
     const change = { ...key, ...(await this.ask(record)) };
     await faultPoint('recovery:resolved', record.gid);
     const changed = await this.store.changePrepared([change]);
-    if (change.status === 'submitted' && changed.has(record.gid)) this.waker.wake(change.due ?? 0);
+    if (change.status === 'submitted' && changed.has(record.gid)) this.wake(change.due ?? 0);
   }
 
   private async ask(record: ClaimedJob): Promise<Omit<PreparedChange, 'gid' | 'owner'>> {
@@ -46,12 +44,12 @@ export class PreparedJobs {
       const { database, delay } = decodeLookup(record.lookup ?? '');
       const outcome = await this.databases.queryPrepared(database, record.gid);
       if (outcome === 'rolledBack') return { status: 'rolledBack', due: null, release: true };
-      // Given to any process: this one may have no room for its steps, or not know them.
+      // Released, since this process may have no free slot, or not provide the step.
       return { status: 'submitted', due: delay, release: true };
     } catch (error) {
       if (!(error instanceof UnresolvedTransactionError)) {
         this.logger.error(
-          `Job ${record.gid} stays prepared: its database cannot be asked how its transaction ended. ${String(error)}`,
+          `Job ${record.gid} stays prepared, since its database cannot be asked how the transaction ended: ${String(error)}`,
         );
       }
       return { status: 'prepared', due: this.askAgainAfter, release: true };

@@ -1,6 +1,6 @@
 import type { DatabaseLookup } from '../../core/transactions/database-lookup.js';
 
-/** What is stored with a prepared job: where its transaction is found, and how long its first step waits. */
+/** Stored with a prepared job: where its transaction is found, and the delay of its first step. */
 export interface PreparedLookup {
   readonly database: DatabaseLookup;
   /** Milliseconds. */

@@ -3,51 +3,40 @@ import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
 import { gidsLaterThan } from '../../core/jobs/gid.js';
 import type { DatabaseLookup } from '../../core/transactions/database-lookup.js';
 import type { ExpiredPage, JobStore } from '../../store/job-store.js';
+import { Housekeeping } from './housekeeping.js';
 import { decodeLookup } from './prepared-lookup.js';
 
-/** Small enough that the locks and the log records of one DELETE disturb nobody. */
+/** Small enough that the locks and log records of one DELETE do no harm. */
 const PAGE = 500;
-/** So many pages of jobs that stay are enough for one run: the next one goes on there. */
+/** A run ends after this many pages of jobs that are kept; the next run continues there. */
 const VAIN_PAGES_PER_RUN = 40;
 
 /**
- * Deletes jobs that have ended long enough ago, with their barrier rows.
+ * Deletes jobs that ended longer ago than the retention, with their barrier rows.
  *
- * It sweeps the table in the order of the primary key, page by page: an index for this alone would cost every job an
- * entry. The library's own gids are in the order of their creation. After one that is too young, the sweep therefore leaves out
- * those of a whole retention; they are looked at once they are older. Pages full of what is to be deleted do not count, so
- * that it keeps pace however fast jobs come.
+ * It goes through the table in the order of the primary key, page by page, since an index for this alone would cost every
+ * job an entry. Gids made by the library sort by their creation. So after one that is too young, the sweep skips those that are
+ * younger than a whole retention; they are looked at when they are older. Pages full of jobs to delete do not count towards
+ * the limit, so the sweep keeps up however fast jobs come.
  */
-export class RetentionService {
+export class RetentionService extends Housekeeping {
   private readonly logger = new Logger(RetentionService.name);
   private cursor = '';
-  private running: Promise<void> | undefined;
-  private stopped = false;
 
   constructor(
     private readonly store: JobStore,
     private readonly databases: TypeOrmDatabases,
     /** Milliseconds. */
     private readonly retention: number,
-  ) {}
-
-  /** One run; it never overlaps itself, and a failing database is only reported. */
-  run(): Promise<void> {
-    if (this.stopped) return Promise.resolve();
-    this.running ??= this.sweep()
-      .catch((error: unknown) =>
-        this.logger.warn(`Deleting ended jobs failed; it is tried again: ${String(error)}`),
-      )
-      .finally(() => (this.running = undefined));
-    return this.running;
+  ) {
+    super(retention);
   }
 
-  async stop(): Promise<void> {
-    this.stopped = true;
-    await this.running;
+  protected override failed(error: unknown): void {
+    this.logger.warn(`Deleting ended jobs failed and is tried again: ${String(error)}`);
   }
 
-  private async sweep(): Promise<void> {
+  protected override async work(): Promise<void> {
     for (let inVain = 0; inVain < VAIN_PAGES_PER_RUN && !this.stopped;) {
       const { jobs, next, young } = await this.store.expired(this.cursor, PAGE, this.retention);
       const gids = await this.purgeBarriers(jobs);
@@ -61,7 +50,7 @@ export class RetentionService {
     }
   }
 
-  /** Barrier rows go first: a job whose database cannot be reached is kept, and found again. */
+  /** Barrier rows are deleted first: a job whose database cannot be reached is kept, and found again. */
   private async purgeBarriers(jobs: ExpiredPage['jobs']): Promise<string[]> {
     const byDatabase = new Map<string, { database: DatabaseLookup; gids: string[] }>();
     const deletable = new Set(jobs.map((job) => job.gid));
@@ -78,12 +67,12 @@ export class RetentionService {
         await this.databases.purge(database, gids);
       } catch (error) {
         this.logger.warn(
-          `${gids.length} ended jobs are kept: their barrier rows cannot be deleted. ${String(error)}`,
+          `${gids.length} ended jobs are kept, since their barrier rows cannot be deleted: ${String(error)}`,
         );
         for (const gid of gids) deletable.delete(gid);
       }
     }
-    // Done-marks of transactional steps in other databases.
+    // Barrier rows of transactional steps in other databases.
     const gids = [...deletable];
     if (gids.length > 0) for (const barrier of await this.databases.opened()) await barrier.purge(gids);
     return gids;

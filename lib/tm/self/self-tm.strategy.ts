@@ -2,14 +2,14 @@ import type { ModuleMetadata, Provider } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { SchedulerRegistry } from '@nestjs/schedule';
 import { DistributedJobs } from '../../core/jobs/distributed-jobs.js';
-import { StepArgumentsSerializer } from '../../core/steps/step-arguments.serializer.js';
+import { AttemptRunner } from '../../core/steps/attempt.runner.js';
+import { StepExecutor } from '../../core/steps/step.executor.js';
 import { StepRegistry } from '../../core/steps/step.registry.js';
-import type { TransactionManagerStrategy } from '../../core/transaction-manager-strategy.js';
-import { TransactionManager } from '../../core/transaction-manager.js';
+import { TransactionManager, type TransactionManagerStrategy } from '../../core/transaction-manager.js';
+import { TransactionalStepRunner } from '../../transactions/transactional-step.runner.js';
 import { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
 import type { ResolvedSteppingOptions } from '../../stepping.options.js';
 import { SELF_TM_OPTIONS, STEPPING_RESOLVED_OPTIONS } from '../../stepping.constants.js';
-import { RecoverySchedule } from './recovery-schedule.js';
 import { SelfDistributedJobs } from './self.distributed-jobs.js';
 import { SelfTransactionManager } from './self.transaction-manager.js';
 import { resolveSelfTmOptions, type SelfTmOptions } from './self-tm.options.js';
@@ -53,14 +53,16 @@ export function selfTm(options: SelfTmOptions | SelfTmAsyncOptions = {}): Transa
           STEPPING_RESOLVED_OPTIONS,
           TypeOrmDatabases,
           StepRegistry,
-          StepArgumentsSerializer,
+          StepExecutor,
+          AttemptRunner,
+          TransactionalStepRunner,
           ModuleRef,
         ],
       },
       { provide: TransactionManager, useExisting: SelfTransactionManager },
       {
         provide: DistributedJobs,
-        useFactory: (tm: SelfTransactionManager) => new SelfDistributedJobs(tm),
+        useFactory: (manager: SelfTransactionManager) => new SelfDistributedJobs(manager),
         inject: [SelfTransactionManager],
       },
     ],
@@ -69,20 +71,20 @@ export function selfTm(options: SelfTmOptions | SelfTmAsyncOptions = {}): Transa
 
 function createSelfTm(
   options: SelfTmOptions,
-  { retry, onJobFailed, autoMigrate }: ResolvedSteppingOptions,
+  { onJobFailed, autoMigrate }: ResolvedSteppingOptions,
   databases: TypeOrmDatabases,
   registry: StepRegistry,
-  serializer: StepArgumentsSerializer,
+  executor: StepExecutor,
+  attempts: AttemptRunner,
+  transactionalSteps: TransactionalStepRunner,
   moduleRef: ModuleRef,
 ): SelfTransactionManager {
-  return new SelfTransactionManager(resolveSelfTmOptions(options), databases, autoMigrate, {
-    registry,
-    serializer,
-    databases,
-    retry,
-    onJobFailed,
-    schedule: new RecoverySchedule(() => applicationRegistry(moduleRef)),
-  });
+  const schedulerRegistry = () => applicationRegistry(moduleRef);
+  return new SelfTransactionManager(
+    resolveSelfTmOptions(options),
+    { registry, executor, attempts, transactionalSteps, databases, onJobFailed, schedulerRegistry },
+    autoMigrate,
+  );
 }
 
 /** The registry of the application's `ScheduleModule`, wherever it is imported. */

@@ -1,4 +1,4 @@
-import type { StepAttempt } from '../../core/steps/step.executor.js';
+import type { KnownAttempt } from '../../core/steps/step-attempt.js';
 import { barrierMark, type DoneMark } from '../../transactions/done-mark.js';
 import type {
   TransactionalOutcome,
@@ -12,8 +12,8 @@ import type { Lease } from './lease.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 
 /**
- * Transactional steps of the self-TM. In the store's own database the done-mark is the fenced change of the
- * job's row; elsewhere it is a barrier row, and the lease is confirmed once more before the commit.
+ * Transactional steps of the self-TM. In the store's own database, the fenced change of the job's row marks a step as done.
+ * In another one it is a barrier row, and the lease is confirmed before the commit.
  */
 export class SelfTransactionalSteps {
   constructor(
@@ -25,7 +25,7 @@ export class SelfTransactionalSteps {
     private readonly storeDataSource: DataSourceLike | undefined,
   ) {}
 
-  async run(attempt: StepAttempt, lease: Lease, completion: JobChange): Promise<TransactionalOutcome> {
+  async run(attempt: KnownAttempt, lease: Lease, completion: JobChange): Promise<TransactionalOutcome> {
     const { registry } = this.databases;
     const { transactional } = attempt.definition;
     const name = transactional === false ? undefined : transactional.dataSource;

@@ -1,39 +1,47 @@
 import type { RecoveryState } from '../../core/jobs/distributed-jobs.js';
 import type { JobMessage } from '../../core/jobs/job-message.js';
+import { TransactionManager } from '../../core/transaction-manager.js';
 import type { TransactionContext } from '../../core/transactions/transaction-context.js';
-import { TransactionManager, type PreparedJob } from '../../core/transaction-manager.js';
-import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
 import { InvalidOptionError, SteppingNotReadyError } from '../../errors/index.js';
-import { openStore } from './store-opener.js';
+import type { SelfPreparedJob } from './job-starter.js';
 import type { ResolvedSelfTmOptions } from './self-tm.options.js';
 import { SelfTmRuntime, type SelfTmServices } from './self-tm.runtime.js';
+import { openStore, type OpenStore } from './store-opener.js';
 
 /**
- * The self-TM as the application injects it. Its parts are put together once the application's `DataSource`s
- * and steps are known, which is after dependency injection has made this object.
+ * The built-in transaction manager: the application keeps its jobs in its own database.
+ *
+ * The store is opened once the application's `DataSource`s are known, which is after dependency injection has made this
+ * object.
  */
-export class SelfTransactionManager extends TransactionManager {
-  private opening: Promise<SelfTmRuntime> | undefined;
-  private opened: SelfTmRuntime | undefined;
+export class SelfTransactionManager extends TransactionManager<SelfPreparedJob> {
   private ready = false;
+  private opening: Promise<OpenStore> | undefined;
+  private opened: SelfTmRuntime | undefined;
 
   constructor(
-    private readonly options: ResolvedSelfTmOptions,
-    private readonly databases: TypeOrmDatabases,
+    protected readonly options: ResolvedSelfTmOptions,
+    protected readonly services: SelfTmServices,
     private readonly autoMigrate: boolean,
-    private readonly services: SelfTmServices,
   ) {
     super();
   }
 
+  /** Whether the application is initialized. */
+  get isReady(): boolean {
+    return this.ready;
+  }
+
+  get recoveryState(): RecoveryState {
+    return this.opened?.poller.recoveryState ?? { lastRunAt: null, error: null };
+  }
+
   override async initialize(): Promise<void> {
     this.ready = true;
-    const { registry } = this.databases;
+    const { store, dataSource } = this.options;
+    const { registry } = this.services.databases;
     // A DataSource that the application initializes in a hook of its own is opened with its first job.
-    const waits =
-      this.options.store !== 'memory' &&
-      registry.all.length > 0 &&
-      !registry.get(this.options.dataSource).isInitialized;
+    const waits = store !== 'memory' && registry.all.length > 0 && !registry.get(dataSource).isInitialized;
     if (!waits) await this.runtime();
   }
 
@@ -42,59 +50,55 @@ export class SelfTransactionManager extends TransactionManager {
   }
 
   override async stop(): Promise<void> {
-    const opening = this.opening;
-    if (!opening) return;
-    await opening.then(
+    if (!this.opening) return;
+    await this.runtime().then(
       (runtime) => runtime.stop(),
       () => undefined,
     );
   }
 
-  override async prepare(message: JobMessage, transaction: TransactionContext): Promise<PreparedJob> {
+  override async prepare(message: JobMessage, transaction: TransactionContext): Promise<SelfPreparedJob> {
     refuseSettings(message);
-    const runtime = this.opened ?? (await this.runtime());
-    return runtime.manager.prepare(message, transaction);
+    const { starter } = this.opened ?? (await this.runtime());
+    return starter.prepare(message, transaction);
   }
 
-  override async submit(message: JobMessage, prepared?: PreparedJob): Promise<void> {
+  override async submit(message: JobMessage, prepared?: SelfPreparedJob): Promise<void> {
     refuseSettings(message);
-    const runtime = this.opened ?? (await this.runtime());
-    return runtime.manager.submit(message, prepared as never);
+    const { starter } = this.opened ?? (await this.runtime());
+    return starter.submit(message, prepared);
   }
 
-  override async abort(message: JobMessage, prepared: PreparedJob): Promise<void> {
-    const runtime = this.opened ?? (await this.runtime());
-    return runtime.manager.abort(message, prepared as never);
+  override async abort(message: JobMessage, prepared: SelfPreparedJob): Promise<void> {
+    const { starter } = this.opened ?? (await this.runtime());
+    return starter.abort(message, prepared);
   }
 
-  override async inDoubt(message: JobMessage, prepared: PreparedJob): Promise<void> {
-    const runtime = this.opened ?? (await this.runtime());
-    return runtime.manager.inDoubt(message, prepared as never);
-  }
-
-  get recoveryState(): RecoveryState {
-    return this.opened?.recovery.lastRun ?? { lastRunAt: null, error: null };
+  override async inDoubt(message: JobMessage, prepared: SelfPreparedJob): Promise<void> {
+    const { starter } = this.opened ?? (await this.runtime());
+    return starter.inDoubt(message, prepared);
   }
 
   /** @throws SteppingNotReadyError before the application's initialization. */
   async runtime(): Promise<SelfTmRuntime> {
+    const store = await this.openStore();
+    return (this.opened ??= new SelfTmRuntime(store, this.options, this.services));
+  }
+
+  /** Opens the store with its first use, and again when that has failed. */
+  protected async openStore(): Promise<OpenStore> {
     if (!this.ready) throw new SteppingNotReadyError();
-    this.opening ??= this.open();
+    this.opening ??= openStore(this.options, this.services.databases, this.autoMigrate);
     try {
-      return (this.opened = await this.opening);
+      return await this.opening;
     } catch (error) {
       this.opening = undefined;
       throw error;
     }
   }
-
-  private async open(): Promise<SelfTmRuntime> {
-    const store = await openStore(this.options, this.databases, this.autoMigrate);
-    return new SelfTmRuntime(store, this.options, this.services);
-  }
 }
 
-/** Settings that are meant for another transaction manager would otherwise be ignored without a word. */
+/** Settings for another transaction manager would otherwise be ignored. */
 function refuseSettings({ settings }: JobMessage): void {
   if (settings !== undefined)
     throw new InvalidOptionError('manager', settings, 'left out: the self-TM has no settings per job');

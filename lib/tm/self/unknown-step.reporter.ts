@@ -1,35 +1,26 @@
 import { Logger } from '@nestjs/common';
 import type { StepRegistry } from '../../core/steps/step.registry.js';
 import type { JobStore } from '../../store/job-store.js';
+import { Housekeeping } from './housekeeping.js';
 
-/** Long enough for another process to take such a job, which is how it should be. */
+/** Until then another process may take such a job, which is how it should be. */
 const OVERDUE_MS = 60_000;
 
-/** Reports jobs that have been due for a while at a step that this process does not provide. They are kept. */
-export class UnknownStepReporter {
+/** Logs the names of steps that jobs have been waiting for and no process provides. The jobs are kept. */
+export class UnknownStepReporter extends Housekeeping {
   private readonly logger = new Logger(UnknownStepReporter.name);
   private readonly reported = new Set<string>();
-  private running: Promise<void> | undefined;
 
   constructor(
     private readonly store: JobStore,
     private readonly registry: StepRegistry,
-  ) {}
-
-  run(): Promise<void> {
-    this.running ??= this.report()
-      .catch(() => undefined)
-      .finally(() => (this.running = undefined));
-    return this.running;
+    retention: number,
+  ) {
+    super(retention);
   }
 
-  async stop(): Promise<void> {
-    await this.running;
-  }
-
-  private async report(): Promise<void> {
-    const unknown = await this.store.unknownSteps(this.registry.names(), OVERDUE_MS);
-    for (const step of unknown) {
+  protected override async work(): Promise<void> {
+    for (const step of await this.store.unknownSteps(this.registry.names(), OVERDUE_MS)) {
       if (this.reported.has(step)) continue;
       this.reported.add(step);
       this.logger.warn(
@@ -38,4 +29,7 @@ export class UnknownStepReporter {
       );
     }
   }
+
+  /** The poller reports a store that is down. */
+  protected override failed(): void {}
 }

@@ -1,0 +1,46 @@
+import type { StepDefinition } from './step-definition.js';
+import type { StepStop } from './step-stop.js';
+
+/**
+ * One attempt of one step, for `StepExecutor.execute()`.
+ *
+ * @publicApi
+ */
+export interface StepAttempt {
+  /** The id of the job. */
+  readonly gid: string;
+  /** The name stored with the job, which may be an alias. */
+  readonly stepName: string;
+  /** The place of the step in its job, from 0. */
+  readonly stepIndex: number;
+  /** The number of this attempt, from 1. */
+  readonly attempt: number;
+  /** Parses the stored arguments. Each call must return a copy of its own, since the step may change it. */
+  readonly readArgs: () => unknown;
+  /** Ends the attempt early. */
+  readonly stop: StepStop;
+  /** How many milliseconds the step may take to settle once it was stopped. Default: 10,000. */
+  readonly gracePeriod?: number;
+}
+
+/** An attempt of a step that this process provides. */
+export interface KnownAttempt extends StepAttempt {
+  readonly definition: StepDefinition;
+}
+
+/**
+ * What came of an attempt.
+ *
+ * - `succeeded`: the next step may run.
+ * - `failed`: the attempt counts. `StepExecutor.retryDelay()` tells when the next one is due.
+ * - `unfit`: this process cannot run the step, because it does not provide it or because the stored arguments do not
+ *   fit. Another process may.
+ * - `interrupted`: the attempt was stopped and does not count. Unless `settled`, the step is still at work.
+ *
+ * @publicApi
+ */
+export type StepOutcome =
+  | { readonly kind: 'succeeded' }
+  | { readonly kind: 'failed'; readonly error: unknown }
+  | { readonly kind: 'unfit'; readonly error: unknown }
+  | { readonly kind: 'interrupted'; readonly settled: boolean };

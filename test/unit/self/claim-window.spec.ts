@@ -1,0 +1,34 @@
+import { expect, it } from 'vitest';
+import { ClaimWindow } from '../../../lib/tm/self/claim-window.js';
+
+it('scans all due jobs while that is quick', () => {
+  const window = new ClaimWindow();
+  for (let now = 0; now < 10_000; now += 1000) {
+    expect(window.dueWithin(now)).toBeUndefined();
+    window.ended({ dueWithin: undefined, sentAt: now, endedAt: now + 50, newestAge: undefined });
+  }
+});
+
+it('looks back to the last claim and a second more, for twenty times the duration of the scan', () => {
+  const window = new ClaimWindow();
+  window.ended({ dueWithin: undefined, sentAt: 0, endedAt: 500, newestAge: undefined });
+  expect(window.dueWithin(600)).toBe(1600);
+  window.ended({ dueWithin: 1600, sentAt: 600, endedAt: 602, newestAge: undefined });
+  expect(window.dueWithin(5_000)).toBe(5_400);
+  expect(window.dueWithin(9_999)).toBe(10_399);
+  expect(window.dueWithin(10_000)).toBeUndefined();
+});
+
+it('scans all due jobs every 30 seconds, however long that took', () => {
+  const window = new ClaimWindow();
+  window.ended({ dueWithin: undefined, sentAt: 0, endedAt: 10_000, newestAge: undefined });
+  expect(window.dueWithin(29_999)).toBe(30_999);
+  expect(window.dueWithin(30_000)).toBeUndefined();
+});
+
+it('continues after a full claim at the due time of its newest job', () => {
+  const window = new ClaimWindow();
+  window.ended({ dueWithin: undefined, sentAt: 0, endedAt: 500, newestAge: 60_000 });
+  // Due at -60,000.
+  expect(window.dueWithin(700)).toBe(61_700);
+});

@@ -1,0 +1,132 @@
+import { Logger } from '@nestjs/common';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { MemoryJobStore } from '../../../lib/store/memory.job-store.js';
+import type { Lease } from '../../../lib/tm/self/lease.js';
+import { LeaseKeeper } from '../../../lib/tm/self/lease-keeper.js';
+import { newJob } from './support.js';
+
+const LEASE_MS = 30_000;
+
+let store: MemoryJobStore;
+let leases: LeaseKeeper;
+const lost = vi.fn();
+const warn = vi.fn();
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  vi.spyOn(Logger.prototype, 'warn').mockImplementation(warn);
+  store = new MemoryJobStore(() => Date.now());
+  leases = new LeaseKeeper(store, LEASE_MS);
+});
+
+afterEach(async () => {
+  await leases.stop();
+  lost.mockClear();
+  warn.mockClear();
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+});
+
+const passed = (milliseconds: number) => vi.advanceTimersByTimeAsync(milliseconds);
+
+async function hold(gid: string): Promise<Lease> {
+  const owner = leases.newOwner();
+  await store.insert([newJob(gid, { owner, dueIn: LEASE_MS })]);
+  const lease = leases.hold({ gid, owner }, performance.now());
+  lease.onLost({ leaseLost: () => lost(gid) });
+  return lease;
+}
+
+it('makes a new owner for each claim', () => {
+  const owners = new Set(Array.from({ length: 100 }, () => leases.newOwner()));
+  expect(owners.size).toBe(100);
+  expect(new LeaseKeeper(store, LEASE_MS).newOwner()).not.toBe([...owners][0]);
+});
+
+it('renews a lease after a third of it, with one statement for all', async () => {
+  const renew = vi.spyOn(store, 'renew');
+  const [a, b] = [await hold('a'), await hold('b')];
+  await passed(LEASE_MS / 3);
+  expect(renew).not.toHaveBeenCalled();
+  await passed(LEASE_MS / 10);
+  expect(renew.mock.calls.map(([keys]) => keys.map(({ gid }) => gid))).toEqual([['a', 'b']]);
+  expect([a.remaining, b.remaining].every((left) => left > LEASE_MS * 0.9)).toBe(true);
+  await passed(10 * LEASE_MS);
+  expect(leases.isGood(a)).toBe(true);
+  expect((await store.find('a'))!.dueAt!.getTime()).toBeGreaterThan(Date.now());
+});
+
+it('tries again while the store fails, and gives a lease up when a fifth is left', async () => {
+  const renew = vi.spyOn(store, 'renew').mockRejectedValue(new Error('down'));
+  const lease = await hold('a');
+  await passed(LEASE_MS * 0.79);
+  expect(renew.mock.calls.length).toBeGreaterThan(2);
+  expect(lost).not.toHaveBeenCalled();
+  await passed(LEASE_MS * 0.1);
+  expect(lost).toHaveBeenCalledTimes(1);
+  expect(lease.lost).toBe(true);
+  expect(warn).toHaveBeenLastCalledWith(expect.stringContaining('could not be renewed in time'));
+});
+
+it('loses the lease of a job that another process has taken', async () => {
+  await hold('a');
+  vi.setSystemTime(Date.now() + 2 * LEASE_MS);
+  await store.claim({ owner: 'other', limit: 1, leaseDuration: LEASE_MS, steps: ['ping'] });
+  await passed(LEASE_MS / 2);
+  expect(lost).toHaveBeenCalledTimes(1);
+  expect(warn).toHaveBeenLastCalledWith(expect.stringContaining('another process has it'));
+});
+
+it('keeps the lease of a row that the renewal skipped', async () => {
+  const lease = await hold('a');
+  vi.spyOn(store, 'renew').mockImplementationOnce(async () => new Set());
+  await passed(LEASE_MS / 2);
+  expect(lost).not.toHaveBeenCalled();
+  await passed(LEASE_MS);
+  expect(leases.isGood(lease)).toBe(true);
+});
+
+it('ends the lease of a job that was canceled elsewhere, without a word to its step', async () => {
+  const lease = await hold('a');
+  await store.cancel('a');
+  await passed(LEASE_MS / 2);
+  expect(lease.lost).toBe(true);
+  expect(lost).not.toHaveBeenCalled();
+  expect(warn).not.toHaveBeenCalled();
+});
+
+it('cancels a lease here at once', async () => {
+  const lease = await hold('a');
+  leases.cancel('a');
+  leases.cancel('unknown');
+  expect(lease.lost).toBe(true);
+  expect(lost).not.toHaveBeenCalled();
+});
+
+it('renews nothing for a job that has ended, and has no timer without leases', async () => {
+  const renew = vi.spyOn(store, 'renew');
+  const lease = await hold('a');
+  expect(vi.getTimerCount()).toBe(1);
+  leases.drop(lease);
+  expect(vi.getTimerCount()).toBe(0);
+  await passed(10 * LEASE_MS);
+  expect(renew).not.toHaveBeenCalled();
+});
+
+it('loses the older lease of a job that it claims again, and keeps the new one', async () => {
+  const older = await hold('a');
+  const newer = leases.hold({ gid: 'a', owner: leases.newOwner() }, performance.now());
+  expect(lost).toHaveBeenCalledTimes(1);
+  leases.drop(older);
+  expect(vi.getTimerCount()).toBe(1);
+  expect(leases.isGood(newer)).toBe(true);
+});
+
+it('confirms a lease at the store', async () => {
+  const [a, b] = [await hold('a'), await hold('b')];
+  await passed(LEASE_MS / 4);
+  await store.cancel('b');
+  expect(await leases.confirm(a)).toBe(true);
+  expect(a.remaining).toBe(LEASE_MS);
+  expect(await leases.confirm(b)).toBe(false);
+});
