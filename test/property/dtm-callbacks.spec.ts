@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Step, SteppingModule, type StepHandler } from '../../lib/index.js';
 import { dtm } from '../../lib/tm/dtm/index.js';
-import { freePort } from '../support/dtm-server.js';
+import { freePort } from '../support/dtm/dtm-server.js';
 
 const ANSWER_MS = 5000;
 let executions = 0;

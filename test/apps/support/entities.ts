@@ -1,6 +1,6 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
-/** The tables of `test/fixtures/order.entity.ts`, for processes of their own. */
+/** The tables of `test/support/order.entity.ts`, for processes of their own. */
 @Entity('orders')
 export class Order {
   @PrimaryColumn({ type: 'varchar', length: 64 })
