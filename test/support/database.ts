@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, it } from 'vitest';
+import { describe, inject, it } from 'vitest';
 import type { DataSourceOptions } from 'typeorm';
 
 export type Backend = 'postgres' | 'mariadb' | 'sqlite';
@@ -28,7 +28,10 @@ export interface TestDatabase {
 /** Every backend, with the reason why it cannot be tested in this run. */
 export const backends: readonly { readonly backend: Backend; readonly skipReason?: string }[] = [
   { backend: 'sqlite' },
-  { backend: 'postgres', ...unless(process.env.DATABASE_URL, 'no PostgreSQL: DATABASE_URL is not set') },
+  {
+    backend: 'postgres',
+    ...unless(process.env.DATABASE_URL, inject('postgresSkipReason') ?? 'no PostgreSQL'),
+  },
   { backend: 'mariadb', ...unless(process.env.MYSQL_URL, 'no MariaDB or MySQL: MYSQL_URL is not set') },
 ];
 

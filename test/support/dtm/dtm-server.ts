@@ -76,11 +76,11 @@ export function dtmSkipReason(store: DtmStore): string | undefined {
   if (!existsSync(program)) {
     return process.env.DTM_BIN
       ? `no DTM server: DTM_BIN=${process.env.DTM_BIN} does not exist`
-      : 'no DTM server: run `node scripts/build-dtm.mjs` (needs Go)';
+      : 'no DTM server: `npm run build:dtm` builds one (it needs Go)';
   }
   if (store === 'boltdb') return undefined;
   if (!process.env.DATABASE_URL) return 'no PostgreSQL: DATABASE_URL is not set';
-  return schemaScript ? undefined : 'no SQL script of DTM: run `node scripts/build-dtm.mjs` (needs Go)';
+  return schemaScript ? undefined : 'no SQL script of DTM: `npm run build:dtm` builds one (it needs Go)';
 }
 
 /** `describe` once per store; where DTM cannot run it becomes a skipped suite that says why. */
