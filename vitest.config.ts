@@ -63,8 +63,8 @@ export default defineConfig({
     // What a test provokes on purpose is printed only when the test fails.
     silent: process.env.STEPPING_TEST_LOG ? false : 'passed-only',
     pool: 'forks',
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     slowTestThreshold: 10_000,
     reporters: [
       'default',

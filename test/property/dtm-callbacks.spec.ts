@@ -40,9 +40,7 @@ describe('the callbacks of DTM', () => {
         }),
       ],
       providers: [Never],
-    })
-      .setLogger(false as never)
-      .compile();
+    }).compile();
     application = testing.createNestApplication({ forceCloseConnections: true });
     await application.listen(port, '127.0.0.1');
   });

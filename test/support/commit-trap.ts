@@ -1,6 +1,6 @@
-import { connect, createServer, type Socket } from 'node:net';
+import type { ProxiedConnection, TcpProxy } from './tcp-proxy.js';
 
-/** What happens to a COMMIT that the proxy was told to look out for. */
+/** What happens to a COMMIT that the trap is set for. */
 export type CommitFate =
   /** It is never passed on, and the connection dies. */
   | 'lost'
@@ -9,43 +9,23 @@ export type CommitFate =
   /** It is passed on when `release()` is called. */
   | 'late';
 
-interface Trap {
-  readonly marker: string;
-  readonly fate: CommitFate;
-}
-
 /**
- * Stands between an application and its database server, and does to one COMMIT what networks do: to the one
- * that comes on the connection over which a text was sent before.
+ * Does to one COMMIT on its way to the database what networks do: to the one that comes on the connection over which a
+ * text was sent before.
  */
-export class DatabaseProxy {
-  private trap: Trap | undefined;
-  private readonly held: (() => void)[] = [];
-  private readonly sockets = new Set<Socket>();
-  private readonly server = createServer((client) => this.accept(client));
+export class CommitTrap {
   /** How many COMMITs have met their fate. */
   caught = 0;
+  private next: { readonly marker: string; readonly fate: CommitFate } | undefined;
+  private readonly held: (() => void)[] = [];
 
-  private constructor(private readonly target: URL) {}
-
-  static async start(databaseUrl: string): Promise<DatabaseProxy> {
-    const proxy = new DatabaseProxy(new URL(databaseUrl));
-    await new Promise<void>((resolve) => proxy.server.listen(0, '127.0.0.1', resolve));
-    return proxy;
+  constructor(proxy: TcpProxy) {
+    proxy.onConnection = (connection) => this.watch(connection);
   }
 
-  /** The database's address, by way of this proxy. */
-  get url(): string {
-    const url = new URL(this.target);
-    const address = this.server.address();
-    url.hostname = '127.0.0.1';
-    url.port = String(typeof address === 'object' && address ? address.port : 0);
-    return url.href;
-  }
-
-  /** Looks out for the COMMIT of the transaction that sends `marker`; also when it has sent it already. */
-  catchCommit(marker: string, fate: CommitFate): void {
-    this.trap = { marker, fate };
+  /** Sets the trap for the transaction that sends `marker`, or has sent it already. */
+  set(marker: string, fate: CommitFate): void {
+    this.next = { marker, fate };
   }
 
   /** Passes the COMMITs on that were held back, and everything behind them. */
@@ -53,48 +33,29 @@ export class DatabaseProxy {
     for (const pass of this.held.splice(0)) pass();
   }
 
-  async stop(): Promise<void> {
-    for (const socket of this.sockets) socket.destroy();
-    await new Promise((resolve) => this.server.close(resolve));
-  }
-
-  private accept(client: Socket): void {
-    const server = connect(Number(this.target.port), this.target.hostname);
-    for (const socket of [client, server]) {
-      this.sockets.add(socket);
-      socket.on('error', () => undefined);
-      socket.on('close', () => this.sockets.delete(socket));
-    }
-    const kill = () => {
-      client.destroy();
-      server.destroy();
-    };
-    client.on('close', kill);
-    server.on('close', kill);
-
+  private watch(connection: ProxiedConnection): void {
+    const { toServer: pass } = connection;
     let sent = '';
-    let answered: (data: Buffer) => void = (data) => void client.write(data);
-    let pass: (data: Buffer) => void = (data) => void server.write(data);
-    client.on('data', (data) => {
+    connection.toServer = (data) => {
       const text = data.toString('latin1');
       sent = (sent + text).slice(-20_000);
-      if (this.trap && text.includes('COMMIT') && sent.includes(this.trap.marker)) {
-        const { fate } = this.trap;
-        this.trap = undefined;
-        this.caught += 1;
-        if (fate === 'lost') return kill();
-        if (fate === 'applied') answered = kill;
-        if (fate === 'late') {
-          const waiting: Buffer[] = [];
-          pass = (chunk) => void waiting.push(chunk);
-          this.held.push(() => {
-            pass = (chunk) => void server.write(chunk);
-            for (const chunk of waiting) pass(chunk);
-          });
-        }
-      }
+      if (!this.next || !text.includes('COMMIT') || !sent.includes(this.next.marker)) return pass(data);
+      const { fate } = this.next;
+      this.next = undefined;
+      this.caught += 1;
+      if (fate === 'lost') return connection.destroy();
+      if (fate === 'late') return this.holdBack(connection, data, pass);
+      connection.toClient = connection.destroy;
       pass(data);
+    };
+  }
+
+  private holdBack(connection: ProxiedConnection, first: Buffer, pass: (data: Buffer) => void): void {
+    const waiting = [first];
+    connection.toServer = (data) => void waiting.push(data);
+    this.held.push(() => {
+      connection.toServer = pass;
+      for (const data of waiting) pass(data);
     });
-    server.on('data', (data) => answered(data));
   }
 }

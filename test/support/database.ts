@@ -48,12 +48,16 @@ export function describeBackends(
   }
 }
 
+type TestFunction = (title: string, test: () => Promise<void>, timeout?: number) => void;
+
 /** `it` for tests that concern some databases only; on the others there is nothing to run, or to skip. */
-export function itOn(
-  backend: Backend,
-  ...concerned: readonly Backend[]
-): (title: string, test: () => Promise<void>, timeout?: number) => void {
-  return concerned.includes(backend) ? it : () => undefined;
+export function itOn(backend: Backend, ...concerned: readonly Backend[]): TestFunction {
+  return itWhere(concerned.includes(backend));
+}
+
+/** `it` where there is something to run; elsewhere there is nothing to skip either. */
+export function itWhere(concerned: boolean): TestFunction {
+  return concerned ? it : () => undefined;
 }
 
 /** Creates a fresh schema (PostgreSQL), database (MariaDB, MySQL) or file (SQLite, WAL). */

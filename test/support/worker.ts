@@ -4,7 +4,7 @@ import type { DtmOptions } from '../../lib/tm/dtm/index.js';
 import { startApp, type AppProcess } from './child-process.js';
 import type { ExtraOptions } from './database.js';
 import { waitFor } from './wait-for.js';
-import type { Databases } from './application.js';
+import type { Databases } from './placements.js';
 import type { DtmPlace } from './dtm/dtm-place.js';
 
 /** A step of a child process, as it began, ended or was told to stop. */
@@ -72,7 +72,7 @@ export function startWorker(databases: Databases, options: WorkerOptions = {}): 
 }
 
 export async function workerReady(worker: AppProcess): Promise<AppProcess> {
-  await worker.waitForMessage((message) => message.type === 'ready', { timeout: 30_000 });
+  await worker.waitForMessage((message) => message.type === 'ready');
   return worker;
 }
 
@@ -94,7 +94,6 @@ export function indexes(worker: AppProcess, gid: string): number[] {
 export async function faultsReached(worker: AppProcess, count: number): Promise<void> {
   const reached = () => worker.messages.filter((message) => message.type === 'fault');
   await waitFor(() => reached().length >= count, {
-    timeout: 20_000,
     message: () => `${count} fault points; reached: ${JSON.stringify(reached())}\n${worker.log}`,
   });
 }

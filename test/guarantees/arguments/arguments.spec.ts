@@ -9,7 +9,8 @@ import {
   type StepContext,
   type StepHandler,
 } from '../../../lib/index.js';
-import { Databases, describeManagers, TestApplication } from '../../support/application.js';
+import { TestApplication } from '../../support/application.js';
+import { Databases, describeManagers } from '../../support/placements.js';
 import { Order } from '../../support/order.entity.js';
 import { Recording } from '../../support/recording.js';
 import { Ping, ReserveStock } from '../../support/steps.js';

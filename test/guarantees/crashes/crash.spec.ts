@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { connect, Databases, describeManagers, isAtDtm, TestApplication } from '../../support/application.js';
+import { connect, TestApplication } from '../../support/application.js';
+import { Databases, describeManagers, isAtDtm } from '../../support/placements.js';
 import { BusinessEffect } from '../../support/business-effect.step.js';
 import { Effect, Order } from '../../support/order.entity.js';
 import { faultsReached, indexes, startWorker, workerReady, type WorkerFault } from '../../support/worker.js';
 import type { AppProcess } from '../../support/child-process.js';
+import { itWhere } from '../../support/database.js';
 import { waitFor } from '../../support/wait-for.js';
 
 const STEPS = [['reserve-stock'], ['business-effect'], ['send-email']] as const;
@@ -117,7 +119,7 @@ describeManagers(
         const { gid, before, after } = crashed;
         const { survivor, victim } = sceneOf(gid);
         expect(await survivor.dataSource.getRepository(Order).findBy({ id: gid })).toHaveLength(1);
-        expect(await survivor.ended(gid, 20_000)).toMatchObject({ status: 'succeeded', error: null });
+        expect(await survivor.ended(gid)).toMatchObject({ status: 'succeeded', error: null });
         expect(indexes(victim, gid)).toEqual(before);
         expect(survivor.recording.of(gid).map(({ index }) => index)).toEqual(after);
         expect(await survivor.dataSource.getRepository(Effect).countBy({ key: `${gid}:1` })).toBe(1);
@@ -138,7 +140,7 @@ describeManagers(
         providers: [BusinessEffect],
       });
       try {
-        expect((await survivor.ended(gid, 20_000)).status).toBe('succeeded');
+        expect((await survivor.ended(gid)).status).toBe('succeeded');
         expect(survivor.recording.of(gid).map(({ index }) => index)).toEqual([0, 1, 2]);
         expect(await survivor.count(Effect)).toBe(1);
       } finally {
@@ -158,7 +160,7 @@ describeManagers(
       ]);
     }
 
-    it.skipIf(isAtDtm(placement))('leaves it to the next one', async () => {
+    itWhere(!isAtDtm(placement))('leaves it to the next one', async () => {
       databases = await Databases.create(backend, placement);
       await (await connect(databases.business)).destroy();
       // Nobody else is there: the process that starts the delayed job is the one that claims it when it is due.
@@ -166,7 +168,7 @@ describeManagers(
       await finish('claimed');
     });
 
-    it.skipIf(placement === 'one')('leaves one whose transaction it has asked for', async () => {
+    itWhere(placement !== 'one')('leaves one whose transaction it has asked for', async () => {
       databases = await Databases.create(backend, placement);
       await (await connect(databases.business)).destroy();
       await crashes({ point: 'job:before-submit' }, { gid: 'asked', steps: STEPS });

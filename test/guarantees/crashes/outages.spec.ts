@@ -1,7 +1,8 @@
 import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { ExtraOptions } from '../../support/database.js';
-import { Databases, TestApplication } from '../../support/application.js';
+import { TestApplication } from '../../support/application.js';
+import { Databases } from '../../support/placements.js';
 import { Ping, ReserveStock, SendEmail } from '../../support/steps.js';
 import { TcpProxy } from '../../support/tcp-proxy.js';
 import { describeBackends } from '../../support/database.js';
@@ -16,7 +17,7 @@ describeBackends(
 
     beforeEach(async () => {
       databases = await Databases.create(backend, 'one');
-      proxy = await TcpProxy.start(databases.business);
+      proxy = await TcpProxy.start(databases.business.url);
     });
     afterEach(async () => {
       vi.restoreAllMocks();
@@ -27,7 +28,7 @@ describeBackends(
 
     const start = async (dataSource: ExtraOptions = {}) => {
       app = await TestApplication.start(databases, {
-        dataSource: { url: proxy.url, ...dataSource },
+        dataSource: { url: proxy.through(databases.business.url), ...dataSource },
         selfTm: { recoveryInterval: 50 },
       });
     };

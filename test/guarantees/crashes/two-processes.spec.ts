@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { Databases, describeManagers, TestApplication } from '../../support/application.js';
+import { TestApplication } from '../../support/application.js';
+import { Databases, describeManagers } from '../../support/placements.js';
 import { startWorker, workerReady, type StepMessage } from '../../support/worker.js';
 import { waitFor } from '../../support/wait-for.js';
 

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { SchemaOutdatedError } from '../../../lib/index.js';
-import { Databases, TestApplication } from '../../support/application.js';
+import { TestApplication } from '../../support/application.js';
+import { Databases } from '../../support/placements.js';
 import { Order } from '../../support/order.entity.js';
 import { ReserveStock, WriteEffect } from '../../support/steps.js';
 import { describeBackends, type TestDatabase } from '../../support/database.js';

@@ -1,7 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { indexes, startWorker, workerReady } from '../../support/worker.js';
-import { Databases, TestApplication } from '../../support/application.js';
+import { TestApplication } from '../../support/application.js';
+import { Databases } from '../../support/placements.js';
 import { fence } from '../../support/fates.js';
 import { Effect, Order } from '../../support/order.entity.js';
 import { Ping, ReserveStock, WriteEffect } from '../../support/steps.js';
@@ -117,7 +118,7 @@ describeBackends(
     });
 
     it('shares its file with another process', async () => {
-      const worker = await workerReady(startWorker(databases, { selfTm: { leaseDuration: '10s' } }));
+      const worker = await workerReady(startWorker(databases, { selfTm: { leaseDuration: '1h' } }));
       try {
         worker.send({
           start: {
@@ -133,16 +134,13 @@ describeBackends(
           ),
         );
         for (const { gid } of own) {
-          expect((await app.ended(gid, 20_000)).status).toBe('succeeded');
+          expect((await app.ended(gid)).status).toBe('succeeded');
           expect(app.recording.trace(gid)).toEqual(['ping#1', 'ping#1']);
         }
-        const theirs = await waitFor(
-          async () => {
-            const { jobs } = await app.admin.list({ step: 'send-email', limit: 1000 });
-            return jobs.length === 40 && jobs.every(({ endedAt }) => endedAt) && jobs;
-          },
-          { timeout: 20_000 },
-        );
+        const theirs = await waitFor(async () => {
+          const { jobs } = await app.admin.list({ step: 'send-email', limit: 1000 });
+          return jobs.length === 40 && jobs.every(({ endedAt }) => endedAt) && jobs;
+        });
         for (const { gid, status } of theirs) {
           expect(status).toBe('succeeded');
           const ran = () =>

@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { InvalidGidError, InvalidOptionError, JobNotFoundError, JobStateError } from '../../../lib/index.js';
 import { DtmUnsupportedError } from '../../../lib/tm/dtm/index.js';
-import { Databases, describeAtDtm, TestApplication } from '../../support/application.js';
+import { TestApplication } from '../../support/application.js';
+import { Databases, describeAtDtm } from '../../support/placements.js';
 import { fence } from '../../support/fates.js';
 import { Ping, ReserveStock, SendEmail } from '../../support/steps.js';
 import { waitFor } from '../../support/wait-for.js';

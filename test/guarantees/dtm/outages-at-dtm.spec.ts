@@ -1,7 +1,8 @@
 import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { ExtraOptions } from '../../support/database.js';
-import { Databases, describeAtDtm, TestApplication } from '../../support/application.js';
+import { TestApplication } from '../../support/application.js';
+import { Databases, describeAtDtm } from '../../support/placements.js';
 import { expectNeverRan, expectRanOnce, startPing } from '../../support/fates.js';
 import { Effect, Order } from '../../support/order.entity.js';
 import { Ping, ReserveStock, SendEmail, WriteEffect } from '../../support/steps.js';
@@ -79,7 +80,7 @@ describeAtDtm(
       // The step succeeds while nobody can write that down, and is repeated.
       finish();
       await databases.dtm!.restart();
-      expect((await app.ended(running.gid, 20_000)).status).toBe('succeeded');
+      expect((await app.ended(running.gid)).status).toBe('succeeded');
       const trace = app.recording.of(running.gid).map(({ step }) => step);
       expect(trace).toEqual(['reserve-stock', 'reserve-stock', 'send-email']);
     });
@@ -102,7 +103,7 @@ describeAtDtm(
       expect([await orders('committed'), await orders('rolled-back')]).toEqual([1, 0]);
       expect(app.recording.executions).toEqual([]);
       await databases.dtm!.restart();
-      expect((await app.ended(committed, 20_000)).status).toBe('succeeded');
+      expect((await app.ended(committed)).status).toBe('succeeded');
       await expectNeverRan(app, rolledBack);
       await expectRanOnce(app, committed);
     });
@@ -134,8 +135,8 @@ describeAtDtm(
 
     beforeEach(async () => {
       databases = await Databases.create(backend, placement);
-      proxy = await TcpProxy.start(databases.business);
-      const dataSource: ExtraOptions = { url: proxy.url };
+      proxy = await TcpProxy.start(databases.business.url);
+      const dataSource: ExtraOptions = { url: proxy.through(databases.business.url) };
       app = await TestApplication.start(databases, { dataSource });
     });
     afterEach(async () => {
@@ -165,8 +166,8 @@ describeAtDtm(
       expect(app.recording.executions).toEqual([]);
 
       await proxy.up();
-      expect((await app.ended(writing.gid, 20_000)).status).toBe('succeeded');
-      expect((await app.ended(prepared.gid, 20_000)).status).toBe('succeeded');
+      expect((await app.ended(writing.gid)).status).toBe('succeeded');
+      expect((await app.ended(prepared.gid)).status).toBe('succeeded');
       expect(app.recording.trace(prepared.gid)).toEqual(['ping#1']);
       expect(await app.count(Effect)).toBe(1);
     });

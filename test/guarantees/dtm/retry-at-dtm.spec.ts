@@ -2,7 +2,8 @@ import { Logger } from '@nestjs/common';
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { Step, UnrecoverableStepError, type StepContext, type StepHandler } from '../../../lib/index.js';
 import { StepNotFinishedError } from '../../../lib/tm/dtm/index.js';
-import { Databases, describeAtDtm, TestApplication } from '../../support/application.js';
+import { TestApplication } from '../../support/application.js';
+import { Databases, describeAtDtm } from '../../support/placements.js';
 import { Recording } from '../../support/recording.js';
 import { Limited, Ping, ReserveStock, SendEmail } from '../../support/steps.js';
 import { waitFor } from '../../support/wait-for.js';
@@ -50,7 +51,7 @@ describeAtDtm(
       };
       const job = app.jobs.createJob().addStep(ReserveStock, { orderId: '1' }).addStep(Limited).addStep(Ping);
       const { gid } = await app.dataSource.transaction(() => job.start());
-      expect((await app.ended(gid, 20_000)).status).toBe('succeeded');
+      expect((await app.ended(gid)).status).toBe('succeeded');
       expect(app.recording.trace(gid)).toEqual([
         'reserve-stock#1',
         'limited#1',
@@ -100,7 +101,7 @@ describeAtDtm(
         if (times.length < 4) throw new StepNotFinishedError();
       };
       const { gid } = await app.jobs.createJob({ transaction: 'none' }).addStep(Limited).start();
-      expect((await app.ended(gid, 20_000)).status).toBe('succeeded');
+      expect((await app.ended(gid)).status).toBe('succeeded');
       // Doubled, they would have been 2, 4 and 8 seconds.
       expect(times.at(-1)! - times[0]!).toBeLessThan(11_000);
     });

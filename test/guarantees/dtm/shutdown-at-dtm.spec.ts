@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { DistributedJobFactory } from '../../../lib/index.js';
-import { Databases, describeAtDtm, TestApplication } from '../../support/application.js';
+import { TestApplication } from '../../support/application.js';
+import { Databases, describeAtDtm } from '../../support/placements.js';
 import { Ping, ReserveStock, SendEmail } from '../../support/steps.js';
+import { PoolWatch } from '../../support/pool-watch.js';
 import { waitFor } from '../../support/wait-for.js';
 
 describeAtDtm(
@@ -34,14 +36,7 @@ describeAtDtm(
     const followUp = async () => (next = await TestApplication.start(databases));
 
     it('gives running steps their signal, and leaves them to the next process', async () => {
-      const reasons: string[] = [];
-      closing.recording.onExecute = (_, { signal }) =>
-        new Promise((_resolve, reject) => {
-          signal.addEventListener('abort', () => {
-            reasons.push((signal.reason as Error).name);
-            reject(signal.reason as Error);
-          });
-        });
+      const reasons = closing.recording.runUntilSignal();
       const { gid } = await start();
       await waitFor(() => closing.recording.of(gid).length === 1);
       await closing.close();
@@ -93,29 +88,15 @@ describeAtDtm(
       };
       closing = await TestApplication.start(databases, { providers: [server] });
       closing.recording.onExecute = () => sleep(100);
-      const after: string[] = [];
-      let poolClosed = false;
-      const driver = closing.dataSource.driver as unknown as Record<
-        string,
-        (...args: unknown[]) => Promise<unknown>
-      >;
-      const { disconnect, obtainMasterConnection } = driver;
-      driver.disconnect = function (...args) {
-        poolClosed = true;
-        return disconnect!.apply(this, args);
-      };
-      driver.obtainMasterConnection = function (...args) {
-        if (poolClosed) after.push(new Error('a connection').stack!);
-        return obtainMasterConnection!.apply(this, args);
-      };
+      const pool = new PoolWatch(closing.dataSource);
       starts = Array.from({ length: 60 }, () => start());
       await waitFor(() => closing.recording.executions.length > 5);
       const gids = (await Promise.all(starts)).map((started) => (started as { gid: string }).gid);
       await closing.close();
-      expect(poolClosed).toBe(true);
+      expect(pool.closed).toBe(true);
       await followUp();
-      for (const gid of gids) expect((await next!.ended(gid, 20_000)).status).toBe('succeeded');
-      expect(after).toEqual([]);
+      for (const gid of gids) expect((await next!.ended(gid)).status).toBe('succeeded');
+      expect(pool.tooLate).toEqual([]);
     });
 
     it('and another one lets jobs be started from onModuleInit', async () => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { describeBackends } from '../../support/database.js';
-import { Databases, TestApplication } from '../../support/application.js';
+import { TestApplication } from '../../support/application.js';
+import { Databases } from '../../support/placements.js';
 import { Ping } from '../../support/steps.js';
 
 /** More than a process with one job at a time keeps places for. */

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { connect, Databases, TestApplication } from '../../support/application.js';
+import { connect, TestApplication } from '../../support/application.js';
+import { Databases } from '../../support/placements.js';
 import {
   startWorker,
   stepMessages,

@@ -1,9 +1,11 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { Databases, describePlacements, TestApplication } from '../../support/application.js';
+import { TestApplication } from '../../support/application.js';
+import { Databases, describePlacements } from '../../support/placements.js';
 import { BusinessEffect } from '../../support/business-effect.step.js';
 import { Effect } from '../../support/order.entity.js';
 import { faultsReached, indexes, startWorker, stepMessages, workerReady } from '../../support/worker.js';
 import type { AppProcess } from '../../support/child-process.js';
+import { itOn, itWhere } from '../../support/database.js';
 import { waitFor } from '../../support/wait-for.js';
 
 const LEASE = { leaseDuration: 1000, recoveryInterval: 100 };
@@ -72,7 +74,11 @@ describePlacements('a process that was held up for longer than its lease', (back
   });
 
   // SQLite has one writer: nobody can take the job over while the zombie's transaction is open.
-  it.skipIf(backend === 'sqlite')('cannot commit its transactional step', async () => {
+  itOn(
+    backend,
+    'postgres',
+    'mariadb',
+  )('cannot commit its transactional step', async () => {
     const blocked = ['business-effect', { only: 'zombie', block: BLOCKED }];
     zombie.send({ start: { gid: GID, steps: [blocked, ['send-email']] } });
     await waitFor(() => other.recording.of(GID).length === 1);
@@ -84,7 +90,7 @@ describePlacements('a process that was held up for longer than its lease', (back
     expect(other.recording.trace(GID)).toEqual(['business-effect#2', 'send-email#1']);
   });
 
-  it.runIf(placement === 'two' && backend !== 'sqlite')(
+  itWhere(placement === 'two' && backend !== 'sqlite')(
     'lets the next process wait when it was held up between the mark of its step and the COMMIT',
     async () => {
       await zombie.kill('SIGKILL');

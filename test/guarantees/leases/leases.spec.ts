@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { DataSource } from 'typeorm';
 import { Step, type StepContext, type StepHandler } from '../../../lib/index.js';
-import { Databases, describePlacements, TestApplication } from '../../support/application.js';
+import { TestApplication } from '../../support/application.js';
+import { Databases, describePlacements } from '../../support/placements.js';
 import { Recording } from '../../support/recording.js';
 import { Ping, ReserveStock, SendEmail } from '../../support/steps.js';
 import { startWorker, stepMessages } from '../../support/worker.js';

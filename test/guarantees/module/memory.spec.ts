@@ -35,9 +35,7 @@ describe('the memory store', () => {
         ),
       ],
       providers: [Recording, ...stepClasses, ...providers],
-    })
-      .setLogger(false as never)
-      .compile();
+    }).compile();
     await application.init();
   };
   const reached = (gid: string, status: JobInfo['status']): Promise<JobInfo> =>

@@ -31,9 +31,7 @@ async function start(
   application = await Test.createTestingModule({
     imports: [stepping, ...(extra.imports ?? [])],
     providers: [Recording, ...stepClasses, ...(extra.providers ?? [])],
-  })
-    .setLogger(false as never)
-    .compile();
+  }).compile();
   return application.init() as unknown as Promise<TestingModule>;
 }
 async function runs(app: TestingModule): Promise<void> {

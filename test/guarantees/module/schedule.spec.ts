@@ -18,9 +18,7 @@ async function start(
       ...imports,
     ],
     providers: [provider],
-  })
-    .setLogger(false as never)
-    .compile();
+  }).compile();
   await application.init();
   return application;
 }

@@ -5,7 +5,8 @@ import {
   JobStateError,
   UnrecoverableStepError,
 } from '../../../lib/index.js';
-import { Databases, describePlacements, TestApplication } from '../../support/application.js';
+import { TestApplication } from '../../support/application.js';
+import { Databases, describePlacements } from '../../support/placements.js';
 import { fence } from '../../support/fates.js';
 import { Order } from '../../support/order.entity.js';
 import { Ping, ReserveStock, SendEmail } from '../../support/steps.js';
@@ -92,7 +93,7 @@ describeBackends('repairing jobs', (backend) => {
     'a job that waits in memory for its turn is not begun after a cancel() in %s',
     async (where) => {
       // A short lease, for another process's cancellation is noticed when leases are renewed.
-      const leaseDuration = where === 'the process' ? '10s' : 1000;
+      const leaseDuration = where === 'the process' ? '1h' : 1000;
       const busy = await TestApplication.start(databases, { selfTm: { concurrency: 1, leaseDuration } });
       const other = await TestApplication.start(databases, { selfTm: { runSteps: false } });
       try {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { InvalidGidError, InvalidOptionError } from '../../../lib/index.js';
-import { Databases, TestApplication } from '../../support/application.js';
+import { TestApplication } from '../../support/application.js';
+import { Databases } from '../../support/placements.js';
 import { Ping, SendEmail } from '../../support/steps.js';
 import { describeBackends } from '../../support/database.js';
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { UnrecoverableStepError } from '../../../lib/index.js';
-import { Databases, describePlacements, TestApplication } from '../../support/application.js';
+import { TestApplication } from '../../support/application.js';
+import { Databases, describePlacements } from '../../support/placements.js';
 import { BusinessEffect } from '../../support/business-effect.step.js';
 import { Ping, SendEmail } from '../../support/steps.js';
 import { waitFor } from '../../support/wait-for.js';

@@ -1,7 +1,8 @@
 import pg from 'pg';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { SelfTmOptions } from '../../../lib/index.js';
-import { Databases, describePlacements, TestApplication } from '../../support/application.js';
+import { TestApplication } from '../../support/application.js';
+import { Databases, describePlacements } from '../../support/placements.js';
 import { fence } from '../../support/fates.js';
 import { Ping } from '../../support/steps.js';
 import { storedJob } from '../../support/stored-job.js';
@@ -121,7 +122,7 @@ describeBackends(
       const starter = await start({ runSteps: false, recoveryInterval: SELDOM });
       const { gid } = await place(starter);
       // What came while nobody listened is found, too.
-      expect((await running.ended(gid, 15_000)).status).toBe('succeeded');
+      expect((await running.ended(gid)).status).toBe('succeeded');
       expect(await listeners()).not.toContain(pid);
     });
 

@@ -3,7 +3,8 @@ import { Logger } from '@nestjs/common';
 import { IsInt } from 'class-validator';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi, type MockInstance } from 'vitest';
 import { Step, UnrecoverableStepError, type StepContext, type StepHandler } from '../../../lib/index.js';
-import { Databases, describeManagers, isAtDtm, TestApplication } from '../../support/application.js';
+import { TestApplication } from '../../support/application.js';
+import { Databases, describeManagers, isAtDtm } from '../../support/placements.js';
 import { Recording } from '../../support/recording.js';
 import { waitFor } from '../../support/wait-for.js';
 

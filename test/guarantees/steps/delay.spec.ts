@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { InvalidOptionError } from '../../../lib/index.js';
-import { Databases, describeManagers, isAtDtm, TestApplication } from '../../support/application.js';
+import { TestApplication } from '../../support/application.js';
+import { Databases, describeManagers, isAtDtm } from '../../support/placements.js';
 import { fence } from '../../support/fates.js';
 import { Ping, SendEmail } from '../../support/steps.js';
 import { makeDue } from '../../support/stored-job.js';

@@ -2,7 +2,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { HttpRequestStep, InvalidStepArgumentsError } from '../../../lib/index.js';
-import { Databases, describeManagers, TestApplication } from '../../support/application.js';
+import { TestApplication } from '../../support/application.js';
+import { Databases, describeManagers } from '../../support/placements.js';
 import { Ping } from '../../support/steps.js';
 
 interface SeenRequest {
@@ -96,7 +97,7 @@ describeManagers(
         .createJob()
         .addStep(HttpRequestStep, { url: `${url}/flaky`, body: 'text', timeout: 200 })
         .start();
-      const job = await app.ended(gid, 20_000);
+      const job = await app.ended(gid);
       expect(job).toMatchObject({
         status: 'succeeded',
         error: null,

@@ -1,10 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import {
-  Databases,
-  describeManagers,
-  describePlacements,
-  TestApplication,
-} from '../../support/application.js';
+import { TestApplication } from '../../support/application.js';
+import { Databases, describeManagers, describePlacements } from '../../support/placements.js';
 import { Ping, ReserveStock, SendEmail, WriteEffect } from '../../support/steps.js';
 import { storedJob } from '../../support/stored-job.js';
 import { waitFor } from '../../support/wait-for.js';

@@ -6,7 +6,8 @@ import {
   type StepContext,
   type StepHandler,
 } from '../../../lib/index.js';
-import { Databases, TestApplication } from '../../support/application.js';
+import { TestApplication } from '../../support/application.js';
+import { Databases } from '../../support/placements.js';
 import { fence } from '../../support/fates.js';
 import { Recording } from '../../support/recording.js';
 import { Limited, Ping, ReserveStock, SendEmail } from '../../support/steps.js';

@@ -3,7 +3,8 @@ import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { EntityManager } from 'typeorm';
 import { Step, type StepContext, type StepHandler } from '../../../lib/index.js';
-import { Databases, describeManagers, TestApplication } from '../../support/application.js';
+import { TestApplication } from '../../support/application.js';
+import { Databases, describeManagers } from '../../support/placements.js';
 import { Effect } from '../../support/order.entity.js';
 import { Ping, Timed } from '../../support/steps.js';
 import { waitFor } from '../../support/wait-for.js';
@@ -132,7 +133,7 @@ describeManagers(
           .start(),
       );
       for (const { gid } of await Promise.all(starts)) {
-        expect(await app.ended(gid, 20_000)).toMatchObject({
+        expect(await app.ended(gid)).toMatchObject({
           status: 'succeeded',
           steps: [{ attempts: app.attempts(2) }],
         });

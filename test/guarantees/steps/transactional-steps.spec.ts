@@ -2,11 +2,13 @@ import { Logger } from '@nestjs/common';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import type { EntityManager } from 'typeorm';
 import { Step, type StepContext, type StepHandler } from '../../../lib/index.js';
-import { Databases, describeManagers, TestApplication } from '../../support/application.js';
+import { TestApplication } from '../../support/application.js';
+import { Databases, describeManagers } from '../../support/placements.js';
 import { BusinessEffect } from '../../support/business-effect.step.js';
 import { Effect } from '../../support/order.entity.js';
 import { Recording } from '../../support/recording.js';
 import { Ping, SendEmail, WriteEffect } from '../../support/steps.js';
+import { itWhere } from '../../support/database.js';
 
 /** In the database of the jobs, which is not the application's default one. */
 @Step({
@@ -89,7 +91,7 @@ describeManagers(
       expect(await effectsOf(gid)).toBe(1);
     });
 
-    it.runIf(placement === 'two')('runs in the database of the jobs, if it says so', async () => {
+    itWhere(placement === 'two')('runs in the database of the jobs, if it says so', async () => {
       app.recording.onExecute = ({ attempt }) => {
         if (attempt === 1) throw new Error('not yet');
       };

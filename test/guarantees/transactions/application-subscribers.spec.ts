@@ -1,6 +1,7 @@
 import { EventSubscriber, type EntitySubscriberInterface } from 'typeorm';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { Databases, describeManagers, TestApplication } from '../../support/application.js';
+import { TestApplication } from '../../support/application.js';
+import { Databases, describeManagers } from '../../support/placements.js';
 import { expectNeverRan, expectRanOnce, startPing } from '../../support/fates.js';
 import { Order } from '../../support/order.entity.js';
 

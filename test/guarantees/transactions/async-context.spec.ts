@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { Databases, describeManagers, TestApplication } from '../../support/application.js';
+import { TestApplication } from '../../support/application.js';
+import { Databases, describeManagers } from '../../support/placements.js';
 import { Limited, Ping, ReserveStock } from '../../support/steps.js';
 import { waitFor } from '../../support/wait-for.js';
 

@@ -1,7 +1,8 @@
 import type pg from 'pg';
 import type { EntityManager, QueryRunner } from 'typeorm';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import { Databases, describePlacements, TestApplication } from '../../support/application.js';
+import { TestApplication } from '../../support/application.js';
+import { Databases, describePlacements } from '../../support/placements.js';
 import { expectNeverRan, expectRanOnce, startPing } from '../../support/fates.js';
 import { Order } from '../../support/order.entity.js';
 import { StatementLog } from '../../support/statement-log.js';

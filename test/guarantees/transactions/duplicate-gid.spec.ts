@@ -6,7 +6,8 @@ import {
   InvalidGidError,
 } from '../../../lib/index.js';
 import { DtmLimitError } from '../../../lib/tm/dtm/index.js';
-import { Databases, describeManagers, TestApplication } from '../../support/application.js';
+import { TestApplication } from '../../support/application.js';
+import { Databases, describeManagers } from '../../support/placements.js';
 import { expectNeverRan, expectRanOnce, fence } from '../../support/fates.js';
 import { Order } from '../../support/order.entity.js';
 import { Limited, Ping, SendEmail } from '../../support/steps.js';

@@ -4,7 +4,8 @@ import {
   TransactionEndedError,
   TransactionNotActiveError,
 } from '../../../lib/index.js';
-import { connect, Databases, describeManagers, TestApplication } from '../../support/application.js';
+import { connect, TestApplication } from '../../support/application.js';
+import { Databases, describeManagers } from '../../support/placements.js';
 import { expectNeverRan, expectRanOnce } from '../../support/fates.js';
 import { Order } from '../../support/order.entity.js';
 import { Ping } from '../../support/steps.js';

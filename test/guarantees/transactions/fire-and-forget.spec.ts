@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { TransactionEndedError } from '../../../lib/index.js';
-import { Databases, describeManagers, TestApplication } from '../../support/application.js';
+import { TestApplication } from '../../support/application.js';
+import { Databases, describeManagers } from '../../support/placements.js';
 import { expectNeverRan, expectRanOnce, startPing } from '../../support/fates.js';
 import { Ping } from '../../support/steps.js';
 

@@ -1,31 +1,35 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { Databases, describeManagers, TestApplication } from '../../support/application.js';
+import { TestApplication } from '../../support/application.js';
+import { Databases, describeManagers } from '../../support/placements.js';
 import { expectNeverRan, expectRanOnce, fence, startPing } from '../../support/fates.js';
 import { Order } from '../../support/order.entity.js';
-import { DatabaseProxy, type CommitFate } from '../../support/commit-trap.js';
+import { CommitTrap, type CommitFate } from '../../support/commit-trap.js';
+import { TcpProxy } from '../../support/tcp-proxy.js';
 import { waitFor } from '../../support/wait-for.js';
 
 describeManagers(
   'a COMMIT whose answer never comes',
   (backend, placement) => {
     let databases: Databases;
-    let proxy: DatabaseProxy;
+    let proxy: TcpProxy;
+    let trap: CommitTrap;
     let app: TestApplication;
 
     beforeEach(async () => {
       databases = await Databases.create(backend, placement);
-      proxy = await DatabaseProxy.start(databases.business.url);
+      proxy = await TcpProxy.start(databases.business.url);
+      trap = new CommitTrap(proxy);
     });
     afterEach(async () => {
-      proxy?.release();
+      trap?.release();
       await app?.close();
-      await proxy?.stop();
+      await proxy?.down();
       await databases?.drop();
     });
 
     async function open(extra: Record<string, unknown> = {}): Promise<void> {
       app = await TestApplication.start(databases, {
-        dataSource: { url: proxy.url, ...extra },
+        dataSource: { url: proxy.through(databases.business.url), ...extra },
         selfTm: { leaseDuration: 1500, queryPreparedAfter: 300 },
       });
     }
@@ -39,10 +43,10 @@ describeManagers(
       const failing = app.dataSource.transaction(async (manager) => {
         await manager.insert(Order, { id });
         gid = await startPing(app);
-        proxy.catchCommit(id, fate);
+        trap.set(id, fate);
       });
       await expect(failing).rejects.toThrow();
-      expect(proxy.caught).toBe(1);
+      expect(trap.caught).toBe(1);
       return gid;
     }
 
@@ -72,9 +76,9 @@ describeManagers(
           expect((await app.admin.find(gid))?.status).toBe('prepared');
         }
         expect(app.recording.of(gid)).toEqual([]);
-        proxy.release();
+        trap.release();
         await waitFor(async () => (await orders('late')) === 1, { message: 'the commit' });
-        expect((await waitFor(() => app.ended(gid), { timeout: 15_000 })).status).toBe('succeeded');
+        expect((await waitFor(() => app.ended(gid))).status).toBe('succeeded');
         expect(app.recording.of(gid)).toHaveLength(1);
       });
     }

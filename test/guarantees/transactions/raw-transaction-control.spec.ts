@@ -1,7 +1,8 @@
 import type { EntityManager } from 'typeorm';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { JobOutsideTransactionError } from '../../../lib/index.js';
-import { Databases, describeManagers, TestApplication } from '../../support/application.js';
+import { TestApplication } from '../../support/application.js';
+import { Databases, describeManagers } from '../../support/placements.js';
 import { expectNeverRan, expectRanOnce, startPing } from '../../support/fates.js';
 import { Order } from '../../support/order.entity.js';
 import { Ping } from '../../support/steps.js';

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { Databases, describeAtDtm, describePlacements, TestApplication } from '../../support/application.js';
+import { TestApplication } from '../../support/application.js';
+import { Databases, describeAtDtm, describePlacements } from '../../support/placements.js';
 import { Order } from '../../support/order.entity.js';
 import { StatementLog } from '../../support/statement-log.js';
 import { Ping } from '../../support/steps.js';
@@ -68,8 +69,8 @@ describePlacements(
           for (let id = ids.pop(); id; id = ids.pop()) await place(id, true);
         }),
       );
-      await waitFor(() => app.recording.executions.length === before + JOBS, { timeout: 20_000 });
-      await waitFor(async () => (await succeeded()) === before + JOBS, { timeout: 20_000 });
+      await waitFor(() => app.recording.executions.length === before + JOBS);
+      await waitFor(async () => (await succeeded()) === before + JOBS);
 
       const transactions = log.transactions();
       expect(transactions).toHaveLength(JOBS);
@@ -133,7 +134,7 @@ describePlacements(
       try {
         const pending = () =>
           databases.store.query('SELECT 1 FROM stepping_jobs WHERE due_at IS NOT NULL LIMIT 1');
-        await waitFor(async () => (await pending()).length === 0, { timeout: 20_000 });
+        await waitFor(async () => (await pending()).length === 0);
         expect(running.recording.executions).toHaveLength(JOBS);
         const statements = log.statements.filter(({ sql }) =>
           /FROM .*stepping_jobs|UPDATE .*stepping_jobs/.test(sql),

@@ -1,7 +1,8 @@
 import type { DataSource } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { tenantTransaction, type DatabaseLookup } from '../../../lib/index.js';
-import { connect, Databases, describeManagers, TestApplication } from '../../support/application.js';
+import { connect, TestApplication } from '../../support/application.js';
+import { Databases, describeManagers } from '../../support/placements.js';
 import { expectNeverRan, expectRanOnce } from '../../support/fates.js';
 import { Order } from '../../support/order.entity.js';
 import { Ping } from '../../support/steps.js';
@@ -111,7 +112,7 @@ describeManagers(
         await job.prepare();
         await runner.commitTransaction();
         await runner.release();
-        await expect.poll(() => lookups.length, { timeout: 10_000 }).toBeGreaterThan(1);
+        await expect.poll(() => lookups.length, { timeout: 60_000 }).toBeGreaterThan(1);
         expect((await app.admin.find(job.gid))?.status).toBe('prepared');
         tenants.set('acme', acme);
         await expectRanOnce(app, job.gid);

@@ -5,7 +5,8 @@ import {
   DataSourceNotFoundError,
   StandaloneJobInTransactionError,
 } from '../../../lib/index.js';
-import { connect, Databases, describeManagers, TestApplication } from '../../support/application.js';
+import { connect, TestApplication } from '../../support/application.js';
+import { Databases, describeManagers } from '../../support/placements.js';
 import { expectNeverRan, expectRanOnce, fence, startPing } from '../../support/fates.js';
 import { Order } from '../../support/order.entity.js';
 import { Ping } from '../../support/steps.js';

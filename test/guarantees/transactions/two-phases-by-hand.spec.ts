@@ -4,7 +4,8 @@ import {
   JobNotPreparedError,
   TransactionNotActiveError,
 } from '../../../lib/index.js';
-import { Databases, describeManagers, TestApplication } from '../../support/application.js';
+import { TestApplication } from '../../support/application.js';
+import { Databases, describeManagers } from '../../support/placements.js';
 import { expectNeverRan, expectRanOnce } from '../../support/fates.js';
 import { Order } from '../../support/order.entity.js';
 import { Ping } from '../../support/steps.js';

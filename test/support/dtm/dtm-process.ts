@@ -94,7 +94,6 @@ export class DtmProcess {
       // DTM goes on without its HTTP port when that is taken; another server may answer there.
       const failed = (): boolean => !this.child || this.portWasTaken;
       await waitFor(async () => failed() || (await this.answers()), {
-        timeout: 20_000,
         message: 'its answer',
       });
       if (failed()) throw new Error(this.child ? 'a port is taken' : 'the process ended');

@@ -1,7 +1,7 @@
 import type { DataSourceOptions } from 'typeorm';
 import type { WorkerFault } from '../worker.js';
 import { startApp, type AppProcess } from '../child-process.js';
-import { SECRET } from './interop-application.js';
+import { FAST_DTM } from './dtm-place.js';
 import type { Scene } from './scene.js';
 
 export interface DtmWorkerOptions {
@@ -24,13 +24,11 @@ export async function startDtmWorker(
   const dtm = {
     ...scene.addresses,
     ...(grpc && { listen: false }),
-    secrets: SECRET,
-    queryPreparedAfter: '1s',
-    retryInterval: '1s',
+    ...FAST_DTM,
   };
   const worker = startApp('dtm-worker', {
     env: { WORKER: JSON.stringify({ dtm, faults, databases, tenants }) },
   });
-  await worker.waitForMessage(({ type }) => type === 'ready', { timeout: 30_000 });
+  await worker.waitForMessage(({ type }) => type === 'ready');
   return worker;
 }

@@ -1,26 +1,22 @@
-import type { INestApplicationContext, Provider } from '@nestjs/common';
-import { Test } from '@nestjs/testing';
-import { DataSource, type QueryRunner } from 'typeorm';
-import {
-  DistributedJobFactory,
-  DistributedJobs,
-  SteppingModule,
-  type CreateJobOptions,
-  type DistributedJob,
-  type StepContext,
-  type SteppingModuleOptions,
+import type { Provider } from '@nestjs/common';
+import type { QueryRunner } from 'typeorm';
+import type {
+  CreateJobOptions,
+  DistributedJob,
+  StepContext,
+  SteppingModuleOptions,
 } from '../../../lib/index.js';
 import { dtm, type DtmOptions } from '../../../lib/tm/dtm/index.js';
-import { Effect, Order } from '../order.entity.js';
-import { Recording, type Execution } from '../recording.js';
-import { ReserveStock, SendEmail, stepClasses } from '../steps.js';
+import { connect, startApplication, TestApplication, type StartedApplication } from '../application.js';
 import type { ExtraOptions, TestDatabase } from '../database.js';
 import { logger } from '../log-lines.js';
+import { Order } from '../order.entity.js';
+import type { Execution } from '../recording.js';
+import { ReserveStock, SendEmail } from '../steps.js';
+import { FAST_DTM, listen, SECRET } from './dtm-place.js';
 
 type Behaviour = (execution: Execution, context: StepContext) => unknown;
 type Isolation = Parameters<QueryRunner['startTransaction']>[0];
-
-export const SECRET = 'a secret of the tests';
 
 /** The addresses that an application is given. */
 export type Addresses = Pick<DtmOptions, 'protocol' | 'server' | 'callback' | 'httpApi'>;
@@ -36,69 +32,44 @@ export interface InteropOptions {
 }
 
 /** A Nest application whose jobs are at a DTM server; jobs that run at once are told apart by their gids. */
-export class InteropApplication {
+export class InteropApplication extends TestApplication {
   /** When the steps of a job began, in milliseconds on the clock of `performance`. */
   private readonly begun = new Map<string, number[]>();
   private readonly behaviours = new Map<string, Behaviour>();
 
-  private constructor(
-    readonly context: INestApplicationContext,
-    readonly dataSource: DataSource,
-    readonly recording: Recording,
-    readonly jobs: DistributedJobFactory,
-    readonly admin: DistributedJobs,
-  ) {
-    recording.onExecute = (execution, context_) => {
+  private constructor(started: StartedApplication) {
+    super(started, true);
+    this.recording.onExecute = (execution, context) => {
       const { gid } = execution;
       this.begun.set(gid, [...this.moments(gid), performance.now()]);
-      return this.behaviours.get(gid)?.(execution, context_);
+      return this.behaviours.get(gid)?.(execution, context);
     };
   }
 
-  static async start(
+  static async open(
     addresses: Addresses,
     /** Where it really listens. */
     port: number,
     database: TestDatabase,
-    { dtm: settings, secrets = [SECRET], module, providers = [], dataSource: extra }: InteropOptions,
+    { dtm: settings, secrets = [SECRET], module, providers = [], dataSource }: InteropOptions,
   ): Promise<InteropApplication> {
     const grpc = addresses.protocol === 'grpc';
-    const entities = [Order, Effect];
-    const options = database.dataSourceOptions({ name: 'default', entities, synchronize: true, ...extra });
-    const dataSource = await new DataSource(options).initialize();
-    const recording = new Recording();
+    const { secrets: _, ...fast } = FAST_DTM;
     const transactionManager = dtm({
       ...addresses,
       ...(grpc && { listen: `127.0.0.1:${port}` }),
+      ...fast,
       ...(secrets.length > 0 && { secrets }),
-      // Equal, so that the query-back comes with the first look.
-      queryPreparedAfter: '1s',
-      retryInterval: '1s',
-      gracePeriod: '2s',
       ...settings,
     });
-    const testing = await Test.createTestingModule({
-      imports: [SteppingModule.forRoot({ ...module, transactionManager })],
-      providers: [
-        { provide: DataSource, useValue: dataSource },
-        { provide: Recording, useValue: recording },
-        ...stepClasses,
-        ...providers,
-      ],
-    })
-      .setLogger(logger)
-      .compile();
-    // Node does not count a connection as idle on which no request has come yet, and would wait for it at the end.
-    const context = testing.createNestApplication({ forceCloseConnections: true });
-    if (grpc) await context.init();
-    else await context.listen(port, '127.0.0.1');
-    const [jobs, admin] = [testing.get(DistributedJobFactory), testing.get(DistributedJobs)];
-    return new InteropApplication(context, dataSource, recording, jobs, admin);
-  }
-
-  async close(): Promise<void> {
-    await this.context.close();
-    await this.dataSource.destroy();
+    const started = await startApplication({
+      dataSource: await connect(database, { name: 'default', ...dataSource }),
+      module: { ...module, transactionManager },
+      providers,
+      logger,
+      listen: (testing) => listen(testing, grpc, port),
+    });
+    return new InteropApplication(started);
   }
 
   moments(gid: string): readonly number[] {

@@ -16,10 +16,10 @@ export interface Variant {
 }
 
 // Several waits of one test may come together on a busy machine.
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 240_000 });
 
 /** Longer than anything that a test waits for, with DTM's retries on a busy machine. */
-const PATIENCE_MS = 25_000;
+const PATIENCE_MS = 60_000;
 const PROTOCOLS = ['http', 'grpc'] as const;
 const EVERYWHERE = PROTOCOLS.flatMap((protocol) =>
   (['boltdb', 'postgres'] as const).map((store): Variant => ({ protocol, store, backend: 'postgres' })),
@@ -94,7 +94,7 @@ export class Scene {
 
   /** Another process of the application, at the address that DTM knows; the one before must have been closed. */
   async start(options: InteropOptions = {}): Promise<InteropApplication> {
-    this.app = await InteropApplication.start(this.addresses, this.port, this.database, options);
+    this.app = await InteropApplication.open(this.addresses, this.port, this.database, options);
     return this.app;
   }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { edited, payloadOf, valueOf, withBody } from '../../../support/dtm/edited.js';
-import { SECRET } from '../../../support/dtm/interop-application.js';
+import { SECRET } from '../../../support/dtm/dtm-place.js';
 import { logOf } from '../../../support/log-lines.js';
 import { describeInterop, type Scene } from '../../../support/dtm/scene.js';
 import type { Answer, Call, Outgoing } from '../../../support/dtm/tap.js';

@@ -3,7 +3,7 @@ import { HttpRequestStep } from '../../../../lib/index.js';
 import { dtmJob, DtmUnsupportedError } from '../../../../lib/tm/dtm/index.js';
 import { payloadOf, valueOf } from '../../../support/dtm/edited.js';
 import { Endpoint } from '../../../support/endpoint.js';
-import { SECRET } from '../../../support/dtm/interop-application.js';
+import { SECRET } from '../../../support/dtm/dtm-place.js';
 import { describeInterop } from '../../../support/dtm/scene.js';
 
 async function endpointOfTest(finished: (close: () => Promise<void>) => void): Promise<Endpoint> {

@@ -17,8 +17,8 @@ describeVariants(
     beforeAll(async () => {
       scene = await Scene.open(variant, {
         databaseUrl: async (database) => {
-          proxy = await TcpProxy.start(database);
-          return proxy.url;
+          proxy = await TcpProxy.start(database.url);
+          return proxy.through(database.url);
         },
       });
     });

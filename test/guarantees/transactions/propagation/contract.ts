@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Provider } from '@nestjs/common';
-import { Databases, TestApplication, type Placement } from '../../../support/application.js';
+import { TestApplication } from '../../../support/application.js';
+import { Databases, type Placement } from '../../../support/placements.js';
 import { describeBackends, type Backend } from '../../../support/database.js';
 import { means, type AloneFates, type Fate, type InsideFates, type PropagationFates } from './fates.js';
 import { Scene, type TransactionLibrary, type Written } from './scene.js';

@@ -9,7 +9,8 @@ import {
 import { TransactionalAdapterTypeOrm } from '@nestjs-cls/transactional-adapter-typeorm';
 import { ClsModule } from 'nestjs-cls';
 import { DataSource } from 'typeorm';
-import type { Placement, TestApplication } from '../../../support/application.js';
+import type { TestApplication } from '../../../support/application.js';
+import type { Placement } from '../../../support/placements.js';
 import { Order } from '../../../support/order.entity.js';
 import type { Backend } from '../../../support/database.js';
 import { describePropagation } from './contract.js';

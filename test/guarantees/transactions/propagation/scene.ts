@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'vitest';
-import type { Databases, TestApplication } from '../../../support/application.js';
+import type { TestApplication } from '../../../support/application.js';
+import type { Databases } from '../../../support/placements.js';
 import { expectNeverRan, expectRanOnce } from '../../../support/fates.js';
 import { Ping } from '../../../support/steps.js';
 import type { Fate } from './fates.js';

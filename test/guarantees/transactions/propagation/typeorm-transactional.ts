@@ -7,7 +7,8 @@ import {
 } from 'typeorm-transactional';
 import { DataSource } from 'typeorm';
 import { it } from 'vitest';
-import type { Placement, TestApplication } from '../../../support/application.js';
+import type { TestApplication } from '../../../support/application.js';
+import type { Placement } from '../../../support/placements.js';
 import { expectRanOnce, startPing } from '../../../support/fates.js';
 import { Order } from '../../../support/order.entity.js';
 import type { Backend } from '../../../support/database.js';
