@@ -7,6 +7,8 @@ import {
   DistributedJobs,
   selfTm,
   SteppingModule,
+  type CreateJobOptions,
+  type DistributedJob,
   type JobInfo,
   type SelfTmOptions,
   type SteppingModuleOptions,
@@ -16,7 +18,7 @@ import type { ExtraOptions, TestDatabase } from './database.js';
 import { Effect, Order } from './order.entity.js';
 import type { Databases } from './placements.js';
 import { Recording } from './recording.js';
-import { stepClasses } from './steps.js';
+import { ReserveStock, SendEmail, stepClasses } from './steps.js';
 import { waitFor } from './wait-for.js';
 
 export interface ApplicationOptions {
@@ -84,6 +86,14 @@ export class TestApplication {
 
   async close(): Promise<void> {
     await this.context.close();
+  }
+
+  /** A job of two steps. */
+  job(options?: CreateJobOptions): DistributedJob {
+    return this.jobs
+      .createJob(options)
+      .addStep(ReserveStock, { orderId: 'o' })
+      .addStep(SendEmail, { orderId: 'o' });
   }
 
   /** Waits until the job has ended, and returns it. */

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { DistributedJobFactory } from '../../../lib/index.js';
 import { TestApplication } from '../../support/application.js';
 import { Databases, describeAtDtm } from '../../support/placements.js';
-import { Ping, ReserveStock, SendEmail } from '../../support/steps.js';
+import { Ping } from '../../support/steps.js';
 import { PoolWatch } from '../../support/pool-watch.js';
 import { waitFor } from '../../support/wait-for.js';
 
@@ -25,14 +25,7 @@ describeAtDtm(
       await databases.drop();
     });
 
-    const start = () =>
-      closing.dataSource.transaction(() =>
-        closing.jobs
-          .createJob()
-          .addStep(ReserveStock, { orderId: '1' })
-          .addStep(SendEmail, { orderId: '1' })
-          .start(),
-      );
+    const start = () => closing.dataSource.transaction(() => closing.job().start());
     const followUp = async () => (next = await TestApplication.start(databases));
 
     it('gives running steps their signal, and leaves them to the next process', async () => {

@@ -1,37 +1,12 @@
 import { Logger, type Type } from '@nestjs/common';
-import { IsInt, IsString } from 'class-validator';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { Step, type StepContext, type StepHandler } from '../../../lib/index.js';
 import { TestApplication } from '../../support/application.js';
 import { Databases, describeAtDtm } from '../../support/placements.js';
 import { Recording } from '../../support/recording.js';
 import { Ping } from '../../support/steps.js';
+import { ChargeCents, ChargeText, PriceInCents } from '../../support/charge.steps.js';
 import { waitFor } from '../../support/wait-for.js';
-
-class PriceInCents {
-  @IsInt()
-  cents!: number;
-}
-class PriceAsText {
-  @IsString()
-  price!: string;
-}
-
-@Step({ name: 'charge', args: PriceInCents })
-class ChargeCents implements StepHandler<PriceInCents> {
-  constructor(private readonly recording: Recording) {}
-  async execute(args: PriceInCents, context: StepContext): Promise<void> {
-    await this.recording.note('charge', args, context);
-  }
-}
-
-@Step({ name: 'charge', args: PriceAsText })
-class ChargeText implements StepHandler<PriceAsText> {
-  constructor(private readonly recording: Recording) {}
-  async execute(args: PriceAsText, context: StepContext): Promise<void> {
-    await this.recording.note('charge', args, context);
-  }
-}
 
 @Step({ name: 'greet', aliases: ['say-hello'] })
 class Greet implements StepHandler<{ name: string }> {

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { DistributedJobFactory } from '../../../lib/index.js';
 import { connect, TestApplication } from '../../support/application.js';
 import { Databases, describePlacements } from '../../support/placements.js';
-import { Ping, ReserveStock, SendEmail } from '../../support/steps.js';
+import { Ping } from '../../support/steps.js';
 import { indexes } from '../../support/worker.js';
 import { startApp } from '../../support/child-process.js';
 import { describeBackends, itOn } from '../../support/database.js';
@@ -29,14 +29,7 @@ describePlacements('an application that is closed', (backend, placement) => {
     await databases.drop();
   });
 
-  const start = () =>
-    closing.dataSource.transaction(() =>
-      closing.jobs
-        .createJob()
-        .addStep(ReserveStock, { orderId: '1' })
-        .addStep(SendEmail, { orderId: '1' })
-        .start(),
-    );
+  const start = () => closing.dataSource.transaction(() => closing.job().start());
   const stored = () =>
     databases.store.query<{ gid: string; owner: string | null; attempts: number; step_index: number }>(
       'SELECT gid, owner, attempts, step_index FROM stepping_jobs ORDER BY gid',

@@ -12,7 +12,6 @@ import type { ExtraOptions, TestDatabase } from '../database.js';
 import { logger } from '../log-lines.js';
 import { Order } from '../order.entity.js';
 import type { Execution } from '../recording.js';
-import { ReserveStock, SendEmail } from '../steps.js';
 import { FAST_DTM, listen, SECRET } from './dtm-place.js';
 
 type Behaviour = (execution: Execution, context: StepContext) => unknown;
@@ -79,14 +78,6 @@ export class InteropApplication extends TestApplication {
   /** What the steps of a job do. */
   behave(gid: string, behaviour: Behaviour): void {
     this.behaviours.set(gid, behaviour);
-  }
-
-  /** A job of two steps. */
-  job(options?: CreateJobOptions): DistributedJob {
-    return this.jobs
-      .createJob(options)
-      .addStep(ReserveStock, { orderId: 'o' })
-      .addStep(SendEmail, { orderId: 'o' });
   }
 
   /** Starts a job beside an order, in a transaction of the caller's choice of ending. */
