@@ -20,7 +20,7 @@ describeBackends('repairing jobs', (backend) => {
 
   beforeAll(async () => {
     databases = await Databases.create(backend, 'one');
-    app = await TestApplication.start(databases, { selfTm: { leaseDuration: 1000 } });
+    app = await TestApplication.start(databases, { selfTm: { leaseDuration: 5000 } });
   });
   afterAll(async () => {
     await app?.close();
@@ -92,8 +92,8 @@ describeBackends('repairing jobs', (backend) => {
   it.each(['the process', 'another process'])(
     'a job that waits in memory for its turn is not begun after a cancel() in %s',
     async (where) => {
-      // A short lease, for another process's cancellation is noticed when leases are renewed.
-      const leaseDuration = where === 'the process' ? '1h' : 1000;
+      // Another process's cancellation is noticed when leases are renewed.
+      const leaseDuration = where === 'the process' ? '1h' : 5000;
       const busy = await TestApplication.start(databases, { selfTm: { concurrency: 1, leaseDuration } });
       const other = await TestApplication.start(databases, { selfTm: { runSteps: false } });
       try {
