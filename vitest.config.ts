@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
-/** A path for a JSON report next to the usual output; `.ci/run` counts tests with it. */
+/** A path for a JSON report beside the usual output; `.ci/run` counts tests with it. */
 const report = process.env.STEPPING_TEST_REPORT;
 
 export default defineConfig({
@@ -30,8 +30,7 @@ export default defineConfig({
         test: {
           name: 'library',
           include: ['test/**/*.spec.ts'],
-          // The package's tests install it again and again: `npm run test:package`.
-          exclude: ['test/package/**', 'test/proof/**', '**/node_modules/**'],
+          exclude: ['test/proof/**', 'test/package/**', '**/node_modules/**'],
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },
@@ -46,11 +45,27 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
         },
       },
+      {
+        extends: true,
+        test: {
+          name: 'package',
+          include: ['test/package/**/*.spec.ts'],
+          // They install NestJS 10, 11 and 12 into temporary folders.
+          maxWorkers: 1,
+          testTimeout: 180_000,
+          hookTimeout: 300_000,
+          sequence: { groupOrder: 2 },
+        },
+      },
     ],
     globalSetup: ['test/support/global-setup.ts'],
+    setupFiles: ['test/support/quiet.ts'],
+    // What a test provokes on purpose is printed only when the test fails.
+    silent: process.env.STEPPING_TEST_LOG ? false : 'passed-only',
     pool: 'forks',
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    slowTestThreshold: 10_000,
     reporters: [
       'default',
       './test/support/skipped-reporter.ts',

@@ -9,7 +9,7 @@ import { NestFactory } from '@nestjs/core';
 import { DistributedJobFactory, SteppingModule, tenantTransaction } from 'nestjs-stepping';
 import { dtm, type DtmOptions } from 'nestjs-stepping/dtm';
 import { DataSource, type DataSourceOptions } from 'typeorm';
-import { Effect, Order } from './support/entities.js';
+import { Effect, Order } from '../support/order.entity.js';
 import { installFaults, type Fault } from './support/faults.js';
 import { ReserveStock, SendEmail, stepClasses } from './support/steps.js';
 import { tell } from './support/tell.js';

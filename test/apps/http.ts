@@ -13,7 +13,7 @@ import {
 import { NestFactory } from '@nestjs/core';
 import { DistributedJobFactory, selfTm, SteppingModule } from 'nestjs-stepping';
 import { DataSource, type DataSourceOptions } from 'typeorm';
-import { Effect, Order } from './support/entities.js';
+import { Effect, Order } from '../support/order.entity.js';
 import { ReserveStock, SendEmail } from './support/steps.js';
 import { tell } from './support/tell.js';
 
@@ -52,7 +52,7 @@ class Closing implements BeforeApplicationShutdown, OnApplicationShutdown {
 
 @Module({
   imports: [
-    SteppingModule.forRoot({ transactionManager: selfTm({ leaseDuration: '30s', recoveryInterval: 50 }) }),
+    SteppingModule.forRoot({ transactionManager: selfTm({ leaseDuration: '1h', recoveryInterval: 50 }) }),
   ],
   controllers: [OrdersController],
   providers: [{ provide: DataSource, useValue: dataSource }, ReserveStock, SendEmail, Closing],

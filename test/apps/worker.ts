@@ -22,7 +22,7 @@ import {
 } from 'nestjs-stepping';
 import { dtm, type DtmOptions } from 'nestjs-stepping/dtm';
 import { DataSource, type DataSourceOptions } from 'typeorm';
-import { Effect, Order } from './support/entities.js';
+import { Effect, Order } from '../support/order.entity.js';
 import { installFaults, type Fault } from './support/faults.js';
 import { processName, releases, stepClasses, stepsByName, type Behaviour } from './support/steps.js';
 import { tell } from './support/tell.js';

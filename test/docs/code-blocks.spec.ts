@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { join } from 'node:path';
 import ts from 'typescript';
 import { afterAll, expect, it } from 'vitest';
+import { compilerOptions, root } from './entry-points.js';
 
-const root = new URL('../..', import.meta.url).pathname;
 const documents = [
   'README.md',
   ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).map((name) => `docs/${name}`),
@@ -27,16 +27,7 @@ function compile(files: readonly string[]): string[] {
   const program = ts.createProgram({
     rootNames: [...files],
     options: {
-      target: ts.ScriptTarget.ES2022,
-      lib: ['lib.es2023.d.ts'],
-      types: ['node'],
-      module: ts.ModuleKind.NodeNext,
-      moduleResolution: ts.ModuleResolutionKind.NodeNext,
-      strict: true,
-      experimentalDecorators: true,
-      emitDecoratorMetadata: true,
-      skipLibCheck: true,
-      noEmit: true,
+      ...compilerOptions,
       paths: {
         'nestjs-stepping': [join(root, 'lib/index.ts')],
         'nestjs-stepping/dtm': [join(root, 'lib/tm/dtm/index.ts')],

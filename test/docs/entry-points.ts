@@ -11,6 +11,20 @@ export const entryFiles: readonly string[] = [
   'lib/testing/index.ts',
 ].filter((file) => ts.sys.fileExists(join(root, file)));
 
+/** What an application may compile with. */
+export const compilerOptions: ts.CompilerOptions = {
+  target: ts.ScriptTarget.ES2022,
+  lib: ['lib.es2023.d.ts'],
+  types: ['node'],
+  module: ts.ModuleKind.NodeNext,
+  moduleResolution: ts.ModuleResolutionKind.NodeNext,
+  strict: true,
+  experimentalDecorators: true,
+  emitDecoratorMetadata: true,
+  skipLibCheck: true,
+  noEmit: true,
+};
+
 /** The types of the library, as an application sees them. */
 export class EntryPoints {
   readonly checker: ts.TypeChecker;
@@ -19,18 +33,7 @@ export class EntryPoints {
   constructor(files: readonly string[] = entryFiles.map((file) => join(root, file))) {
     this.program = ts.createProgram({
       rootNames: [...files],
-      options: {
-        target: ts.ScriptTarget.ES2022,
-        lib: ['lib.es2023.d.ts'],
-        types: ['node'],
-        module: ts.ModuleKind.NodeNext,
-        moduleResolution: ts.ModuleResolutionKind.NodeNext,
-        strict: true,
-        experimentalDecorators: true,
-        emitDecoratorMetadata: true,
-        skipLibCheck: true,
-        noEmit: true,
-      },
+      options: compilerOptions,
     });
     this.checker = this.program.getTypeChecker();
   }

@@ -64,7 +64,7 @@ it('no two classes share a code', async () => {
 it('the fields of the log line are those that the test of it holds', () => {
   const section = text.slice(text.indexOf('## The log line'));
   const listed = [...section.matchAll(/^\| `(\w+)` *\|/gm)].map(([, field]) => field!);
-  const pinned = readFileSync(join(root, 'test/guarantees/attempt-log.spec.ts'), 'utf8');
+  const pinned = readFileSync(join(root, 'test/guarantees/steps/attempt-log.spec.ts'), 'utf8');
   expect(listed.length).toBeGreaterThan(5);
   expect(listed.filter((field) => !new RegExp(`\\b${field}:`).test(pinned))).toEqual([]);
 });

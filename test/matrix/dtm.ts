@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { DtmProcess } from '../support/dtm-process.js';
+import { DtmProcess } from '../support/dtm/dtm-process.js';
 import { repository } from './installation.js';
 
 /** A DTM server for the whole matrix. */

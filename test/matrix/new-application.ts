@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
-import { freePort } from '../support/dtm-process.js';
+import { freePort } from '../support/dtm/dtm-process.js';
 import { Command, npm, run } from './command.js';
 import { readManifest, repository } from './installation.js';
 import type { ReadmeBlocks } from './readme-blocks.js';

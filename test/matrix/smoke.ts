@@ -1,6 +1,6 @@
 import { strict as assert } from 'node:assert';
 import { randomUUID } from 'node:crypto';
-import { freePort } from '../support/dtm-process.js';
+import { freePort } from '../support/dtm/dtm-process.js';
 import type { Variant } from './cells.js';
 import { Command } from './command.js';
 import { postgresSchema, sqliteFile } from './databases.js';

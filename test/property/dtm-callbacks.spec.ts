@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Step, SteppingModule, type StepHandler } from '../../lib/index.js';
 import { dtm } from '../../lib/tm/dtm/index.js';
-import { freePort } from '../support/dtm-server.js';
+import { freePort } from '../support/dtm/dtm-server.js';
 
 const ANSWER_MS = 5000;
 let executions = 0;
@@ -40,9 +40,7 @@ describe('the callbacks of DTM', () => {
         }),
       ],
       providers: [Never],
-    })
-      .setLogger(false as never)
-      .compile();
+    }).compile();
     application = testing.createNestApplication({ forceCloseConnections: true });
     await application.listen(port, '127.0.0.1');
   });

@@ -54,9 +54,7 @@ describe('the life of a job', () => {
         SteppingModule.forRoot({ transactionManager: selfTm({ store: 'memory', recoveryInterval: 20 }) }),
       ],
       providers: [Directed],
-    })
-      .setLogger(false as never)
-      .compile();
+    }).compile();
     await application.init();
   });
   afterAll(() => application.close());

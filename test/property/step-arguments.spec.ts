@@ -50,9 +50,7 @@ describe('the arguments of a step', () => {
     application = await Test.createTestingModule({
       imports: [SteppingModule.forRoot({ transactionManager: selfTm({ store: 'memory' }) })],
       providers: [Receive, ReceiveInvoice],
-    })
-      .setLogger(false as never)
-      .compile();
+    }).compile();
     await application.init();
   });
   afterAll(() => application.close());

@@ -14,7 +14,7 @@ import { readOrderFile } from '../../sample/03-dtm/src/demo/order-file.js';
 import { readRecords, type ShopRecords } from '../../sample/03-dtm/src/demo/shop-records.js';
 import { summarize } from '../../sample/03-dtm/src/demo/summary.js';
 import { readProductCsv } from '../../sample/03-dtm/src/product-csv.js';
-import { dtmSkipReason } from '../support/dtm-server.js';
+import { dtmSkipReason } from '../support/dtm/dtm-server.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const main = join(root, 'build/test/03-dtm/main.js');

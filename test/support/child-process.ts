@@ -16,7 +16,7 @@ export interface ExitState {
   readonly signal: NodeJS.Signals | null;
 }
 
-const buildFolder = new URL('../../build/apps/', import.meta.url);
+const buildFolder = new URL('../../build/test/apps/', import.meta.url);
 const running = new Set<AppProcess>();
 
 afterAll(async () => {
@@ -28,7 +28,7 @@ process.once('exit', () => {
 });
 
 /**
- * Starts `build/apps/<name>.js`, compiled from `test/apps` by `npm run build:test-apps`.
+ * Starts `build/test/apps/<name>.js`, compiled from `test/apps` by `npm run build:test-apps`.
  *
  * Every line of its standard output that is a JSON object is a message; all children of a test file
  * are killed after its last test.
@@ -36,7 +36,9 @@ process.once('exit', () => {
 export function startApp(name: string, options: StartOptions = {}): AppProcess {
   const file = fileURLToPath(new URL(`${name}.js`, buildFolder));
   if (!existsSync(file)) {
-    throw new Error(`build/apps/${name}.js is missing: run "npm run build && npm run build:test-apps" first`);
+    throw new Error(
+      `build/test/apps/${name}.js is missing: run "npm run build && npm run build:test-apps" first`,
+    );
   }
   return new AppProcess(name, file, options);
 }
@@ -100,7 +102,7 @@ export class AppProcess {
   /** The first message, also of the past, that `predicate` accepts; fails at once when the process has ended. */
   async waitForMessage(
     predicate: (message: Record<string, any>) => boolean,
-    { timeout = 15_000 }: { timeout?: number } = {},
+    { timeout = 60_000 }: { timeout?: number } = {},
   ): Promise<Record<string, any>> {
     const outcome = await waitFor(() => this.messages.find(predicate) ?? this.exitState, {
       timeout,

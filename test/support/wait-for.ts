@@ -13,7 +13,7 @@ export interface WaitForOptions {
  */
 export async function waitFor<T>(
   condition: () => T | Promise<T>,
-  { timeout = 10_000, interval = 10, message = 'the condition' }: WaitForOptions = {},
+  { timeout = 60_000, interval = 10, message = 'the condition' }: WaitForOptions = {},
 ): Promise<NonNullable<Exclude<T, false>>> {
   const deadline = performance.now() + timeout;
   let cause: unknown;

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { selfTm, Step, UnrecoverableStepError, type StepHandler } from '../../lib/index.js';
-import { Effect } from '../fixtures/order.entity.js';
-import { Ping, WriteEffect } from '../fixtures/steps.js';
+import { Effect } from '../support/order.entity.js';
+import { Ping, WriteEffect } from '../support/steps.js';
 import { describePlaces } from './places.js';
 import { TestedApplication } from './tested-application.js';
 

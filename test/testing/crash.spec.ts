@@ -1,8 +1,8 @@
 import { ProcessCrashedError, type FaultPoint } from 'nestjs-stepping/testing';
 import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Effect, Order } from '../fixtures/order.entity.js';
-import { Ping, ReserveStock, WriteEffect } from '../fixtures/steps.js';
+import { Effect, Order } from '../support/order.entity.js';
+import { Ping, ReserveStock, WriteEffect } from '../support/steps.js';
 import { describePlaces, type Place } from './places.js';
 import { TestedApplication } from './tested-application.js';
 

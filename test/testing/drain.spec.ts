@@ -6,8 +6,8 @@ import {
 } from 'nestjs-stepping/testing';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { DistributedJobFactory, Step, type StepHandler } from '../../lib/index.js';
-import { Effect, Order } from '../fixtures/order.entity.js';
-import { Ping, ReserveStock, SendEmail, WriteEffect } from '../fixtures/steps.js';
+import { Effect, Order } from '../support/order.entity.js';
+import { Ping, ReserveStock, SendEmail, WriteEffect } from '../support/steps.js';
 import { describePlaces } from './places.js';
 import { TestedApplication } from './tested-application.js';
 

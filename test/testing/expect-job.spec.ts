@@ -2,7 +2,7 @@ import { Type } from 'class-transformer';
 import { JobExpectationError, type ExpectedJob } from 'nestjs-stepping/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Step, StepNotFoundError, UnrecoverableStepError, type StepHandler } from '../../lib/index.js';
-import { Ping, SendEmail } from '../fixtures/steps.js';
+import { Ping, SendEmail } from '../support/steps.js';
 import { TestedApplication } from './tested-application.js';
 
 class Letter {

@@ -11,9 +11,9 @@ import {
   TransactionRequiredError,
   type TransactionManagerStrategy,
 } from '../../lib/index.js';
-import { connect } from '../fixtures/application.js';
-import { Recording } from '../fixtures/recording.js';
-import { Ping, stepClasses } from '../fixtures/steps.js';
+import { connect } from '../support/application.js';
+import { Recording } from '../support/recording.js';
+import { Ping, stepClasses } from '../support/steps.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 
 @Module({})

@@ -4,9 +4,9 @@ import { SteppingTesting, type SteppingTestingOptions } from 'nestjs-stepping/te
 import { DataSource } from 'typeorm';
 import { DistributedJobFactory, DistributedJobs, SteppingModule } from '../../lib/index.js';
 import type { SteppingModuleOptions } from '../../lib/index.js';
-import { connect } from '../fixtures/application.js';
-import { Recording } from '../fixtures/recording.js';
-import { stepClasses } from '../fixtures/steps.js';
+import { connect } from '../support/application.js';
+import { Recording } from '../support/recording.js';
+import { stepClasses } from '../support/steps.js';
 import { createDatabase, type Backend, type TestDatabase } from '../support/database.js';
 
 export interface TestedApplicationOptions extends SteppingTestingOptions {

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Step, type StepContext, type StepHandler } from 'nestjs-stepping';
 import type { EntityManager } from 'typeorm';
-import { Effect } from './entities.js';
+import { Effect } from '../../support/order.entity.js';
 import { tell } from './tell.js';
 
 /** What a step of a test is to do, beside reporting itself. */

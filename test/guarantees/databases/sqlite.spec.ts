@@ -1,0 +1,158 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { indexes, startWorker, workerReady } from '../../support/worker.js';
+import { TestApplication } from '../../support/application.js';
+import { Databases } from '../../support/placements.js';
+import { fence } from '../../support/fates.js';
+import { Effect, Order } from '../../support/order.entity.js';
+import { Ping, ReserveStock, WriteEffect } from '../../support/steps.js';
+import { describeBackends } from '../../support/database.js';
+import { waitFor } from '../../support/wait-for.js';
+
+describeBackends(
+  'one connection for everything',
+  (backend) => {
+    let databases: Databases;
+    let app: TestApplication;
+
+    beforeAll(async () => {
+      databases = await Databases.create(backend, 'one');
+      app = await TestApplication.start(databases);
+    });
+    afterAll(async () => {
+      await app?.close();
+      await databases?.drop();
+    });
+
+    it('serves 50 requests at once, each with a transaction and a job; every third rolls back', async () => {
+      const gids = new Map<number, string>();
+      const results = await Promise.allSettled(
+        Array.from({ length: 50 }, (_, index) =>
+          app.dataSource.transaction(async (manager) => {
+            await manager.insert(Order, { id: `order-${index}` });
+            // Gives the others every opportunity to slip in.
+            await new Promise((resolve) => setImmediate(resolve));
+            const { gid } = await app.jobs
+              .createJob()
+              .addStep(WriteEffect, { orderId: `${index}` })
+              .addStep(Ping)
+              .start();
+            gids.set(index, gid);
+            await manager.update(Order, { id: `order-${index}` }, { note: gid });
+            if (index % 3 === 0) throw new Error(`no ${index}`);
+          }),
+        ),
+      );
+      for (const [index, result] of results.entries()) {
+        expect(result.status === 'rejected' ? (result.reason as Error).message : 'committed').toBe(
+          index % 3 === 0 ? `no ${index}` : 'committed',
+        );
+      }
+      const committed = [...gids].filter(([index]) => index % 3 !== 0).map(([, gid]) => gid);
+      for (const gid of committed) {
+        expect((await app.ended(gid)).status).toBe('succeeded');
+        expect(app.recording.trace(gid)).toEqual(['write-effect#1', 'ping#1']);
+      }
+      await fence(app);
+      for (const [index, gid] of gids) if (index % 3 === 0) expect(await app.admin.find(gid)).toBeNull();
+      expect(await app.count(Order)).toBe(committed.length);
+      const notes = (await app.dataSource.getRepository(Order).find()).map(({ note }) => note);
+      expect(notes.toSorted()).toEqual(committed.toSorted());
+      const keys = (await app.dataSource.getRepository(Effect).find()).map(({ key }) => key);
+      expect(keys.toSorted()).toEqual(committed.map((gid) => `${gid}:0`).toSorted());
+    });
+
+    it('lets the holder of a transaction through: nested transactions and DistributedJobs do not wait for themselves', async () => {
+      // In the context of this test, not of the transaction.
+      const outside = AsyncLocalStorage.snapshot();
+      const { gid } = await app.dataSource.transaction(async (manager) => {
+        const job = await app.jobs.createJob().addStep(Ping).start();
+        // Somebody else waits for the connection meanwhile.
+        void outside(() => app.dataSource.transaction((other) => other.insert(Order, { id: 'waits' })));
+        await manager.transaction((nested) => nested.insert(Order, { id: 'nested' }));
+        expect(await app.admin.find(job.gid)).toMatchObject({ status: 'submitted' });
+        expect((await app.admin.list({ status: 'submitted' })).jobs.map(({ gid: each }) => each)).toContain(
+          job.gid,
+        );
+        return job;
+      });
+      await waitFor(async () => (await app.dataSource.getRepository(Order).countBy({ id: 'waits' })) === 1);
+      expect((await app.ended(gid)).status).toBe('succeeded');
+      expect(await app.dataSource.getRepository(Order).countBy({ id: 'nested' })).toBe(1);
+    });
+
+    it('keeps its own statements out of a transaction that is rolled back', async () => {
+      let began!: () => void;
+      let release!: () => void;
+      const running = new Promise<void>((resolve) => (began = resolve));
+      const held = new Promise<void>((resolve) => (release = resolve));
+      app.recording.onExecute = async ({ step }) => {
+        if (step !== 'reserve-stock') return;
+        began();
+        await held;
+      };
+      const { gid } = await app.jobs
+        .createJob({ transaction: 'none' })
+        .addStep(ReserveStock, { orderId: '1' })
+        .addStep(Ping)
+        .start();
+      await running;
+      const runner = app.dataSource.createQueryRunner();
+      await runner.startTransaction();
+      await runner.manager.insert(Order, { id: 'rolled back' });
+      // The success of the first step is to be stored now, in no case inside of this transaction.
+      release();
+      const other = app.jobs.createJob({ transaction: 'none' }).addStep(Ping).start();
+      for (let turn = 0; turn < 50; turn += 1) {
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        await runner.query('SELECT 1');
+      }
+      expect(app.recording.trace(gid)).toEqual(['reserve-stock#1']);
+      await runner.rollbackTransaction();
+      await runner.release();
+      expect((await app.ended(gid)).status).toBe('succeeded');
+      expect((await app.ended((await other).gid)).status).toBe('succeeded');
+      expect(app.recording.trace(gid)).toEqual(['reserve-stock#1', 'ping#1']);
+      expect(await app.dataSource.getRepository(Order).countBy({ id: 'rolled back' })).toBe(0);
+      app.recording.onExecute = () => undefined;
+    });
+
+    it('shares its file with another process', async () => {
+      const worker = await workerReady(startWorker(databases, { selfTm: { leaseDuration: '1h' } }));
+      try {
+        worker.send({
+          start: {
+            gid: 'theirs',
+            steps: [['reserve-stock'], ['send-email']],
+            transaction: 'commit',
+            times: 40,
+          },
+        });
+        const own = await Promise.all(
+          Array.from({ length: 40 }, () =>
+            app.dataSource.transaction(async () => app.jobs.createJob().addStep(Ping).addStep(Ping).start()),
+          ),
+        );
+        for (const { gid } of own) {
+          expect((await app.ended(gid)).status).toBe('succeeded');
+          expect(app.recording.trace(gid)).toEqual(['ping#1', 'ping#1']);
+        }
+        const theirs = await waitFor(async () => {
+          const { jobs } = await app.admin.list({ step: 'send-email', limit: 1000 });
+          return jobs.length === 40 && jobs.every(({ endedAt }) => endedAt) && jobs;
+        });
+        for (const { gid, status } of theirs) {
+          expect(status).toBe('succeeded');
+          const ran = () =>
+            [...indexes(worker, gid), ...app.recording.of(gid).map(({ index }) => index)].toSorted();
+          // What the worker tells may come later than the row that it writes.
+          await waitFor(() => ran().length >= 2);
+          expect(ran()).toEqual([0, 1]);
+        }
+      } finally {
+        await worker.kill();
+      }
+    });
+  },
+  ['sqlite'],
+);

@@ -1,0 +1,110 @@
+import { Logger } from '@nestjs/common';
+import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
+import { Step, UnrecoverableStepError, type StepContext, type StepHandler } from '../../../lib/index.js';
+import { StepNotFinishedError } from '../../../lib/tm/dtm/index.js';
+import { TestApplication } from '../../support/application.js';
+import { Databases, describeAtDtm } from '../../support/placements.js';
+import { Recording } from '../../support/recording.js';
+import { Limited, Ping, ReserveStock, SendEmail } from '../../support/steps.js';
+import { waitFor } from '../../support/wait-for.js';
+
+/** One attempt, and no more, if it were not for DTM. */
+@Step({ name: 'once', retry: { maxAttempts: 1 } })
+class Once implements StepHandler {
+  constructor(private readonly recording: Recording) {}
+  async execute(_: void, context: StepContext): Promise<void> {
+    await this.recording.note('once', undefined, context);
+  }
+}
+
+// The policy of a step is not DTM's: it waits, doubles and repeats by itself, without end.
+describeAtDtm(
+  'attempts',
+  (backend, placement) => {
+    let databases: Databases;
+    let app: TestApplication;
+    const failed: string[] = [];
+
+    beforeAll(async () => {
+      databases = await Databases.create(backend, placement);
+      app = await TestApplication.start(databases, {
+        providers: [Once],
+        module: { onJobFailed: (job) => void failed.push(job.gid) },
+      });
+    });
+    afterEach(() => {
+      vi.restoreAllMocks();
+      app.recording.onExecute = () => undefined;
+    });
+    afterAll(async () => {
+      await app?.close();
+      await databases?.drop();
+    });
+
+    it('are counted from 1 and repeated after waits that double, without repeating what succeeded', async () => {
+      const warnings = vi.spyOn(Logger.prototype, 'warn');
+      const times: number[] = [];
+      app.recording.onExecute = ({ step, attempt }) => {
+        if (step !== 'limited') return;
+        times.push(performance.now());
+        if (attempt < 3) throw new Error('out of stock');
+      };
+      const job = app.jobs.createJob().addStep(ReserveStock, { orderId: '1' }).addStep(Limited).addStep(Ping);
+      const { gid } = await app.dataSource.transaction(() => job.start());
+      expect((await app.ended(gid)).status).toBe('succeeded');
+      expect(app.recording.trace(gid)).toEqual([
+        'reserve-stock#1',
+        'limited#1',
+        'limited#2',
+        'limited#3',
+        'ping#1',
+      ]);
+      const [first, second] = [times[1]! - times[0]!, times[2]! - times[1]!];
+      // DTM counts in whole seconds, and looks once a second.
+      expect(first).toBeGreaterThan(1000);
+      expect(second).toBeGreaterThan(3000);
+      const lines = warnings.mock.calls.map(([line]) => line as { gid?: string; attempt?: number });
+      expect(lines.filter((line) => line.gid === gid)).toMatchObject([
+        { attempt: 1, step: 'limited', stepIndex: 1, error: 'Error: out of stock' },
+        { attempt: 2, step: 'limited', stepIndex: 1, error: 'Error: out of stock' },
+      ]);
+    });
+
+    it('never are the last ones: nothing fails a job, and cancel() ends it', async () => {
+      app.recording.onExecute = ({ step }) => {
+        if (step === 'once') throw new Error('not this time');
+        if (step === 'ping') throw new UnrecoverableStepError('never');
+      };
+      const start = async (step: typeof Once | typeof Ping) =>
+        (
+          await app.jobs
+            .createJob({ transaction: 'none' })
+            .addStep(step)
+            .addStep(SendEmail, { orderId: '1' })
+            .start()
+        ).gid;
+      const gids = [await start(Once), await start(Ping)];
+      for (const gid of gids) {
+        await waitFor(() => app.recording.of(gid).length === 2);
+        expect(await app.admin.find(gid)).toMatchObject({ status: 'submitted', error: null, endedAt: null });
+        await app.admin.cancel(gid);
+        expect(await app.admin.find(gid)).toMatchObject({ status: 'canceled' });
+      }
+      expect(failed).toEqual([]);
+    });
+
+    it('of a step that has not finished are repeated after the same wait', async () => {
+      const times: number[] = [];
+      app.recording.onExecute = ({ step }) => {
+        if (step !== 'limited') return;
+        times.push(performance.now());
+        if (times.length < 4) throw new StepNotFinishedError();
+      };
+      const { gid } = await app.jobs.createJob({ transaction: 'none' }).addStep(Limited).start();
+      expect((await app.ended(gid)).status).toBe('succeeded');
+      // Doubled, they would have been 2, 4 and 8 seconds.
+      expect(times.at(-1)! - times[0]!).toBeLessThan(11_000);
+    });
+  },
+  ['postgres'],
+);

@@ -1,0 +1,84 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { InvalidGidError, InvalidOptionError } from '../../../lib/index.js';
+import { TestApplication } from '../../support/application.js';
+import { Databases } from '../../support/placements.js';
+import { Ping, SendEmail } from '../../support/steps.js';
+import { describeBackends } from '../../support/database.js';
+
+describeBackends('listing jobs', (backend) => {
+  let databases: Databases;
+  let app: TestApplication;
+  const gids: string[] = [];
+
+  beforeAll(async () => {
+    databases = await Databases.create(backend, 'one');
+    app = await TestApplication.start(databases, { selfTm: { recoveryInterval: '1h' } });
+    for (let index = 0; index < 7; index += 1) {
+      const job = app.jobs.createJob({ name: index % 2 ? 'odd' : 'even', gid: `job-${index}`, delay: '1h' });
+      gids.unshift(
+        (await (index < 3 ? job.addStep(Ping) : job.addStep(SendEmail, { orderId: '1' })).start()).gid,
+      );
+    }
+    await app.admin.cancel('job-6');
+  });
+  afterAll(async () => {
+    await app?.close();
+    await databases?.drop();
+  });
+
+  const list = async (...args: Parameters<TestApplication['admin']['list']>) =>
+    (await app.admin.list(...args)).jobs.map(({ gid }) => gid);
+
+  it('filters by status, step and name, joined by AND', async () => {
+    expect(await list()).toEqual(gids);
+    expect(await list({ status: 'canceled' })).toEqual(['job-6']);
+    expect(await list({ status: ['canceled', 'submitted'] })).toEqual(gids);
+    expect(await list({ step: 'ping' })).toEqual(['job-2', 'job-1', 'job-0']);
+    expect(await list({ name: 'odd' })).toEqual(['job-5', 'job-3', 'job-1']);
+    expect(await list({ name: 'odd', step: 'ping', status: 'submitted' })).toEqual(['job-1']);
+    expect(await list({ name: "x' OR 1=1 --" })).toEqual([]);
+    expect(await list({ status: 'failed' })).toEqual([]);
+  });
+
+  it('filters by the time of creation', async () => {
+    const { createdAt } = (await app.admin.find('job-3'))!;
+    const after = new Date(createdAt.getTime() + 3600_000);
+    const before = new Date(createdAt.getTime() - 3600_000);
+    expect(await list({ createdAfter: before, createdBefore: after })).toEqual(gids);
+    expect(await list({ createdAfter: after })).toEqual([]);
+    expect(await list({ createdBefore: before })).toEqual([]);
+  });
+
+  it('goes on at a cursor, and shows each job once', async () => {
+    const pages: string[][] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await app.admin.list({ limit: 3, ...(cursor !== undefined && { cursor }) });
+      pages.push(page.jobs.map(({ gid }) => gid));
+      cursor = page.cursor;
+    } while (cursor !== undefined && pages.length < 10);
+    expect(pages).toEqual([gids.slice(0, 3), gids.slice(3, 6), gids.slice(6)]);
+    expect((await app.admin.list({ limit: 7 })).cursor).toBeUndefined();
+  });
+
+  it('refuses filters that cannot be', async () => {
+    const bad: unknown[] = [
+      { limit: 0 },
+      { limit: 1001 },
+      { limit: 1.5 },
+      { limit: '10' },
+      { status: 'done' },
+      { status: ['submitted', 'done'] },
+      { createdAfter: new Date('nonsense') },
+      { createdBefore: '2026-01-01' },
+      { step: 1 },
+      { name: {} },
+      { stauts: 'failed' },
+    ];
+    for (const filter of bad)
+      await expect(app.admin.list(filter as never), JSON.stringify(filter)).rejects.toThrow(
+        InvalidOptionError,
+      );
+    await expect(app.admin.list({ cursor: 'no gid' })).rejects.toThrow(InvalidGidError);
+  });
+});

@@ -1,0 +1,146 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { HttpRequestStep, InvalidStepArgumentsError } from '../../../lib/index.js';
+import { TestApplication } from '../../support/application.js';
+import { Databases, describeManagers } from '../../support/placements.js';
+import { Ping } from '../../support/steps.js';
+
+interface SeenRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: IncomingMessage['headers'];
+  readonly body: string;
+}
+
+describeManagers(
+  'HttpRequestStep',
+  (backend, placement) => {
+    let databases: Databases;
+    let app: TestApplication;
+    let server: Server;
+    let url: string;
+    const requests: SeenRequest[] = [];
+    let answer: (request: SeenRequest, response: ServerResponse) => void = (_, response) =>
+      response.writeHead(204).end();
+
+    beforeAll(async () => {
+      server = createServer((request, response) => {
+        const chunks: Buffer[] = [];
+        request.on('data', (chunk: Buffer) => chunks.push(chunk));
+        request.on('end', () => {
+          const seen = {
+            method: request.method!,
+            url: request.url!,
+            headers: request.headers,
+            body: Buffer.concat(chunks).toString(),
+          };
+          requests.push(seen);
+          answer(seen, response);
+        });
+      });
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      databases = await Databases.create(backend, placement);
+      app = await TestApplication.start(databases, {
+        module: { retry: { delay: 5, jitter: false, maxAttempts: 4 } },
+      });
+    });
+    afterAll(async () => {
+      await app?.close();
+      server?.closeAllConnections();
+      await new Promise((resolve) => server?.close(resolve));
+      await databases?.drop();
+    });
+
+    it('sends the request after the commit, with the key of the step, and every 2xx is a success', async () => {
+      const body = { orderId: 'ü', lines: [1, 2] };
+      const { gid } = await app.dataSource.transaction(async () => {
+        const job = await app.jobs
+          .createJob()
+          .addStep(HttpRequestStep, {
+            url: `${url}/orders?x=1`,
+            method: 'put',
+            headers: { 'X-Tenant': 'acme' },
+            body,
+          })
+          .addStep(HttpRequestStep, { url: `${url}/ping` })
+          .addStep(Ping)
+          .start();
+        expect(requests).toEqual([]);
+        return job;
+      });
+      expect((await app.ended(gid)).status).toBe('succeeded');
+      const [put, get] = requests;
+      expect(put).toMatchObject({
+        method: 'PUT',
+        url: '/orders?x=1',
+        headers: { 'x-tenant': 'acme', 'content-type': 'application/json' },
+      });
+      expect(JSON.parse(put!.body)).toEqual(body);
+      expect(get).toMatchObject({ method: 'GET', url: '/ping', body: '' });
+      expect(put!.headers['idempotency-key']).toBe(`${gid}:0`);
+      expect(get!.headers['idempotency-key']).toBe(`${gid}:1`);
+    });
+
+    it('is repeated with the same key after any other answer, none at all, and none in time', async () => {
+      requests.length = 0;
+      // DTM doubles its wait each time.
+      const last = app.atDtm ? 3 : 4;
+      answer = ({ url: path }, response) => {
+        const attempt = requests.filter((request) => request.url === path).length;
+        if (attempt === last) response.writeHead(201).end();
+        else if (attempt === 1) response.writeHead(503).end('later');
+        else if (attempt === 2) response.destroy();
+      };
+      const { gid } = await app.jobs
+        .createJob()
+        .addStep(HttpRequestStep, { url: `${url}/flaky`, body: 'text', timeout: 200 })
+        .start();
+      const job = await app.ended(gid);
+      expect(job).toMatchObject({
+        status: 'succeeded',
+        error: null,
+        steps: [{ attempts: app.attempts(last) }],
+      });
+      expect(requests.map(({ method, body, headers }) => [method, body, headers['idempotency-key']])).toEqual(
+        Array.from({ length: last }, () => ['POST', 'text', `${gid}:0`]),
+      );
+    });
+
+    it('fails when its attempts are used up, and its error holds no secret', async ({ skip }) => {
+      if (app.atDtm) skip('no job fails at DTM: it repeats steps without end');
+      answer = (_, response) => response.writeHead(404).end();
+      const headers = { authorization: 'Bearer hush' };
+      const { gid } = await app.jobs
+        .createJob()
+        .addStep(HttpRequestStep, { url: `${url}/gone?token=hush`, headers, body: 'hush' })
+        .start();
+      const job = await app.ended(gid);
+      expect(job).toMatchObject({ status: 'failed', steps: [{ attempts: 4 }] });
+      expect(job.error).toContain('status 404');
+      expect(job.error).toContain('/gone');
+      expect(job.error).not.toContain('hush');
+    });
+
+    it('refuses requests that can never be sent, when the step is added', () => {
+      const job = app.jobs.createJob();
+      for (const args of [
+        {},
+        { url: '/relative' },
+        { url: 'ftp://example.org' },
+        { url: 'http://user:secret@example.org' },
+        { url, method: 'GET', body: 'x' },
+        { url, method: 'CONNECT' },
+        { url, headers: { 'bad name': 'x' } },
+        { url, timeout: 'soon' },
+        { url, metod: 'POST' },
+      ]) {
+        expect(() => job.addStep(HttpRequestStep, args as never), JSON.stringify(args)).toThrow(
+          InvalidStepArgumentsError,
+        );
+      }
+    });
+  },
+  { only: ['sqlite'], selfTm: ['one'] },
+);

@@ -1,0 +1,75 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { TestApplication } from '../../support/application.js';
+import { Databases, describeManagers } from '../../support/placements.js';
+import { Limited, Ping, ReserveStock } from '../../support/steps.js';
+import { waitFor } from '../../support/wait-for.js';
+
+const request = new AsyncLocalStorage<string>();
+
+describeManagers(
+  'the context of the request that starts a job',
+  (backend, placement) => {
+    let databases: Databases;
+    let app: TestApplication;
+    const seen: (string | undefined)[] = [];
+
+    beforeAll(async () => {
+      databases = await Databases.create(backend, placement);
+      // Whatever the library starts with its first job (timers, queues), it starts in a request.
+      app = await request.run('the bootstrap', () => TestApplication.start(databases));
+      app.recording.onExecute = ({ step, attempt }) => {
+        seen.push(request.getStore());
+        if (step === 'limited' && attempt === 1) throw new Error('again');
+      };
+    });
+    afterAll(async () => {
+      await app?.close();
+      await databases?.drop();
+    });
+
+    it('is not the context of its steps', async () => {
+      const gids = await request.run('a request', async () => {
+        const joined = await app.dataSource.transaction(async () =>
+          app.jobs.createJob().addStep(ReserveStock, { orderId: '1' }).addStep(Limited).addStep(Ping).start(),
+        );
+        const alone = await app.jobs
+          .createJob({ transaction: 'none' })
+          .addStep(Limited)
+          .addStep(Ping)
+          .start();
+        const delayed = await app.jobs.createJob({ delay: 20 }).addStep(Ping).start();
+        return [joined.gid, alone.gid, delayed.gid];
+      });
+      for (const gid of gids) expect((await app.ended(gid)).status).toBe('succeeded');
+      expect(seen).toHaveLength(8);
+      expect(seen.filter((value) => value !== undefined)).toEqual([]);
+    });
+
+    it('nor is its transaction: a job that a step starts is one of its own', async () => {
+      let inner = '';
+      app.recording.onExecute = async ({ step }) => {
+        if (step === 'reserve-stock') inner = (await app.jobs.createJob().addStep(Ping).start()).gid;
+      };
+      const { gid } = await app.dataSource.transaction(async () =>
+        app.jobs.createJob().addStep(ReserveStock, { orderId: '1' }).start(),
+      );
+      expect((await app.ended(gid)).status).toBe('succeeded');
+      expect((await app.ended(inner)).status).toBe('succeeded');
+    });
+
+    it('nor are its objects: steps get what was stored', async () => {
+      app.recording.onExecute = () => undefined;
+      const args = { orderId: 'as stored' };
+      const { gid } = await app.dataSource.transaction(async () => {
+        const job = await app.jobs.createJob().addStep(ReserveStock, args).start();
+        args.orderId = 'changed later';
+        return job;
+      });
+      await waitFor(() => app.recording.of(gid).length === 1);
+      expect(app.recording.of(gid)[0]!.args).toEqual({ orderId: 'as stored' });
+      expect(app.recording.of(gid)[0]!.args).not.toBe(args);
+    });
+  },
+  { atDtm: ['postgres'] },
+);

@@ -1,0 +1,52 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { TestApplication } from '../../support/application.js';
+import { Databases, describeManagers } from '../../support/placements.js';
+import { Order } from '../../support/order.entity.js';
+import { ReserveStock, SendEmail } from '../../support/steps.js';
+
+describeManagers('a job in a transaction', (backend, placement) => {
+  let databases: Databases;
+  let app: TestApplication;
+
+  beforeAll(async () => {
+    databases = await Databases.create(backend, placement);
+    app = await TestApplication.start(databases);
+  });
+  afterAll(async () => {
+    await app?.close();
+    await databases?.drop();
+  });
+
+  it('runs its steps in order after the commit', async () => {
+    const { gid } = await app.dataSource.transaction(async (manager) => {
+      await manager.insert(Order, { id: 'committed' });
+      return app.jobs
+        .createJob()
+        .addStep(ReserveStock, { orderId: 'committed' })
+        .addStep(SendEmail, { orderId: 'committed' })
+        .start();
+    });
+    const job = await app.ended(gid);
+    expect(job.status).toBe('succeeded');
+    expect(app.recording.trace(gid)).toEqual(['reserve-stock#1', 'send-email#1']);
+  });
+
+  it('never runs when the transaction rolls back', async () => {
+    let gid = '';
+    const failure = new Error('no');
+    await expect(
+      app.dataSource.transaction(async (manager) => {
+        await manager.insert(Order, { id: 'rolled-back' });
+        ({ gid } = await app.jobs.createJob().addStep(SendEmail, { orderId: 'rolled-back' }).start());
+        throw failure;
+      }),
+    ).rejects.toBe(failure);
+    const later = await app.jobs
+      .createJob({ transaction: 'none' })
+      .addStep(SendEmail, { orderId: 'x' })
+      .start();
+    await app.ended(later.gid);
+    expect(app.recording.of(gid)).toEqual([]);
+    expect((await app.admin.find(gid))?.status ?? 'rolledBack').toBe('rolledBack');
+  });
+});
