@@ -7,25 +7,29 @@ export type {
 } from './stepping.options.js';
 
 export { Step, type StepDecorator, type StepOptions } from './core/steps/step.decorator.js';
-export type { StepHandler } from './core/steps/step-handler.interface.js';
-export type { StepContext } from './core/steps/step-context.js';
+export { type StepHandler, type StepContext, StepStop } from './core/steps/step-context.js';
 export type { StepArguments, StepClass } from './core/steps/step-class.js';
 export type { RetryPolicy, RetryPolicyOptions } from './core/steps/retry-policy.js';
-export { HttpRequestStep } from './core/steps/http-request.step.js';
-export type { HttpRequestArguments } from './core/steps/http-request.arguments.js';
+export { HttpRequestStep, type HttpRequestArguments } from './core/steps/http-request.step.js';
 export type { Duration } from './core/duration.js';
 
 export { StepExecutor } from './core/steps/step.executor.js';
 export { StepRegistry } from './core/steps/step.registry.js';
-export { StepStop } from './core/steps/step-stop.js';
 export type { StepAttempt, StepOutcome } from './core/steps/step-attempt.js';
 
 export { DistributedJobFactory, type CreateJobOptions } from './core/jobs/distributed-job.factory.js';
 export { DistributedJob, MAX_JOB_BYTES } from './core/jobs/distributed-job.js';
-export { DistributedJobs, type RecoveryState } from './core/jobs/distributed-jobs.js';
-export type { JobFilter, JobInfo, JobPage, StepInfo, StepStatus } from './core/jobs/job-info.js';
+export {
+  DistributedJobs,
+  type RecoveryState,
+  type JobFilter,
+  type JobInfo,
+  type JobPage,
+  type StepInfo,
+  type StepStatus,
+  type JobStatus,
+} from './core/jobs/job-info.js';
 export type { JobMessage, StoredStep } from './core/jobs/job-message.js';
-export type { JobStatus } from './core/jobs/job-status.js';
 
 export {
   TransactionManager,
@@ -37,11 +41,14 @@ export {
   type SqlStatement,
   type TransactionOutcome,
   type TransactionParticipant,
+  type BarrierDatabase,
+  type DatabaseLookup,
 } from './core/transactions/transaction-context.js';
-export { tenantTransaction, type TenantTransaction } from './core/transactions/tenant-transaction.js';
-export type { JobTransaction } from './core/transactions/transaction-resolver.js';
-export type { BarrierDatabase } from './core/transactions/barrier-database.js';
-export type { DatabaseLookup } from './core/transactions/database-lookup.js';
+export {
+  tenantTransaction,
+  type TenantTransaction,
+  type JobTransaction,
+} from './core/transactions/transaction-resolver.js';
 
 export { selfTm, type SelfTmAsyncOptions } from './tm/self/self-tm.strategy.js';
 export type { SelfTmOptions } from './tm/self/self-tm.options.js';

@@ -8,17 +8,17 @@ import {
 } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { DistributedJobFactory } from './core/jobs/distributed-job.factory.js';
-import { DistributedJobs } from './core/jobs/distributed-jobs.js';
+import { DistributedJobs } from './core/jobs/job-info.js';
 import { TransactionSettler } from './core/jobs/transaction-settler.js';
 import { StepExecutor } from './core/steps/step.executor.js';
 import { StepExplorer } from './core/steps/step.explorer.js';
 import { StepRegistry } from './core/steps/step.registry.js';
 import { TransactionManager, type TransactionManagerStrategy } from './core/transaction-manager.js';
-import { resolveSteppingOptions } from './stepping.options.js';
-import type {
-  SteppingModuleAsyncOptions,
-  SteppingModuleOptions,
-  SteppingOptionsFactory,
+import {
+  resolveSteppingOptions,
+  type SteppingModuleAsyncOptions,
+  type SteppingModuleOptions,
+  type SteppingOptionsFactory,
 } from './stepping.options.js';
 import { InvalidOptionError } from './errors/index.js';
 import { STEPPING_MODULE_OPTIONS } from './stepping.constants.js';

@@ -35,16 +35,7 @@ export const steppingProviders: readonly Provider[] = [
   provide(AttemptRunner, StepArgumentsSerializer),
   provide(TransactionalStepRunner, AttemptRunner, TypeOrmDatabases),
   provide(BarrierSteps, TransactionalStepRunner, TypeOrmDatabases),
-  {
-    provide: StepExecutor,
-    useFactory: (
-      registry: StepRegistry,
-      runner: AttemptRunner,
-      transactional: BarrierSteps,
-      { retry }: ResolvedSteppingOptions,
-    ) => new StepExecutor(registry, runner, transactional, retry),
-    inject: [StepRegistry, AttemptRunner, BarrierSteps, STEPPING_RESOLVED_OPTIONS],
-  },
+  provide(StepExecutor, StepRegistry, AttemptRunner, BarrierSteps, STEPPING_RESOLVED_OPTIONS),
   {
     provide: TypeOrmDatabases,
     useFactory: (modules: ModulesContainer, options: ResolvedSteppingOptions) => {

@@ -66,6 +66,6 @@ export function entriesOf(value: unknown, option: string): [name: string, value:
   return Object.entries(value ?? {});
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
+export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,5 +1,4 @@
-import { describeList, describeValue } from './describe-value.js';
-import { SteppingError } from './stepping.error.js';
+import { describeList, describeValue, SteppingError } from './stepping.error.js';
 
 /**
  * An option, of the module, a step or a job, has a value that cannot be used.

@@ -1,6 +1,5 @@
-import type { JobStatus } from '../core/jobs/job-status.js';
-import { describeList, describeValue } from './describe-value.js';
-import { SteppingError } from './stepping.error.js';
+import type { JobStatus } from '../core/jobs/job-info.js';
+import { describeList, describeValue, SteppingError } from './stepping.error.js';
 
 /**
  * A gid given by the caller cannot be used.

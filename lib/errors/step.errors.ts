@@ -1,5 +1,4 @@
-import { describeList } from './describe-value.js';
-import { SteppingError, type ErrorCause } from './stepping.error.js';
+import { describeList, SteppingError, type ErrorCause } from './stepping.error.js';
 
 /**
  * One step name or alias is taken twice, or one step class is provided by two modules.

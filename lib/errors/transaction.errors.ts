@@ -1,5 +1,4 @@
-import { describeList, describeValue } from './describe-value.js';
-import { SteppingError, type ErrorCause } from './stepping.error.js';
+import { describeList, describeValue, SteppingError, type ErrorCause } from './stepping.error.js';
 
 /**
  * The `transaction` of a job is a manager or runner that has no active transaction.

@@ -1,4 +1,4 @@
-import type { JobStatus } from '../core/jobs/job-status.js';
+import type { JobStatus } from '../core/jobs/job-info.js';
 import type { QueryRunnerLike } from '../core/transactions/typeorm.types.js';
 import type { Statement } from './connections/internal.connection.js';
 

@@ -1,9 +1,8 @@
 import type { FaultPoint } from '../core/fault-point.js';
 import { jobInfoOf } from '../tm/self/job-info.mapper.js';
-import type { AttemptReport } from './attempt-report.js';
+import type { AttemptReport, TestProcess } from './test-process.js';
 import { describeJob } from './job-expectation.js';
 import { DrainLimitError } from './testing.errors.js';
-import type { TestProcess } from './test-process.js';
 import type { TestingTransactionManager } from './testing.transaction-manager.js';
 
 /**

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { JobInfo, StepInfo } from '../core/jobs/job-info.js';
-import type { JobStatus } from '../core/jobs/job-status.js';
+import type { JobInfo, StepInfo, JobStatus } from '../core/jobs/job-info.js';
+import { isRecord } from '../core/options.js';
 import type { StepArguments, StepClass } from '../core/steps/step-class.js';
 
 /**
@@ -50,25 +50,14 @@ export interface ExpectedJob<S extends StepClass | string = StepClass | string> 
 }
 
 /** The same with the name of the step and its arguments as JSON gives them back. */
-export interface JobPattern {
-  readonly step?: string;
-  readonly args?: unknown;
-  readonly name?: string;
-  readonly gid?: string;
-  readonly status?: JobStatus;
-}
+export type JobPattern = ExpectedJob<string>;
 
 export function matches(job: JobInfo, pattern: JobPattern): boolean {
   const { step, args, name, gid, status } = pattern;
-  if (
-    status === undefined ? job.status === 'prepared' || job.status === 'rolledBack' : job.status !== status
-  ) {
-    return false;
-  }
-  if (name !== undefined && job.name !== name) return false;
-  if (gid !== undefined && job.gid !== gid) return false;
+  if (status === undefined && (job.status === 'prepared' || job.status === 'rolledBack')) return false;
+  if (!contains(job, { name, gid, status })) return false;
   if (step === undefined && args === undefined) return true;
-  return job.steps.some((one) => (step === undefined || one.name === step) && contains(one.args, args));
+  return job.steps.some((one) => contains(one, { name: step, args }));
 }
 
 /** Says what was expected and what there is; `jobs` in the order in which they are to be told. */
@@ -121,8 +110,4 @@ function contains(actual: unknown, part: unknown): boolean {
   if (part === undefined) return true;
   if (!isRecord(part) || !isRecord(actual)) return isDeepStrictEqual(actual, part);
   return Object.entries(part).every(([key, value]) => contains(actual[key], value));
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

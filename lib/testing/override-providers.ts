@@ -1,5 +1,5 @@
 import { ModuleRef } from '@nestjs/core';
-import { DistributedJobs } from '../core/jobs/distributed-jobs.js';
+import { DistributedJobs } from '../core/jobs/job-info.js';
 import { TransactionSettler } from '../core/jobs/transaction-settler.js';
 import { AttemptRunner } from '../core/steps/attempt.runner.js';
 import { StepExecutor } from '../core/steps/step.executor.js';

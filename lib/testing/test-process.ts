@@ -7,10 +7,8 @@ import { LeasedJob } from '../tm/self/leased-job.js';
 import type { ResolvedSelfTmOptions } from '../tm/self/self-tm.options.js';
 import { SelfTmRuntime, type SelfTmServices } from '../tm/self/self-tm.runtime.js';
 import type { OpenStore } from '../tm/self/store-opener.js';
-import { noteAttempt, type AttemptReport } from './attempt-report.js';
-import type { PlannedFailures } from './planned-failures.js';
-import { severable } from './severable-store.js';
 import { ProcessCrashedError } from './testing.errors.js';
+import type { JobStore } from '../store/job-store.js';
 
 const NEVER = new Promise<never>(() => undefined);
 
@@ -134,4 +132,90 @@ export class TestProcess {
       if (this.severed) await NEVER;
     }
   }
+}
+
+interface PlannedFailure {
+  readonly definition: StepDefinition;
+  readonly error: unknown;
+  times: number;
+}
+
+/** The attempts that are to fail, in the order in which they were planned. */
+export class PlannedFailures {
+  private planned: PlannedFailure[] = [];
+
+  add(definition: StepDefinition, error: unknown, times: number): void {
+    this.planned.push({ definition, error, times });
+  }
+
+  /** The failure of the attempt of this step that is about to run. */
+  take(definition: StepDefinition): { readonly error: unknown } | undefined {
+    const failure = this.planned.find((candidate) => candidate.definition === definition);
+    if (!failure) return undefined;
+    failure.times -= 1;
+    if (failure.times === 0) this.planned = this.planned.filter((candidate) => candidate !== failure);
+    return failure;
+  }
+}
+
+/**
+ * Puts a store behind a handle that can be cut off. What was sent before is still done, as by a database whose
+ * client has died.
+ */
+export function severable(target: JobStore): { readonly store: JobStore; sever(reason: Error): void } {
+  let severed: Error | undefined;
+  const store = new Proxy(target, {
+    get(real, property) {
+      const value: unknown = Reflect.get(real, property, real);
+      if (typeof value !== 'function') return value;
+      return (...args: unknown[]): unknown =>
+        severed
+          ? afterDeath(property, severed)
+          : (value as (...args: unknown[]) => unknown).apply(real, args);
+    },
+  });
+  return { store, sever: (reason) => (severed ??= reason) };
+}
+
+function afterDeath(property: string | symbol, reason: Error): Promise<unknown> {
+  // The writer of progress would try again for ever, and whoever submits takes nothing changed for a lost lease.
+  if (property === 'change') return new Promise(() => undefined);
+  if (property === 'changePrepared') return Promise.resolve(new Set());
+  return Promise.reject(reason);
+}
+
+/**
+ * One attempt of a step that `drain()` or `advance()` has run.
+ *
+ * @publicApi
+ */
+export interface AttemptReport {
+  /** The job. */
+  readonly gid: string;
+  /** The name of the step. */
+  readonly step: string;
+  /** The arguments as they were stored. */
+  readonly args: unknown;
+  /** From 1; a crash counts as one. */
+  readonly attempt: number;
+  /**
+   * `unfit`: the stored arguments do not fit the step. `interrupted`: the job was taken away, as by `cancel()`.
+   * `crashed`: the process died during the attempt.
+   */
+  readonly outcome: 'succeeded' | 'failed' | 'unfit' | 'interrupted' | 'crashed';
+  /** What the attempt failed with. */
+  readonly error?: unknown;
+}
+
+/** Notes an attempt that begins; what it returns is to be called with the outcome. */
+export function noteAttempt(
+  reports: AttemptReport[],
+  { gid, stepName: step, readArgs, attempt }: KnownAttempt,
+): (outcome: TransactionalOutcome) => void {
+  const args = readArgs();
+  const at = reports.push({ gid, step, args, attempt, outcome: 'crashed' }) - 1;
+  return (outcome) => {
+    const error = 'error' in outcome ? { error: outcome.error } : {};
+    reports[at] = { gid, step, args, attempt, outcome: outcome.kind, ...error };
+  };
 }

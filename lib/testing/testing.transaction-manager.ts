@@ -1,6 +1,5 @@
-import type { JobInfo } from '../core/jobs/job-info.js';
+import type { JobInfo, JobStatus } from '../core/jobs/job-info.js';
 import type { JobMessage } from '../core/jobs/job-message.js';
-import type { JobStatus } from '../core/jobs/job-status.js';
 import type { StepDefinition } from '../core/steps/step-definition.js';
 import type { StepRegistry } from '../core/steps/step.registry.js';
 import type { TransactionContext } from '../core/transactions/transaction-context.js';
@@ -13,8 +12,7 @@ import type { ResolvedSelfTmOptions } from '../tm/self/self-tm.options.js';
 import type { SelfTmRuntime, SelfTmServices } from '../tm/self/self-tm.runtime.js';
 import type { OpenStore } from '../tm/self/store-opener.js';
 import { describeJob } from './job-expectation.js';
-import { PlannedFailures } from './planned-failures.js';
-import { TestProcess } from './test-process.js';
+import { PlannedFailures, TestProcess } from './test-process.js';
 
 /** Rows of one page, where all jobs are gone through. */
 const PAGE = 500;

@@ -1,6 +1,9 @@
 import type { ModulesContainer } from '@nestjs/core';
-import { isBarrierDatabase, type BarrierDatabase } from '../core/transactions/barrier-database.js';
-import type { DatabaseLookup } from '../core/transactions/database-lookup.js';
+import {
+  isBarrierDatabase,
+  type BarrierDatabase,
+  type DatabaseLookup,
+} from '../core/transactions/transaction-context.js';
 import { AmbiguousDataSourceError, DataSourceNotFoundError } from '../errors/index.js';
 import type { DataSourceLike } from '../core/transactions/typeorm.types.js';
 

@@ -1,7 +1,10 @@
 import { Logger } from '@nestjs/common';
-import { isBarrierDatabase, type BarrierDatabase } from '../core/transactions/barrier-database.js';
-import type { DatabaseLookup } from '../core/transactions/database-lookup.js';
-import type { TransactionOutcome } from '../core/transactions/transaction-context.js';
+import {
+  isBarrierDatabase,
+  type BarrierDatabase,
+  type DatabaseLookup,
+  type TransactionOutcome,
+} from '../core/transactions/transaction-context.js';
 import type { Barrier } from '../store/barrier.js';
 import { DataSourceRegistry } from './data-source.registry.js';
 import type { InternalConnection } from '../store/connections/internal.connection.js';

@@ -1,5 +1,5 @@
-import type { DatabaseLookup } from '../core/transactions/database-lookup.js';
 import {
+  type DatabaseLookup,
   TransactionContext,
   type SqlStatement,
   type TransactionOutcome,

@@ -1,6 +1,9 @@
-import { TenantTransaction } from '../core/transactions/tenant-transaction.js';
+import {
+  TenantTransaction,
+  TransactionResolver,
+  type JobTransaction,
+} from '../core/transactions/transaction-resolver.js';
 import { TransactionContext } from '../core/transactions/transaction-context.js';
-import { TransactionResolver, type JobTransaction } from '../core/transactions/transaction-resolver.js';
 import {
   InvalidTransactionError,
   TransactionEndedError,

@@ -6,7 +6,7 @@ const repository = fileURLToPath(new URL('../..', import.meta.url));
 
 /** What each folder of `lib` may import besides itself. The longest matching folder decides. */
 const LAYERS = {
-  'lib/errors/': ['lib/core/jobs/job-status.'],
+  'lib/errors/': ['lib/core/jobs/job-info.'],
   'lib/core/': ['lib/errors/'],
   'lib/store/': ['lib/errors/', 'lib/core/'],
   'lib/transactions/': ['lib/errors/', 'lib/core/', 'lib/store/'],

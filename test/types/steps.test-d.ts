@@ -2,8 +2,7 @@
 import { Type } from 'class-transformer';
 import type { EntityManager } from 'typeorm';
 import type { StepArguments, StepClass } from '../../lib/core/steps/step-class.js';
-import type { StepContext } from '../../lib/core/steps/step-context.js';
-import type { StepHandler } from '../../lib/core/steps/step-handler.interface.js';
+import type { StepContext, StepHandler } from '../../lib/core/steps/step-context.js';
 import { Step } from '../../lib/core/steps/step.decorator.js';
 import { HttpRequestStep } from '../../lib/core/steps/http-request.step.js';
 

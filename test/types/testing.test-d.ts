@@ -1,7 +1,7 @@
 // Checked by the compiler: a line under @ts-expect-error must not compile, everything else must.
 import { Test } from '@nestjs/testing';
 import { SteppingTesting } from 'nestjs-stepping/testing';
-import type { StepHandler } from '../../lib/core/steps/step-handler.interface.js';
+import type { StepHandler } from '../../lib/core/steps/step-context.js';
 
 interface Order {
   readonly id: string;

@@ -1,6 +1,5 @@
 import { checkedOption, integerOption, readOptions, type OptionsOf } from '../options.js';
-import type { JobFilter } from './job-info.js';
-import { JOB_STATUSES, type JobStatus } from './job-status.js';
+import { type JobFilter, JOB_STATUSES, type JobStatus } from './job-info.js';
 
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 1000;

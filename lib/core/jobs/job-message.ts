@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from 'node:util';
+
 /**
  * One step as it is stored with its job.
  *
@@ -29,4 +31,30 @@ export interface JobMessage {
   readonly callerGid?: boolean;
   /** What `createJob({ manager })` said; only the transaction manager that it is meant for knows its shape. */
   readonly settings?: unknown;
+}
+
+/** Encodes the steps of a job as one JSON array. The arguments are JSON already, and are put in as they are. */
+export function encodeSteps(steps: readonly StoredStep[]): string {
+  const encoded = steps.map((step) =>
+    step.args === undefined
+      ? `{"step":${JSON.stringify(step.name)}}`
+      : `{"step":${JSON.stringify(step.name)},"args":${step.args}}`,
+  );
+  return `[${encoded.join(',')}]`;
+}
+
+/** A stored step with its arguments parsed. */
+export interface ParsedStep {
+  readonly step: string;
+  readonly args?: unknown;
+}
+
+/** Reads what `encodeSteps()` has written. */
+export function parseSteps(text: string): ParsedStep[] {
+  return JSON.parse(text) as ParsedStep[];
+}
+
+/** Whether two encoded step lists are equal, whatever the order of the keys in their arguments. */
+export function sameSteps(left: string, right: string): boolean {
+  return left === right || isDeepStrictEqual(JSON.parse(left), JSON.parse(right));
 }

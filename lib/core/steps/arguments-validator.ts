@@ -73,22 +73,17 @@ function isAbsent(error: unknown): boolean {
 }
 
 function summarize(problems: readonly ValidationProblem[] = []): ArgumentsProblem | undefined {
-  const found: { path: string; text: string }[] = [];
-  collect(problems, ARGS_ROOT, found);
+  const found = flatten(problems, ARGS_ROOT);
   const [first] = found;
   if (first === undefined) return undefined;
   const texts = found.map(({ path, text }) => (path === first.path ? text : `${path}: ${text}`));
   return { path: first.path, reason: `${texts.join('; ')}.` };
 }
 
-function collect(
-  problems: readonly ValidationProblem[],
-  parent: Place,
-  found: { path: string; text: string }[],
-): void {
-  for (const { property, constraints = {}, children = [] } of problems) {
+function flatten(problems: readonly ValidationProblem[], parent: Place): { path: string; text: string }[] {
+  return problems.flatMap(({ property, constraints = {}, children = [] }) => {
     const place = placeIn(parent, /^\d+$/.test(property) ? Number(property) : property);
-    for (const text of Object.values(constraints)) found.push({ path: pathOf(place), text });
-    collect(children, place, found);
-  }
+    const own = Object.values(constraints).map((text) => ({ path: pathOf(place), text }));
+    return [...own, ...flatten(children, place)];
+  });
 }

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { EntityManagerLike } from '../transactions/typeorm.types.js';
 import { InvalidStepArgumentsError, StepInterruptedError, StepTimeoutError } from '../../errors/index.js';
-import { within } from '../within.js';
+import { within } from '../detached.js';
 import type { StepArgumentsSerializer } from './step-arguments.serializer.js';
 import { createStepContext } from './step-context.js';
 import type { KnownAttempt, StepOutcome } from './step-attempt.js';

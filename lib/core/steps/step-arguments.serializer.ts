@@ -1,7 +1,7 @@
 import { InvalidStepArgumentsError } from '../../errors/index.js';
 import type { ArgumentsValidator } from './arguments-validator.js';
 import { ArgumentsConversionError, fromPlain, toInstance, toJson } from './class-arguments.js';
-import { assertPlainJson } from './plain-json.js';
+import { assertPlainJson } from './value-path.js';
 import type { ArgumentsClass, ArgumentsProblem, StepDefinition } from './step-definition.js';
 
 /** The part of a step that the serializer needs. A step of another process has none. */

@@ -1,5 +1,5 @@
 import type { StepDefinition } from './step-definition.js';
-import type { StepStop } from './step-stop.js';
+import type { StepStop } from './step-context.js';
 
 /**
  * One attempt of one step, for `StepExecutor.execute()`.

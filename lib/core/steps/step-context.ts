@@ -1,6 +1,5 @@
 import type { EntityManagerLike } from '../transactions/typeorm.types.js';
 import { StepNotTransactionalError } from '../../errors/index.js';
-import type { StepStop } from './step-stop.js';
 
 /**
  * What a step is told about the attempt that it makes.
@@ -67,5 +66,63 @@ class AttemptContext implements StepContext {
   get manager(): EntityManagerLike {
     if (this.#manager === undefined) throw new StepNotTransactionalError(this.stepName);
     return this.#manager;
+  }
+}
+
+/**
+ * What a class decorated with `@Step()` implements.
+ *
+ * A step runs at least once: a crash, a time-out or an error repeats it, so that doing it twice must be as
+ * good as doing it once (see `StepContext.idempotencyKey` and `StepOptions.transactional`).
+ *
+ * @publicApi
+ */
+export interface StepHandler<TArgs = void> {
+  /**
+   * Does the work; what it returns is awaited and dropped. Throwing is a retry; throwing
+   * `UnrecoverableStepError` fails the job.
+   */
+  execute(args: TArgs, context: StepContext): unknown;
+}
+
+/**
+ * Ends one attempt of a step early, and says why. The step sees it as `context.signal`.
+ *
+ * @publicApi
+ */
+export class StepStop {
+  private readonly controller = new AbortController();
+  // A listener of an AbortSignal costs about as much as everything else in an attempt.
+  private readonly listeners: (() => void)[] = [];
+
+  /** What the step is given. */
+  get signal(): AbortSignal {
+    return this.controller.signal;
+  }
+
+  /** Whether the attempt is to end. */
+  get requested(): boolean {
+    return this.signal.aborted;
+  }
+
+  /** Why it is to end. */
+  get reason(): unknown {
+    return this.signal.reason;
+  }
+
+  /**
+   * Asks the step to end. The first reason stays: `StepInterruptedError` lets a step that comes to its end succeed all the
+   * same, `StepTimeoutError` makes the attempt fail, and with any other one nothing of it counts.
+   */
+  request(reason: unknown): void {
+    if (this.requested) return;
+    this.controller.abort(reason);
+    for (const listener of this.listeners) listener();
+  }
+
+  /** Calls back once: now, if it was requested already. */
+  onRequest(listener: () => void): void {
+    if (this.requested) listener();
+    else this.listeners.push(listener);
   }
 }

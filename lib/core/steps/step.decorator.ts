@@ -4,7 +4,15 @@ import { InvalidStepClassError } from '../../errors/index.js';
 import type { Duration } from '../duration.js';
 import type { RetryPolicy } from './retry-policy.js';
 import type { ArgumentsCheck, ArgumentsClass, StepMetadata } from './step-definition.js';
-import { STEP_METADATA } from './step-metadata.accessor.js';
+
+/** A global symbol, so that two copies of the library in one process read each other's steps. */
+export const STEP_METADATA = Symbol.for('nestjs-stepping:step');
+
+/** What `@Step()` wrote to this very class. A subclass does not inherit it, since two steps cannot have one name. */
+export function stepMetadataOf(target: unknown): StepMetadata | undefined {
+  if (typeof target !== 'function') return undefined;
+  return Reflect.getOwnMetadata(STEP_METADATA, target) as StepMetadata | undefined;
+}
 
 /**
  * Options of `@Step()`.

@@ -27,7 +27,7 @@ export class StepExecutor {
     private readonly registry: StepRegistry,
     private readonly runner: AttemptRunner,
     private readonly transactional: TransactionalSteps,
-    private readonly defaults: ResolvedRetryPolicy,
+    private readonly options: { readonly retry: ResolvedRetryPolicy },
   ) {}
 
   /**
@@ -73,10 +73,10 @@ export class StepExecutor {
 
   private policyOf(stepName: string): ResolvedRetryPolicy {
     const definition = this.registry.get(stepName);
-    if (!definition) return this.defaults;
+    if (!definition) return this.options.retry;
     let policy = this.policies.get(definition);
     if (!policy) {
-      policy = resolveRetryPolicy(definition.retry, `retry of step ${definition.name}`, this.defaults);
+      policy = resolveRetryPolicy(definition.retry, `retry of step ${definition.name}`, this.options.retry);
       this.policies.set(definition, policy);
     }
     return policy;

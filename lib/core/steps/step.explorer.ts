@@ -2,28 +2,19 @@ import { ContextIdFactory, ModuleRef, type ModulesContainer } from '@nestjs/core
 import { InvalidStepClassError } from '../../errors/index.js';
 import { parseDuration } from '../duration.js';
 import { resolveRetryPolicy } from './retry-policy.js';
-import type { ResolvedStep, StepDefinition, StepMetadata } from './step-definition.js';
-import { StepMetadataAccessor } from './step-metadata.accessor.js';
+import type { ResolvedStep, StepDefinition } from './step-definition.js';
+import { stepMetadataOf } from './step.decorator.js';
 
 // Nest exports the container of modules, but not the types of what is in it.
 type HostModule = ModulesContainer extends Map<string, infer M> ? M : never;
 type ProviderWrapper = HostModule['providers'] extends Map<unknown, infer W> ? W : never;
 
-/** A provider that turned out to be a step. */
-interface FoundStep {
-  readonly metadata: StepMetadata;
-  place: string;
-  readonly classes: Set<object>;
-  readonly className: string;
-  readonly resolve: StepDefinition['resolve'];
-}
+/** A step of which more may be found: the same instance under another token. */
+type FoundStep = StepDefinition & { place: string; readonly classes: object[] };
 
 /** Finds the steps among the providers of all modules of the application. */
 export class StepExplorer {
-  constructor(
-    private readonly modules: ModulesContainer,
-    private readonly accessor = new StepMetadataAccessor(),
-  ) {}
+  constructor(private readonly modules: ModulesContainer) {}
 
   /**
    * Call it once all providers are instantiated, never in a constructor.
@@ -43,7 +34,7 @@ export class StepExplorer {
         if (step !== undefined) found.push(step);
       }
     }
-    return found.map((step) => toDefinition(step));
+    return found;
   }
 
   private singleton(
@@ -62,12 +53,12 @@ export class StepExplorer {
     if (stepClass === undefined) return undefined;
     const known = byInstance.get(instance);
     if (known !== undefined) {
-      for (const each of classes) known.classes.add(each);
+      known.classes.push(...classes.filter((each) => !known.classes.includes(each)));
       if (token === stepClass) known.place = placeOf(stepClass, token, module);
       return undefined;
     }
     const step = this.found(stepClass, classes, token, module, () => ({ handler }));
-    const handler = assertHandler(instance, step.className);
+    const handler = assertHandler(instance, nameOf(stepClass));
     byInstance.set(instance, step);
     return step;
   }
@@ -85,11 +76,11 @@ export class StepExplorer {
       const options = { strict: true } as const;
       const context = ContextIdFactory.create();
       const instance: unknown = await moduleRef.resolve(token as string, context, options);
-      return { handler: assertHandler(instance, step.className) };
+      return { handler: assertHandler(instance, nameOf(stepClass)) };
     });
     if (isFactory) {
       throw new InvalidStepClassError(
-        step.className,
+        nameOf(stepClass),
         `it is provided by a factory that is not a singleton (${step.place}). Provide the class itself, or ` +
           'make the factory and what it injects singletons.',
       );
@@ -98,39 +89,28 @@ export class StepExplorer {
   }
 
   private stepClasses(...candidates: unknown[]): object[] {
-    return candidates.filter((each) => this.accessor.get(each) !== undefined) as object[];
+    return candidates.filter((each) => stepMetadataOf(each) !== undefined) as object[];
   }
 
   private found(
     stepClass: object,
-    classes: readonly object[],
+    classes: object[],
     token: unknown,
     module: HostModule,
     resolve: StepDefinition['resolve'],
   ): FoundStep {
+    const { timeout, ...metadata } = stepMetadataOf(stepClass)!;
+    const option = (name: string): string => `@Step(${metadata.name}).${name}`;
+    // Checked here, so that a mistake shows when the application starts. The module's defaults are added later.
+    resolveRetryPolicy(metadata.retry, option('retry'));
     return {
-      metadata: this.accessor.get(stepClass)!,
+      ...metadata,
+      timeout: timeout === undefined ? undefined : parseDuration(timeout, option('timeout'), { min: 1 }),
       place: placeOf(stepClass, token, module),
-      classes: new Set(classes),
-      className: nameOf(stepClass),
+      classes,
       resolve,
     };
   }
-}
-
-function toDefinition({ metadata, place, classes, resolve }: FoundStep): StepDefinition {
-  const { timeout, retry, ...rest } = metadata;
-  const option = (name: string): string => `@Step(${metadata.name}).${name}`;
-  // Checked here, so that a mistake shows when the application starts. The module's defaults are added later.
-  resolveRetryPolicy(retry, option('retry'));
-  return {
-    ...rest,
-    retry,
-    timeout: timeout === undefined ? undefined : parseDuration(timeout, option('timeout'), { min: 1 }),
-    place,
-    classes: [...classes],
-    resolve,
-  };
 }
 
 function isSingleton(wrapper: ProviderWrapper): boolean {

@@ -1,7 +1,7 @@
 import { DuplicateStepNameError, InvalidStepClassError, StepNotFoundError } from '../../errors/index.js';
 import type { StepClass } from './step-class.js';
 import type { StepDefinition } from './step-definition.js';
-import { StepMetadataAccessor } from './step-metadata.accessor.js';
+import { stepMetadataOf } from './step.decorator.js';
 
 /**
  * Knows the steps that this process provides, from the application's bootstrap on. Inject it into a strategy of your own.
@@ -13,8 +13,6 @@ export class StepRegistry {
   private readonly byClass = new Map<object, StepDefinition>();
 
   /** @internal Made by the library. */
-  constructor(private readonly metadata = new StepMetadataAccessor()) {}
-
   /**
    * Adds steps.
    *
@@ -59,7 +57,7 @@ export class StepRegistry {
     const definition = this.byClass.get(stepClass);
     if (definition !== undefined) return definition.name;
     const className = typeof stepClass === 'function' ? stepClass.name : String(stepClass);
-    if (this.metadata.get(stepClass) === undefined) {
+    if (stepMetadataOf(stepClass) === undefined) {
       throw new InvalidStepClassError(className, 'it is not decorated with @Step().');
     }
     throw new StepNotFoundError(className, this.names());

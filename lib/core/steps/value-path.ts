@@ -61,3 +61,84 @@ export function classNameOf(value: object): string {
   const name = prototype?.constructor?.name;
   return typeof name === 'string' && name !== '' ? name : 'an unnamed class';
 }
+
+/** Reports the first value that JSON would not give back; it must throw. */
+export type ReportProblem = (path: string, reason: string) => never;
+
+/**
+ * Checks that JSON gives a value back as it is, and returns its text.
+ *
+ * Two differences are let pass, as nobody means them: a property that is `undefined` is dropped, and `-0`
+ * becomes `0`. Everything else that would change is reported, as is nesting deeper than `MAX_DEPTH`.
+ */
+export function assertPlainJson(value: unknown, report: ReportProblem): string {
+  check(value, ARGS_ROOT, new Set(), report);
+  return JSON.stringify(value);
+}
+
+/** @param open The objects around the value. */
+function check(value: unknown, place: Place, open: Set<object>, report: ReportProblem): void {
+  if (typeof value !== 'object' || value === null) {
+    const reason = primitiveProblem(value);
+    return reason === undefined ? undefined : report(pathOf(place), reason);
+  }
+  const reason = open.has(value) ? 'refers back to an object that contains it.' : objectProblem(value, place);
+  if (reason !== undefined) report(pathOf(place), reason);
+  open.add(value);
+  for (const key of Object.keys(value)) {
+    const member = (value as Record<string, unknown>)[key];
+    if (isSafe(member)) continue;
+    const at = memberIn(place, value, key);
+    if (member !== undefined) check(member, at, open, report);
+    else if (Array.isArray(value)) report(pathOf(at), 'is undefined, which JSON turns into null.');
+  }
+  open.delete(value);
+}
+
+/** Texts, flags and null are most of all arguments, and need no check. */
+function isSafe(value: unknown): boolean {
+  return value === null || typeof value === 'string' || typeof value === 'boolean';
+}
+
+function primitiveProblem(value: unknown): string | undefined {
+  switch (typeof value) {
+    case 'number':
+      return Number.isFinite(value) ? undefined : `is ${value}, which JSON turns into null.`;
+    case 'bigint':
+      return 'is a bigint, which JSON has not. Pass it as text.';
+    case 'function':
+      return 'is a function, which cannot be stored.';
+    case 'symbol':
+      return 'is a symbol, which cannot be stored.';
+    case 'undefined':
+      return 'is undefined, which JSON has not.';
+    default:
+      return undefined;
+  }
+}
+
+function objectProblem(value: object, place: Place): string | undefined {
+  if (place.depth >= MAX_DEPTH) return `is nested deeper than ${MAX_DEPTH} levels.`;
+  if (Object.getOwnPropertySymbols(value).length > 0) return 'has a symbol as a key, which JSON drops.';
+  if (Array.isArray(value)) return arrayProblem(value);
+  if (value instanceof Date) {
+    return 'is a Date, which comes back as text. Pass toISOString(), or declare @Step({ args: TheClass }) with @Type(() => Date).';
+  }
+  if (!isPlainObject(value)) {
+    return (
+      `is an instance of ${classNameOf(value)}, which comes back as a plain object. Pass a plain object, or ` +
+      'declare the class of the arguments with @Step({ args: TheClass }).'
+    );
+  }
+  if (typeof (value as { toJSON?: unknown }).toJSON === 'function') return 'has toJSON(), which replaces it.';
+  return undefined;
+}
+
+function arrayProblem(value: unknown[]): string | undefined {
+  if (!isPlainArray(value))
+    return `is an instance of ${classNameOf(value)}, which comes back as a plain array.`;
+  const keys = Object.keys(value).length;
+  if (keys < value.length) return 'has holes, which JSON turns into null.';
+  if (keys > value.length) return 'is an array with further properties, which JSON drops.';
+  return undefined;
+}

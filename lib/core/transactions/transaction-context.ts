@@ -1,5 +1,18 @@
-import type { DatabaseLookup } from './database-lookup.js';
 import type { QueryRunnerLike } from './typeorm.types.js';
+
+/**
+ * How the database of a transaction is found again by a process that never saw the transaction.
+ *
+ * It is stored with a prepared job, so it holds names only: no connection string, no secret.
+ *
+ * @publicApi
+ */
+export interface DatabaseLookup {
+  /** The name of the `DataSource`. */
+  readonly dataSource: string;
+  /** The tenant, when one name stands for the databases of many tenants. */
+  readonly tenant?: string;
+}
 
 /**
  * What a transaction tells those who took part in it. Exactly one of the three is called, once.
@@ -101,4 +114,26 @@ export abstract class TransactionContext {
    * @throws UnresolvedTransactionError while it cannot be told.
    */
   abstract queryPrepared(gid: string): Promise<TransactionOutcome>;
+}
+
+/**
+ * A database of another library than TypeORM, as `dataSourceResolver` gives it for jobs that were started with
+ * a `TransactionContext`: it answers for their transactions after a crash.
+ *
+ * @publicApi
+ */
+export interface BarrierDatabase {
+  /**
+   * How the transaction of `gid` ended: inserts the rollback row if no row is there, then reads the row's reason.
+   *
+   * @throws UnresolvedTransactionError while it cannot be told. Any other error is reported, and it is asked again.
+   */
+  queryPrepared(gid: string): Promise<TransactionOutcome>;
+  /** Deletes the barrier rows of jobs that are known to have ended. */
+  purge(gids: readonly string[]): Promise<void>;
+}
+
+export function isBarrierDatabase(value: unknown): value is BarrierDatabase {
+  const candidate = value as Partial<BarrierDatabase> | null | undefined;
+  return typeof candidate?.queryPrepared === 'function' && typeof candidate.purge === 'function';
 }

@@ -1,3 +1,4 @@
+import type { CheckedJobFilter } from '../../core/jobs/job-filter.js';
 import { TransactionManagerUnavailableError } from '../../errors/index.js';
 import { DtmUnsupportedError } from './dtm.errors.js';
 import type { DtmStatus } from './dtm.client.js';
@@ -35,14 +36,6 @@ export interface DtmJob {
   readonly branches: readonly DtmBranch[];
 }
 
-export interface DtmListQuery {
-  readonly limit: number;
-  readonly position: string | undefined;
-  readonly status: DtmStatus | undefined;
-  readonly createdAfter: Date | undefined;
-  readonly createdBefore: Date | undefined;
-}
-
 export interface DtmPage {
   readonly transactions: readonly DtmTransaction[];
   /** Absent on the last page. */
@@ -64,7 +57,8 @@ export class DtmAdminClient {
     return found.transaction ? { transaction: found.transaction, branches: found.branches ?? [] } : null;
   }
 
-  async list({ limit, position, status, createdAfter, createdBefore }: DtmListQuery): Promise<DtmPage> {
+  async list(filter: CheckedJobFilter, status: DtmStatus | undefined): Promise<DtmPage> {
+    const { limit, cursor: position, createdAfter, createdBefore } = filter;
     const page = (await this.read('all', {
       limit: String(limit),
       transType: 'msg',

@@ -1,13 +1,11 @@
-import type { JobInfo, StepInfo, StepStatus } from '../../core/jobs/job-info.js';
+import type { JobInfo, StepInfo, StepStatus, JobStatus } from '../../core/jobs/job-info.js';
 import type { StoredStep } from '../../core/jobs/job-message.js';
-import type { JobStatus } from '../../core/jobs/job-status.js';
 import type { DtmBranch, DtmJob } from './dtm-admin.client.js';
-import { HTTP_REQUEST_STEP } from './direct-http-step.js';
-import type { DtmCustomData, DtmRequest } from './dtm-request.js';
-import { parseJson } from './json.js';
+import { HTTP_REQUEST_STEP } from './dtm-request.factory.js';
+import type { DtmCustomData, DtmRequest } from './dtm.client.js';
+import { parseJson, fromWireGid } from './wire-gid.js';
 import { openQuery, type PreparedQuery } from './query-token.js';
 import { QUERY_TOKEN } from './callback-addresses.js';
-import { fromWireGid } from './wire-gid.js';
 
 const STATUS: Readonly<Record<string, JobStatus>> = {
   prepared: 'prepared',

@@ -1,18 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import type { JobMessage, StoredStep } from '../../core/jobs/job-message.js';
-import type { DatabaseLookup } from '../../core/transactions/database-lookup.js';
+import type { DatabaseLookup } from '../../core/transactions/transaction-context.js';
 import { branchIdOf } from '../../transactions/done-mark.js';
 import { InvalidOptionError } from '../../errors/index.js';
 import { callbackAddresses, type CallbackAddresses } from './callback-addresses.js';
-import type { CallbackSignature } from './callback-signature.js';
-import { directHttpStep, HTTP_REQUEST_STEP } from './direct-http-step.js';
+import { type CallbackSignature, sealQuery, sealStep } from './query-token.js';
 import { DtmJobSettings, type ResolvedDtmJobOptions } from './dtm-job.options.js';
-import type { DtmCustomData, DtmRequest } from './dtm-request.js';
+import type { DtmCustomData, DtmRequest } from './dtm.client.js';
 import { DtmLimitError, DtmUnsupportedError } from './dtm.errors.js';
 import type { ResolvedDtmOptions } from './dtm.options.js';
-import { sealQuery } from './query-token.js';
-import { sealStep } from './step-payload.js';
 import { toWireGid } from './wire-gid.js';
+import { HttpRequestStep, methodOf, type HttpRequestArguments } from '../../core/steps/http-request.step.js';
+import { stepMetadataOf } from '../../core/steps/step.decorator.js';
 
 /** The columns of DTM's SQL stores; a longer gid would be cut without a word by MySQL. */
 const MAX_GID_LENGTH = 128;
@@ -148,4 +147,37 @@ function storedOptions(request: DtmRequest): string {
     branch_headers,
     ...unused,
   });
+}
+
+/** The name that jobs store for `HttpRequestStep`. */
+export const HTTP_REQUEST_STEP = stepMetadataOf(HttpRequestStep)!.name;
+
+/** A request that DTM sends by itself. */
+export interface DirectHttpStep {
+  readonly url: string;
+  /** Empty for GET. */
+  readonly body: string;
+}
+
+/**
+ * The request that DTM is to send for an `HttpRequestStep`.
+ *
+ * @throws DtmUnsupportedError where DTM would send something else than the step says.
+ */
+export function directHttpStep({ args }: StoredStep): DirectHttpStep {
+  const request = JSON.parse(args!) as HttpRequestArguments;
+  const method = methodOf(request);
+  const refuse = (what: string): never => {
+    throw new DtmUnsupportedError(
+      `A direct HttpRequestStep with ${what}`,
+      "DTM sends POST with a JSON body, or GET without one. Leave out 'directHttpSteps', so that this application sends it.",
+    );
+  };
+  if (method !== 'GET' && method !== 'POST') refuse(`the method ${method}`);
+  if (method === 'POST' && (request.body === undefined || request.body === ''))
+    refuse('the method POST and no body');
+  if (typeof request.body === 'string') refuse('a body that is text');
+  if (Object.keys(request.headers ?? {}).length > 0) refuse('headers of its own');
+  if (request.timeout !== undefined) refuse('a time-out of its own');
+  return { url: request.url, body: request.body === undefined ? '' : JSON.stringify(request.body) };
 }

@@ -1,14 +1,13 @@
 import { Logger } from '@nestjs/common';
 import { detached } from '../../core/detached.js';
 import { faultPoint } from '../../core/fault-point.js';
-import { StepStop } from '../../core/steps/step-stop.js';
+import { StepStop } from '../../core/steps/step-context.js';
 import type { StepExecutor } from '../../core/steps/step.executor.js';
+import { WaitGroup } from '../../core/wait-group.js';
 import { StepInterruptedError, StepTimeoutError, type SteppingError } from '../../errors/index.js';
-import { AttemptCounter } from './attempt-counter.js';
-import type { CallbackSignature } from './callback-signature.js';
+import { type CallbackSignature, openStep, type StepPayload } from './query-token.js';
 import type { ResolvedDtmOptions } from './dtm.options.js';
 import { isCallFor, type CallbackAnswer, type DtmStepCall } from './dtm-callback.js';
-import { openStep, type StepPayload } from './step-payload.js';
 import { fromWireGid } from './wire-gid.js';
 
 /** An attempt ends before DTM stops waiting, so that its answer still counts. */
@@ -32,7 +31,7 @@ export class DtmStepService {
   private readonly logger = new Logger('SteppingJob');
   private readonly attempts = new AttemptCounter();
   private readonly running = new Map<string, StepStop>();
-  private readonly underWay = new Set<Promise<unknown>>();
+  private readonly underWay = new WaitGroup();
   private stopping = false;
 
   constructor(
@@ -52,20 +51,15 @@ export class DtmStepService {
     }
     const { payload } = opened;
     const timeout = Math.min(call.remaining ?? Infinity, payload.requestTimeout * 1000) * ANSWER_SHARE;
-    const answer = detached(() => this.once({ gid: fromWireGid(wireGid), branchId, payload, timeout }));
-    this.underWay.add(answer);
-    try {
-      return await answer;
-    } finally {
-      this.underWay.delete(answer);
-    }
+    const step = { gid: fromWireGid(wireGid), branchId, payload, timeout };
+    return this.underWay.run(() => detached(() => this.once(step)));
   }
 
   /** Tells running steps to end, takes no new ones, and waits for those that are under way. */
   async stop(): Promise<void> {
     this.stopping = true;
     for (const stop of this.running.values()) stop.request(new StepInterruptedError('shutdown'));
-    await Promise.allSettled(this.underWay);
+    await this.underWay.wait();
   }
 
   /** DTM repeats a step that did not answer in time, also while the attempt before is still at work here. */
@@ -85,20 +79,31 @@ export class DtmStepService {
     const { gid, branchId, payload } = call;
     const attempt = this.attempts.next(key);
     const startedAt = performance.now();
+    const { step } = payload;
+    const stepIndex = Number(branchId) - 1;
+    // One structured line per attempt that failed; never the arguments, which may hold secrets.
     const fail = (error: unknown, what = 'failed'): CallbackAnswer => {
-      this.log(what, call, attempt, performance.now() - startedAt, error);
+      this.logger.warn({
+        message: `Step ${step} of job ${gid} ${what}`,
+        gid,
+        step,
+        stepIndex,
+        attempt,
+        tookMs: Math.round(performance.now() - startedAt),
+        error: error instanceof Error ? `${error.name}: ${error.message}` : String(error),
+      });
       return 'error';
     };
     const timer = setTimeout(
-      () => stop.request(new StepTimeoutError(payload.step, Math.round(call.timeout))),
+      () => stop.request(new StepTimeoutError(step, Math.round(call.timeout))),
       call.timeout,
     );
     try {
       await faultPoint('step:before-execute', gid);
       const outcome = await this.executor.execute({
         gid,
-        stepName: payload.step,
-        stepIndex: Number(branchId) - 1,
+        stepName: step,
+        stepIndex,
         attempt,
         readArgs: () => payload.args,
         stop,
@@ -120,28 +125,40 @@ export class DtmStepService {
       clearTimeout(timer);
     }
   }
-
-  /** One structured line per attempt that failed; never the arguments, which may hold secrets. */
-  private log(
-    what: string,
-    { gid, branchId, payload }: Call,
-    attempt: number,
-    took: number,
-    error: unknown,
-  ): void {
-    this.logger.warn({
-      message: `Step ${payload.step} of job ${gid} ${what}`,
-      gid,
-      step: payload.step,
-      stepIndex: Number(branchId) - 1,
-      attempt,
-      tookMs: Math.round(took),
-      error: error instanceof Error ? `${error.name}: ${error.message}` : String(error),
-    });
-  }
 }
 
 /** By code: the step may have its error from another copy of the library. */
 function isNotFinished(error: unknown): boolean {
   return error instanceof Error && (error as Partial<SteppingError>).code === 'STEPPING_STEP_NOT_FINISHED';
+}
+
+/** How many steps are counted at a time, at most. */
+const MAX_COUNTED = 10_000;
+
+/**
+ * Counts the attempts of steps in this process, since DTM sends no number. Another process, and this one after a
+ * restart, starts again at 1.
+ */
+export class AttemptCounter {
+  private readonly attempts = new Map<string, number>();
+
+  next(key: string): number {
+    const attempt = (this.attempts.get(key) ?? 0) + 1;
+    // Moved to the end, so that the least recently called step is dropped first.
+    this.attempts.delete(key);
+    this.attempts.set(key, attempt);
+    if (this.attempts.size > MAX_COUNTED) this.attempts.delete(this.attempts.keys().next().value!);
+    return attempt;
+  }
+
+  /** Undoes `next()` for an attempt that was interrupted. */
+  takeBack(key: string): void {
+    const attempts = this.attempts.get(key) ?? 0;
+    if (attempts <= 1) this.attempts.delete(key);
+    else this.attempts.set(key, attempts - 1);
+  }
+
+  forget(key: string): void {
+    this.attempts.delete(key);
+  }
 }

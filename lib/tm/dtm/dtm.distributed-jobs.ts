@@ -1,8 +1,13 @@
 import { checkJobFilter } from '../../core/jobs/job-filter.js';
-import { DistributedJobs, type RecoveryState } from '../../core/jobs/distributed-jobs.js';
+import {
+  DistributedJobs,
+  type RecoveryState,
+  type JobFilter,
+  type JobInfo,
+  type JobPage,
+  type JobStatus,
+} from '../../core/jobs/job-info.js';
 import { checkGid } from '../../core/jobs/gid.js';
-import type { JobFilter, JobInfo, JobPage } from '../../core/jobs/job-info.js';
-import type { JobStatus } from '../../core/jobs/job-status.js';
 import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
 import { JobNotFoundError, JobStateError } from '../../errors/index.js';
 import type { DtmAdminClient, DtmJob, DtmTransaction } from './dtm-admin.client.js';
@@ -48,7 +53,8 @@ export class DtmDistributedJobs extends DistributedJobs {
    * @throws DtmUnsupportedError for a filter by step.
    */
   async list(filter: JobFilter = {}): Promise<JobPage> {
-    const { status, name, limit, cursor, createdAfter, createdBefore, step } = checkJobFilter(filter);
+    const checked = checkJobFilter(filter);
+    const { status, name, step } = checked;
     if (step !== undefined) {
       throw new DtmUnsupportedError(
         'A list of jobs by their step',
@@ -58,13 +64,8 @@ export class DtmDistributedJobs extends DistributedJobs {
     const wanted = status === undefined ? undefined : new Set(status);
     const atDtm = wanted && new Set([...wanted].flatMap((one) => STATUS[one] ?? []));
     if (atDtm?.size === 0) return { jobs: [] };
-    const { transactions, next } = await this.admin.list({
-      limit,
-      position: cursor,
-      status: atDtm?.size === 1 ? [...atDtm][0] : undefined,
-      createdAfter,
-      createdBefore,
-    });
+    const only = atDtm?.size === 1 ? [...atDtm][0] : undefined;
+    const { transactions, next } = await this.admin.list(checked, only);
     const candidates = transactions.filter(
       ({ trans_type: type, status: at }) => type === 'msg' && (!atDtm || atDtm.has(at)),
     );

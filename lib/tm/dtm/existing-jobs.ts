@@ -1,9 +1,8 @@
-import type { JobMessage } from '../../core/jobs/job-message.js';
-import { encodeSteps, sameSteps } from '../../core/jobs/step-encoding.js';
+import { type JobMessage, encodeSteps, sameSteps } from '../../core/jobs/job-message.js';
 import { DuplicateGidError } from '../../errors/index.js';
 import type { DtmAdminClient, DtmJob } from './dtm-admin.client.js';
 import { jobStatusOf, storedStepsOf } from './dtm-job-info.mapper.js';
-import type { DtmRequest } from './dtm-request.js';
+import type { DtmRequest } from './dtm.client.js';
 import { toWireGid } from './wire-gid.js';
 
 /** Tells whether a job that DTM already has is the one that is being started. */

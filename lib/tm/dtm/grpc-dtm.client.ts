@@ -1,9 +1,16 @@
 import type { Client, ChannelCredentials } from '@grpc/grpc-js';
-import { DtmClient, readRefusal, type DtmAnswer, type DtmMethod } from './dtm.client.js';
-import type { DtmJobName, DtmRequest } from './dtm-request.js';
+import {
+  DtmClient,
+  readRefusal,
+  type DtmAnswer,
+  type DtmMethod,
+  type DtmJobName,
+  type DtmRequest,
+} from './dtm.client.js';
 import type { ResolvedDtmOptions } from './dtm.options.js';
-import { loadGrpc, type GrpcModule } from './grpc-module.js';
 import { encodeDtmRequest } from './grpc-protobuf.js';
+import type * as Grpc from '@grpc/grpc-js';
+import { MissingPackageError } from './dtm.errors.js';
 
 const METHODS: Readonly<Record<DtmMethod, string>> = {
   prepare: '/dtmgimp.Dtm/Prepare',
@@ -66,4 +73,20 @@ export class GrpcDtmClient extends DtmClient {
 
 function pem(value: string | Buffer | undefined): Buffer | null {
   return value === undefined ? null : Buffer.from(value);
+}
+
+export type GrpcModule = typeof Grpc;
+
+/**
+ * Loads gRPC, which only those install who use it.
+ *
+ * @throws MissingPackageError.
+ */
+export async function loadGrpc(): Promise<GrpcModule> {
+  try {
+    const module = (await import('@grpc/grpc-js')) as GrpcModule & { default?: GrpcModule };
+    return module.default ?? module;
+  } catch (cause) {
+    throw new MissingPackageError('@grpc/grpc-js', "dtm({ protocol: 'grpc' })", { cause });
+  }
 }

@@ -1,4 +1,4 @@
-import type { DtmJobName, DtmRequest } from './dtm-request.js';
+import type { DtmJobName, DtmRequest } from './dtm.client.js';
 
 /**
  * Encodes the one message that is sent to DTM, `DtmRequest` of `dtmgimp.proto`, in protobuf's wire format. Nothing is

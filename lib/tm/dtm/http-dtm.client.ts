@@ -1,5 +1,11 @@
-import { DtmClient, readRefusal, type DtmAnswer, type DtmMethod } from './dtm.client.js';
-import type { DtmJobName, DtmRequest } from './dtm-request.js';
+import {
+  DtmClient,
+  readRefusal,
+  type DtmAnswer,
+  type DtmMethod,
+  type DtmJobName,
+  type DtmRequest,
+} from './dtm.client.js';
 import type { ResolvedDtmOptions } from './dtm.options.js';
 
 /** How much of an answer goes into a message. */

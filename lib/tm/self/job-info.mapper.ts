@@ -1,5 +1,5 @@
 import type { JobInfo, StepInfo, StepStatus } from '../../core/jobs/job-info.js';
-import { parseSteps } from '../../core/jobs/step-encoding.js';
+import { parseSteps } from '../../core/jobs/job-message.js';
 import type { JobRecord } from '../../store/job-store.js';
 
 /** A stored job as users see it. */

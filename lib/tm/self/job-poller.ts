@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { BackgroundService } from '../../core/background-service.js';
 import { detached } from '../../core/detached.js';
 import { faultPoint } from '../../core/fault-point.js';
-import type { RecoveryState } from '../../core/jobs/distributed-jobs.js';
+import type { RecoveryState } from '../../core/jobs/job-info.js';
 import { SingleFlight } from '../../core/single-flight.js';
 import type { StepRegistry } from '../../core/steps/step.registry.js';
 import type { ClaimedJob, JobStore } from '../../store/job-store.js';

@@ -1,9 +1,9 @@
 import { Logger } from '@nestjs/common';
 import { faultPoint } from '../../core/fault-point.js';
 import type { AttemptRunner } from '../../core/steps/attempt.runner.js';
-import type { KnownAttempt } from '../../core/steps/step-attempt.js';
+import { StepStop } from '../../core/steps/step-context.js';
+import { type KnownAttempt } from '../../core/steps/step-attempt.js';
 import type { StepDefinition } from '../../core/steps/step-definition.js';
-import { StepStop } from '../../core/steps/step-stop.js';
 import type { StepExecutor } from '../../core/steps/step.executor.js';
 import type { StepRegistry } from '../../core/steps/step.registry.js';
 import { LeaseLostError, StepAbandonedError } from '../../errors/index.js';

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { JobMessage } from '../../core/jobs/job-message.js';
-import { encodeSteps, parseSteps, sameSteps } from '../../core/jobs/step-encoding.js';
+import { type JobMessage, encodeSteps, parseSteps, sameSteps } from '../../core/jobs/job-message.js';
 import type { StepRegistry } from '../../core/steps/step.registry.js';
 import type { TransactionContext } from '../../core/transactions/transaction-context.js';
 import type { PreparedJob } from '../../core/transaction-manager.js';

@@ -1,4 +1,4 @@
-import { parseSteps, type ParsedStep } from '../../core/jobs/step-encoding.js';
+import { parseSteps, type ParsedStep } from '../../core/jobs/job-message.js';
 import type { ClaimedJob, JobChange } from '../../store/job-store.js';
 import type { Lease } from './lease.js';
 

@@ -1,4 +1,4 @@
-import type { DatabaseLookup } from '../../core/transactions/database-lookup.js';
+import type { DatabaseLookup } from '../../core/transactions/transaction-context.js';
 
 /** Stored with a prepared job: where its transaction is found, and the delay of its first step. */
 export interface PreparedLookup {

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
 import { gidsLaterThan } from '../../core/jobs/gid.js';
-import type { DatabaseLookup } from '../../core/transactions/database-lookup.js';
+import type { DatabaseLookup } from '../../core/transactions/transaction-context.js';
 import type { ExpiredPage, JobStore } from '../../store/job-store.js';
 import { Housekeeping } from './housekeeping.js';
 import { decodeLookup } from './prepared-lookup.js';

@@ -1,7 +1,7 @@
 import type { ModuleMetadata, Provider } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { SchedulerRegistry } from '@nestjs/schedule';
-import { DistributedJobs } from '../../core/jobs/distributed-jobs.js';
+import { DistributedJobs } from '../../core/jobs/job-info.js';
 import { AttemptRunner } from '../../core/steps/attempt.runner.js';
 import { StepExecutor } from '../../core/steps/step.executor.js';
 import { StepRegistry } from '../../core/steps/step.registry.js';

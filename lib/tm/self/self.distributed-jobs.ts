@@ -1,6 +1,11 @@
-import { DistributedJobs, type RecoveryState } from '../../core/jobs/distributed-jobs.js';
+import {
+  DistributedJobs,
+  type RecoveryState,
+  type JobFilter,
+  type JobInfo,
+  type JobPage,
+} from '../../core/jobs/job-info.js';
 import { checkGid } from '../../core/jobs/gid.js';
-import type { JobFilter, JobInfo, JobPage } from '../../core/jobs/job-info.js';
 import { checkJobFilter } from '../../core/jobs/job-filter.js';
 import { JobNotFoundError, JobStateError } from '../../errors/index.js';
 import { jobInfoOf } from './job-info.mapper.js';

@@ -1,4 +1,4 @@
-import type { RecoveryState } from '../../core/jobs/distributed-jobs.js';
+import type { RecoveryState } from '../../core/jobs/job-info.js';
 import type { JobMessage } from '../../core/jobs/job-message.js';
 import { TransactionManager } from '../../core/transaction-manager.js';
 import type { TransactionContext } from '../../core/transactions/transaction-context.js';

@@ -1,4 +1,4 @@
-import { encodeSteps } from '../../../lib/core/jobs/step-encoding.js';
+import { encodeSteps } from '../../../lib/core/jobs/job-message.js';
 import type { NewJob } from '../../../lib/store/job-store.js';
 import { Lease } from '../../../lib/tm/self/lease.js';
 import { LeasedJob } from '../../../lib/tm/self/leased-job.js';

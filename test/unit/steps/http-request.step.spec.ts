@@ -2,12 +2,11 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTcpServer, type AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { ArgumentsValidator } from '../../../lib/core/steps/arguments-validator.js';
-import type { HttpRequestArguments } from '../../../lib/core/steps/http-request.arguments.js';
-import { HttpRequestStep } from '../../../lib/core/steps/http-request.step.js';
+import { type HttpRequestArguments, HttpRequestStep } from '../../../lib/core/steps/http-request.step.js';
 import { StepArgumentsSerializer } from '../../../lib/core/steps/step-arguments.serializer.js';
 import { createStepContext } from '../../../lib/core/steps/step-context.js';
-import { StepStop } from '../../../lib/core/steps/step-stop.js';
-import { StepMetadataAccessor } from '../../../lib/core/steps/step-metadata.accessor.js';
+import { StepStop } from '../../../lib/core/steps/step-context.js';
+import { stepMetadataOf } from '../../../lib/core/steps/step.decorator.js';
 import { HttpRequestError, InvalidStepArgumentsError, LeaseLostError } from '../../../lib/errors/index.js';
 
 interface Received {
@@ -180,7 +179,7 @@ describe('HttpRequestStep', () => {
 });
 
 describe('the arguments of HttpRequestStep', () => {
-  const metadata = new StepMetadataAccessor().get(HttpRequestStep);
+  const metadata = stepMetadataOf(HttpRequestStep);
   let serializer: StepArgumentsSerializer;
 
   beforeAll(async () => {

@@ -1,7 +1,6 @@
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
-import { assertPlainJson } from '../../../lib/core/steps/plain-json.js';
-import { MAX_DEPTH } from '../../../lib/core/steps/value-path.js';
+import { assertPlainJson, MAX_DEPTH } from '../../../lib/core/steps/value-path.js';
 
 class Refused extends Error {}
 

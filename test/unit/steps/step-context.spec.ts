@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { createStepContext } from '../../../lib/core/steps/step-context.js';
-import { StepStop } from '../../../lib/core/steps/step-stop.js';
+import { StepStop } from '../../../lib/core/steps/step-context.js';
 import type { EntityManagerLike } from '../../../lib/core/transactions/typeorm.types.js';
 import { StepNotTransactionalError } from '../../../lib/errors/index.js';
 

@@ -1,11 +1,9 @@
 import 'reflect-metadata';
 import { Injectable, Scope } from '@nestjs/common';
 import { describe, expect, it } from 'vitest';
-import { StepMetadataAccessor } from '../../../lib/core/steps/step-metadata.accessor.js';
+import { stepMetadataOf } from '../../../lib/core/steps/step.decorator.js';
 import { Step } from '../../../lib/core/steps/step.decorator.js';
 import { InvalidStepClassError } from '../../../lib/errors/index.js';
-
-const accessor = new StepMetadataAccessor();
 
 function scopeOf(target: object): unknown {
   return (Reflect.getMetadata('scope:options', target) as { scope?: Scope } | undefined)?.scope;
@@ -21,8 +19,8 @@ describe('@Step()', () => {
     class Other {
       execute(): void {}
     }
-    expect(accessor.get(SendEmail)).toMatchObject({ name: 'SendEmail', aliases: [], transactional: false });
-    expect(accessor.get(Other)).toMatchObject({ name: 'send-email' });
+    expect(stepMetadataOf(SendEmail)).toMatchObject({ name: 'SendEmail', aliases: [], transactional: false });
+    expect(stepMetadataOf(Other)).toMatchObject({ name: 'send-email' });
   });
 
   it('keeps every option', () => {
@@ -41,7 +39,7 @@ describe('@Step()', () => {
     class Pay {
       execute(_args: Args): void {}
     }
-    expect(accessor.get(Pay)).toEqual({
+    expect(stepMetadataOf(Pay)).toEqual({
       name: 'pay',
       aliases: ['Pay'],
       argsClass: Args,
@@ -57,7 +55,7 @@ describe('@Step()', () => {
     class Pay {
       execute(): void {}
     }
-    expect(accessor.get(Pay)?.transactional).toEqual({ dataSource: 'orders' });
+    expect(stepMetadataOf(Pay)?.transactional).toEqual({ dataSource: 'orders' });
   });
 
   it('is not inherited', () => {
@@ -66,12 +64,12 @@ describe('@Step()', () => {
       execute(): void {}
     }
     class Derived extends Base {}
-    expect(accessor.get(Base)?.name).toBe('base');
-    expect(accessor.get(Derived)).toBeUndefined();
+    expect(stepMetadataOf(Base)?.name).toBe('base');
+    expect(stepMetadataOf(Derived)).toBeUndefined();
   });
 
   it('reads nothing from what is no class', () => {
-    expect([undefined, null, 'token', Symbol('s'), {}, () => 1].map((each) => accessor.get(each))).toEqual(
+    expect([undefined, null, 'token', Symbol('s'), {}, () => 1].map((each) => stepMetadataOf(each))).toEqual(
       Array.from({ length: 6 }, () => undefined),
     );
   });
@@ -124,7 +122,7 @@ describe('@Step()', () => {
       }
       expect(() => Step({ name })(Pay)).toThrow(InvalidStepClassError);
       expect(() => Step({ name: 'pay', aliases: [name] })(Pay)).toThrow(/^Pay cannot be a step/);
-      expect(accessor.get(Pay)).toBeUndefined();
+      expect(stepMetadataOf(Pay)).toBeUndefined();
     },
   );
 
@@ -133,7 +131,7 @@ describe('@Step()', () => {
       execute(): void {}
     }
     Step('ü'.repeat(255))(Pay);
-    expect(accessor.get(Pay)?.name).toHaveLength(255);
+    expect(stepMetadataOf(Pay)?.name).toHaveLength(255);
   });
 
   it('asks for a name where the class has none', () => {

@@ -13,7 +13,6 @@ import { Test, type TestingModule } from '@nestjs/testing';
 import { describe, expect, it, vi } from 'vitest';
 import type { StepContext } from '../../../lib/core/steps/step-context.js';
 import type { StepDefinition } from '../../../lib/core/steps/step-definition.js';
-import { StepMetadataAccessor } from '../../../lib/core/steps/step-metadata.accessor.js';
 import { Step } from '../../../lib/core/steps/step.decorator.js';
 import { StepExplorer } from '../../../lib/core/steps/step.explorer.js';
 import { StepRegistry } from '../../../lib/core/steps/step.registry.js';
@@ -51,7 +50,7 @@ class Fake {
 }
 
 function explore(app: TestingModule): StepDefinition[] {
-  return new StepExplorer(app.get(ModulesContainer), new StepMetadataAccessor()).explore();
+  return new StepExplorer(app.get(ModulesContainer)).explore();
 }
 
 async function steps(metadata: ModuleMetadata): Promise<StepDefinition[]> {
