@@ -2,7 +2,8 @@ import type { RunStatement } from '../connections/internal.connection.js';
 import type { ClaimedJob, ClaimRequest, JobChange, LeaseKey, NewJob, PreparedChange } from '../job-store.js';
 import { placeholders } from '../sql-template.js';
 import { SqlJobStore } from '../sql.job-store.js';
-import { ASSIGNMENTS, assigned, CLAIMED_COLUMNS, MysqlJobStatements } from './mysql.job-statements.js';
+import { CLAIMED_COLUMNS } from '../job-statements.js';
+import { ASSIGNMENTS, assigned, MysqlJobStatements } from './mysql.job-statements.js';
 import { EVER_MS, microseconds } from './mysql.values.js';
 
 interface LockedRow {
