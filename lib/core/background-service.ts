@@ -2,7 +2,7 @@
  * A part of a transaction manager that works beside its callers. It drives itself, or is driven by `tick()`.
  */
 export interface BackgroundService {
-  start(): void;
+  start?(): void;
   /** Starts nothing more. Resolves when what is under way has ended. */
   stop(): Promise<void>;
   /** Called at every recovery interval. */
@@ -11,7 +11,7 @@ export interface BackgroundService {
 
 /** Starts services in order. */
 export function startAll(services: readonly BackgroundService[]): void {
-  for (const service of services) service.start();
+  for (const service of services) service.start?.();
 }
 
 /** Stops services one after the other, the last one first: each may rely on those before it until it has ended. */

@@ -6,7 +6,7 @@ import type { InternalConnection, Statement, StatementResult } from './connectio
 import type { Dialect } from './dialect.js';
 import { orUnavailable } from './driver-errors.js';
 import { SchemaMigrator } from './migrations/schema-migrator.js';
-import { RawSql } from './sql-template.js';
+import { fragment, RawSql, type Fragment } from './sql-template.js';
 
 /** The `trans_type` of every row of the library: two-phase messages. */
 export const BARRIER_TRANS_TYPE = 'msg';
@@ -57,12 +57,6 @@ export abstract class Barrier {
     this.lockTimeout = lockTimeout;
   }
 
-  /** Inserts a row in a transaction of the application, or changes nothing when its key is taken. */
-  protected abstract insertStatement(row: BarrierRow): Statement;
-  /** Reads the `reason` of a row. */
-  protected abstract selectStatement(key: BarrierKey): Statement;
-  /** Deletes one row, as long as it has this reason. */
-  protected abstract deleteStatement(row: BarrierRow): Statement;
   /** Deletes every row of these gids. */
   protected abstract purgeStatement(gids: readonly string[]): Statement;
   /**
@@ -94,7 +88,7 @@ export abstract class Barrier {
   ): Promise<boolean> {
     const row = { gid: checkGid(gid), branchId, op, reason };
     return insertIn(this.dialect, runner, gid, this.insertStatement(row), () =>
-      this.run(this.deleteStatement(row)),
+      this.run(this.dialect.sql`DELETE FROM ${this.table} WHERE ${isKey(row)} AND reason = ${reason}`),
     );
   }
 
@@ -136,6 +130,19 @@ export abstract class Barrier {
     if (gids.length > 0) await this.run(this.purgeStatement(gids));
   }
 
+  /** Inserts a row, or changes nothing when its key is taken. */
+  protected insertStatement(row: BarrierRow): Statement {
+    // Names no constraint: the table may be one that another library has created.
+    return this.dialect.sql`
+        INSERT INTO ${this.table} (trans_type, gid, branch_id, op, barrier_id, reason)
+        VALUES (${BARRIER_TRANS_TYPE}, ${row.gid}, ${row.branchId}, ${row.op}, ${BARRIER_ID}, ${row.reason})
+            ON CONFLICT DO NOTHING`;
+  }
+
+  protected selectStatement(key: BarrierKey): Statement {
+    return this.dialect.sql`SELECT reason FROM ${this.table} WHERE ${isKey(key)}`;
+  }
+
   /** Qualified and quoted. */
   protected get table(): RawSql {
     return new RawSql(this.dialect.tables.barrier);
@@ -152,6 +159,10 @@ export abstract class Barrier {
   private own<T>(work: () => Promise<T>): Promise<T> {
     return orUnavailable('The database of the barrier', work);
   }
+}
+
+function isKey({ gid, branchId, op }: BarrierKey): Fragment {
+  return fragment`gid = ${gid} AND branch_id = ${branchId} AND op = ${op} AND barrier_id = ${BARRIER_ID}`;
 }
 
 function reasonIn({ rows }: StatementResult): string | undefined {

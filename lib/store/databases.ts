@@ -11,7 +11,6 @@ import { PostgresDialect } from './postgres/postgres.dialect.js';
 import { PostgresJobStore } from './postgres/postgres.job-store.js';
 import type { SqlJobStore } from './sql.job-store.js';
 import { SqliteBarrier } from './sqlite/sqlite.barrier.js';
-import type { SqliteConnection } from './sqlite/sqlite.connection.js';
 import { SqliteDialect } from './sqlite/sqlite.dialect.js';
 import { SqliteJobStore } from './sqlite/sqlite.job-store.js';
 import type { TableOptions } from './table-names.js';
@@ -19,31 +18,22 @@ import type { TableOptions } from './table-names.js';
 /** What one kind of database is made of. */
 interface Database {
   readonly Dialect: new (dataSource: DataSourceLike, tables?: TableOptions) => Dialect;
-  jobStore(connection: InternalConnection, dialect: Dialect): SqlJobStore;
-  barrier(connection: InternalConnection, dialect: Dialect, options?: BarrierOptions): Barrier;
+  readonly JobStore: new (connection: InternalConnection, dialect: Dialect) => SqlJobStore;
+  readonly Barrier: new (
+    connection: InternalConnection,
+    dialect: Dialect,
+    options?: BarrierOptions,
+  ) => Barrier;
 }
 
-const mysql: Database = {
-  Dialect: MysqlDialect,
-  jobStore: (connection, dialect) => new MysqlJobStore(connection, dialect),
-  barrier: (connection, dialect, options) => new MysqlBarrier(connection, dialect, options),
-};
+const mysql: Database = { Dialect: MysqlDialect, JobStore: MysqlJobStore, Barrier: MysqlBarrier };
 
 /** By the type of the `DataSource`. The only place that knows databases by their names. */
 const DATABASES: Readonly<Record<string, Database>> = {
-  postgres: {
-    Dialect: PostgresDialect,
-    jobStore: (connection, dialect) => new PostgresJobStore(connection, dialect),
-    barrier: (connection, dialect, options) => new PostgresBarrier(connection, dialect, options),
-  },
+  postgres: { Dialect: PostgresDialect, JobStore: PostgresJobStore, Barrier: PostgresBarrier },
   mysql,
   mariadb: mysql,
-  'better-sqlite3': {
-    Dialect: SqliteDialect,
-    jobStore: (connection, dialect) => new SqliteJobStore(connection as SqliteConnection, dialect),
-    barrier: (connection, dialect, options) =>
-      new SqliteBarrier(connection as SqliteConnection, dialect, options),
-  },
+  'better-sqlite3': { Dialect: SqliteDialect, JobStore: SqliteJobStore, Barrier: SqliteBarrier },
 };
 
 /** Whether there is a dialect for the type of a `DataSource`. */
@@ -62,7 +52,7 @@ export function dialectFor(dataSource: DataSourceLike, tables?: TableOptions): D
 
 /** The job store of a database. Await its `initialize()` before anything else. */
 export function jobStoreFor(dialect: Dialect, connection: InternalConnection): SqlJobStore {
-  return databaseOf(dialect.dataSource).jobStore(connection, dialect);
+  return new (databaseOf(dialect.dataSource).JobStore)(connection, dialect);
 }
 
 /** The barrier of a database. Await its `initialize()` before anything else. */
@@ -71,7 +61,7 @@ export function barrierFor(
   connection: InternalConnection,
   options?: BarrierOptions,
 ): Barrier {
-  return databaseOf(dialect.dataSource).barrier(connection, dialect, options);
+  return new (databaseOf(dialect.dataSource).Barrier)(connection, dialect, options);
 }
 
 function databaseOf(dataSource: DataSourceLike): Database {

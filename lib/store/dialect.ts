@@ -9,6 +9,7 @@ import type { InternalConnection, Queryable } from './connections/internal.conne
 import type { SerialGate } from './connections/serial-gate.js';
 import type { DatabaseErrors } from './driver-errors.js';
 import type { Migration, SchemaStatements } from './migrations/migration.js';
+import type { SqlTemplate } from './sql-template.js';
 import {
   resolveTableNames,
   type QualifiedTables,
@@ -44,6 +45,8 @@ export const SUPPORTED_DATABASES = 'PostgreSQL 13+, MySQL 8.0+, MariaDB 10.6+, S
  */
 export abstract class Dialect {
   abstract readonly errors: DatabaseErrors;
+  /** Builds statements with parameters as the database writes them. */
+  abstract readonly sql: SqlTemplate;
   protected abstract readonly ddl: SchemaStatements;
 
   /** Set where all transactions of a `DataSource` share one connection, and so run one after the other. */

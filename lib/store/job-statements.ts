@@ -1,42 +1,152 @@
 import type { Statement } from './connections/internal.connection.js';
 import type { JobChange, JobQuery, NewJob } from './job-store.js';
+import { fragment, RawSql, type Fragment, type SqlTemplate } from './sql-template.js';
 
 /** One name is enough to report a missing step, and nobody reads a longer list. */
-export const MAX_OVERDUE_STEPS = 100;
+const MAX_OVERDUE_STEPS = 100;
 
 /** A backlog may have any size, and jobs that nobody takes are the oldest in it. */
-export const MAX_OVERDUE_ROWS = 10_000;
+const MAX_OVERDUE_ROWS = 10_000;
+
+/** The columns of a `ClaimedJob`. */
+export const CLAIMED_COLUMNS = new RawSql(`
+  gid, status, steps, step_index AS "stepIndex", attempts, attempt_log AS "attemptLog", owner, lookup, error`);
 
 /**
- * What every database does with one statement. Statements that are equal in two databases are written twice: each file
- * can be reviewed on its own.
+ * What the databases do with one statement. The subclasses say how each writes times and lists, and hold the statements
+ * that differ otherwise.
  *
  * @internal Internal to the library: it changes without notice.
  */
-export interface JobStatements {
+export abstract class JobStatements {
+  constructor(
+    protected readonly jobs: RawSql,
+    private readonly sql: SqlTemplate,
+  ) {}
+
   /** Inserts a job in a transaction of the application, unless its gid is taken. */
-  insert(job: NewJob): Statement;
+  abstract insert(job: NewJob): Statement;
   /** Changes a job in a transaction of the application. */
-  change(change: JobChange): Statement;
+  abstract change(change: JobChange): Statement;
+  abstract delete(gids: readonly string[]): Statement;
+
+  /** The current time. */
+  protected abstract get now(): RawSql | number;
+  /** A number of milliseconds, to be added to a time or subtracted from it. */
+  protected abstract duration(milliseconds: number): Fragment;
+  protected abstract timeOf(date: Date): Fragment;
+  /** A time in epoch milliseconds. */
+  protected abstract epochOf(time: RawSql | number): Fragment;
+  /** Whether the value of a column is one of `values`. */
+  protected abstract among(column: string, values: readonly string[]): Fragment;
+
   /** Deletes a row that is as it was inserted, under `owner` or, for `null`, unleased. */
-  deleteNew(gid: string, owner: string | null): Statement;
+  deleteNew(gid: string, owner: string | null): Statement {
+    const isOwner = owner === null ? fragment`owner IS NULL` : fragment`owner = ${owner}`;
+    return this.sql`
+      DELETE FROM ${this.jobs} WHERE gid = ${gid} AND ${isOwner} AND step_index = 0 AND attempts = 0`;
+  }
 
   /** Answers with a `JobRow`, like `list()`. */
-  find(gid: string): Statement;
-  list(query: JobQuery): Statement;
-  retry(gid: string): Statement;
-  cancel(gid: string): Statement;
+  find(gid: string): Statement {
+    return this.sql`SELECT ${this.columns} FROM ${this.jobs} WHERE gid = ${gid}`;
+  }
+
+  list(query: JobQuery): Statement {
+    const conditions = [
+      ...when(query.status, (status) => this.among('status', status)),
+      ...when(query.step, (step) => fragment`step_name = ${step}`),
+      ...when(query.name, (name) => fragment`name = ${name}`),
+      ...when(query.createdAfter, (date) => fragment`created_at >= ${this.timeOf(date)}`),
+      ...when(query.createdBefore, (date) => fragment`created_at < ${this.timeOf(date)}`),
+      ...when(query.before, (gid) => fragment`gid < ${gid}`),
+    ];
+    return this.sql`
+      SELECT ${this.columns}
+        FROM ${this.jobs}
+       WHERE ${conditions.reduce((all, condition) => fragment`${all} AND ${condition}`, fragment`TRUE`)}
+       ORDER BY gid DESC
+       LIMIT ${query.limit}`;
+  }
+
+  retry(gid: string): Statement {
+    return this.sql`
+      UPDATE ${this.jobs}
+         SET status = 'submitted', attempts = 0, error = NULL, owner = NULL, due_at = ${this.now}, ended_at = NULL
+       WHERE gid = ${gid} AND status = 'failed'`;
+  }
+
+  cancel(gid: string): Statement {
+    return this.sql`
+      UPDATE ${this.jobs}
+         SET status = 'canceled', owner = NULL, due_at = NULL, ended_at = ${this.now}
+       WHERE gid = ${gid} AND status IN ('submitted', 'failed')`;
+  }
 
   /**
    * Looks at the next `limit` rows in gid order, whatever their status, so a page costs the same everywhere. Answers
    * with a `SweptRow` for each expired job and, in any case, for the last one.
    */
-  sweep(after: string, limit: number, retention: number): Statement;
-  delete(gids: readonly string[]): Statement;
+  sweep(after: string, limit: number, retention: number): Statement {
+    const oldest = this.ago(retention);
+    return this.sql`
+      WITH page AS (
+        SELECT gid, lookup,
+               status IN ('succeeded', 'canceled', 'rolledBack') AND ended_at <= ${oldest} AS expired,
+               created_at > ${oldest} AS young
+          FROM ${this.jobs}
+         WHERE gid > ${after}
+         ORDER BY gid
+         LIMIT ${limit}
+      )
+      SELECT gid, lookup, expired, young
+        FROM page
+       WHERE expired OR gid = (SELECT max(gid) FROM page)
+       ORDER BY gid`;
+  }
+
   /** The unknown steps (`stepName`) among the jobs that have been due for longest. */
-  overdueSteps(known: readonly string[], overdue: number): Statement;
+  overdueSteps(known: readonly string[], overdue: number): Statement {
+    return this.sql`
+      SELECT DISTINCT step_name AS "stepName"
+        FROM (SELECT status, step_name
+                FROM ${this.jobs}
+               WHERE due_at <= ${this.ago(overdue)}
+               ORDER BY due_at
+               LIMIT ${MAX_OVERDUE_ROWS}) AS oldest
+       WHERE status = 'submitted' AND NOT (${this.among('step_name', known)})
+       LIMIT ${MAX_OVERDUE_STEPS}`;
+  }
+
   /** Milliseconds (`dueIn`) until the first job is due that is prepared or at one of the steps. */
-  dueIn(steps: readonly string[]): Statement;
+  dueIn(steps: readonly string[]): Statement {
+    return this.sql`
+      SELECT ${this.epochOf(new RawSql('min(due_at)'))} - ${this.epochOf(this.now)} AS "dueIn"
+        FROM ${this.jobs}
+       WHERE status = 'prepared' OR (status = 'submitted' AND ${this.among('step_name', steps)})`;
+  }
+
   /** Moves every stored time back by whole milliseconds. */
-  elapse(milliseconds: number): Statement;
+  elapse(milliseconds: number): Statement {
+    const passed = this.duration(milliseconds);
+    return this.sql`
+      UPDATE ${this.jobs}
+         SET created_at = created_at - ${passed}, due_at = due_at - ${passed}, ended_at = ended_at - ${passed}`;
+  }
+
+  /** The columns of a `JobRow`. */
+  private get columns(): Fragment {
+    const [created, due, ended] = ['created_at', 'due_at', 'ended_at'].map((name) => new RawSql(name));
+    return fragment`${CLAIMED_COLUMNS}, name, step_name AS "stepName", ${this.epochOf(created!)} AS "createdAt",
+                    ${this.epochOf(due!)} AS "dueAt", ${this.epochOf(ended!)} AS "endedAt"`;
+  }
+
+  /** A subquery, so that a statement reads a running clock once. */
+  private ago(milliseconds: number): Fragment {
+    return fragment`(SELECT ${this.now} - ${this.duration(milliseconds)})`;
+  }
+}
+
+function when<T>(value: T | undefined, condition: (value: T) => Fragment): Fragment[] {
+  return value === undefined ? [] : [condition(value)];
 }

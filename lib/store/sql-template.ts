@@ -9,9 +9,21 @@ export class RawSql {
   }
 }
 
-type SqlTemplate = (parts: TemplateStringsArray, ...values: readonly unknown[]) => Statement;
+/** A part of a statement, with parameters of its own. */
+export class Fragment {
+  constructor(
+    readonly parts: readonly string[],
+    readonly values: readonly unknown[],
+  ) {}
+}
 
-/** A statement with parameters as PostgreSQL writes them. Every value becomes a parameter, unless it is `RawSql`. */
+export function fragment(parts: TemplateStringsArray, ...values: readonly unknown[]): Fragment {
+  return new Fragment(parts, values);
+}
+
+export type SqlTemplate = (parts: TemplateStringsArray, ...values: readonly unknown[]) => Statement;
+
+/** A statement with parameters as PostgreSQL writes them. Every value becomes a parameter, unless it is `RawSql` or a `Fragment`. */
 export const numberedSql = template((value, params) => `$${params.push(value)}`);
 
 /** The same for the other databases. An array becomes the values of a list. */
@@ -29,7 +41,11 @@ export function placeholders(values: readonly unknown[]): string {
 function template(add: (value: unknown, params: unknown[]) => string): SqlTemplate {
   return (parts, ...values) => {
     const params: unknown[] = [];
-    const texts = values.map((value) => (value instanceof RawSql ? value.toString() : add(value, params)));
-    return { sql: String.raw({ raw: parts }, ...texts), params };
+    const render = (value: unknown): string => {
+      if (value instanceof RawSql) return value.toString();
+      if (!(value instanceof Fragment)) return add(value, params);
+      return String.raw({ raw: value.parts }, ...value.values.map(render));
+    };
+    return { sql: render(new Fragment(parts, values)), params };
   };
 }

@@ -1,3 +1,4 @@
+import { WaitGroup } from '../core/wait-group.js';
 import type { TransactionParticipant } from '../core/transactions/transaction-context.js';
 import { CommitRefusedError } from '../errors/index.js';
 import type { ConnectionProbe, DeferredStatement } from '../store/connections/connection-probe.js';
@@ -15,12 +16,12 @@ export type ObservedOutcome = 'committed' | 'rolledBack' | 'inDoubt';
 /** A transaction that carries jobs, from the first job to its end. */
 export class ObservedTransaction {
   private entries: Entry[] = [];
-  private starting = 0;
-  private waiting: (() => void)[] = [];
   private refusal: { gid: string; error: unknown } | undefined;
   private probe: ConnectionProbe | undefined;
   private idleAtStart = 0;
 
+  /** Starts in progress. The first failure is kept for `assertCommittable()`. */
+  readonly starts = new WaitGroup();
   /** Its end has begun: it takes no more jobs. */
   closed = false;
   /** After this, a rollback no longer proves that nothing was committed. */
@@ -71,27 +72,20 @@ export class ObservedTransaction {
   ): Promise<T> {
     const entry: Entry = { participant, depth, doubtful: unsure };
     this.entries.push(entry);
-    this.starting += 1;
-    try {
-      return await work();
-    } catch (error) {
-      this.entries = this.entries.filter((other) => other !== entry);
-      if (this.closed) this.refusal ??= { gid: participant.gid, error };
-      throw error;
-    } finally {
-      this.starting -= 1;
-      if (this.starting === 0) for (const resolve of this.waiting.splice(0)) resolve();
-    }
+    return this.starts.run(async () => {
+      try {
+        return await work();
+      } catch (error) {
+        this.entries = this.entries.filter((other) => other !== entry);
+        if (this.closed) this.refuse(participant.gid, error);
+        throw error;
+      }
+    });
   }
 
   /** The transaction must not commit, whatever the caller does with the error. */
   refuse(gid: string, error: unknown): void {
     this.refusal ??= { gid, error };
-  }
-
-  /** Waits for the starts in progress. The first failure is kept for `assertCommittable()`. */
-  async startsSettled(): Promise<void> {
-    while (this.starting > 0) await new Promise<void>((resolve) => this.waiting.push(resolve));
   }
 
   /** Defers a statement to the COMMIT. Undefined where that is not possible. */

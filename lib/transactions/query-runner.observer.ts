@@ -153,7 +153,7 @@ export class QueryRunnerObserver {
     }
 
     transaction.closed = true;
-    await transaction.startsSettled();
+    await transaction.starts.wait();
     transaction.assertCommittable();
     this.expected = 'COMMIT';
     try {
@@ -176,7 +176,7 @@ export class QueryRunnerObserver {
     }
 
     transaction.closed = true;
-    await transaction.startsSettled();
+    await transaction.starts.wait();
     transaction.dropDeferred();
     // If somebody has committed on the raw connection, this is no rollback.
     transaction.checkConnection();
@@ -197,7 +197,7 @@ export class QueryRunnerObserver {
   }
 
   private async savepoint(statement: string, original: () => Promise<void>): Promise<void> {
-    await this.current?.startsSettled();
+    await this.current?.starts.wait();
     this.savepoints += 1;
     const before = this.expected;
     this.expected = statement;

@@ -57,15 +57,12 @@ export class StepTransaction {
       const observer = QueryRunnerObserver.of(runner, dialect);
       await runner.startTransaction();
       const transaction = new StepTransaction(dataSource, runner, observer);
-      const note = (outcome: NonNullable<StepTransaction['outcome']>) => () => {
-        transaction.outcome = outcome;
-      };
       // The step takes part as a job does, so whatever ends the transaction unseen is noticed.
       const participant = {
         gid,
-        committed: note('committed'),
-        rolledBack: note('rolledBack'),
-        inDoubt: note('inDoubt'),
+        committed: () => (transaction.outcome = 'committed'),
+        rolledBack: () => (transaction.outcome = 'rolledBack'),
+        inDoubt: () => (transaction.outcome = 'inDoubt'),
       };
       await observer.enlist(participant, async () => {});
       return transaction;

@@ -1,4 +1,4 @@
-import { Barrier, BARRIER_ID, BARRIER_TRANS_TYPE, type BarrierKey, type BarrierRow } from '../barrier.js';
+import { Barrier, BARRIER_ID, BARRIER_TRANS_TYPE, type BarrierRow } from '../barrier.js';
 import type { Statement, StatementResult } from '../connections/internal.connection.js';
 import { questionMarkSql as sql } from '../sql-template.js';
 
@@ -8,19 +8,6 @@ export class MysqlBarrier extends Barrier {
     return sql`
         INSERT IGNORE INTO ${this.table} (trans_type, gid, branch_id, op, barrier_id, reason)
         VALUES (${BARRIER_TRANS_TYPE}, ${row.gid}, ${row.branchId}, ${row.op}, ${BARRIER_ID}, ${row.reason})`;
-  }
-
-  protected override selectStatement(key: BarrierKey): Statement {
-    return sql`
-        SELECT reason FROM ${this.table}
-         WHERE gid = ${key.gid} AND branch_id = ${key.branchId} AND op = ${key.op} AND barrier_id = ${BARRIER_ID}`;
-  }
-
-  protected override deleteStatement(row: BarrierRow): Statement {
-    return sql`
-        DELETE FROM ${this.table}
-         WHERE gid = ${row.gid} AND branch_id = ${row.branchId} AND op = ${row.op} AND barrier_id = ${BARRIER_ID}
-           AND reason = ${row.reason}`;
   }
 
   protected override purgeStatement(gids: readonly string[]): Statement {

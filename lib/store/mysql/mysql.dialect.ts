@@ -7,6 +7,7 @@ import { PooledConnection, type PooledSessions } from '../connections/pooled.con
 import { Dialect } from '../dialect.js';
 import type { Migration } from '../migrations/migration.js';
 import { qualifyTables, type QualifiedTables } from '../table-names.js';
+import { questionMarkSql } from '../sql-template.js';
 import { mysqlErrors } from './mysql.errors.js';
 import { mysqlSchema } from './mysql.schema.js';
 
@@ -24,6 +25,7 @@ const SERVER_STATUS_IN_TRANS = 1;
 /** MySQL 8.0 and MariaDB 10.6, and later, over the driver `mysql2`. */
 export class MysqlDialect extends Dialect implements PooledSessions {
   override readonly errors = mysqlErrors;
+  override readonly sql = questionMarkSql;
   protected override readonly ddl = mysqlSchema;
 
   /** The first one applies to the next transaction only. */

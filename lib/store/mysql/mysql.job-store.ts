@@ -2,7 +2,8 @@ import type { RunStatement } from '../connections/internal.connection.js';
 import type { ClaimedJob, ClaimRequest, JobChange, LeaseKey, NewJob, PreparedChange } from '../job-store.js';
 import { placeholders } from '../sql-template.js';
 import { SqlJobStore } from '../sql.job-store.js';
-import { ASSIGNMENTS, assigned, CLAIMED_COLUMNS, MysqlJobStatements } from './mysql.job-statements.js';
+import { CLAIMED_COLUMNS } from '../job-statements.js';
+import { ASSIGNMENTS, assigned, MysqlJobStatements } from './mysql.job-statements.js';
 import { EVER_MS, microseconds } from './mysql.values.js';
 
 interface LockedRow {
@@ -76,7 +77,12 @@ export class MysqlJobStore extends SqlJobStore {
 
   protected override renewBatch(keys: readonly LeaseKey[], leaseDuration: number): Promise<Set<string>> {
     return this.connection.transaction(async (run) => {
-      const locked = await this.lock(run, keys, `status IN ('submitted', 'prepared')`, 'SKIP LOCKED');
+      const locked = await this.select(
+        run,
+        keys,
+        `status IN ('submitted', 'prepared')`,
+        'FOR UPDATE SKIP LOCKED',
+      );
       const renewed = keys.filter((key) => locked.get(key.gid)?.owner === key.owner).map((key) => key.gid);
       if (renewed.length > 0) {
         await run(
@@ -99,7 +105,7 @@ export class MysqlJobStore extends SqlJobStore {
   /** The lock time-out is a setting of the session here, in whole seconds, and is put back as it was. */
   protected override changeBatch(changes: readonly JobChange[], lockTimeout?: number): Promise<Set<string>> {
     if (lockTimeout === undefined) {
-      return this.connection.transaction((run) => this.changeLocked(run, changes, 'SKIP LOCKED'));
+      return this.connection.transaction((run) => this.changeLocked(run, changes, 'FOR UPDATE SKIP LOCKED'));
     }
     return this.connection.transaction(
       async (run) => {
@@ -107,7 +113,7 @@ export class MysqlJobStore extends SqlJobStore {
         const [found] = rows as [{ readonly seconds: number | string }];
         await run('SET SESSION innodb_lock_wait_timeout = ?', [Math.ceil(lockTimeout / 1000)]);
         try {
-          return await this.changeLocked(run, changes, '');
+          return await this.changeLocked(run, changes, 'FOR UPDATE');
         } finally {
           await run('SET SESSION innodb_lock_wait_timeout = ?', [Number(found.seconds)]);
         }
@@ -123,7 +129,7 @@ export class MysqlJobStore extends SqlJobStore {
 
   protected override changePreparedBatch(changes: readonly PreparedChange[]): Promise<Set<string>> {
     return this.connection.transaction(async (run) => {
-      const locked = await this.lock(run, changes, `status = 'prepared'`, '');
+      const locked = await this.select(run, changes, `status = 'prepared'`, 'FOR UPDATE');
       const allowed = changes.filter((change) => locked.get(change.gid)?.owner === change.owner);
       for (const group of groupsOf(allowed, ({ status, due, release }) => [status, due, release])) {
         const [{ status, due, release }] = group as [PreparedChange];
@@ -151,9 +157,9 @@ export class MysqlJobStore extends SqlJobStore {
   private async changeLocked(
     run: RunStatement,
     changes: readonly JobChange[],
-    wait: 'SKIP LOCKED' | '',
+    lock: 'FOR UPDATE' | 'FOR UPDATE SKIP LOCKED',
   ): Promise<Set<string>> {
-    const locked = await this.lock(run, changes, `status = 'submitted'`, wait);
+    const locked = await this.select(run, changes, `status = 'submitted'`, lock);
     const allowed = changes.filter((change) => isUnchanged(change, locked));
     for (const group of groupsOf(allowed, assigned)) {
       await run(
@@ -167,11 +173,12 @@ export class MysqlJobStore extends SqlJobStore {
     return new Set(allowed.map((change) => change.gid));
   }
 
-  private async lock(
+  /** The rows among `keys` that meet the condition, by gid. */
+  private async select(
     run: RunStatement,
     keys: readonly LeaseKey[],
     condition: string,
-    wait: 'SKIP LOCKED' | '',
+    lock: 'FOR UPDATE' | 'FOR UPDATE SKIP LOCKED' | '',
   ): Promise<Map<string, LockedRow>> {
     const { rows } = await run(
       `
@@ -179,21 +186,14 @@ export class MysqlJobStore extends SqlJobStore {
         FROM ${this.jobs} FORCE INDEX (PRIMARY)
        WHERE gid IN (${placeholders(keys)}) AND ${condition}
        ORDER BY gid
-         FOR UPDATE ${wait}`,
+       ${lock}`,
       keys.map((key) => key.gid),
     );
-    return byGid(rows as LockedRow[]);
+    return new Map((rows as LockedRow[]).map((row) => [row.gid, row]));
   }
 
-  private async read(keys: readonly LeaseKey[], condition: string): Promise<Map<string, LockedRow>> {
-    const { rows } = await this.connection.query(
-      `
-      SELECT gid, owner, step_index AS stepIndex
-        FROM ${this.jobs}
-       WHERE gid IN (${placeholders(keys)}) AND ${condition}`,
-      keys.map((key) => key.gid),
-    );
-    return byGid(rows as LockedRow[]);
+  private read(keys: readonly LeaseKey[], condition: string): Promise<Map<string, LockedRow>> {
+    return this.select((sql, params) => this.connection.query(sql, params), keys, condition, '');
   }
 }
 
@@ -212,8 +212,4 @@ function groupsOf<T>(rows: readonly T[], valuesOf: (row: T) => readonly unknown[
     else groups.set(key, [row]);
   }
   return [...groups.values()];
-}
-
-function byGid(rows: readonly LockedRow[]): Map<string, LockedRow> {
-  return new Map(rows.map((row) => [row.gid, row]));
 }

@@ -11,6 +11,7 @@ import { PooledConnection, type PooledSessions } from '../connections/pooled.con
 import { Dialect, type JobNotifications } from '../dialect.js';
 import type { Migration } from '../migrations/migration.js';
 import { qualifyTables, type QualifiedTables } from '../table-names.js';
+import { numberedSql } from '../sql-template.js';
 import { postgresErrors } from './postgres.errors.js';
 import { PostgresNotifications } from './postgres.notifications.js';
 import { PreparedStatements } from './postgres.prepared-statements.js';
@@ -27,6 +28,7 @@ const DDL_LOCK_TIMEOUT = '5s';
 /** PostgreSQL 13 and later, over the driver `pg`. */
 export class PostgresDialect extends Dialect implements PooledSessions {
   override readonly errors = postgresErrors;
+  override readonly sql = numberedSql;
   protected override readonly ddl = postgresSchema;
 
   readonly beginReadCommitted = ['START TRANSACTION ISOLATION LEVEL READ COMMITTED'] as const;

@@ -1,25 +1,15 @@
 import type { Statement } from '../connections/internal.connection.js';
-import { MAX_OVERDUE_ROWS, MAX_OVERDUE_STEPS, type JobStatements } from '../job-statements.js';
-import type { JobChange, JobQuery, NewJob } from '../job-store.js';
-import { numberedSql as sql, RawSql } from '../sql-template.js';
-
-/** The columns of a `ClaimedJob`. */
-export const CLAIMED_COLUMNS = new RawSql(`
-  j.gid, j.status, j.steps, j.step_index AS "stepIndex", j.attempts, j.attempt_log AS "attemptLog", j.owner, j.lookup,
-  j.error`);
-
-/** The columns of a `JobRow`. */
-const JOB_COLUMNS = new RawSql(`
-  ${CLAIMED_COLUMNS}, j.name, j.step_name AS "stepName",
-  (extract(epoch FROM j.created_at) * 1000)::float8 AS "createdAt",
-  (extract(epoch FROM j.due_at) * 1000)::float8 AS "dueAt",
-  (extract(epoch FROM j.ended_at) * 1000)::float8 AS "endedAt"`);
+import { JobStatements } from '../job-statements.js';
+import type { JobChange, NewJob } from '../job-store.js';
+import { fragment, numberedSql as sql, RawSql, type Fragment } from '../sql-template.js';
 
 /** What PostgreSQL does with one statement. */
-export class PostgresJobStatements implements JobStatements {
+export class PostgresJobStatements extends JobStatements {
+  protected override readonly now = new RawSql('clock_timestamp()');
   private readonly insertSql: string;
 
-  constructor(private readonly jobs: RawSql) {
+  constructor(jobs: RawSql) {
+    super(jobs, sql);
     // Sent with every job: built once, and without the layout.
     this.insertSql = `
       INSERT INTO ${jobs}
@@ -30,7 +20,7 @@ export class PostgresJobStatements implements JobStatements {
       .trim();
   }
 
-  insert(job: NewJob): Statement {
+  override insert(job: NewJob): Statement {
     const { sql: insert, params } = this.insertNew(job);
     return { sql: `${insert} ON CONFLICT (gid) DO NOTHING`, params };
   }
@@ -58,7 +48,7 @@ export class PostgresJobStatements implements JobStatements {
       RETURNING j.gid`;
   }
 
-  change(change: JobChange): Statement {
+  override change(change: JobChange): Statement {
     const keep = change.due === 'keep';
     return sql`
       UPDATE ${this.jobs} j
@@ -76,67 +66,7 @@ export class PostgresJobStatements implements JobStatements {
          AND j.status = 'submitted'`;
   }
 
-  deleteNew(gid: string, owner: string | null): Statement {
-    return sql`
-      DELETE FROM ${this.jobs} j
-       WHERE j.gid = ${gid} AND j.owner IS NOT DISTINCT FROM ${owner} AND j.step_index = 0 AND j.attempts = 0`;
-  }
-
-  find(gid: string): Statement {
-    return sql`SELECT ${JOB_COLUMNS} FROM ${this.jobs} j WHERE j.gid = ${gid}`;
-  }
-
-  list(query: JobQuery): Statement {
-    const { status = null, step = null, name = null, before = null, limit } = query;
-    const createdAfter = query.createdAfter?.getTime() ?? null;
-    const createdBefore = query.createdBefore?.getTime() ?? null;
-    return sql`
-      SELECT ${JOB_COLUMNS}
-        FROM ${this.jobs} j
-       WHERE (${status}::text[] IS NULL OR j.status = ANY (${status}::text[]))
-         AND (${step}::text IS NULL OR j.step_name = ${step}::text)
-         AND (${name}::text IS NULL OR j.name = ${name}::text)
-         AND (${createdAfter}::float8 IS NULL OR j.created_at >= to_timestamp(${createdAfter}::float8 / 1000))
-         AND (${createdBefore}::float8 IS NULL OR j.created_at < to_timestamp(${createdBefore}::float8 / 1000))
-         AND (${before}::text IS NULL OR j.gid < ${before}::text)
-       ORDER BY j.gid DESC
-       LIMIT ${limit}`;
-  }
-
-  retry(gid: string): Statement {
-    return sql`
-      UPDATE ${this.jobs} j
-         SET status = 'submitted', attempts = 0, error = NULL, owner = NULL, due_at = clock_timestamp(), ended_at = NULL
-       WHERE j.gid = ${gid} AND j.status = 'failed'`;
-  }
-
-  cancel(gid: string): Statement {
-    return sql`
-      UPDATE ${this.jobs} j
-         SET status = 'canceled', owner = NULL, due_at = NULL, ended_at = clock_timestamp()
-       WHERE j.gid = ${gid} AND j.status IN ('submitted', 'failed')`;
-  }
-
-  sweep(after: string, limit: number, retention: number): Statement {
-    return sql`
-      WITH oldest AS MATERIALIZED (
-        SELECT clock_timestamp() - ${retention}::float8 * interval '1 millisecond' AS kept
-      ), page AS MATERIALIZED (
-        SELECT j.gid, j.lookup,
-               j.status IN ('succeeded', 'canceled', 'rolledBack') AND j.ended_at <= (SELECT kept FROM oldest) AS expired,
-               j.created_at > (SELECT kept FROM oldest) AS young
-          FROM ${this.jobs} j
-         WHERE j.gid > ${after}
-         ORDER BY j.gid
-         LIMIT ${limit}
-      )
-      SELECT gid, lookup, expired, young
-        FROM page
-       WHERE expired OR gid = (SELECT max(gid) FROM page)
-       ORDER BY gid`;
-  }
-
-  delete(gids: readonly string[]): Statement {
+  override delete(gids: readonly string[]): Statement {
     return sql`
       WITH locked AS MATERIALIZED (
         SELECT l.gid FROM ${this.jobs} l
@@ -147,31 +77,19 @@ export class PostgresJobStatements implements JobStatements {
       DELETE FROM ${this.jobs} j USING locked WHERE j.gid = locked.gid`;
   }
 
-  /** The order is for the planner: it expects a third of all rows to be overdue, and would read them all at once. */
-  overdueSteps(known: readonly string[], overdue: number): Statement {
-    return sql`
-      SELECT DISTINCT o.step_name AS "stepName"
-        FROM (SELECT j.status, j.step_name
-                FROM ${this.jobs} j
-               WHERE j.due_at <= (SELECT clock_timestamp() - ${overdue}::float8 * interval '1 millisecond')
-               ORDER BY j.due_at
-               LIMIT ${MAX_OVERDUE_ROWS}) o
-       WHERE o.status = 'submitted'
-         AND o.step_name <> ALL (${known}::text[])
-       LIMIT ${MAX_OVERDUE_STEPS}`;
+  protected override duration(milliseconds: number): Fragment {
+    return fragment`${milliseconds}::float8 * interval '1 millisecond'`;
   }
 
-  dueIn(steps: readonly string[]): Statement {
-    return sql`
-      SELECT (extract(epoch FROM min(j.due_at) - clock_timestamp()) * 1000)::float8 AS "dueIn"
-        FROM ${this.jobs} j
-       WHERE j.status = 'prepared' OR (j.status = 'submitted' AND j.step_name = ANY (${steps}::text[]))`;
+  protected override timeOf(date: Date): Fragment {
+    return fragment`to_timestamp(${date.getTime()}::float8 / 1000)`;
   }
 
-  elapse(milliseconds: number): Statement {
-    return sql`
-      UPDATE ${this.jobs} j
-         SET created_at = j.created_at - t.passed, due_at = j.due_at - t.passed, ended_at = j.ended_at - t.passed
-        FROM (SELECT ${milliseconds}::float8 * interval '1 millisecond' AS passed) t`;
+  protected override epochOf(time: RawSql): Fragment {
+    return fragment`(extract(epoch FROM ${time}) * 1000)::float8`;
+  }
+
+  protected override among(column: string, values: readonly string[]): Fragment {
+    return fragment`${new RawSql(column)} = ANY (${values}::text[])`;
   }
 }

@@ -2,7 +2,8 @@ import type { Statement } from '../connections/internal.connection.js';
 import type { ClaimedJob, ClaimRequest, JobChange, LeaseKey, NewJob, PreparedChange } from '../job-store.js';
 import { numberedSql as sql, RawSql } from '../sql-template.js';
 import { SqlJobStore } from '../sql.job-store.js';
-import { CLAIMED_COLUMNS, PostgresJobStatements } from './postgres.job-statements.js';
+import { CLAIMED_COLUMNS } from '../job-statements.js';
+import { PostgresJobStatements } from './postgres.job-statements.js';
 import { updateStatement } from './postgres.job-updates.js';
 import {
   arePlainEnds,

@@ -4,6 +4,7 @@ import { serialGateOf } from '../connections/serial-gate.js';
 import { Dialect, type SerialAccess } from '../dialect.js';
 import type { Migration } from '../migrations/migration.js';
 import { qualifyTables, type QualifiedTables } from '../table-names.js';
+import { questionMarkSql } from '../sql-template.js';
 import { SqliteConnection } from './sqlite.connection.js';
 import { sqliteErrors } from './sqlite.errors.js';
 import { sqliteSchema } from './sqlite.schema.js';
@@ -13,6 +14,7 @@ const OLDEST_VERSION = [3, 35] as const;
 /** SQLite 3.35 and later, over the driver `better-sqlite3`. Schemas do not exist and are ignored. */
 export class SqliteDialect extends Dialect {
   override readonly errors = sqliteErrors;
+  override readonly sql = questionMarkSql;
   protected override readonly ddl = sqliteSchema;
 
   override readonly schema = undefined;

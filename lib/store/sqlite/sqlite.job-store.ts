@@ -1,9 +1,9 @@
 import type { Statement } from '../connections/internal.connection.js';
-import type { Dialect } from '../dialect.js';
 import type { ClaimedJob, ClaimRequest, JobChange, LeaseKey, NewJob, PreparedChange } from '../job-store.js';
 import { SqlJobStore } from '../sql.job-store.js';
 import type { SqliteConnection } from './sqlite.connection.js';
-import { CLAIMED_COLUMNS, SqliteJobStatements } from './sqlite.job-statements.js';
+import { CLAIMED_COLUMNS } from '../job-statements.js';
+import { SqliteJobStatements } from './sqlite.job-statements.js';
 
 interface DueRow {
   readonly gid: string;
@@ -15,14 +15,8 @@ interface DueRow {
  * one transaction.
  */
 export class SqliteJobStore extends SqlJobStore {
+  declare protected readonly connection: SqliteConnection;
   private built: SqliteJobStatements | undefined;
-
-  constructor(
-    protected override readonly connection: SqliteConnection,
-    dialect: Dialect,
-  ) {
-    super(connection, dialect);
-  }
 
   override get statements(): SqliteJobStatements {
     return (this.built ??= new SqliteJobStatements(this.jobs, this.connection.now));

@@ -1,7 +1,7 @@
-/** The longest error text kept with a job: enough for a message and the top of its stack. */
+/** A message and the top of its stack fit into this many characters. */
 const MAX_ERROR_LENGTH = 4000;
 
-/** An error as it is stored: without NUL, which PostgreSQL's text cannot hold, and cut. */
+/** The text that a job keeps of an error. It leaves out NUL, since PostgreSQL's text cannot hold it. */
 export function storableError(error: unknown): string {
   const text = error instanceof Error ? (error.stack ?? `${error.name}: ${error.message}`) : String(error);
   return text

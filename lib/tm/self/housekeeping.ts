@@ -19,8 +19,6 @@ export abstract class Housekeeping implements BackgroundService {
     this.period = Math.min(PERIOD_MS, Math.max(retention, MIN_PERIOD_MS));
   }
 
-  start(): void {}
-
   tick(): void {
     const now = performance.now();
     if (now < this.nextAt) return;

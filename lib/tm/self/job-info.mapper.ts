@@ -2,7 +2,7 @@ import type { JobInfo, StepInfo, StepStatus } from '../../core/jobs/job-info.js'
 import { parseSteps } from '../../core/jobs/job-message.js';
 import type { JobRecord } from '../../store/job-store.js';
 
-/** A stored job as users see it. */
+/** Converts a stored job to what users see. */
 export function jobInfoOf(record: JobRecord): JobInfo {
   const log = parseLog(record.attemptLog);
   const steps = parseSteps(record.steps).map((step, index): StepInfo => {
@@ -38,7 +38,7 @@ function stepStatus(record: JobRecord, index: number): StepStatus {
 function attemptsOf(record: JobRecord, index: number, status: StepStatus, log: Map<number, number>): number {
   if (index < record.stepIndex) return log.get(index) ?? 1;
   if (index > record.stepIndex) return 0;
-  // The attempt that runs, or that succeeded, is not among those that ended without success.
+  // `record.attempts` counts attempts without success. One more is running, or has succeeded.
   return record.attempts + (status === 'running' || status === 'succeeded' ? 1 : 0);
 }
 

@@ -17,19 +17,19 @@ export interface SelfTmOptions {
   /** The name of the `DataSource` that jobs are stored in. Default: the application's default one. */
   readonly dataSource?: string;
   /**
-   * `'typeorm'`: in the database. `'memory'`: nowhere, for tests and demonstrations; jobs do not survive a
-   * restart. Default: `'typeorm'` when the application has a `DataSource`, else `'memory'` with a warning.
+   * `'typeorm'` keeps jobs in the database. `'memory'` keeps them in this process, for tests and demonstrations: a
+   * restart loses them. Default: `'typeorm'` when the application has a `DataSource`, else `'memory'` with a warning.
    */
   readonly store?: 'typeorm' | 'memory';
   /** How many jobs run at once in this process. Default: 32. */
   readonly concurrency?: number;
   /** How long a process keeps a job without renewing its claim; it renews while the job runs. Default: 30 s. */
   readonly leaseDuration?: Duration;
-  /** How often due jobs are looked for. Default: 1 s. */
+  /** How often a process looks for due jobs. Default: 1 s. */
   readonly recoveryInterval?: Duration;
   /**
-   * When the database of a prepared job that was not submitted is asked how its transaction ended.
-   * Default: 10 s.
+   * After this time, the library asks the database of a prepared job how its transaction ended, if nobody has submitted
+   * the job. Default: 10 s.
    */
   readonly queryPreparedAfter?: Duration;
   /**
@@ -39,11 +39,11 @@ export interface SelfTmOptions {
   readonly retention?: Duration;
   /** How long a step may take to end after its signal (time-out, shutdown). Default: 10 s. */
   readonly gracePeriod?: Duration;
-  /** `false`: this process only starts jobs, others run them. Default: `true`. */
+  /** With `false`, this process only starts jobs, and other processes run them. Default: `true`. */
   readonly runSteps?: boolean;
 }
 
-/** Below, a busy event loop or a slow disk would lose leases of healthy processes. */
+/** With shorter leases, a busy event loop or a slow disk makes healthy processes lose them. */
 const MIN_LEASE_MS = 200;
 const MAX_LEASE_MS = 24 * 3600 * 1000;
 const MAX_INTERVAL_MS = 3600 * 1000;
@@ -66,7 +66,7 @@ const OPTIONS = {
   runSteps: booleanOption(true),
 };
 
-/** The settings as the engine uses them: complete, checked, in milliseconds. */
+/** The settings after the check: each has a value, and durations are milliseconds. */
 export type ResolvedSelfTmOptions = OptionsOf<typeof OPTIONS>;
 
 /** @throws InvalidOptionError for an unknown option, or a value that cannot be used. */

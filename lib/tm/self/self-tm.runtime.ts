@@ -2,16 +2,13 @@ import { Logger } from '@nestjs/common';
 import type { SchedulerRegistry } from '@nestjs/schedule';
 import { startAll, stopAll, type BackgroundService } from '../../core/background-service.js';
 import type { JobInfo } from '../../core/jobs/job-info.js';
-import type { AttemptRunner } from '../../core/steps/attempt.runner.js';
-import type { StepExecutor } from '../../core/steps/step.executor.js';
-import type { StepRegistry } from '../../core/steps/step.registry.js';
 import { insideTransactionOf } from '../../transactions/ambient-transaction.js';
 import type { TransactionalStepRunner } from '../../transactions/transactional-step.runner.js';
 import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
 import { JobCompleter } from './job-completer.js';
 import { jobInfoOf } from './job-info.mapper.js';
 import { JobPoller } from './job-poller.js';
-import { JobRun, type AttemptInterceptor, type JobRunServices } from './job-run.js';
+import { JobRun, type JobRunServices } from './job-run.js';
 import { JobRunner } from './job-runner.js';
 import { JobStarter } from './job-starter.js';
 import { LeaseKeeper } from './lease-keeper.js';
@@ -24,16 +21,15 @@ import { SelfTransactionalSteps } from './self-transactional-steps.js';
 import type { OpenStore } from './store-opener.js';
 import { UnknownStepReporter } from './unknown-step.reporter.js';
 
-export interface SelfTmServices {
-  readonly registry: StepRegistry;
-  readonly executor: StepExecutor;
-  readonly attempts: AttemptRunner;
+export interface SelfTmServices extends Pick<
+  JobRunServices,
+  'registry' | 'executor' | 'attempts' | 'aroundAttempt'
+> {
   readonly transactionalSteps: TransactionalStepRunner;
   readonly databases: TypeOrmDatabases;
   readonly onJobFailed: ((job: JobInfo, error: unknown) => unknown) | undefined;
   /** The application's registry of timers, if it has one. */
   readonly schedulerRegistry: () => SchedulerRegistry | undefined;
-  readonly aroundAttempt?: AttemptInterceptor;
 }
 
 /** The parts of the self-TM, put together for one store. */
@@ -56,16 +52,14 @@ export class SelfTmRuntime {
     private readonly services: SelfTmServices,
   ) {
     const { store, dataSource } = open;
-    const { registry, executor, attempts, databases } = services;
+    const { registry, databases } = services;
     const { leaseDuration, queryPreparedAfter, concurrency, runSteps } = options;
     const wake = (delay: number) => this.wake(delay);
     this.leases = new LeaseKeeper(store, leaseDuration);
     this.completer = new JobCompleter(store, this.leases);
     const { leases, completer } = this;
     this.runServices = {
-      registry,
-      executor,
-      attempts,
+      ...services,
       transactional: new SelfTransactionalSteps(
         services.transactionalSteps,
         store,
@@ -78,7 +72,6 @@ export class SelfTmRuntime {
       gracePeriod: options.gracePeriod,
       wake,
       onFailed: (gid, error) => this.reportFailed(gid, error),
-      aroundAttempt: services.aroundAttempt,
     };
     const runner = new JobRunner(leases, completer, (job) => this.runOf(job), concurrency, runSteps);
     this.prepared = new PreparedJobs(store, databases, wake, queryPreparedAfter);

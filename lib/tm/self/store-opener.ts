@@ -8,7 +8,7 @@ import type { JobStore } from '../../store/job-store.js';
 import { MemoryJobStore } from '../../store/memory.job-store.js';
 import type { ResolvedSelfTmOptions } from './self-tm.options.js';
 
-/** The store that the options ask for, and what goes with its database. */
+/** An open job store, and what its database provides. */
 export interface OpenStore {
   readonly store: JobStore;
   /** Undefined for the memory store. */
@@ -19,7 +19,7 @@ export interface OpenStore {
 }
 
 /**
- * Opens the job store and its tables.
+ * Opens the job store, and creates or checks its tables.
  *
  * @throws DataSourceNotFoundError, AmbiguousDataSourceError, UnsupportedDatabaseError, SchemaOutdatedError.
  * @throws MemoryStoreInProductionError when there is no `DataSource`, in production, and memory was not asked for.
