@@ -104,7 +104,7 @@ describeManagers(
       expect((await app.ended(gid)).steps).toMatchObject([{ attempts: app.attempts(2) }]);
       expect(app.recording.trace(gid)).toEqual(['timed#1', 'timed#2']);
       expect(errors.mock.calls.flat().join()).toContain(
-        `Step timed of job ${gid} goes on 100 ms after its signal`,
+        `Step timed of job ${gid} is still running 100 ms after its signal`,
       );
       settle();
     });
