@@ -1,23 +1,15 @@
 import { ModuleRef } from '@nestjs/core';
 import { DistributedJobs } from '../core/jobs/job-info.js';
 import { TransactionSettler } from '../core/jobs/transaction-settler.js';
-import { AttemptRunner } from '../core/steps/attempt.runner.js';
-import { StepExecutor } from '../core/steps/step.executor.js';
-import { StepRegistry } from '../core/steps/step.registry.js';
 import { TransactionManager } from '../core/transaction-manager.js';
-import { TransactionalStepRunner } from '../transactions/transactional-step.runner.js';
-import { TypeOrmDatabases } from '../transactions/typeorm-databases.js';
-import {
-  resolveSteppingOptions,
-  type ResolvedSteppingOptions,
-  type SteppingOptions,
-} from '../stepping.options.js';
+import { resolveSteppingOptions, type SteppingOptions } from '../stepping.options.js';
 import {
   SELF_TM_OPTIONS,
   STEPPING_MODULE_OPTIONS,
   STEPPING_RESOLVED_OPTIONS,
 } from '../stepping.constants.js';
 import { SelfDistributedJobs } from '../tm/self/self.distributed-jobs.js';
+import { SELF_TM_PARTS, selfTmServices } from '../tm/self/self-tm.strategy.js';
 import { resolveSelfTmOptions, type SelfTmOptions } from '../tm/self/self-tm.options.js';
 import { TestingTransactionManager } from './testing.transaction-manager.js';
 
@@ -48,18 +40,12 @@ export function overrideProviders(
 ): void {
   const create = (
     options: SelfTmOptions | undefined,
-    { onJobFailed }: ResolvedSteppingOptions,
-    databases: TypeOrmDatabases,
-    registry: StepRegistry,
-    executor: StepExecutor,
-    attempts: AttemptRunner,
-    transactionalSteps: TransactionalStepRunner,
     moduleRef: ModuleRef,
+    ...parts: Parameters<typeof selfTmServices>
   ): TestingTransactionManager => {
-    const schedulerRegistry = () => undefined;
     const manager = new TestingTransactionManager(
       resolveSelfTmOptions({ ...options, store }),
-      { registry, executor, attempts, transactionalSteps, databases, onJobFailed, schedulerRegistry },
+      { ...selfTmServices(...parts), schedulerRegistry: () => undefined },
       // Made after the manager, which it is given.
       { settled: () => moduleRef.get(TransactionSettler).settled(), onStop },
     );
@@ -72,16 +58,7 @@ export function overrideProviders(
   });
   builder.overrideProvider(TransactionManager).useFactory({
     factory: create,
-    inject: [
-      { token: SELF_TM_OPTIONS, optional: true },
-      STEPPING_RESOLVED_OPTIONS,
-      TypeOrmDatabases,
-      StepRegistry,
-      StepExecutor,
-      AttemptRunner,
-      TransactionalStepRunner,
-      ModuleRef,
-    ],
+    inject: [{ token: SELF_TM_OPTIONS, optional: true }, ModuleRef, ...SELF_TM_PARTS],
   });
   builder.overrideProvider(DistributedJobs).useFactory({
     factory: (manager: TestingTransactionManager) => new SelfDistributedJobs(manager),

@@ -82,7 +82,7 @@ export class SteppingTesting {
 
   /** All jobs, oldest first. A job whose transaction was rolled back is none. */
   async jobs(): Promise<JobInfo[]> {
-    return (await this.allJobs()).filter((job) => job.status !== 'rolledBack');
+    return (await this.application().allJobs()).filter((job) => job.status !== 'rolledBack');
   }
 
   /**
@@ -93,7 +93,7 @@ export class SteppingTesting {
    */
   async expectJob<S extends StepClass | string>(expected: ExpectedJob<S>): Promise<JobInfo> {
     const pattern = this.patternOf(expected);
-    const jobs = await this.allJobs();
+    const jobs = await this.application().allJobs();
     const found = jobs.find((job) => matches(job, pattern));
     if (!found) throw new JobExpectationError(missingMessage(pattern, jobs));
     return found;
@@ -106,7 +106,7 @@ export class SteppingTesting {
    */
   async expectNoJob<S extends StepClass | string>(expected: ExpectedJob<S> = {}): Promise<void> {
     const pattern = this.patternOf(expected);
-    const found = (await this.allJobs()).filter((job) => matches(job, pattern));
+    const found = (await this.application().allJobs()).filter((job) => matches(job, pattern));
     if (found.length > 0) throw new JobExpectationError(unexpectedMessage(pattern, found));
   }
 
@@ -208,10 +208,6 @@ export class SteppingTesting {
       // As they would have been stored: dates as texts, for example.
       ...(args !== undefined && { args: JSON.parse(JSON.stringify(args)) as unknown }),
     };
-  }
-
-  private async allJobs(): Promise<JobInfo[]> {
-    return this.application().allJobs();
   }
 
   private draining(limit: number, work: (drain: Drain) => Promise<void>): Promise<DrainResult> {

@@ -103,7 +103,7 @@ export class TestingTransactionManager extends SelfTransactionManager {
   /** All jobs of the store, oldest first, once all transactions that have ended are told. */
   async allJobs(): Promise<JobInfo[]> {
     await this.settled();
-    const jobs = (await allRecords(await this.store(), undefined)).map(jobInfoOf);
+    const jobs = (await allRecords(await this.store())).map(jobInfoOf);
     // Jobs of one millisecond stay in an order that is the same in every run.
     const key = (job: JobInfo): string => describeJob(job);
     return jobs.sort((a, b) => a.createdAt.getTime() - b.createdAt.getTime() || (key(a) < key(b) ? -1 : 1));
@@ -129,15 +129,14 @@ export class TestingTransactionManager extends SelfTransactionManager {
   }
 }
 
-async function allRecords(store: JobStore, status: readonly JobStatus[] | undefined): Promise<JobRecord[]> {
+async function allRecords(
+  store: JobStore,
+  filter: { status?: readonly JobStatus[] } = {},
+): Promise<JobRecord[]> {
   const records: JobRecord[] = [];
   for (;;) {
     const before = records.at(-1)?.gid;
-    const page = await store.list({
-      limit: PAGE,
-      ...(status && { status }),
-      ...(before !== undefined && { before }),
-    });
+    const page = await store.list({ limit: PAGE, ...filter, ...(before !== undefined && { before }) });
     records.push(...page);
     if (page.length < PAGE) return records;
   }
@@ -145,7 +144,7 @@ async function allRecords(store: JobStore, status: readonly JobStatus[] | undefi
 
 /** Makes every job due that somebody holds, as the end of its lease does. */
 async function endLeases(store: JobStore): Promise<void> {
-  for (const record of await allRecords(store, ['submitted', 'prepared'])) {
+  for (const record of await allRecords(store, { status: ['submitted', 'prepared'] })) {
     const { gid, owner, status, attemptLog, stepIndex, stepName, attempts, error } = record;
     if (owner === null) continue;
     if (status === 'prepared') {

@@ -34,21 +34,19 @@ function timePrefix(time: number): string {
 
 /** Returns the caller's own gid, or throws `InvalidGidError`. */
 export function checkGid(gid: unknown): string {
-  if (typeof gid !== 'string') throw new InvalidGidError(gid, 'it is no string');
-  if (gid.length === 0) throw new InvalidGidError(gid, 'it is empty');
-  if (gid.length > MAX_GID_LENGTH) {
-    throw new InvalidGidError(gid, `it has ${gid.length} characters, ${MAX_GID_LENGTH} are allowed`);
-  }
-  if (!GID.test(gid)) throw new InvalidGidError(gid, 'only letters, digits and . _ : - are allowed');
-  return gid;
+  const problem = problemOf(gid);
+  if (problem !== undefined) throw new InvalidGidError(gid, problem);
+  return gid as string;
 }
 
 /** Whether a job can have this gid. Looking up anything else would make a database fail, or scan the table. */
 export function isGid(gid: string): boolean {
-  try {
-    checkGid(gid);
-    return true;
-  } catch {
-    return false;
-  }
+  return problemOf(gid) === undefined;
+}
+
+function problemOf(gid: unknown): string | undefined {
+  if (typeof gid !== 'string') return 'it is no string';
+  if (gid.length === 0) return 'it is empty';
+  if (gid.length > MAX_GID_LENGTH) return `it has ${gid.length} characters, ${MAX_GID_LENGTH} are allowed`;
+  return GID.test(gid) ? undefined : 'only letters, digits and . _ : - are allowed';
 }

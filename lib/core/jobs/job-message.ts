@@ -35,11 +35,8 @@ export interface JobMessage {
 
 /** Encodes the steps of a job as one JSON array. The arguments are JSON already, and are put in as they are. */
 export function encodeSteps(steps: readonly StoredStep[]): string {
-  const encoded = steps.map((step) =>
-    step.args === undefined
-      ? `{"step":${JSON.stringify(step.name)}}`
-      : `{"step":${JSON.stringify(step.name)},"args":${step.args}}`,
-  );
+  const argsOf = ({ args }: StoredStep) => (args === undefined ? '' : `,"args":${args}`);
+  const encoded = steps.map((step) => `{"step":${JSON.stringify(step.name)}${argsOf(step)}}`);
   return `[${encoded.join(',')}]`;
 }
 

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { EntityManagerLike } from '../transactions/typeorm.types.js';
 import { InvalidStepArgumentsError, StepInterruptedError, StepTimeoutError } from '../../errors/index.js';
-import { within } from '../detached.js';
+import { within } from '../within.js';
 import type { StepArgumentsSerializer } from './step-arguments.serializer.js';
 import { createStepContext } from './step-context.js';
 import type { KnownAttempt, StepOutcome } from './step-attempt.js';
@@ -40,13 +40,9 @@ export class AttemptRunner {
       return { kind: 'failed', error };
     }
 
-    const timer =
-      definition.timeout === undefined
-        ? undefined
-        : setTimeout(
-            () => stop.request(new StepTimeoutError(attempt.stepName, definition.timeout!)),
-            definition.timeout,
-          );
+    const { timeout } = definition;
+    const expire = (): void => stop.request(new StepTimeoutError(attempt.stepName, timeout!));
+    const timer = timeout === undefined ? undefined : setTimeout(expire, timeout);
     try {
       const call = (manager?: EntityManagerLike): unknown =>
         resolved.handler.execute(args, createStepContext(attempt, manager));

@@ -47,11 +47,6 @@ export function methodOf({ method, body }: HttpRequestArguments): string {
   return method?.toUpperCase() ?? (body === undefined ? 'GET' : 'POST');
 }
 
-/** Milliseconds. */
-export function timeoutOf({ timeout = DEFAULT_TIMEOUT }: HttpRequestArguments): number {
-  return parseDuration(timeout, 'timeout', { min: 1 });
-}
-
 const OPTIONS = {
   url: (url: unknown, option: string) => {
     if (isUrl(url)) return;
@@ -118,7 +113,7 @@ export class HttpRequestStep implements StepHandler<HttpRequestArguments> {
   async execute(args: HttpRequestArguments, context: StepContext): Promise<void> {
     const method = methodOf(args);
     const target = targetOf(args.url);
-    const timeout = timeoutOf(args);
+    const timeout = parseDuration(args.timeout ?? DEFAULT_TIMEOUT, 'timeout', { min: 1 });
     const timer = new AbortController();
     const timerRef = setTimeout(() => timer.abort(), timeout);
     try {

@@ -107,7 +107,7 @@ export class StepExplorer {
       ...metadata,
       timeout: timeout === undefined ? undefined : parseDuration(timeout, option('timeout'), { min: 1 }),
       place: placeOf(stepClass, token, module),
-      classes,
+      classes: [...new Set(classes)],
       resolve,
     };
   }

@@ -3,7 +3,8 @@ import type { StoredStep } from '../../core/jobs/job-message.js';
 import type { DtmBranch, DtmJob } from './dtm-admin.client.js';
 import { HTTP_REQUEST_STEP } from './dtm-request.factory.js';
 import type { DtmCustomData, DtmRequest } from './dtm.client.js';
-import { parseJson, fromWireGid } from './wire-gid.js';
+import { parseJson } from './json.js';
+import { fromWireGid } from './wire-gid.js';
 import { openQuery, type PreparedQuery } from './query-token.js';
 import { QUERY_TOKEN } from './callback-addresses.js';
 

@@ -4,7 +4,9 @@ import type { DatabaseLookup } from '../../core/transactions/transaction-context
 import { branchIdOf } from '../../transactions/done-mark.js';
 import { InvalidOptionError } from '../../errors/index.js';
 import { callbackAddresses, type CallbackAddresses } from './callback-addresses.js';
-import { type CallbackSignature, sealQuery, sealStep } from './query-token.js';
+import type { CallbackSignature } from './callback-signature.js';
+import { sealQuery } from './query-token.js';
+import { sealStep } from './step-payload.js';
 import { DtmJobSettings, type ResolvedDtmJobOptions } from './dtm-job.options.js';
 import type { DtmCustomData, DtmRequest } from './dtm.client.js';
 import { DtmLimitError, DtmUnsupportedError } from './dtm.errors.js';

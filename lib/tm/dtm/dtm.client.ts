@@ -28,6 +28,8 @@ export interface DtmRequest extends DtmJobName {
 }
 
 /** What DTM reads of a job's custom data, and the label of the job, which it only keeps. */
+export type DtmMessage = DtmRequest | DtmJobName;
+
 export interface DtmCustomData {
   /** Seconds. */
   readonly delay?: number;
@@ -68,7 +70,7 @@ export abstract class DtmClient {
    *
    * @param timeout Milliseconds.
    */
-  async call(method: DtmMethod, timeout: number, request?: DtmRequest | DtmJobName): Promise<DtmAnswer> {
+  async call(method: DtmMethod, timeout: number, request?: DtmMessage): Promise<DtmAnswer> {
     const answer = await this.send(method, timeout, request);
     this.contact =
       answer.kind === 'unreachable'
@@ -77,11 +79,7 @@ export abstract class DtmClient {
     return answer;
   }
 
-  protected abstract send(
-    method: DtmMethod,
-    timeout: number,
-    request?: DtmRequest | DtmJobName,
-  ): Promise<DtmAnswer>;
+  protected abstract send(method: DtmMethod, timeout: number, request?: DtmMessage): Promise<DtmAnswer>;
 }
 
 /** DTM puts the status of a job that refuses a request into the text; nothing else can be relied on. */

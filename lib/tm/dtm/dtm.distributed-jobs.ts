@@ -78,23 +78,20 @@ export class DtmDistributedJobs extends DistributedJobs {
 
   /** Lets an unfinished job go on now, instead of when its wait is over. DTM's boltdb store ignores it. */
   async retry(gid: string): Promise<void> {
-    await this.change(gid, 'retry', 'resetNextCronTime');
+    await this.change(gid, 'retry');
   }
 
   /** Ends the job by force: DTM calls no further step. A step that runs is not interrupted. */
   async cancel(gid: string): Promise<void> {
-    await this.change(gid, 'cancel', 'forceStop');
+    await this.change(gid, 'cancel');
   }
 
   recovery(): RecoveryState {
     return this.client.contact;
   }
 
-  private async change(
-    gid: string,
-    action: 'retry' | 'cancel',
-    how: 'resetNextCronTime' | 'forceStop',
-  ): Promise<void> {
+  private async change(gid: string, action: 'retry' | 'cancel'): Promise<void> {
+    const how = action === 'retry' ? 'resetNextCronTime' : 'forceStop';
     const job = await this.find(gid);
     if (!job) throw new JobNotFoundError(gid);
     if (job.status !== 'submitted') throw new JobStateError(gid, action, job.status);

@@ -4,7 +4,7 @@ import { provide } from '../../core/provide.js';
 import { StepExecutor } from '../../core/steps/step.executor.js';
 import { TransactionManager, type TransactionManagerStrategy } from '../../core/transaction-manager.js';
 import { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
-import { CallbackSignature } from './query-token.js';
+import { CallbackSignature } from './callback-signature.js';
 import { DtmAdminClient } from './dtm-admin.client.js';
 import { DtmClient } from './dtm.client.js';
 import { DtmRequestFactory } from './dtm-request.factory.js';

@@ -1,6 +1,6 @@
 import { type JobMessage, encodeSteps, sameSteps } from '../../core/jobs/job-message.js';
 import { DuplicateGidError } from '../../errors/index.js';
-import type { DtmAdminClient, DtmJob } from './dtm-admin.client.js';
+import type { DtmAdminClient } from './dtm-admin.client.js';
 import { jobStatusOf, storedStepsOf } from './dtm-job-info.mapper.js';
 import type { DtmRequest } from './dtm.client.js';
 import { toWireGid } from './wire-gid.js';
@@ -17,8 +17,13 @@ export class ExistingJobs {
   async isSame(message: JobMessage): Promise<boolean> {
     const job = await this.admin.find(toWireGid(message.gid));
     if (!job) return false;
-    this.compare(message, job);
-    return true;
+    const { status } = job.transaction;
+    const steps = storedStepsOf(job);
+    if (status !== 'failed' && sameSteps(encodeSteps(steps), encodeSteps(message.steps))) return true;
+    throw new DuplicateGidError(message.gid, {
+      status: jobStatusOf(status),
+      steps: steps.map(({ name }) => name),
+    });
   }
 
   /**
@@ -34,15 +39,5 @@ export class ExistingJobs {
   /** Whether the prepared job that DTM has came from this very request. */
   async cameFrom(request: DtmRequest): Promise<boolean> {
     return (await this.admin.find(request.gid))?.transaction.custom_data === request.custom_data;
-  }
-
-  private compare(message: JobMessage, job: DtmJob): void {
-    const { status } = job.transaction;
-    const steps = storedStepsOf(job);
-    if (status !== 'failed' && sameSteps(encodeSteps(steps), encodeSteps(message.steps))) return;
-    throw new DuplicateGidError(message.gid, {
-      status: jobStatusOf(status),
-      steps: steps.map(({ name }) => name),
-    });
   }
 }

@@ -5,7 +5,7 @@ import type { CallbackAnswer } from './dtm-callback.js';
 import type { DtmStepService } from './dtm-step.service.js';
 import type { ResolvedDtmOptions } from './dtm.options.js';
 import { loadGrpc, type GrpcModule } from './grpc-dtm.client.js';
-import { parseJson } from './wire-gid.js';
+import { parseJson } from './json.js';
 import type { PreparedQueryService } from './prepared-query.service.js';
 
 type Call = ServerUnaryCall<Buffer, Buffer>;

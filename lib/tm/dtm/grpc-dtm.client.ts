@@ -1,12 +1,5 @@
 import type { Client, ChannelCredentials } from '@grpc/grpc-js';
-import {
-  DtmClient,
-  readRefusal,
-  type DtmAnswer,
-  type DtmMethod,
-  type DtmJobName,
-  type DtmRequest,
-} from './dtm.client.js';
+import { DtmClient, readRefusal, type DtmAnswer, type DtmMethod, type DtmMessage } from './dtm.client.js';
 import type { ResolvedDtmOptions } from './dtm.options.js';
 import { encodeDtmRequest } from './grpc-protobuf.js';
 import type * as Grpc from '@grpc/grpc-js';
@@ -41,7 +34,7 @@ export class GrpcDtmClient extends DtmClient {
     this.opened?.client.close();
   }
 
-  protected send(method: DtmMethod, timeout: number, request?: DtmRequest | DtmJobName): Promise<DtmAnswer> {
+  protected send(method: DtmMethod, timeout: number, request?: DtmMessage): Promise<DtmAnswer> {
     const { grpc, client } = this.opened!;
     const metadata = new grpc.Metadata();
     for (const [name, value] of Object.entries(this.options.serverHeaders)) metadata.set(name, value);

@@ -1,11 +1,4 @@
-import {
-  DtmClient,
-  readRefusal,
-  type DtmAnswer,
-  type DtmMethod,
-  type DtmJobName,
-  type DtmRequest,
-} from './dtm.client.js';
+import { DtmClient, readRefusal, type DtmAnswer, type DtmMethod, type DtmMessage } from './dtm.client.js';
 import type { ResolvedDtmOptions } from './dtm.options.js';
 
 /** How much of an answer goes into a message. */
@@ -17,11 +10,7 @@ export class HttpDtmClient extends DtmClient {
     super(options.server);
   }
 
-  protected async send(
-    method: DtmMethod,
-    timeout: number,
-    request?: DtmRequest | DtmJobName,
-  ): Promise<DtmAnswer> {
+  protected async send(method: DtmMethod, timeout: number, request?: DtmMessage): Promise<DtmAnswer> {
     const url = `${this.server}/api/${method === 'ping' ? method : `dtmsvr/${method}`}`;
     try {
       const { status, text } = await sendToDtm(url, this.options.serverHeaders, timeout, request);

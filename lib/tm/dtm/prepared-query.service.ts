@@ -1,10 +1,11 @@
 import { Logger } from '@nestjs/common';
 import { faultPoint } from '../../core/fault-point.js';
 import { checkGid } from '../../core/jobs/gid.js';
-import { within } from '../../core/detached.js';
+import { within } from '../../core/within.js';
 import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
 import { UnresolvedTransactionError } from '../../errors/index.js';
-import { type CallbackSignature, openQuery, type PreparedQuery } from './query-token.js';
+import type { CallbackSignature } from './callback-signature.js';
+import { openQuery, type PreparedQuery } from './query-token.js';
 import { isCallFor, type CallbackAnswer, type DtmQueryCall } from './dtm-callback.js';
 import { fromWireGid } from './wire-gid.js';
 

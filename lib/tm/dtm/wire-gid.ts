@@ -20,12 +20,3 @@ export function fromWireGid(wireGid: string): string {
   const inner = WIRE.exec(wireGid)?.[1];
   return inner === undefined ? wireGid : inner.replace(/!(.)/gs, (_, letter: string) => letter.toUpperCase());
 }
-
-/** Parses JSON; `undefined` for `null` and for what is not JSON. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text) ?? undefined;
-  } catch {
-    return undefined;
-  }
-}

@@ -12,6 +12,7 @@ import type { ResolvedSteppingOptions } from '../../stepping.options.js';
 import { SELF_TM_OPTIONS, STEPPING_RESOLVED_OPTIONS } from '../../stepping.constants.js';
 import { SelfDistributedJobs } from './self.distributed-jobs.js';
 import { SelfTransactionManager } from './self.transaction-manager.js';
+import type { SelfTmServices } from './self-tm.runtime.js';
 import { resolveSelfTmOptions, type SelfTmOptions } from './self-tm.options.js';
 
 /**
@@ -47,17 +48,9 @@ export function selfTm(options: SelfTmOptions | SelfTmAsyncOptions = {}): Transa
       settings,
       {
         provide: SelfTransactionManager,
-        useFactory: createSelfTm,
-        inject: [
-          SELF_TM_OPTIONS,
-          STEPPING_RESOLVED_OPTIONS,
-          TypeOrmDatabases,
-          StepRegistry,
-          StepExecutor,
-          AttemptRunner,
-          TransactionalStepRunner,
-          ModuleRef,
-        ],
+        useFactory: (given: SelfTmOptions, { autoMigrate }: ResolvedSteppingOptions, ...parts: Parts) =>
+          new SelfTransactionManager(resolveSelfTmOptions(given), selfTmServices(...parts), autoMigrate),
+        inject: [SELF_TM_OPTIONS, STEPPING_RESOLVED_OPTIONS, ...SELF_TM_PARTS],
       },
       { provide: TransactionManager, useExisting: SelfTransactionManager },
       {
@@ -69,22 +62,29 @@ export function selfTm(options: SelfTmOptions | SelfTmAsyncOptions = {}): Transa
   };
 }
 
-function createSelfTm(
-  options: SelfTmOptions,
-  { onJobFailed, autoMigrate }: ResolvedSteppingOptions,
+/** What a manager is made of, besides its options. */
+export const SELF_TM_PARTS = [
+  STEPPING_RESOLVED_OPTIONS,
+  TypeOrmDatabases,
+  StepRegistry,
+  StepExecutor,
+  AttemptRunner,
+  TransactionalStepRunner,
+  ModuleRef,
+];
+type Parts = Parameters<typeof selfTmServices>;
+
+export function selfTmServices(
+  { onJobFailed }: ResolvedSteppingOptions,
   databases: TypeOrmDatabases,
   registry: StepRegistry,
   executor: StepExecutor,
   attempts: AttemptRunner,
   transactionalSteps: TransactionalStepRunner,
   moduleRef: ModuleRef,
-): SelfTransactionManager {
+): SelfTmServices {
   const schedulerRegistry = () => applicationRegistry(moduleRef);
-  return new SelfTransactionManager(
-    resolveSelfTmOptions(options),
-    { registry, executor, attempts, transactionalSteps, databases, onJobFailed, schedulerRegistry },
-    autoMigrate,
-  );
+  return { registry, executor, attempts, transactionalSteps, databases, onJobFailed, schedulerRegistry };
 }
 
 /** The registry of the application's `ScheduleModule`, wherever it is imported. */

@@ -97,7 +97,7 @@ describePlacements('a lease', (backend, placement) => {
     const { gid } = await begin(one);
     await waitFor(() => one.recording.of(gid).length === 1);
     await endConnections(
-      databases.placement === 'two' ? one.context.get<DataSource>('EXTRA_0') : one.dataSource,
+      databases.placement === 'two' ? one.context.get<DataSource>('source-1') : one.dataSource,
     );
 
     const job = await other.ended(gid);
