@@ -8,6 +8,15 @@ const MAX_OVERDUE_STEPS = 100;
 /** A backlog may have any size, and jobs that nobody takes are the oldest in it. */
 const MAX_OVERDUE_ROWS = 10_000;
 
+/** The columns of a new row: `newValues()`, and the two times. */
+export const NEW_COLUMNS = new RawSql(
+  'gid, name, status, steps, step_index, step_name, attempts, owner, lookup, created_at, due_at',
+);
+
+export function newValues({ gid, name, status, steps, stepName, owner, lookup }: NewJob): unknown[] {
+  return [gid, name, status, steps, 0, stepName, 0, owner, lookup];
+}
+
 /** The columns of a `ClaimedJob`. */
 export const CLAIMED_COLUMNS = new RawSql(`
   gid, status, steps, step_index AS "stepIndex", attempts, attempt_log AS "attemptLog", owner, lookup, error`);

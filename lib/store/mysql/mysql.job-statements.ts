@@ -1,7 +1,7 @@
 import type { Statement } from '../connections/internal.connection.js';
-import { JobStatements } from '../job-statements.js';
+import { JobStatements, NEW_COLUMNS, newValues } from '../job-statements.js';
 import type { JobChange, NewJob } from '../job-store.js';
-import { fragment, questionMarkSql as sql, RawSql, type Fragment } from '../sql-template.js';
+import { fragment, placeholders, questionMarkSql as sql, RawSql, type Fragment } from '../sql-template.js';
 import { microseconds } from './mysql.values.js';
 
 const EPOCH = new RawSql(`TIMESTAMP'1970-01-01 00:00:00'`);
@@ -36,15 +36,12 @@ export class MysqlJobStatements extends JobStatements {
 
   /** Plain INSERT: INSERT IGNORE would also store values that do not fit, cut. */
   override insert(...jobs: readonly NewJob[]): Statement {
-    const row = `(?, ?, ?, ?, 0, ?, 0, ?, ?, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6) + INTERVAL ? MICROSECOND)`;
+    const rows = jobs.map((job) => [...newValues(job), microseconds(job.dueIn)]);
+    const row = (values: readonly unknown[]): string =>
+      `(${placeholders(values.slice(1))}, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6) + INTERVAL ? MICROSECOND)`;
     return {
-      sql: `
-        INSERT INTO ${this.jobs}
-          (gid, name, status, steps, step_index, step_name, attempts, owner, lookup, created_at, due_at)
-        VALUES ${jobs.map(() => row).join(', ')}`,
-      params: jobs.flatMap(({ gid, name, status, steps, stepName, owner, lookup, dueIn }) => {
-        return [gid, name, status, steps, stepName, owner, lookup, microseconds(dueIn)];
-      }),
+      sql: `INSERT INTO ${this.jobs} (${NEW_COLUMNS}) VALUES ${rows.map(row).join(', ')}`,
+      params: rows.flat(),
     };
   }
 

@@ -1,5 +1,5 @@
 import type { Statement } from '../connections/internal.connection.js';
-import { JobStatements } from '../job-statements.js';
+import { JobStatements, NEW_COLUMNS, newValues } from '../job-statements.js';
 import type { JobChange, NewJob } from '../job-store.js';
 import { fragment, questionMarkSql as sql, RawSql, type Fragment } from '../sql-template.js';
 
@@ -18,10 +18,8 @@ export class SqliteJobStatements extends JobStatements {
   override insert(job: NewJob): Statement {
     const now = this.now;
     return sql`
-        INSERT INTO ${this.jobs}
-          (gid, name, status, steps, step_index, step_name, attempts, owner, lookup, created_at, due_at)
-        VALUES (${job.gid}, ${job.name}, ${job.status}, ${job.steps}, 0, ${job.stepName}, 0, ${job.owner},
-                ${job.lookup}, ${now}, ${now + Math.round(job.dueIn)})
+        INSERT INTO ${this.jobs} (${NEW_COLUMNS})
+        VALUES (${[...newValues(job), now, now + Math.round(job.dueIn)]})
             ON CONFLICT (gid) DO NOTHING`;
   }
 
