@@ -49,7 +49,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'package',
-          include: ['test/package/**/*.spec.ts'],
+          include: ['test/package/*.spec.ts'],
           // They install NestJS 10, 11 and 12 into temporary folders.
           maxWorkers: 1,
           testTimeout: 180_000,
