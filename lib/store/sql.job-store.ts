@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { checkGid, isGid } from '../core/jobs/gid.js';
 import type { QueryRunnerLike } from '../core/transactions/typeorm.types.js';
+import { errorText } from '../errors/error-text.js';
 import { TransactionConflictError } from '../errors/index.js';
 import { insertIn, runIn } from './connections/application-transaction.js';
 import type { InternalConnection, Statement, StatementResult } from './connections/internal.connection.js';
@@ -247,7 +248,7 @@ export abstract class SqlJobStore extends JobStore {
   }
 
   private report(gid: string, error: unknown): void {
-    this.logger.error(`The database refuses to write job '${gid}', which is left out: ${String(error)}`);
+    this.logger.error(`The database refuses to write job '${gid}', which is left out: ${errorText(error)}`);
   }
 
   private run({ sql, params }: Statement): Promise<StatementResult> {

@@ -4,6 +4,7 @@ import { SingleFlight } from '../../core/single-flight.js';
 import type { JobChange, JobStore } from '../../store/job-store.js';
 import type { Lease } from './lease.js';
 import type { LeaseKeeper } from './lease-keeper.js';
+import { errorText } from '../../errors/error-text.js';
 
 /** How long the end of a job waits for others to share its statement. */
 const LINGER_MS = 4;
@@ -94,7 +95,7 @@ export class JobCompleter {
     } catch (error) {
       if (!this.failing) {
         this.logger.warn(
-          `Storing the progress of ${valid.length} jobs failed and is tried again: ${String(error)}`,
+          `Storing the progress of ${valid.length} jobs failed and is tried again: ${errorText(error)}`,
         );
       }
       this.failing = true;

@@ -5,6 +5,7 @@ import type { DatabaseLookup } from '../../core/transactions/transaction-context
 import type { ExpiredPage, JobStore } from '../../store/job-store.js';
 import { Housekeeping } from './housekeeping.js';
 import { decodeLookup } from './prepared-lookup.js';
+import { errorText } from '../../errors/error-text.js';
 
 /** Small enough that the locks and log records of one DELETE do no harm. */
 const PAGE = 500;
@@ -33,7 +34,7 @@ export class RetentionService extends Housekeeping {
   }
 
   protected override failed(error: unknown): void {
-    this.logger.warn(`Deleting ended jobs failed and is tried again: ${String(error)}`);
+    this.logger.warn(`Deleting ended jobs failed and is tried again: ${errorText(error)}`);
   }
 
   protected override async work(): Promise<void> {
@@ -67,7 +68,7 @@ export class RetentionService extends Housekeeping {
         await this.databases.purge(database, gids);
       } catch (error) {
         this.logger.warn(
-          `${gids.length} ended jobs are kept, since their barrier rows cannot be deleted: ${String(error)}`,
+          `${gids.length} ended jobs are kept, since their barrier rows cannot be deleted: ${errorText(error)}`,
         );
         for (const gid of gids) deletable.delete(gid);
       }

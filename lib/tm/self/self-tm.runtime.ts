@@ -20,6 +20,7 @@ import type { ResolvedSelfTmOptions } from './self-tm.options.js';
 import { SelfTransactionalSteps } from './self-transactional-steps.js';
 import type { OpenStore } from './store-opener.js';
 import { UnknownStepReporter } from './unknown-step.reporter.js';
+import { errorText } from '../../errors/error-text.js';
 
 export interface SelfTmServices extends Pick<
   JobRunServices,
@@ -148,7 +149,7 @@ export class SelfTmRuntime {
       const record = await this.store.find(gid);
       if (record) await onJobFailed(jobInfoOf(record), error);
     } catch (hookError) {
-      this.logger.error(`onJobFailed of job ${gid} failed: ${String(hookError)}`);
+      this.logger.error(`onJobFailed of job ${gid} failed: ${errorText(hookError)}`);
     }
   }
 }
