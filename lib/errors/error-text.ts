@@ -35,6 +35,11 @@ export function errorReport(thrown: unknown, limit: number): string {
   );
 }
 
+/** A text that every encoding holds. */
+export function asciiText(text: string): string {
+  return text.replace(/[^\n -~]/gu, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`);
+}
+
 /** A property of whatever was thrown; undefined where it cannot be read. */
 export function propertyOf(thrown: unknown, name: string): unknown {
   try {

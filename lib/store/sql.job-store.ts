@@ -118,13 +118,16 @@ export abstract class SqlJobStore extends JobStore {
   }
 
   /** Locked rows are tried again, the last time with a lock time-out. A row that stays locked is left out. */
-  override change(changes: readonly JobChange[]): Promise<Set<string>> {
+  override change(
+    changes: readonly JobChange[],
+    onRefused = (gid: string, error: unknown): void => this.report(gid, error),
+  ): Promise<Set<string>> {
     return this.own(async () => {
       const settled = new Set<string>();
       const changed = new Set<string>();
       const leaveOut = (change: JobChange, error: unknown): void => {
         settled.add(change.gid);
-        this.report(change.gid, error);
+        onRefused(change.gid, error);
       };
       let remaining = changes;
       for (let tries = 0; ; tries += 1) {

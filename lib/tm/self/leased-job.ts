@@ -7,6 +7,9 @@ type Change = Pick<JobChange, 'due'> & Partial<JobChange>;
 
 type JobProgress = Pick<ClaimedJob, 'steps' | 'stepIndex' | 'attempts' | 'attemptLog'>;
 
+/** What the column holds everywhere. */
+const MAX_LOG_LENGTH = 60_000;
+
 const NOT_STARTED = { stepIndex: 0, attempts: 0, attemptLog: null };
 
 /** A job that this process holds the lease of: its steps and its progress. */
@@ -105,7 +108,10 @@ export class LeasedJob {
 
   private extendedLog(): string {
     const entry = `${this.index}:${this.attempt}`;
-    return this.log ? `${this.log},${entry}` : entry;
+    if (!this.log) return entry;
+    const log = `${this.log},${entry}`;
+    // The oldest go first.
+    return log.length <= MAX_LOG_LENGTH ? log : log.slice(log.indexOf(',', log.length - MAX_LOG_LENGTH) + 1);
   }
 
   private change(change: Change): JobChange {

@@ -57,7 +57,7 @@ export class SelfTmRuntime {
     const { leaseDuration, queryPreparedAfter, concurrency, runSteps } = options;
     const wake = (delay: number) => this.wake(delay);
     this.leases = new LeaseKeeper(store, leaseDuration);
-    this.completer = new JobCompleter(store, this.leases);
+    this.completer = new JobCompleter(store, this.leases, (gid, error) => this.reportFailed(gid, error));
     const { leases, completer } = this;
     this.runServices = {
       ...services,

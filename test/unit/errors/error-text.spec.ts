@@ -52,7 +52,10 @@ describe('the text of what was thrown', () => {
     ['one error', () => new Error('x'.repeat(20 * 2 ** 20))],
     ['a cause', () => new Error('short', { cause: new Error('x'.repeat(20 * 2 ** 20)) })],
     ['many errors', () => new AggregateError(Array.from({ length: 10_000 }, (_, i) => new Error(`${i}`)))],
-    ['a plain object', () => ({ text: 'x'.repeat(20 * 2 ** 20), list: new Array(1_000_000).fill('x') })],
+    [
+      'a plain object',
+      () => ({ text: 'x'.repeat(20 * 2 ** 20), list: Array.from({ length: 1_000_000 }, () => 'x') }),
+    ],
     ['a text', () => 'x'.repeat(20 * 2 ** 20)],
     [
       'a name and a code',

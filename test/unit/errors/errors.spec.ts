@@ -43,6 +43,7 @@ const samples: SteppingError[] = [
   new errors.StepTimeoutError('s', 100),
   new errors.StepTransactionClosedError(),
   new errors.StepTransactionLostError('s'),
+  new errors.ProgressRefusedError('g', { cause: new Error('a trigger') }),
   new errors.SteppingNotReadyError(),
   new errors.TransactionConflictError('g'),
   new errors.TransactionEndedError('g'),
