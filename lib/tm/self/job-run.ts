@@ -39,6 +39,8 @@ export interface JobRunServices {
   /** Tells that the job is due again in `delay` milliseconds, for any process. */
   readonly wake: (delay: number) => void;
   readonly onFailed: (gid: string, error: unknown) => Promise<void>;
+  /** The name that the row of a job has for its current step. */
+  readonly storedStepName: (gid: string) => Promise<string>;
   readonly aroundAttempt?: AttemptInterceptor | undefined;
 }
 
@@ -78,6 +80,8 @@ export class JobRun {
   /** Runs one attempt; true when the next step is to follow. */
   private async runStep(): Promise<boolean> {
     const { job, services } = this;
+    const unreadable = job.unreadable;
+    if (unreadable !== undefined) return this.unreadable(unreadable);
     const definition = services.registry.get(job.stepName);
     if (this.stopReason !== undefined || !definition) return this.handBack(0);
     if (!services.leases.isGood(job.lease)) return this.forget();
@@ -174,6 +178,17 @@ export class JobRun {
   private async unfit(error: unknown): Promise<boolean> {
     this.log('does not fit this process', this.job.attempt, error, UNFIT_DELAY_MS);
     return this.handBack(UNFIT_DELAY_MS, errorReport(error, MAX_ERROR_LENGTH));
+  }
+
+  /** Its row is kept, and left to a process that can read it, or to whoever mends it. */
+  private async unreadable(error: unknown): Promise<boolean> {
+    const { job, services } = this;
+    const text = errorText(error);
+    JobRun.logger.error(`Job ${job.gid} cannot run, and is looked at again in ${UNFIT_DELAY_MS} ms: ${text}`);
+    const stepName = await services.storedStepName(job.gid);
+    const change = job.handBack(UNFIT_DELAY_MS, text, stepName);
+    await services.completer.write(job.lease, change);
+    return this.forget();
   }
 
   private async handBack(delay: number, error: string | null = null): Promise<boolean> {

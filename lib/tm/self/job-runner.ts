@@ -158,7 +158,7 @@ export class JobRunner implements BackgroundService {
     await Promise.all(
       this.queue.splice(0).map(async ({ job }) => {
         if (job.lease.lost) return;
-        await this.completer.write(job.lease, job.handBack(0));
+        if (job.unreadable === undefined) await this.completer.write(job.lease, job.handBack(0));
         this.leases.drop(job.lease);
       }),
     );

@@ -1,4 +1,5 @@
 import { parseSteps, type ParsedStep } from '../../core/jobs/job-message.js';
+import { UnreadableJobError } from '../../errors/index.js';
 import type { ClaimedJob, JobChange } from '../../store/job-store.js';
 import type { Lease } from './lease.js';
 
@@ -46,6 +47,16 @@ export class LeasedJob {
     return this.lease.gid;
   }
 
+  /** Why its row cannot be read; undefined where it can. */
+  get unreadable(): unknown {
+    try {
+      if (this.index < this.steps.length) return undefined;
+      return new UnreadableJobError(`it has no step ${this.index}`);
+    } catch (error) {
+      return error;
+    }
+  }
+
   get stepIndex(): number {
     return this.index;
   }
@@ -90,8 +101,8 @@ export class LeasedJob {
   }
 
   /** Lets any process take the job, without counting an attempt. */
-  handBack(delay: number, error: string | null = null): JobChange {
-    return this.change({ error, due: delay, release: true });
+  handBack(delay: number, error: string | null = null, stepName?: string): JobChange {
+    return this.change({ error, due: delay, release: true }, stepName);
   }
 
   /** Moves on to the next step, after `completed()` was stored. */
@@ -114,14 +125,14 @@ export class LeasedJob {
     return log.length <= MAX_LOG_LENGTH ? log : log.slice(log.indexOf(',', log.length - MAX_LOG_LENGTH) + 1);
   }
 
-  private change(change: Change): JobChange {
+  private change(change: Change, stepName = this.stepName): JobChange {
     return {
       gid: this.gid,
       owner: this.lease.owner,
       atStep: this.index,
       status: 'submitted',
       stepIndex: this.index,
-      stepName: this.stepName,
+      stepName,
       attempts: this.failedAttempts,
       attemptLog: null,
       error: null,

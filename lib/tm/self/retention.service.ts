@@ -51,13 +51,29 @@ export class RetentionService extends Housekeeping {
     }
   }
 
+  /** Undefined, which is logged, where the row does not say it: nobody knows then where its barrier row is. */
+  private databaseOf(gid: string, lookup: string): DatabaseLookup | undefined {
+    try {
+      return decodeLookup(lookup).database;
+    } catch (error) {
+      this.logger.warn(
+        `Job ${gid} has ended and is kept, since its lookup cannot be read: ${errorText(error)}`,
+      );
+      return undefined;
+    }
+  }
+
   /** Barrier rows are deleted first: a job whose database cannot be reached is kept, and found again. */
   private async purgeBarriers(jobs: ExpiredPage['jobs']): Promise<string[]> {
     const byDatabase = new Map<string, { database: DatabaseLookup; gids: string[] }>();
     const deletable = new Set(jobs.map((job) => job.gid));
     for (const job of jobs) {
       if (job.lookup === null) continue;
-      const { database } = decodeLookup(job.lookup);
+      const database = this.databaseOf(job.gid, job.lookup);
+      if (!database) {
+        deletable.delete(job.gid);
+        continue;
+      }
       const key = JSON.stringify(database);
       const entry = byDatabase.get(key) ?? { database, gids: [] };
       entry.gids.push(job.gid);

@@ -72,6 +72,7 @@ export class SelfTmRuntime {
       completer,
       gracePeriod: options.gracePeriod,
       wake,
+      storedStepName: async (gid) => (await store.find(gid))?.stepName ?? '',
       onFailed: (gid, error) => this.reportFailed(gid, error),
     };
     const runner = new JobRunner(leases, completer, (job) => this.runOf(job), concurrency, runSteps);

@@ -50,6 +50,7 @@ const samples: SteppingError[] = [
   new errors.TransactionManagerUnavailableError('DTM'),
   new errors.TransactionNotActiveError('EntityManager'),
   new errors.TransactionRequiredError('g'),
+  new errors.UnreadableJobError('its steps are no JSON'),
   new errors.UnrecoverableStepError('no such customer'),
   new errors.UnresolvedTransactionError('g', 'its row is locked'),
   new errors.UnsupportedDatabaseError('oracle', 'postgres'),
