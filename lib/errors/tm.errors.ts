@@ -70,3 +70,23 @@ export class SteppingNotReadyError extends SteppingError {
     );
   }
 }
+
+/**
+ * The database refuses, again and again, to store how far a job has come: a constraint or a trigger of the jobs' table,
+ * for example. The job has failed, and can be retried when the cause is mended.
+ *
+ * @publicApi
+ */
+export class ProgressRefusedError extends SteppingError {
+  constructor(
+    /** The id of the job. */ readonly gid: string,
+    options: ErrorCause,
+  ) {
+    super(
+      'ProgressRefusedError',
+      `The database refuses to store the progress of job '${gid}'. Its cause says why; look for constraints and triggers on ` +
+        "the jobs' table, and retry the job with DistributedJobs.retry().",
+      options,
+    );
+  }
+}

@@ -147,8 +147,14 @@ export abstract class JobStore {
   /** Which of these jobs still exist, unended, under these owners. Waits for no lock. */
   abstract held(keys: readonly LeaseKey[]): Promise<Set<string>>;
 
-  /** A job that the same owner has ended before may count as changed. */
-  abstract change(changes: readonly JobChange[]): Promise<Set<string>>;
+  /**
+   * A job that the same owner has ended before may count as changed. One whose new values the database refuses is told to
+   * `onRefused`, and missing from the answer.
+   */
+  abstract change(
+    changes: readonly JobChange[],
+    onRefused?: (gid: string, error: unknown) => void,
+  ): Promise<Set<string>>;
   /** The same for one job in the transaction of `runner`. */
   abstract changeIn(runner: QueryRunnerLike, change: JobChange): Promise<boolean>;
   abstract changePrepared(changes: readonly PreparedChange[]): Promise<Set<string>>;

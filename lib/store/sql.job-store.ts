@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { checkGid, isGid } from '../core/jobs/gid.js';
 import type { QueryRunnerLike } from '../core/transactions/typeorm.types.js';
+import { errorText } from '../errors/error-text.js';
 import { TransactionConflictError } from '../errors/index.js';
 import { insertIn, runIn } from './connections/application-transaction.js';
 import type { InternalConnection, Statement, StatementResult } from './connections/internal.connection.js';
@@ -117,13 +118,16 @@ export abstract class SqlJobStore extends JobStore {
   }
 
   /** Locked rows are tried again, the last time with a lock time-out. A row that stays locked is left out. */
-  override change(changes: readonly JobChange[]): Promise<Set<string>> {
+  override change(
+    changes: readonly JobChange[],
+    onRefused = (gid: string, error: unknown): void => this.report(gid, error),
+  ): Promise<Set<string>> {
     return this.own(async () => {
       const settled = new Set<string>();
       const changed = new Set<string>();
       const leaveOut = (change: JobChange, error: unknown): void => {
         settled.add(change.gid);
-        this.report(change.gid, error);
+        onRefused(change.gid, error);
       };
       let remaining = changes;
       for (let tries = 0; ; tries += 1) {
@@ -247,7 +251,7 @@ export abstract class SqlJobStore extends JobStore {
   }
 
   private report(gid: string, error: unknown): void {
-    this.logger.error(`The database refuses to write job '${gid}', which is left out: ${String(error)}`);
+    this.logger.error(`The database refuses to write job '${gid}', which is left out: ${errorText(error)}`);
   }
 
   private run({ sql, params }: Statement): Promise<StatementResult> {

@@ -14,6 +14,7 @@ import type { Dialect } from '../store/dialect.js';
 import type { TableOptions } from '../store/table-names.js';
 import { insideTransactionOf, openFrame, runInFrame } from './ambient-transaction.js';
 import type { DataSourceLike, QueryRunnerLike } from '../core/transactions/typeorm.types.js';
+import { errorText } from '../errors/error-text.js';
 
 /** How the library runs its own statements on a database. */
 export interface DatabaseAccess {
@@ -94,7 +95,7 @@ export class TypeOrmDatabases {
       } catch (error) {
         const name = this.registry.nameOf(dataSource);
         this.logger.warn(
-          `Jobs cannot be started in transactions of the DataSource '${name}': ${String(error)}`,
+          `Jobs cannot be started in transactions of the DataSource '${name}': ${errorText(error)}`,
         );
       }
     }

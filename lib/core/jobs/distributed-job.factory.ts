@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { InvalidOptionError, TransactionRequiredError } from '../../errors/index.js';
 import { MAX_STORED_DURATION_MS, parseDuration, type Duration } from '../duration.js';
+import { isName, NAME_RULE } from '../name.js';
 import type { StepArgumentsSerializer } from '../steps/step-arguments.serializer.js';
 import type { StepRegistry } from '../steps/step.registry.js';
 import type { TransactionManager } from '../transaction-manager.js';
@@ -15,7 +16,7 @@ import type { TransactionSettler } from './transaction-settler.js';
  * @publicApi
  */
 export interface CreateJobOptions {
-  /** A label to find jobs by, up to 255 characters. */
+  /** A label to find jobs by: 1 to 255 characters, no control characters, no space at either end. */
   readonly name?: string;
   /**
    * The transaction that the job takes part in. Left out: the TypeORM transaction around the caller, if
@@ -32,8 +33,6 @@ export interface CreateJobOptions {
   /** Settings of the transaction manager in use, made by a function of it. The self-TM has none. */
   readonly manager?: unknown;
 }
-
-const MAX_NAME_LENGTH = 255;
 
 /**
  * Creates jobs. Inject it where jobs are started.
@@ -67,9 +66,7 @@ export class DistributedJobFactory {
   createJob(options: CreateJobOptions = {}): DistributedJob {
     const gid = options.gid === undefined ? newGid() : checkGid(options.gid);
     const name = options.name ?? null;
-    if (name !== null && (typeof name !== 'string' || name.length === 0 || name.length > MAX_NAME_LENGTH)) {
-      throw new InvalidOptionError('name', name, `a text of 1 to ${MAX_NAME_LENGTH} characters`);
-    }
+    if (name !== null && !isName(name)) throw new InvalidOptionError('name', name, NAME_RULE);
     const delay = parseDuration(options.delay ?? 0, 'delay', { max: MAX_STORED_DURATION_MS });
     const { transaction } = options;
     // A transaction that was passed is checked here, where the mistake is. The one around the caller is looked up

@@ -1,4 +1,5 @@
 import {
+  InvalidOptionError,
   JobAlreadyStartedError,
   JobHasNoStepsError,
   JobNotPreparedError,
@@ -10,6 +11,7 @@ import type { StepArguments, StepClass } from '../steps/step-class.js';
 import type { StepRegistry } from '../steps/step.registry.js';
 import type { TransactionContext } from '../transactions/transaction-context.js';
 import type { PreparedJob, TransactionManager } from '../transaction-manager.js';
+import { isName, NAME_RULE } from '../name.js';
 import { faultPoint } from '../fault-point.js';
 import type { JobMessage, StoredStep } from './job-message.js';
 import type { TransactionSettler } from './transaction-settler.js';
@@ -60,7 +62,11 @@ export class DistributedJob {
     return this.settings.message.gid;
   }
 
-  /** Adds a step that only another process provides, by the name it is registered under there. */
+  /**
+   * Adds a step that only another process provides, by the name it is registered under there.
+   *
+   * @throws InvalidOptionError for a name that no step can have.
+   */
   addStep(name: string, args?: unknown): this;
   /**
    * Adds a step. Steps run in the order in which they are added, each after the one before it succeeded.
@@ -76,6 +82,7 @@ export class DistributedJob {
     if (this.phase !== 'building') throw new JobAlreadyStartedError(this.gid, 'addStep');
     const { registry, serializer } = this.environment;
     const name = typeof step === 'string' ? step : registry.nameOf(step);
+    if (!isName(name)) throw new InvalidOptionError('the name of the step', name, NAME_RULE);
     const stored = serializer.serialize(name, registry.get(name), args[0]);
     this.bytes += stored === undefined ? 0 : Buffer.byteLength(stored);
     if (this.bytes > MAX_JOB_BYTES) throw new StepArgumentsTooLargeError(this.gid, this.bytes, MAX_JOB_BYTES);

@@ -58,7 +58,7 @@ export interface JobInfo {
   readonly status: JobStatus;
   /** Its steps, in order. */
   readonly steps: readonly StepInfo[];
-  /** The error of the last attempt that failed, as text, until the step succeeds. */
+  /** The error of the last attempt that failed, as text, until the step succeeds. Of a row that cannot be read, why. */
   readonly error: string | null;
   /** When it was started, by the clock of its store. */
   readonly createdAt: Date;

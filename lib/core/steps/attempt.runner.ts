@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { EntityManagerLike } from '../transactions/typeorm.types.js';
+import { errorText } from '../../errors/error-text.js';
 import { InvalidStepArgumentsError, StepInterruptedError, StepTimeoutError } from '../../errors/index.js';
 import { within } from '../within.js';
 import type { StepArgumentsSerializer } from './step-arguments.serializer.js';
@@ -72,7 +73,7 @@ export class AttemptRunner {
     if (!last) {
       this.logger.error(
         `Step ${attempt.stepName} of job ${attempt.gid} is still running ${gracePeriod} ms after its signal was ` +
-          `aborted (${String(reason)}). Let it watch context.signal.`,
+          `aborted (${errorText(reason)}). Let it watch context.signal.`,
       );
     }
     // A step's time is over even if it comes to an end after all: what it did late may overlap the next try.

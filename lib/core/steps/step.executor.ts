@@ -1,5 +1,7 @@
+import { types } from 'node:util';
 import { Logger } from '@nestjs/common';
-import { StepNotFoundError, UnrecoverableStepError, type SteppingError } from '../../errors/index.js';
+import { errorText, propertyOf } from '../../errors/error-text.js';
+import { StepNotFoundError, UnrecoverableStepError } from '../../errors/index.js';
 import { detached } from '../detached.js';
 import type { AttemptRunner } from './attempt.runner.js';
 import { resolveRetryPolicy, type ResolvedRetryPolicy } from './retry-policy.js';
@@ -66,7 +68,7 @@ export class StepExecutor {
     return policy.nextDelay(attempt, error, (problem) =>
       this.logger.error(
         `The retry function of step ${stepName} returned nothing usable; the exponential wait is used instead: ` +
-          String(problem),
+          errorText(problem),
       ),
     );
   }
@@ -85,6 +87,6 @@ export class StepExecutor {
 
 /** By code as well as by class: the step may have its error from another copy of the library. */
 function isUnrecoverable(error: unknown): boolean {
-  if (error instanceof UnrecoverableStepError) return true;
-  return error instanceof Error && (error as Partial<SteppingError>).code === 'STEPPING_UNRECOVERABLE_STEP';
+  if (propertyOf(error, 'code') === 'STEPPING_UNRECOVERABLE_STEP') return true;
+  return types.isNativeError(error) && error instanceof UnrecoverableStepError;
 }

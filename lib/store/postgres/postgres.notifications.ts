@@ -4,6 +4,7 @@ import { detached } from '../../core/detached.js';
 import type { DataSourceLike } from '../../core/transactions/typeorm.types.js';
 import type { JobNotifications } from '../dialect.js';
 import type { InternalConnection } from '../connections/internal.connection.js';
+import { errorText } from '../../errors/error-text.js';
 
 const RECONNECT_MS = 5_000;
 
@@ -68,7 +69,7 @@ export class PostgresNotifications implements JobNotifications {
       try {
         await this.connection.query(`SELECT pg_notify($1, '')`, [this.channel]);
       } catch (error) {
-        this.logger.debug?.(`NOTIFY failed; polling finds the jobs: ${String(error)}`);
+        this.logger.debug?.(`NOTIFY failed; polling finds the jobs: ${errorText(error)}`);
         return;
       }
     }
@@ -98,7 +99,7 @@ export class PostgresNotifications implements JobNotifications {
     if (error && !this.warned) {
       this.warned = true;
       this.logger.warn(
-        `LISTEN is not available, new jobs of other processes are found by polling: ${String(error)}`,
+        `LISTEN is not available, new jobs of other processes are found by polling: ${errorText(error)}`,
       );
     }
     this.timer = detached(() =>

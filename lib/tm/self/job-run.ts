@@ -6,10 +6,10 @@ import { type KnownAttempt } from '../../core/steps/step-attempt.js';
 import type { StepDefinition } from '../../core/steps/step-definition.js';
 import type { StepExecutor } from '../../core/steps/step.executor.js';
 import type { StepRegistry } from '../../core/steps/step.registry.js';
+import { errorReport, errorText } from '../../errors/error-text.js';
 import { LeaseLostError, StepAbandonedError } from '../../errors/index.js';
 import type { JobChange } from '../../store/job-store.js';
 import type { TransactionalOutcome } from '../../transactions/transactional-step.runner.js';
-import { storableError } from './error-text.js';
 import type { JobCompleter } from './job-completer.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 import type { LeasedJob } from './leased-job.js';
@@ -17,6 +17,9 @@ import type { SelfTransactionalSteps } from './self-transactional-steps.js';
 
 /** When a job that this process cannot run is due again, for this process or another. */
 const UNFIT_DELAY_MS = 10_000;
+
+/** What a job keeps of an error: its message, the top of its stack, and its causes. */
+const MAX_ERROR_LENGTH = 4000;
 
 /** Wraps an attempt: returns its outcome, or another one. */
 export type AttemptInterceptor = (
@@ -36,6 +39,8 @@ export interface JobRunServices {
   /** Tells that the job is due again in `delay` milliseconds, for any process. */
   readonly wake: (delay: number) => void;
   readonly onFailed: (gid: string, error: unknown) => Promise<void>;
+  /** The name that the row of a job has for its current step. */
+  readonly storedStepName: (gid: string) => Promise<string>;
   readonly aroundAttempt?: AttemptInterceptor | undefined;
 }
 
@@ -75,6 +80,8 @@ export class JobRun {
   /** Runs one attempt; true when the next step is to follow. */
   private async runStep(): Promise<boolean> {
     const { job, services } = this;
+    const unreadable = job.unreadable;
+    if (unreadable !== undefined) return this.unreadable(unreadable);
     const definition = services.registry.get(job.stepName);
     if (this.stopReason !== undefined || !definition) return this.handBack(0);
     if (!services.leases.isGood(job.lease)) return this.forget();
@@ -153,7 +160,7 @@ export class JobRun {
     if (delay === false) return this.fail(job.attempt, error);
 
     this.log('failed', job.attempt, error, delay);
-    await services.completer.write(job.lease, job.retryLater(delay, storableError(error)));
+    await services.completer.write(job.lease, job.retryLater(delay, errorReport(error, MAX_ERROR_LENGTH)));
     services.wake(delay);
     return this.forget();
   }
@@ -161,7 +168,7 @@ export class JobRun {
   private async fail(attempts: number, error: unknown): Promise<boolean> {
     const { job, services } = this;
     this.log('failed', attempts, error, false);
-    const change = job.failedForGood(attempts, storableError(error));
+    const change = job.failedForGood(attempts, errorReport(error, MAX_ERROR_LENGTH));
     const stored = await services.completer.write(job.lease, change);
     this.forget();
     if (stored) await services.onFailed(job.gid, error);
@@ -170,7 +177,18 @@ export class JobRun {
 
   private async unfit(error: unknown): Promise<boolean> {
     this.log('does not fit this process', this.job.attempt, error, UNFIT_DELAY_MS);
-    return this.handBack(UNFIT_DELAY_MS, storableError(error));
+    return this.handBack(UNFIT_DELAY_MS, errorReport(error, MAX_ERROR_LENGTH));
+  }
+
+  /** Its row is kept, and left to a process that can read it, or to whoever mends it. */
+  private async unreadable(error: unknown): Promise<boolean> {
+    const { job, services } = this;
+    const text = errorText(error);
+    JobRun.logger.error(`Job ${job.gid} cannot run, and is looked at again in ${UNFIT_DELAY_MS} ms: ${text}`);
+    const stepName = await services.storedStepName(job.gid);
+    const change = job.handBack(UNFIT_DELAY_MS, text, stepName);
+    await services.completer.write(job.lease, change);
+    return this.forget();
   }
 
   private async handBack(delay: number, error: string | null = null): Promise<boolean> {
@@ -195,7 +213,7 @@ export class JobRun {
       attempt,
       tookMs: Math.round(performance.now() - this.startedAt),
       nextAttemptInMs: delay === false ? null : Math.round(delay),
-      error: error instanceof Error ? `${error.name}: ${error.message}` : String(error),
+      error: errorText(error),
     });
   }
 }

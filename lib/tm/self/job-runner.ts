@@ -3,6 +3,7 @@ import type { BackgroundService } from '../../core/background-service.js';
 import { detached } from '../../core/detached.js';
 import { swapRemove } from '../../core/swap-remove.js';
 import { WaitGroup } from '../../core/wait-group.js';
+import { errorText } from '../../errors/error-text.js';
 import { StepInterruptedError } from '../../errors/index.js';
 import type { JobCompleter } from './job-completer.js';
 import type { JobRun } from './job-run.js';
@@ -131,7 +132,7 @@ export class JobRunner implements BackgroundService {
     try {
       await run.run();
     } catch (error) {
-      this.logger.error(`Running job ${job.gid} failed unexpectedly: ${String(error)}`);
+      this.logger.error(`Running job ${job.gid} failed unexpectedly: ${errorText(error)}`);
       this.leases.drop(job.lease);
     } finally {
       swapRemove(this.running, run);
@@ -157,7 +158,7 @@ export class JobRunner implements BackgroundService {
     await Promise.all(
       this.queue.splice(0).map(async ({ job }) => {
         if (job.lease.lost) return;
-        await this.completer.write(job.lease, job.handBack(0));
+        if (job.unreadable === undefined) await this.completer.write(job.lease, job.handBack(0));
         this.leases.drop(job.lease);
       }),
     );

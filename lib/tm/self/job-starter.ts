@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type JobMessage, encodeSteps, parseSteps, sameSteps } from '../../core/jobs/job-message.js';
+import { type JobMessage, encodeSteps, sameSteps, stepNamesOf } from '../../core/jobs/job-message.js';
 import type { StepRegistry } from '../../core/steps/step.registry.js';
 import type { TransactionContext } from '../../core/transactions/transaction-context.js';
 import type { PreparedJob } from '../../core/transaction-manager.js';
@@ -267,7 +267,7 @@ export class JobStarter {
     const existing = await find();
     // It is gone again when the other transaction was rolled back while this one waited for it.
     const status = existing?.status ?? 'rolledBack';
-    const names = existing ? parseSteps(existing.steps).map(({ step }) => step) : [];
+    const names = existing ? stepNamesOf(existing.steps) : [];
     // A prepared job may still vanish with its own transaction.
     const alive = status === 'submitted' || status === 'succeeded';
     if (!existing || !alive || !sameSteps(existing.steps, steps)) {

@@ -1,4 +1,5 @@
 import { parseSteps, type ParsedStep } from '../../core/jobs/job-message.js';
+import { UnreadableJobError } from '../../errors/index.js';
 import type { ClaimedJob, JobChange } from '../../store/job-store.js';
 import type { Lease } from './lease.js';
 
@@ -6,6 +7,9 @@ import type { Lease } from './lease.js';
 type Change = Pick<JobChange, 'due'> & Partial<JobChange>;
 
 type JobProgress = Pick<ClaimedJob, 'steps' | 'stepIndex' | 'attempts' | 'attemptLog'>;
+
+/** What the column holds everywhere. */
+const MAX_LOG_LENGTH = 60_000;
 
 const NOT_STARTED = { stepIndex: 0, attempts: 0, attemptLog: null };
 
@@ -41,6 +45,16 @@ export class LeasedJob {
 
   get gid(): string {
     return this.lease.gid;
+  }
+
+  /** Why its row cannot be read; undefined where it can. */
+  get unreadable(): unknown {
+    try {
+      if (this.index < this.steps.length) return undefined;
+      return new UnreadableJobError(`it has no step ${this.index}`);
+    } catch (error) {
+      return error;
+    }
   }
 
   get stepIndex(): number {
@@ -87,8 +101,8 @@ export class LeasedJob {
   }
 
   /** Lets any process take the job, without counting an attempt. */
-  handBack(delay: number, error: string | null = null): JobChange {
-    return this.change({ error, due: delay, release: true });
+  handBack(delay: number, error: string | null = null, stepName?: string): JobChange {
+    return this.change({ error, due: delay, release: true }, stepName);
   }
 
   /** Moves on to the next step, after `completed()` was stored. */
@@ -105,17 +119,20 @@ export class LeasedJob {
 
   private extendedLog(): string {
     const entry = `${this.index}:${this.attempt}`;
-    return this.log ? `${this.log},${entry}` : entry;
+    if (!this.log) return entry;
+    const log = `${this.log},${entry}`;
+    // The oldest go first.
+    return log.length <= MAX_LOG_LENGTH ? log : log.slice(log.indexOf(',', log.length - MAX_LOG_LENGTH) + 1);
   }
 
-  private change(change: Change): JobChange {
+  private change(change: Change, stepName = this.stepName): JobChange {
     return {
       gid: this.gid,
       owner: this.lease.owner,
       atStep: this.index,
       status: 'submitted',
       stepIndex: this.index,
-      stepName: this.stepName,
+      stepName,
       attempts: this.failedAttempts,
       attemptLog: null,
       error: null,

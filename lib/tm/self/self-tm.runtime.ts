@@ -20,6 +20,7 @@ import type { ResolvedSelfTmOptions } from './self-tm.options.js';
 import { SelfTransactionalSteps } from './self-transactional-steps.js';
 import type { OpenStore } from './store-opener.js';
 import { UnknownStepReporter } from './unknown-step.reporter.js';
+import { errorText } from '../../errors/error-text.js';
 
 export interface SelfTmServices extends Pick<
   JobRunServices,
@@ -56,7 +57,7 @@ export class SelfTmRuntime {
     const { leaseDuration, queryPreparedAfter, concurrency, runSteps } = options;
     const wake = (delay: number) => this.wake(delay);
     this.leases = new LeaseKeeper(store, leaseDuration);
-    this.completer = new JobCompleter(store, this.leases);
+    this.completer = new JobCompleter(store, this.leases, (gid, error) => this.reportFailed(gid, error));
     const { leases, completer } = this;
     this.runServices = {
       ...services,
@@ -71,6 +72,7 @@ export class SelfTmRuntime {
       completer,
       gracePeriod: options.gracePeriod,
       wake,
+      storedStepName: async (gid) => (await store.find(gid))?.stepName ?? '',
       onFailed: (gid, error) => this.reportFailed(gid, error),
     };
     const runner = new JobRunner(leases, completer, (job) => this.runOf(job), concurrency, runSteps);
@@ -148,7 +150,7 @@ export class SelfTmRuntime {
       const record = await this.store.find(gid);
       if (record) await onJobFailed(jobInfoOf(record), error);
     } catch (hookError) {
-      this.logger.error(`onJobFailed of job ${gid} failed: ${String(hookError)}`);
+      this.logger.error(`onJobFailed of job ${gid} failed: ${errorText(hookError)}`);
     }
   }
 }
