@@ -189,7 +189,7 @@ export class HttpRequestError extends SteppingError {
 }
 
 /**
- * A step's process ended, again and again, while the step was running: it has no attempts left.
+ * The process ended while the step was running, perhaps again and again. When no attempts are left, the job fails with it.
  *
  * @publicApi
  */
@@ -197,13 +197,15 @@ export class StepAbandonedError extends SteppingError {
   constructor(
     /** The name of the step. */
     readonly stepName: string,
-    /** How many attempts have begun. */
+    /** How many attempts were counted. */
     readonly attempts: number,
+    /** How many of them, in a row, ended with their process. */
+    readonly crashes: number,
   ) {
     super(
       'StepAbandonedError',
-      `The step '${stepName}' has used all of its ${attempts} attempts; the last one ended with its process. See ` +
-        'whether the step brings its process down, then let the job go on with DistributedJobs.retry().',
+      `Of ${attempts} counted attempts of the step '${stepName}' the last ${crashes} ended with their process. See ` +
+        'whether the step brings its process down. If the job has failed, it goes on with DistributedJobs.retry().',
     );
   }
 }

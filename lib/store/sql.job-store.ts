@@ -159,6 +159,14 @@ export abstract class SqlJobStore extends JobStore {
     return (result.affected ?? 0) > 0;
   }
 
+  override async renewIn(
+    runner: QueryRunnerLike,
+    keys: readonly LeaseKey[],
+    leaseDuration: number,
+  ): Promise<void> {
+    await runIn(this.dialect, runner, keys[0]!.gid, this.statements.renew(keys, leaseDuration));
+  }
+
   override changePrepared(changes: readonly PreparedChange[]): Promise<Set<string>> {
     return this.own(() => this.batched(changes, (batch) => this.changePreparedBatch(batch)));
   }

@@ -1,4 +1,8 @@
-import type { SqlStatement, TransactionParticipant } from '../core/transactions/transaction-context.js';
+import type {
+  SentStatement,
+  SqlStatement,
+  TransactionParticipant,
+} from '../core/transactions/transaction-context.js';
 import { JobOutsideTransactionError, TransactionEndedError } from '../errors/index.js';
 import { dataSourceOf, type QueryRunnerLike } from '../core/transactions/typeorm.types.js';
 import type { Dialect } from '../store/dialect.js';
@@ -73,13 +77,13 @@ export class QueryRunnerObserver {
   }
 
   /** See `TransactionContext.defer()`. */
-  async defer(gid: string, statement: SqlStatement): Promise<{ readonly sentAt: number } | undefined> {
+  async defer(gid: string, statement: SqlStatement): Promise<SentStatement | undefined> {
     const transaction = this.current;
     if (!transaction || transaction.settled || this.savepoints > 0) return undefined;
-    const deferred = { sentAt: performance.now() };
+    const deferred = { sentAt: performance.now(), waiting: true };
     const queued = transaction.defer({
       ...statement,
-      sent: () => (deferred.sentAt = performance.now()),
+      sent: () => Object.assign(deferred, { sentAt: performance.now(), waiting: false }),
       refused: (error = new JobOutsideTransactionError(gid)) => transaction.refuse(gid, error),
     });
     if (!queued) return undefined;
@@ -155,6 +159,7 @@ export class QueryRunnerObserver {
     transaction.closed = true;
     await transaction.starts.wait();
     transaction.assertCommittable();
+    await transaction.doLastWork();
     this.expected = 'COMMIT';
     try {
       await original();

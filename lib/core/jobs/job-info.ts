@@ -40,7 +40,7 @@ export interface StepInfo {
   readonly status: StepStatus;
   /** The arguments as they were stored: plain data, whatever class they are restored to. */
   readonly args: unknown;
-  /** How many attempts have begun. An attempt that ended with its process counts. */
+  /** How many attempts have begun. One that ended with its process counts, except the first of a job of which nothing was stored. */
   readonly attempts: number;
 }
 

@@ -57,6 +57,15 @@ export class StepExecutor {
   }
 
   /**
+   * Whether the job may fail when the first attempt of the step ends without success. Then the transaction manager stores
+   * that the attempt begins: an attempt that ends with its process has to be counted.
+   */
+  mayEndAtFirstFailure(stepName: string): boolean {
+    const { maxAttempts, isFunction } = this.policyOf(stepName);
+    return maxAttempts === 1 || isFunction;
+  }
+
+  /**
    * How many milliseconds after a failed attempt the next one is due, or `false` when there is to be none: the error is
    * unrecoverable, or the last attempt was used.
    *

@@ -1,5 +1,6 @@
 import type { Statement } from '../connections/internal.connection.js';
 import type { ClaimedJob, ClaimRequest, JobChange, LeaseKey, NewJob, PreparedChange } from '../job-store.js';
+import { TAKE_OVER } from '../attempt-marks.js';
 import { numberedSql as sql, RawSql } from '../sql-template.js';
 import { SqlJobStore } from '../sql.job-store.js';
 import { CLAIMED_COLUMNS } from '../job-statements.js';
@@ -64,7 +65,7 @@ export class PostgresJobStore extends SqlJobStore {
       UPDATE ${this.jobs} j
          SET owner = ${owner},
              due_at = clock_timestamp() + ${leaseDuration}::float8 * interval '1 millisecond',
-             attempts = j.attempts + CASE WHEN j.status = 'submitted' AND j.owner IS NOT NULL THEN 1 ELSE 0 END
+             ${new RawSql(TAKE_OVER)}
        WHERE j.ctid = ANY (ARRAY (SELECT due.place FROM due))
       RETURNING ${CLAIMED_COLUMNS},
                 (SELECT LEAST(extract(epoch FROM clock_timestamp() - max(due.due_at)) * 1000, ${MAX_INT})::int FROM due)

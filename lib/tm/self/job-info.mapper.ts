@@ -47,8 +47,10 @@ function stepStatus(record: JobRecord, index: number): StepStatus {
 function attemptsOf(record: JobRecord, index: number, status: StepStatus, log: Map<number, number>): number {
   if (index < record.stepIndex) return log.get(index) ?? 1;
   if (index > record.stepIndex) return 0;
-  // `record.attempts` counts attempts without success. One more is running, or has succeeded.
-  return record.attempts + (status === 'running' || status === 'succeeded' ? 1 : 0);
+  // `record.attempts` counts attempts without success. One more is running, or has succeeded. Whether it has begun is only
+  // known of jobs with a mark.
+  const isRunning = status === 'running' && (record.mark === null || record.mark === 'begun');
+  return record.attempts + (isRunning || status === 'succeeded' ? 1 : 0);
 }
 
 function parseLog(log: string | null): Map<number, number> {

@@ -163,7 +163,7 @@ export class JobPoller implements BackgroundService {
   }
 
   private logTakenOver(records: readonly ClaimedJob[]): void {
-    const takenOver = records.filter((record) => record.attempts > 0 && record.error === null);
+    const takenOver = records.filter(({ mark }) => mark === 'takenOver' || mark === 'crashed');
     if (takenOver.length === 0) return;
     const some = takenOver.slice(0, LOGGED_GIDS).map((record) => record.gid);
     const more = takenOver.length > some.length ? ` and ${takenOver.length - some.length} more` : '';

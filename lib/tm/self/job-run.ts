@@ -17,6 +17,8 @@ import type { SelfTransactionalSteps } from './self-transactional-steps.js';
 
 /** When a job that this process cannot run is due again, for this process or another. */
 const UNFIT_DELAY_MS = 10_000;
+/** A step without a limit of attempts must not bring down one process after the other for ever. */
+const MAX_CRASHES = 10;
 
 /** What a job keeps of an error: its message, the top of its stack, and its causes. */
 const MAX_ERROR_LENGTH = 4000;
@@ -84,14 +86,18 @@ export class JobRun {
     if (unreadable !== undefined) return this.unreadable(unreadable);
     const definition = services.registry.get(job.stepName);
     if (this.stopReason !== undefined || !definition) return this.handBack(0);
-    if (!services.leases.isGood(job.lease)) return this.forget();
-    if (job.failed >= services.executor.maxAttempts(job.stepName)) {
-      return this.fail(job.failed, new StepAbandonedError(job.stepName, job.failed));
+    this.startedAt = performance.now();
+    if (!services.leases.isGood(job.lease)) return this.handBack(0);
+    if (job.crashed || job.failed >= services.executor.maxAttempts(job.stepName)) {
+      return this.abandoned(definition);
+    }
+    if (!job.begun && (job.marked || services.executor.mayEndAtFirstFailure(job.stepName))) {
+      if (!(await services.completer.write(job.lease, job.begin()))) return this.forget();
+      if (this.stopReason !== undefined || !services.leases.isGood(job.lease)) return this.handBack(0);
     }
 
-    this.startedAt = performance.now();
     this.current = new StepStop();
-    const completion = job.completed();
+    const completion = this.completion();
     const outcome = await this.attempt(definition, completion, this.current);
     switch (outcome.kind) {
       case 'succeeded':
@@ -106,22 +112,44 @@ export class JobRun {
     }
   }
 
+  /** An attempt has ended with its process, or no attempts are left. */
+  private async abandoned(definition: StepDefinition): Promise<boolean> {
+    const { job, services } = this;
+    const { executor, transactional } = services;
+    const error = new StepAbandonedError(job.stepName, job.failed, job.crashes);
+    const endless = executor.maxAttempts(job.stepName) === Infinity && job.crashes >= MAX_CRASHES;
+    const delay = !endless && executor.retryDelay(job.stepName, job.failed, error);
+    if (delay !== false) {
+      this.log('ended with its process', job.failed, error, delay);
+      return this.handBack(delay, storableError(error));
+    }
+    try {
+      // The process may have ended between the COMMIT of the step and the news of it.
+      if (await transactional.isDone(this.known(definition, new StepStop()), job.lease, this.completion())) {
+        job.lastHasSucceeded();
+        return await this.succeeded(this.completion(), false);
+      }
+    } catch (unknown) {
+      this.log('may be done, which cannot be looked up now', job.failed, unknown, UNFIT_DELAY_MS);
+      const change = { ...job.handBack(UNFIT_DELAY_MS), mark: 'crashed' } as const;
+      await services.completer.write(job.lease, change);
+      return this.forget();
+    }
+    return this.fail(job.failed, error);
+  }
+
+  private completion(): JobChange {
+    const { executor, registry } = this.services;
+    return this.job.completed((next) => registry.has(next) && executor.mayEndAtFirstFailure(next));
+  }
+
   private async attempt(
     definition: StepDefinition,
     completion: JobChange,
     stop: StepStop,
   ): Promise<TransactionalOutcome> {
     const { job, services } = this;
-    const attempt: KnownAttempt = {
-      gid: job.gid,
-      definition,
-      stepName: job.stepName,
-      stepIndex: job.stepIndex,
-      attempt: job.attempt,
-      readArgs: () => job.readArgs(),
-      stop,
-      gracePeriod: services.gracePeriod,
-    };
+    const attempt = this.known(definition, stop);
     await faultPoint('step:before-execute', job.gid);
     const run = () =>
       definition.transactional
@@ -134,6 +162,20 @@ export class JobRun {
     } catch (error) {
       return { kind: 'failed', error };
     }
+  }
+
+  private known(definition: StepDefinition, stop: StepStop): KnownAttempt {
+    const { job, services } = this;
+    return {
+      gid: job.gid,
+      definition,
+      stepName: job.stepName,
+      stepIndex: job.stepIndex,
+      attempt: job.attempt,
+      readArgs: () => job.readArgs(),
+      stop,
+      gracePeriod: services.gracePeriod,
+    };
   }
 
   private async succeeded(completion: JobChange, stored: boolean): Promise<boolean> {
@@ -150,7 +192,7 @@ export class JobRun {
       await faultPoint('progress:written', job.gid);
     }
     if (isLast) return this.forget();
-    job.advance();
+    job.advance(completion);
     return true;
   }
 
@@ -191,7 +233,7 @@ export class JobRun {
     return this.forget();
   }
 
-  private async handBack(delay: number, error: string | null = null): Promise<boolean> {
+  private async handBack(delay: number, error?: string): Promise<boolean> {
     await this.services.completer.write(this.job.lease, this.job.handBack(delay, error));
     this.services.wake(delay);
     return this.forget();
