@@ -35,7 +35,8 @@ export class SelfTransactionalSteps {
       dataSource === this.storeDataSource
         ? this.rowMark(completion)
         : barrierMark(await this.databases.barrierOf(dataSource), attempt, () => this.leases.confirm(lease));
-    return this.runner.run(attempt, dataSource, mark);
+    const mayBegin = () => this.leases.confirm(lease);
+    return this.runner.run(attempt, dataSource, { ...mark, mayBegin });
   }
 
   private rowMark(completion: JobChange): DoneMark {
