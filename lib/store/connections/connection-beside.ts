@@ -72,6 +72,8 @@ class RunnerBeside {
   ) {}
 
   async connect(): Promise<void> {
+    // Leases must not outlive the means to store progress.
+    if (!this.dataSource.isInitialized) throw new Error('The DataSource is closed.');
     this.client = await this.source.take();
   }
 

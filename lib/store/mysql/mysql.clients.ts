@@ -67,7 +67,8 @@ export class MysqlClientBeside implements SourceBeside {
   take(): Promise<ClientBeside> {
     return new Promise((resolve, reject) => {
       this.pool ??= this.closed ? undefined : detached(() => poolOfOne(this.dataSource));
-      if (!this.pool) return reject(new Error('There is no connection beside the pool.'));
+      if (!this.pool || this.dataSource.driver.pool?._closed)
+        return reject(new Error('There is no connection beside the pool.'));
       this.pool.getConnection((error, client) => {
         if (error) return reject(error as Error);
         resolve({

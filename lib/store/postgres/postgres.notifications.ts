@@ -77,7 +77,7 @@ export class PostgresNotifications implements JobNotifications {
     let leave!: () => void;
     this.turn = new Promise<void>((resolve) => (leave = resolve));
     await before;
-    const client = this.listening ? this.client : undefined;
+    const client = this.listening && !this.dataSource.driver.master?.ending ? this.client : undefined;
     if (!client) {
       leave();
       throw new Error('The listening connection is away.');
