@@ -115,11 +115,16 @@ export class StepTimeoutError extends SteppingError {
     readonly stepName: string,
     /** Milliseconds. */
     readonly timeout: number,
+    /** Whether it has begun, or was still waiting for its arguments or its dependencies. */
+    begun = true,
   ) {
     super(
       'StepTimeoutError',
-      `The step '${stepName}' did not end within ${timeout} ms. Pass context.signal to what it waits for, or raise ` +
-        "its 'timeout'.",
+      begun
+        ? `The step '${stepName}' did not end within ${timeout} ms. Pass context.signal to what it waits for, or raise ` +
+            "its 'timeout'."
+        : `The arguments or the dependencies of the step '${stepName}' were not there within ${timeout} ms. Look for a ` +
+            'validator or a request-scoped provider that never settles.',
     );
   }
 }

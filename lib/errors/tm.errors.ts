@@ -36,6 +36,22 @@ export class TransactionManagerUnavailableError extends SteppingError {
 }
 
 /**
+ * A statement of the library, or the connection for it, was not there in time. The connection is closed, and what a
+ * transaction on it had done is rolled back.
+ *
+ * @publicApi
+ */
+export class StatementTimeoutError extends SteppingError {
+  constructor(/** Milliseconds. */ readonly timeout: number) {
+    super(
+      'StatementTimeoutError',
+      `The database has not answered a statement, or given a connection for it, within ${timeout} ms; the connection ` +
+        "is closed. Look at the network, the locks and the pool's size, or raise 'statementTimeout'.",
+    );
+  }
+}
+
+/**
  * It cannot be known yet whether the transaction of a prepared job commits.
  *
  * @publicApi

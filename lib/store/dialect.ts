@@ -5,6 +5,7 @@ import type {
   StructuredResult,
 } from '../core/transactions/typeorm.types.js';
 import type { ConnectionProbe } from './connections/connection-probe.js';
+import type { ConnectionBeside, SourceBeside } from './connections/connection-beside.js';
 import type { InternalConnection, Queryable } from './connections/internal.connection.js';
 import type { SerialGate } from './connections/serial-gate.js';
 import type { DatabaseErrors } from './driver-errors.js';
@@ -24,6 +25,8 @@ export interface JobNotifications {
   /** Notifies the other processes. It waits for nothing and never fails. */
   notify(): void;
   close(): Promise<void>;
+  /** The listening connection, for other statements, while it is there. */
+  readonly beside: SourceBeside;
 }
 
 /** What only SQLite needs to know: who may use the one connection. */
@@ -36,6 +39,8 @@ export interface SerialAccess {
 
 /** Which databases are supported, for the messages that refuse another one. */
 export const SUPPORTED_DATABASES = 'PostgreSQL 13+, MySQL 8.0+, MariaDB 10.6+, SQLite 3.35+ (better-sqlite3)';
+
+const DEFAULT_STATEMENT_TIMEOUT_MS = 10_000;
 
 /**
  * One kind of database, for one `DataSource`: its SQL, its errors, its limits. A new database is a new subclass, in a
@@ -51,6 +56,9 @@ export abstract class Dialect {
 
   /** Set where all transactions of a `DataSource` share one connection, and so run one after the other. */
   readonly gate: SerialGate | undefined = undefined;
+
+  /** Milliseconds for each statement of the library, and for taking a connection. */
+  statementTimeout = DEFAULT_STATEMENT_TIMEOUT_MS;
 
   readonly names: TableNames;
   private resolved: QualifiedTables | undefined;
@@ -91,6 +99,33 @@ export abstract class Dialect {
 
   /** LISTEN and NOTIFY for the jobs table, where the database has them. */
   notifications(_connection: InternalConnection): JobNotifications | undefined {
+    return undefined;
+  }
+
+  /**
+   * Asks the server to end the statement that runs on `runner`; never fails, and ends in time. With `whole`, the session
+   * as well, where the server can be asked: it may hold locks, and does not know that nobody listens.
+   */
+  interrupt(_runner: QueryRunnerLike, _whole?: boolean): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** Closes the connection of `runner`, which may be silent or in an unknown state, and releases the runner. */
+  discard(_runner: QueryRunnerLike): void {
+    // Where there is only one connection, it stays.
+  }
+
+  /** How many connections the pool of the `DataSource` may open; undefined where it does not tell, or has none. */
+  get poolSize(): number | undefined {
+    return undefined;
+  }
+
+  /** The connection beside the pool; `listening` has it on PostgreSQL. */
+  beside(
+    _pooled: InternalConnection,
+    _listening: JobNotifications | undefined,
+    _statementTimeout: number,
+  ): ConnectionBeside | undefined {
     return undefined;
   }
 

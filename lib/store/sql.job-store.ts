@@ -44,11 +44,15 @@ const LOCK_TIMEOUT_MS = 2_000;
 export abstract class SqlJobStore extends JobStore {
   private readonly logger = new Logger('Stepping');
 
+  /** Runs the renewals, and what they ask about the leases. */
+  renewals: InternalConnection;
+
   constructor(
     protected readonly connection: InternalConnection,
     protected readonly dialect: Dialect,
   ) {
     super();
+    this.renewals = connection;
   }
 
   /** Known once `initialize()` has returned. */
@@ -241,7 +245,8 @@ export abstract class SqlJobStore extends JobStore {
     patient: boolean,
     leaveOut: (change: JobChange, error: unknown) => void,
   ): Promise<Set<string>> {
-    const lockTimeout = patient ? LOCK_TIMEOUT_MS : undefined;
+    const longest = Math.min(LOCK_TIMEOUT_MS, this.dialect.statementTimeout / 2);
+    const lockTimeout = patient ? longest : undefined;
     try {
       return await this.batched(changes, (batch) => this.changeBatch(batch, lockTimeout), leaveOut);
     } catch (error) {

@@ -27,6 +27,7 @@ export class TypeOrmDatabases {
   private readonly logger = new Logger(TypeOrmDatabases.name);
   private readonly accesses = new Map<DataSourceLike, DatabaseAccess>();
   private readonly barriers = new Map<DataSourceLike, Promise<Barrier>>();
+  private statementTimeout: number | undefined;
   private readonly ready = new WeakSet<DataSourceLike>();
 
   constructor(
@@ -34,6 +35,12 @@ export class TypeOrmDatabases {
     private readonly tables: TableOptions,
     private readonly autoMigrate: boolean,
   ) {}
+
+  /** Bounds the library's own statements, in milliseconds. */
+  boundStatements(timeout: number): void {
+    this.statementTimeout = timeout;
+    for (const { dialect } of this.accesses.values()) dialect.statementTimeout = timeout;
+  }
 
   /**
    * The dialect and the connection of a database.
@@ -44,6 +51,7 @@ export class TypeOrmDatabases {
     let access = this.accesses.get(dataSource);
     if (!access) {
       const dialect = dialectFor(dataSource, this.tables);
+      dialect.statementTimeout = this.statementTimeout ?? dialect.statementTimeout;
       const connection = dialect.connect({
         insideHolder: () => insideTransactionOf(dataSource),
       });

@@ -40,11 +40,11 @@ export abstract class InternalConnection implements Queryable {
 
   /**
    * Runs `work` in a READ COMMITTED transaction of its own. After a conflict, `work` runs again from its start; `retry:
-   * false` throws the conflict instead. Not for SQLite, whose transactions begin and end in one tick.
+   * false` throws the conflict instead; `timed: false` lets its statements take their time. Not for SQLite, whose transactions begin and end in one tick.
    */
   abstract transaction<T>(
     work: (run: RunStatement) => Promise<T>,
-    options?: { readonly retry?: boolean },
+    options?: { readonly retry?: boolean; readonly timed?: boolean },
   ): Promise<T>;
 }
 

@@ -77,7 +77,7 @@ export class MysqlJobStore extends SqlJobStore {
   }
 
   protected override renewBatch(keys: readonly LeaseKey[], leaseDuration: number): Promise<Set<string>> {
-    return this.connection.transaction(async (run) => {
+    return this.renewals.transaction(async (run) => {
       const locked = await this.select(
         run,
         keys,
@@ -99,7 +99,7 @@ export class MysqlJobStore extends SqlJobStore {
   }
 
   protected override async heldBatch(keys: readonly LeaseKey[]): Promise<Set<string>> {
-    const rows = await this.read(keys, `status IN ('submitted', 'prepared')`);
+    const rows = await this.read(keys, `status IN ('submitted', 'prepared')`, this.renewals);
     return new Set(keys.filter((key) => rows.get(key.gid)?.owner === key.owner).map((key) => key.gid));
   }
 
@@ -193,8 +193,12 @@ export class MysqlJobStore extends SqlJobStore {
     return new Map((rows as LockedRow[]).map((row) => [row.gid, row]));
   }
 
-  private read(keys: readonly LeaseKey[], condition: string): Promise<Map<string, LockedRow>> {
-    return this.select((sql, params) => this.connection.query(sql, params), keys, condition, '');
+  private read(
+    keys: readonly LeaseKey[],
+    condition: string,
+    connection = this.connection,
+  ): Promise<Map<string, LockedRow>> {
+    return this.select((sql, params) => connection.query(sql, params), keys, condition, '');
   }
 }
 

@@ -73,7 +73,8 @@ export class PostgresJobStore extends SqlJobStore {
   }
 
   protected override renewBatch(keys: readonly LeaseKey[], leaseDuration: number): Promise<Set<string>> {
-    return this.gids(sql`
+    return this.gids(
+      sql`
       WITH locked AS MATERIALIZED (
         SELECT l.gid
           FROM (SELECT *
@@ -90,15 +91,20 @@ export class PostgresJobStore extends SqlJobStore {
          SET due_at = clock_timestamp() + ${leaseDuration}::float8 * interval '1 millisecond'
         FROM locked
        WHERE j.gid = locked.gid AND j.gid = ANY (ARRAY (SELECT locked.gid FROM locked))
-      RETURNING j.gid`);
+      RETURNING j.gid`,
+      this.renewals,
+    );
   }
 
   protected override heldBatch(keys: readonly LeaseKey[]): Promise<Set<string>> {
-    return this.gids(sql`
+    return this.gids(
+      sql`
       SELECT j.gid
         FROM unnest(${column(keys, 'gid')}::text[], ${column(keys, 'owner')}::text[]) AS k(gid, owner)
         JOIN ${this.jobs} j ON j.gid = k.gid AND j.owner = k.owner
-       WHERE j.status IN ('submitted', 'prepared')`);
+       WHERE j.status IN ('submitted', 'prepared')`,
+      this.renewals,
+    );
   }
 
   protected override async changeBatch(
@@ -161,12 +167,15 @@ export class PostgresJobStore extends SqlJobStore {
     );
   }
 
-  private async gids(statement: Statement): Promise<Set<string>> {
-    return gidsOf(await this.rows(statement));
+  private async gids(statement: Statement, connection = this.connection): Promise<Set<string>> {
+    return gidsOf(await this.rows(statement, connection));
   }
 
-  private async rows<R extends { gid: string }>({ sql: text, params }: Statement): Promise<R[]> {
-    return (await this.connection.query(text, params, { prepared: true })).rows as R[];
+  private async rows<R extends { gid: string }>(
+    { sql: text, params }: Statement,
+    connection = this.connection,
+  ): Promise<R[]> {
+    return (await connection.query(text, params, { prepared: true })).rows as R[];
   }
 }
 

@@ -193,6 +193,8 @@ export class JobCompleter {
         attemptLog: null,
         due: null,
         release: true,
+        mark: null,
+        crashes: null,
       },
       ...{ stepName: record?.stepName ?? '', attempts: record?.attempts ?? 0 },
       error: plainText(errorReport(error, MAX_ERROR_LENGTH)),

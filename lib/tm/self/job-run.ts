@@ -121,7 +121,7 @@ export class JobRun {
     const delay = !endless && executor.retryDelay(job.stepName, job.failed, error);
     if (delay !== false) {
       this.log('ended with its process', job.failed, error, delay);
-      return this.handBack(delay, storableError(error));
+      return this.handBack(delay, errorReport(error, MAX_ERROR_LENGTH));
     }
     try {
       // The process may have ended between the COMMIT of the step and the news of it.

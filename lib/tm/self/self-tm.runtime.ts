@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { SchedulerRegistry } from '@nestjs/schedule';
 import { startAll, stopAll, type BackgroundService } from '../../core/background-service.js';
+import { within } from '../../core/within.js';
 import type { JobInfo } from '../../core/jobs/job-info.js';
 import { insideTransactionOf } from '../../transactions/ambient-transaction.js';
 import type { TransactionalStepRunner } from '../../transactions/transactional-step.runner.js';
@@ -116,6 +117,7 @@ export class SelfTmRuntime {
 
   /** From now on steps may run, and due jobs are claimed. */
   start(): void {
+    this.warnOfSmallPool();
     startAll(this.background);
   }
 
@@ -125,8 +127,23 @@ export class SelfTmRuntime {
    */
   async stop(): Promise<void> {
     this.stopped ??= stopAll(this.background);
-    await this.stopped;
-    await this.completer.flush();
+    const { gracePeriod, statementTimeout } = this.options;
+    const ended = this.stopped.then(() => this.completer.flush()).then(() => true);
+    if (await within(gracePeriod + 2 * statementTimeout, ended)) return;
+    this.logger.error(
+      'The application closes although jobs could not be handed back; their leases expire, and other processes run them.',
+    );
+  }
+
+  /** Steps that use the database wait for each other then, and progress waits behind them. */
+  private warnOfSmallPool(): void {
+    const { concurrency, runSteps } = this.options;
+    const { poolSize } = this.open;
+    if (!runSteps || poolSize === undefined || concurrency <= poolSize) return;
+    this.logger.warn(
+      `'concurrency' is ${concurrency}, but the pool of the DataSource has ${poolSize} connections. Steps that use the ` +
+        "database wait for a connection. Raise 'poolSize', or lower 'concurrency'.",
+    );
   }
 
   private tick(): void {
@@ -134,12 +151,15 @@ export class SelfTmRuntime {
   }
 
   private notifications(): BackgroundService {
-    const { notifications } = this.open;
+    const { notifications, beside } = this.open;
     return {
       start: () => {
         if (this.options.runSteps) void notifications?.listen(() => this.poller.wake(0));
       },
-      stop: async () => notifications?.close(),
+      stop: async () => {
+        await beside?.close();
+        await notifications?.close();
+      },
     };
   }
 
@@ -148,7 +168,13 @@ export class SelfTmRuntime {
     if (!onJobFailed) return;
     try {
       const record = await this.store.find(gid);
-      if (record) await onJobFailed(jobInfoOf(record), error);
+      if (!record) return;
+      const { gracePeriod } = this.options;
+      const settled = (async () => onJobFailed(jobInfoOf(record), error))().then(() => true);
+      if (await within(gracePeriod, settled)) return;
+      this.logger.error(
+        `onJobFailed of job ${gid} has not settled within ${gracePeriod} ms; nobody waits for it.`,
+      );
     } catch (hookError) {
       this.logger.error(`onJobFailed of job ${gid} failed: ${errorText(hookError)}`);
     }

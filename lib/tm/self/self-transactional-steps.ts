@@ -27,7 +27,8 @@ export class SelfTransactionalSteps {
 
   async run(attempt: KnownAttempt, lease: Lease, completion: JobChange): Promise<TransactionalOutcome> {
     const dataSource = this.dataSourceOf(attempt);
-    return this.runner.run(attempt, dataSource, await this.markOf(dataSource, attempt, lease, completion));
+    const mark = await this.markOf(dataSource, attempt, lease, completion);
+    return this.runner.run(attempt, dataSource, { ...mark, mayBegin: () => this.leases.confirm(lease) });
   }
 
   /** Whether an earlier attempt has committed, and only its process did not live to tell. */
