@@ -5,7 +5,9 @@ import type {
   QueryRunnerLike,
 } from '../core/transactions/typeorm.types.js';
 import type { Dialect } from '../store/dialect.js';
-import { openFrame, runInFrame, type AmbientFrame } from './ambient-transaction.js';
+import { connectionFree } from './guarded-runners.js';
+import { openFrame, runInFrame } from './ambient-transaction.js';
+import { inTransactionCall, type AmbientFrame } from './surroundings.js';
 import { QueryRunnerObserver } from './query-runner.observer.js';
 
 /** The members of a query runner that send statements. They stop working when the attempt is over. */
@@ -55,7 +57,8 @@ export class StepTransaction {
     const runner = dataSource.createQueryRunner('master') as QueryRunnerLike;
     try {
       const observer = QueryRunnerObserver.of(runner, dialect);
-      await runner.startTransaction();
+      if (dialect.gate) await connectionFree(runner);
+      await inTransactionCall(dataSource, () => runner.startTransaction());
       const transaction = new StepTransaction(dataSource, runner, observer);
       // The step takes part as a job does, so whatever ends the transaction unseen is noticed.
       const participant = {

@@ -12,7 +12,8 @@ import { barrierFor, dialectFor, isSupported } from '../store/databases.js';
 import type { SerialGate } from '../store/connections/serial-gate.js';
 import type { Dialect } from '../store/dialect.js';
 import type { TableOptions } from '../store/table-names.js';
-import { insideTransactionOf, openFrame, runInFrame } from './ambient-transaction.js';
+import { openFrame, runInFrame } from './ambient-transaction.js';
+import { insideTransactionOf } from './surroundings.js';
 import type { DataSourceLike, QueryRunnerLike } from '../core/transactions/typeorm.types.js';
 
 /** How the library runs its own statements on a database. */

@@ -83,8 +83,15 @@ export class StepExecutor {
   }
 }
 
+/** No attempt of the step would do better. */
+const UNRECOVERABLE = new Set<unknown>([
+  'STEPPING_UNRECOVERABLE_STEP',
+  'STEPPING_TRANSACTION_REQUIRED',
+  'STEPPING_TRANSACTION_NOT_PASSED',
+]);
+
 /** By code as well as by class: the step may have its error from another copy of the library. */
 function isUnrecoverable(error: unknown): boolean {
   if (error instanceof UnrecoverableStepError) return true;
-  return error instanceof Error && (error as Partial<SteppingError>).code === 'STEPPING_UNRECOVERABLE_STEP';
+  return error instanceof Error && UNRECOVERABLE.has((error as Partial<SteppingError>).code);
 }

@@ -15,6 +15,8 @@ export interface OpenStore {
   readonly dataSource: DataSourceLike | undefined;
   /** All transactions of the database share one connection (SQLite). */
   readonly serial: boolean;
+  /** Whether a transaction is open on that connection at this moment. */
+  readonly inTransaction: () => boolean;
   readonly notifications: JobNotifications | undefined;
 }
 
@@ -39,7 +41,13 @@ export async function openStore(
   const store = jobStoreFor(dialect, connection);
   await store.initialize(autoMigrate);
   const notifications = dialect.notifications(connection);
-  return { store, dataSource, serial: dialect.gate !== undefined, notifications };
+  return {
+    store,
+    dataSource,
+    serial: dialect.gate !== undefined,
+    inTransaction: () => connection.inTransaction,
+    notifications,
+  };
 }
 
 async function openMemory(asked: boolean): Promise<OpenStore> {
@@ -50,5 +58,11 @@ async function openMemory(asked: boolean): Promise<OpenStore> {
         "Provide a DataSource, or say selfTm({ store: 'memory' }).",
     );
   }
-  return { store: new MemoryJobStore(), dataSource: undefined, serial: false, notifications: undefined };
+  return {
+    store: new MemoryJobStore(),
+    dataSource: undefined,
+    serial: false,
+    inTransaction: () => false,
+    notifications: undefined,
+  };
 }

@@ -13,6 +13,7 @@ import {
 } from '../../../lib/errors/index.js';
 
 const samples: SteppingError[] = [
+  new errors.ConnectionInTransactionError('at here'),
   new errors.AmbiguousDataSourceError(['a', 'b']),
   new errors.CommitRefusedError(['g1', 'g2']),
   new errors.DataSourceNotFoundError(undefined, []),
@@ -48,6 +49,7 @@ const samples: SteppingError[] = [
   new errors.TransactionEndedError('g'),
   new errors.TransactionManagerUnavailableError('DTM'),
   new errors.TransactionNotActiveError('EntityManager'),
+  new errors.TransactionNotPassedError('g'),
   new errors.TransactionRequiredError('g'),
   new errors.UnrecoverableStepError('no such customer'),
   new errors.UnresolvedTransactionError('g', 'its row is locked'),
