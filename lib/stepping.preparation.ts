@@ -10,7 +10,7 @@ import { SteppingNotReadyError } from './errors/index.js';
 import type { SteppingLifecycle } from './stepping.lifecycle.js';
 import { observeTransactions } from './transactions/ambient-transaction.js';
 import { isDataSource, isDataSourceToken } from './transactions/data-source.registry.js';
-import { beforeDestroy } from './transactions/destroy-guard.js';
+import { afterReset, beforeDestroy } from './transactions/destroy-guard.js';
 import type { TypeOrmDatabases } from './transactions/typeorm-databases.js';
 
 /**
@@ -34,7 +34,7 @@ export class SteppingPreparation implements Readiness {
   ) {}
 
   get ready(): boolean {
-    return this.opened;
+    return this.opened && !this.databases.tablesLost;
   }
 
   /**
@@ -79,7 +79,7 @@ export class SteppingPreparation implements Readiness {
   }
 
   private async open(): Promise<void> {
-    if (this.opened) return;
+    if (this.opened) return this.databases.restoreTables();
     await this.manager.initialize();
     await this.databases.openAll();
     this.opened = true;
@@ -90,6 +90,7 @@ export class SteppingPreparation implements Readiness {
     this.watched.add(dataSource);
     observeTransactions(dataSource, this.databases.gateOf(dataSource));
     beforeDestroy(dataSource, () => this.lifecycle.finish());
+    afterReset(dataSource, () => this.databases.restoreTables(dataSource));
   }
 
   /** A class whose instance Nest makes as soon as the `DataSource` is there. */

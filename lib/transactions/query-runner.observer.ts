@@ -138,7 +138,7 @@ export class QueryRunnerObserver {
       result = await this.send(statement);
     } catch (error) {
       transaction.settle(this.dialect.errors.isRefusedCommit(error) ? 'rolledBack' : 'inDoubt');
-      throw error;
+      throw this.dialect.lostTables(error) ?? error;
     }
     transaction.settle(transaction.commitOutcome());
     return result;

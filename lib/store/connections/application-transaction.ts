@@ -8,7 +8,8 @@ const turns = new WeakMap<QueryRunnerLike, Promise<unknown>>();
 /**
  * Runs a statement for the job `gid` in the transaction of the application that is open on `runner`.
  *
- * @throws TransactionConflictError when the database has given up the transaction; other errors of the driver unchanged.
+ * @throws TransactionConflictError when the database has given up the transaction, TablesMissingError when
+ * the library's tables are gone; other errors of the driver unchanged.
  */
 export async function runIn(
   dialect: Dialect,
@@ -19,6 +20,8 @@ export async function runIn(
   try {
     return (await inTurn(runner, () => runner.query(sql, [...params], true))) as StructuredResult;
   } catch (error) {
+    const lost = dialect.lostTables(error);
+    if (lost) throw lost;
     if (dialect.errors.isTransient(error)) throw new TransactionConflictError(gid, { cause: error });
     throw error;
   }

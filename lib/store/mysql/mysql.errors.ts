@@ -8,6 +8,7 @@ const TRANSIENT_ERRORS = new Set<unknown>([1205, 1213, 1020, 3572]);
 /** A deadlock rolls the whole transaction back. A lock wait time-out does so when the server is configured to. */
 const TRANSACTION_ENDS = new Set<unknown>([1205, 1213]);
 const DUPLICATE_ENTRY = 1062;
+const NO_SUCH_TABLE = 1146;
 /** Data, integrity, and what triggers signal. */
 const ROW_ERROR_CLASSES = new Set(['22', '23', '45']);
 /** Row too large, packet too large, invalid character string, wrong value for a column. */
@@ -24,4 +25,5 @@ export const mysqlErrors: DatabaseErrors = {
       ROW_ERRORS.has(errno) || (typeof sqlState === 'string' && ROW_ERROR_CLASSES.has(sqlState.slice(0, 2)))
     );
   },
+  isTableMissing: (error) => driverErrorOf(error).errno === NO_SUCH_TABLE,
 };

@@ -3,6 +3,8 @@ import { errorCodeOf, type DatabaseErrors } from '../driver-errors.js';
 /** Serialization failure, deadlock, lock not available. */
 const TRANSIENT_ERRORS = new Set(['40001', '40P01', '55P03']);
 const UNIQUE_VIOLATION = '23505';
+/** Undefined table, invalid schema name. */
+const MISSING_TABLES = new Set(['42P01', '3F000']);
 /** Lost connections, shutdowns, system and internal errors: the COMMIT may have been done. */
 const UNCERTAIN_ERROR_CLASSES = new Set(['08', '57', '58', 'XX', 'F0']);
 /** Cardinality, data, integrity and limit errors, and what triggers raise. */
@@ -18,4 +20,5 @@ export const postgresErrors: DatabaseErrors = {
   },
   endsTransaction: () => false,
   isRowError: (error) => ROW_ERROR_CLASSES.has(errorCodeOf(error).slice(0, 2)),
+  isTableMissing: (error) => MISSING_TABLES.has(errorCodeOf(error)),
 };

@@ -10,4 +10,5 @@ export const sqliteErrors: DatabaseErrors = {
   isRefusedCommit: () => false,
   endsTransaction: () => false,
   isRowError: (error) => /^SQLITE_(?:CONSTRAINT|TOOBIG$|MISMATCH$)/.test(errorCodeOf(error)),
+  isTableMissing: (error) => /no such table/.test(String(error)),
 };

@@ -39,7 +39,7 @@ export async function openStore(
   const dataSource = registry.get(options.dataSource);
   const { dialect, connection } = databases.access(dataSource);
   const store = jobStoreFor(dialect, connection);
-  await store.initialize(autoMigrate);
+  await databases.withTables(dataSource, () => store.initialize(autoMigrate));
   const notifications = dialect.notifications(connection);
   return {
     store,

@@ -45,6 +45,7 @@ const samples: SteppingError[] = [
   new errors.StepTransactionClosedError(),
   new errors.StepTransactionLostError('s'),
   new errors.SteppingNotReadyError(),
+  new errors.TablesMissingError(['stepping_jobs']),
   new errors.TransactionConflictError('g'),
   new errors.TransactionEndedError('g'),
   new errors.TransactionManagerUnavailableError('DTM'),
