@@ -1,4 +1,4 @@
-import { UnsupportedDatabaseError } from '../errors/index.js';
+import { TablesMissingError, UnsupportedDatabaseError } from '../errors/index.js';
 import type {
   DataSourceLike,
   QueryRunnerLike,
@@ -56,6 +56,8 @@ export abstract class Dialect {
 
   /** Set where all transactions of a `DataSource` share one connection, and so run one after the other. */
   readonly gate: SerialGate | undefined = undefined;
+  /** The library's tables were found missing, and have not been looked for since. */
+  tablesLost = false;
 
   /** Milliseconds for each statement of the library, and for taking a connection. */
   statementTimeout = DEFAULT_STATEMENT_TIMEOUT_MS;
@@ -137,8 +139,11 @@ export abstract class Dialect {
 
   /** Those of `migrations` that are not recorded. */
   async pending(connection: Queryable, migrations: readonly Migration[]): Promise<Migration[]> {
-    const { migrations: table } = this.names;
-    if (!(await this.existingTables(connection, [table])).has(table)) return [...migrations];
+    const { migrations: history, jobs, barrier } = this.names;
+    const recorded = migrations.some(({ id }) => id !== null);
+    // Somebody may have dropped a table and left the record of its migration.
+    const tables = recorded ? [history, jobs, barrier] : [history];
+    if ((await this.existingTables(connection, tables)).size < tables.length) return [...migrations];
     const { rows } = await connection.query(`SELECT id FROM ${this.tables.migrations}`);
     const applied = new Set<number | null>((rows as { id: unknown }[]).map((row) => Number(row.id)));
     return migrations.filter((migration) => !applied.has(migration.id));
@@ -184,5 +189,15 @@ export abstract class Dialect {
   private async resolve(connection: Queryable): Promise<void> {
     await this.checkVersion(connection);
     this.resolved = await this.qualify(connection);
+  }
+
+  /** The error to throw for an `error` of the database that says that tables of the library are not there. */
+  lostTables(error: unknown): TablesMissingError | undefined {
+    if (!this.errors.isTableMissing(error)) return undefined;
+    const missing = [this.names.jobs, this.names.barrier].filter((name) => String(error).includes(name));
+    // Those of the application are none of our business.
+    if (missing.length === 0) return undefined;
+    this.tablesLost = true;
+    return new TablesMissingError(missing, { cause: error });
   }
 }

@@ -16,6 +16,8 @@ export interface DatabaseErrors {
   spoilsConnection(error: unknown): boolean;
   /** The values of one row caused it: the other rows of the batch can still be written. */
   isRowError(error: unknown): boolean;
+  /** A table, or the schema around it, is not there. */
+  isTableMissing(error: unknown): boolean;
 }
 
 /** The driver's own error, which TypeORM wraps in a `QueryFailedError`. */
@@ -45,12 +47,21 @@ export function isOutage(error: unknown): boolean {
   return OUTAGE_STATES.test(state) || state === 'EPIPE' || !/^[0-9A-Z]{5}$/.test(state);
 }
 
-/** Runs `work`, and wraps every error that is not the library's own: `database` could not do its work. */
-export async function orUnavailable<T>(database: string, work: () => Promise<T>): Promise<T> {
+/**
+ * Runs `work`, and wraps every error that is not the library's own: `database` could not do its work, or has lost its
+ * tables.
+ */
+export async function orUnavailable<T>(
+  database: string,
+  dialect: { lostTables(error: unknown): SteppingError | undefined },
+  work: () => Promise<T>,
+): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (error instanceof SteppingError) throw error;
+    const lost = dialect.lostTables(error);
+    if (lost) throw lost;
     throw new TransactionManagerUnavailableError(database, { cause: error });
   }
 }

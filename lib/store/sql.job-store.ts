@@ -272,7 +272,7 @@ export abstract class SqlJobStore extends JobStore {
   }
 
   private own<T>(work: () => Promise<T>): Promise<T> {
-    return orUnavailable('The database of the jobs', work);
+    return orUnavailable('The database of the jobs', this.dialect, work);
   }
 }
 

@@ -6,7 +6,9 @@ import type {
 } from '../core/transactions/typeorm.types.js';
 import { inTime } from '../store/connections/in-time.js';
 import type { Dialect } from '../store/dialect.js';
-import { openFrame, runInFrame, type AmbientFrame } from './ambient-transaction.js';
+import { connectionFree } from './guarded-runners.js';
+import { openFrame, runInFrame } from './ambient-transaction.js';
+import { inTransactionCall, type AmbientFrame } from './surroundings.js';
 import { QueryRunnerObserver } from './query-runner.observer.js';
 
 /** The members of a query runner that send statements. They stop working when the attempt is over. */
@@ -67,7 +69,11 @@ export class StepTransaction {
   ): Promise<StepTransaction> {
     try {
       const observer = QueryRunnerObserver.of(runner, dialect);
-      await inTime(patience, runner.startTransaction());
+      if (dialect.gate) await inTime(patience, connectionFree(runner));
+      await inTime(
+        patience,
+        inTransactionCall(dataSource, () => runner.startTransaction()),
+      );
       const transaction = new StepTransaction(dataSource, runner, observer, dialect, patience);
       // The step takes part as a job does, so whatever ends the transaction unseen is noticed.
       const participant = {

@@ -12,7 +12,8 @@ import { barrierFor, dialectFor, isSupported } from '../store/databases.js';
 import type { SerialGate } from '../store/connections/serial-gate.js';
 import type { Dialect } from '../store/dialect.js';
 import type { TableOptions } from '../store/table-names.js';
-import { insideTransactionOf, openFrame, runInFrame } from './ambient-transaction.js';
+import { openFrame, runInFrame } from './ambient-transaction.js';
+import { insideTransactionOf } from './surroundings.js';
 import type { DataSourceLike, QueryRunnerLike } from '../core/transactions/typeorm.types.js';
 import { errorText } from '../errors/error-text.js';
 
@@ -29,6 +30,7 @@ export class TypeOrmDatabases {
   private readonly barriers = new Map<DataSourceLike, Promise<Barrier>>();
   private statementTimeout: number | undefined;
   private readonly ready = new WeakSet<DataSourceLike>();
+  private readonly tableOwners = new Map<DataSourceLike, (() => Promise<void>)[]>();
 
   constructor(
     readonly registry: DataSourceRegistry,
@@ -109,6 +111,29 @@ export class TypeOrmDatabases {
     }
   }
 
+  /** Creates or checks tables of a database with `initialize`, now and whenever they may be gone. */
+  async withTables(dataSource: DataSourceLike, initialize: () => Promise<void>): Promise<void> {
+    await initialize();
+    this.tableOwners.set(dataSource, [...(this.tableOwners.get(dataSource) ?? []), initialize]);
+  }
+
+  /** Whether tables were found missing that have not been looked for since. */
+  get tablesLost(): boolean {
+    for (const { dialect } of this.accesses.values()) if (dialect.tablesLost) return true;
+    return false;
+  }
+
+  /** Creates the tables again that were found missing, or are missing in `reset`, whose tables were all dropped. */
+  async restoreTables(reset?: DataSourceLike): Promise<void> {
+    for (const [dataSource, owners] of this.tableOwners) {
+      const { dialect } = this.access(dataSource);
+      if (!dialect.tablesLost && dataSource !== reset) continue;
+      dialect.tablesLost = true;
+      for (const initialize of owners) await initialize();
+      dialect.tablesLost = false;
+    }
+  }
+
   /** Asks the database of a stored lookup how the transaction of `gid` ended, which settles it. */
   async queryPrepared(lookup: DatabaseLookup, gid: string): Promise<TransactionOutcome> {
     return (await this.find(lookup)).queryPrepared(gid);
@@ -138,7 +163,7 @@ export class TypeOrmDatabases {
   private async open(dataSource: DataSourceLike): Promise<Barrier> {
     const { dialect, connection } = this.access(dataSource);
     const barrier = barrierFor(dialect, connection);
-    await barrier.initialize(this.autoMigrate);
+    await this.withTables(dataSource, () => barrier.initialize(this.autoMigrate));
     return barrier;
   }
 }

@@ -8,6 +8,7 @@ import type { TransactionManager } from '../transaction-manager.js';
 import type { JobTransaction, TransactionResolver } from '../transactions/transaction-resolver.js';
 import { DistributedJob, type JobEnvironment } from './distributed-job.js';
 import { checkGid, newGid } from './gid.js';
+import type { Readiness } from './readiness.js';
 import type { TransactionSettler } from './transaction-settler.js';
 
 /**
@@ -51,9 +52,10 @@ export class DistributedJobFactory {
     registry: StepRegistry,
     serializer: StepArgumentsSerializer,
     private readonly transactions: TransactionResolver,
-    private readonly options: { readonly requireTransaction: boolean | 'warn' },
+    readiness: Readiness,
+    private readonly options: { readonly requireTransaction: boolean | 'warn' | undefined },
   ) {
-    this.environment = { manager, settler, registry, serializer };
+    this.environment = { manager, settler, registry, serializer, readiness };
   }
 
   /**
@@ -64,6 +66,7 @@ export class DistributedJobFactory {
    * @throws InvalidTransactionError when `transaction` is none of the things that it may be.
    */
   createJob(options: CreateJobOptions = {}): DistributedJob {
+    this.environment.readiness.discover();
     const gid = options.gid === undefined ? newGid() : checkGid(options.gid);
     const name = options.name ?? null;
     if (name !== null && !isName(name)) throw new InvalidOptionError('name', name, NAME_RULE);
@@ -80,9 +83,10 @@ export class DistributedJobFactory {
   }
 
   private checkStandalone(gid: string, wanted: boolean): void {
-    const { requireTransaction } = this.options;
-    if (wanted || requireTransaction === false) return;
-    if (requireTransaction === true) throw new TransactionRequiredError(gid);
+    if (wanted) return;
+    const { requireTransaction = this.environment.manager.durable } = this.options;
+    if (requireTransaction === false) return;
+    if (requireTransaction === true) throw new TransactionRequiredError(gid, callSite());
     if (this.warned) return;
     this.warned = true;
     this.logger.warn(
@@ -90,4 +94,11 @@ export class DistributedJobFactory {
         'This warning is given once per process.',
     );
   }
+}
+
+/** The line of the stack that called the job's `start()`. */
+function callSite(): string {
+  const start: { stack?: string } = {};
+  Error.captureStackTrace(start, DistributedJob.prototype.start);
+  return /^\s+(at .+)$/m.exec(start.stack ?? '')?.[1] ?? '';
 }

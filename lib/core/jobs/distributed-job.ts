@@ -14,6 +14,7 @@ import type { PreparedJob, TransactionManager } from '../transaction-manager.js'
 import { isName, NAME_RULE } from '../name.js';
 import { faultPoint } from '../fault-point.js';
 import type { JobMessage, StoredStep } from './job-message.js';
+import type { Readiness } from './readiness.js';
 import type { TransactionSettler } from './transaction-settler.js';
 
 /**
@@ -29,6 +30,7 @@ export interface JobEnvironment {
   readonly settler: TransactionSettler;
   readonly registry: StepRegistry;
   readonly serializer: StepArgumentsSerializer;
+  readonly readiness: Readiness;
 }
 
 export interface JobSettings {
@@ -96,6 +98,8 @@ export class DistributedJob {
    * It never waits for the steps.
    *
    * @throws JobHasNoStepsError, JobAlreadyStartedError.
+   * @throws TransactionRequiredError outside any transaction, or in one that cannot be seen, without `transaction: 'none'`.
+   * @throws TransactionNotPassedError when the transaction around the caller was begun on a query runner.
    * @throws TransactionEndedError when the transaction around the caller has ended already.
    * @throws DuplicateGidError when the gid belongs to another job. The same gid with the same steps is the
    * same job: nothing is started a second time.
@@ -108,6 +112,7 @@ export class DistributedJob {
     const transaction = this.settings.transaction();
     if (!transaction) {
       this.settings.onStandalone();
+      await this.ready();
       await this.environment.manager.submit(message);
       return { gid: this.gid };
     }
@@ -151,7 +156,14 @@ export class DistributedJob {
     await this.environment.settler.submitByHand(this.message(), this.prepared);
   }
 
+  /** A message may be handled before the application's hooks have run. */
+  private async ready(): Promise<void> {
+    const { readiness } = this.environment;
+    if (!readiness.ready) await readiness.prepare();
+  }
+
   private async prepareIn(transaction: TransactionContext, message: JobMessage): Promise<PreparedJob> {
+    await this.ready();
     await faultPoint('job:before-prepare', this.gid);
     const prepared = await this.environment.manager.prepare(message, transaction);
     await faultPoint('job:prepared', this.gid);

@@ -94,8 +94,15 @@ export class StepExecutor {
   }
 }
 
+/** No attempt of the step would do better. */
+const UNRECOVERABLE = new Set<unknown>([
+  'STEPPING_UNRECOVERABLE_STEP',
+  'STEPPING_TRANSACTION_REQUIRED',
+  'STEPPING_TRANSACTION_NOT_PASSED',
+]);
+
 /** By code as well as by class: the step may have its error from another copy of the library. */
 function isUnrecoverable(error: unknown): boolean {
-  if (propertyOf(error, 'code') === 'STEPPING_UNRECOVERABLE_STEP') return true;
+  if (UNRECOVERABLE.has(propertyOf(error, 'code'))) return true;
   return types.isNativeError(error) && error instanceof UnrecoverableStepError;
 }

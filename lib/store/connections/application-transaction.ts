@@ -13,8 +13,8 @@ const turns = new WeakMap<QueryRunnerLike, Promise<unknown>>();
 /**
  * Runs a statement for the job `gid` in the transaction of the application that is open on `runner`.
  *
- * @throws TransactionConflictError when the database has given up the transaction; StatementTimeoutError, after which the
- * connection is closed; other errors of the driver unchanged.
+ * @throws TransactionConflictError when the database has given up the transaction; TablesMissingError when the library's
+ * tables are gone; StatementTimeoutError, after which the connection is closed; other errors of the driver unchanged.
  */
 export async function runIn(
   dialect: Dialect,
@@ -31,6 +31,8 @@ export async function runIn(
       void dialect.interrupt(runner, true);
       dialect.discard(runner);
     }
+    const lost = dialect.lostTables(error);
+    if (lost) throw lost;
     if (dialect.errors.isTransient(error)) throw new TransactionConflictError(gid, { cause: error });
     throw error;
   }

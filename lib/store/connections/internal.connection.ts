@@ -28,6 +28,11 @@ export interface Queryable {
  * @internal Internal to the library: it changes without notice.
  */
 export abstract class InternalConnection implements Queryable {
+  /** Whether a transaction is open on the connection at this moment, where there is only one (SQLite). */
+  get inTransaction(): boolean {
+    return false;
+  }
+
   /**
    * Runs one statement that commits by itself. `prepared` says that the text is always the same and sent often: worth
    * preparing, where the driver can.

@@ -10,6 +10,7 @@ const TRANSACTION_ENDS = new Set<unknown>([1205, 1213]);
 /** `read_only`, on its own or as a mode of the server. */
 const READ_ONLY = new Set<unknown>([1290, 1836]);
 const DUPLICATE_ENTRY = 1062;
+const NO_SUCH_TABLE = 1146;
 /** Data, integrity, and what triggers signal. */
 const ROW_ERROR_CLASSES = new Set(['22', '23', '45']);
 /** Row too large, packet too large, invalid character string, wrong value for a column. */
@@ -30,4 +31,5 @@ export const mysqlErrors: DatabaseErrors = {
       ROW_ERRORS.has(errno) || (typeof sqlState === 'string' && ROW_ERROR_CLASSES.has(sqlState.slice(0, 2)))
     );
   },
+  isTableMissing: (error) => driverErrorOf(error).errno === NO_SUCH_TABLE,
 };

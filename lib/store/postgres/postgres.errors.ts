@@ -7,6 +7,8 @@ const READ_ONLY = '25006';
 /** Of the host, though it looks like a state. */
 const BROKEN_PIPE = 'EPIPE';
 const UNIQUE_VIOLATION = '23505';
+/** Undefined table, invalid schema name. */
+const MISSING_TABLES = new Set(['42P01', '3F000']);
 /** Lost connections, shutdowns, system and internal errors: the COMMIT may have been done. */
 const UNCERTAIN_ERROR_CLASSES = new Set(['08', '57', '58', 'XX', 'F0']);
 /** Cardinality, data, integrity and limit errors, and what triggers raise. */
@@ -26,4 +28,5 @@ export const postgresErrors: DatabaseErrors = {
     return state === READ_ONLY || state === BROKEN_PIPE || !SQL_STATE.test(state);
   },
   isRowError: (error) => ROW_ERROR_CLASSES.has(errorCodeOf(error).slice(0, 2)),
+  isTableMissing: (error) => MISSING_TABLES.has(errorCodeOf(error)),
 };

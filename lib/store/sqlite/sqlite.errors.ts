@@ -11,4 +11,5 @@ export const sqliteErrors: DatabaseErrors = {
   endsTransaction: () => false,
   spoilsConnection: () => false,
   isRowError: (error) => /^SQLITE_(?:CONSTRAINT|TOOBIG$|MISMATCH$)/.test(errorCodeOf(error)),
+  isTableMissing: (error) => /no such table/.test(String(error)),
 };

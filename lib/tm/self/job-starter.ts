@@ -58,6 +58,8 @@ export interface JobStarterOptions {
   readonly queryPreparedAfter: number;
   /** Whether the caller is inside an open transaction of the store's only connection (SQLite). */
   readonly insideOwnTransaction: () => boolean;
+  /** Whether others wait for the caller to give that connection back, as in a hook after the COMMIT. */
+  readonly holdsConnection: () => boolean;
   /** Tells that a job is due in `delay` milliseconds, for any process. */
   readonly wake: (delay: number) => void;
 }
@@ -263,6 +265,8 @@ export class JobStarter {
 
   private async insert(job: NewJob): Promise<boolean> {
     try {
+      // A batch is sent by nobody in particular, and would wait for the caller.
+      if (this.options.holdsConnection()) return (await this.store.insert([job])).has(job.gid);
       return await this.inserts.call(job);
     } catch (cause) {
       throw new TransactionManagerUnavailableError('The job store', { cause });

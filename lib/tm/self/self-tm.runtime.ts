@@ -3,7 +3,7 @@ import type { SchedulerRegistry } from '@nestjs/schedule';
 import { startAll, stopAll, type BackgroundService } from '../../core/background-service.js';
 import { within } from '../../core/within.js';
 import type { JobInfo } from '../../core/jobs/job-info.js';
-import { insideTransactionOf } from '../../transactions/ambient-transaction.js';
+import { insideTransactionOf } from '../../transactions/surroundings.js';
 import type { TransactionalStepRunner } from '../../transactions/transactional-step.runner.js';
 import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
 import { JobCompleter } from './job-completer.js';
@@ -82,7 +82,8 @@ export class SelfTmRuntime {
     this.starter = new JobStarter(store, leases, runner, registry, {
       dataSource,
       queryPreparedAfter,
-      insideOwnTransaction: () => open.serial && insideTransactionOf(dataSource!),
+      holdsConnection: () => open.serial && insideTransactionOf(dataSource!),
+      insideOwnTransaction: () => open.inTransaction() && insideTransactionOf(dataSource!),
       wake,
     });
     this.retention = new RetentionService(store, databases, options.retention);

@@ -40,6 +40,13 @@ export class SelfTransactionManager extends TransactionManager<SelfPreparedJob> 
     return this.ready;
   }
 
+  override get durable(): boolean {
+    const { store, dataSource } = this.options;
+    return (
+      (store ?? dataSource ?? this.services.databases.registry.all[0]) !== undefined && store !== 'memory'
+    );
+  }
+
   get recoveryState(): RecoveryState {
     return this.opened?.poller.recoveryState ?? { lastRunAt: null, error: null };
   }

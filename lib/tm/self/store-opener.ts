@@ -19,6 +19,8 @@ export interface OpenStore {
   readonly dataSource: DataSourceLike | undefined;
   /** All transactions of the database share one connection (SQLite). */
   readonly serial: boolean;
+  /** Whether a transaction is open on that connection at this moment. */
+  readonly inTransaction: () => boolean;
   readonly notifications: JobNotifications | undefined;
   /** The connection of the renewals. */
   readonly beside?: ConnectionBeside | undefined;
@@ -45,7 +47,7 @@ export async function openStore(
   const dataSource = registry.get(options.dataSource);
   const { dialect, connection } = databases.access(dataSource);
   const store = jobStoreFor(dialect, connection);
-  await store.initialize(autoMigrate);
+  await databases.withTables(dataSource, () => store.initialize(autoMigrate));
   const notifications = dialect.notifications(connection);
   // A failure there leaves the pool enough of the lease.
   const patience = Math.min(options.statementTimeout, options.leaseDuration / RENEWAL_PATIENCE);
@@ -55,6 +57,7 @@ export async function openStore(
     store,
     dataSource,
     serial: dialect.gate !== undefined,
+    inTransaction: () => connection.inTransaction,
     notifications,
     beside,
     poolSize: dialect.poolSize,
@@ -69,5 +72,11 @@ async function openMemory(asked: boolean): Promise<OpenStore> {
         "Provide a DataSource, or say selfTm({ store: 'memory' }).",
     );
   }
-  return { store: new MemoryJobStore(), dataSource: undefined, serial: false, notifications: undefined };
+  return {
+    store: new MemoryJobStore(),
+    dataSource: undefined,
+    serial: false,
+    inTransaction: () => false,
+    notifications: undefined,
+  };
 }

@@ -13,6 +13,7 @@ import {
 } from '../../../lib/errors/index.js';
 
 const samples: SteppingError[] = [
+  new errors.ConnectionInTransactionError('at here'),
   new errors.AmbiguousDataSourceError(['a', 'b']),
   new errors.CommitRefusedError(['g1', 'g2']),
   new errors.DataSourceNotFoundError(undefined, []),
@@ -45,10 +46,12 @@ const samples: SteppingError[] = [
   new errors.StepTransactionLostError('s'),
   new errors.ProgressRefusedError('g', { cause: new Error('a trigger') }),
   new errors.SteppingNotReadyError(),
+  new errors.TablesMissingError(['stepping_jobs']),
   new errors.TransactionConflictError('g'),
   new errors.TransactionEndedError('g'),
   new errors.TransactionManagerUnavailableError('DTM'),
   new errors.TransactionNotActiveError('EntityManager'),
+  new errors.TransactionNotPassedError('g'),
   new errors.TransactionRequiredError('g'),
   new errors.UnreadableJobError('its steps are no JSON'),
   new errors.UnrecoverableStepError('no such customer'),
