@@ -90,8 +90,11 @@ describeInterop(
         const job = app.job({ transaction: runner, manager: settings });
         await job.prepare();
         await scene().called(job.gid, 'query-prepared', 2);
-        // An answer at all, while the transaction is open, shows that the question does not wait for its end.
-        for (const { answer } of toApp.of(job.gid)) if (answer !== undefined) expect(answer).toBe('ongoing');
+        for (const { answer, took } of toApp.of(job.gid)) {
+          if (answer === undefined) continue;
+          expect(answer).toBe('ongoing');
+          expect(took).toBeLessThan(2000);
+        }
         expect(await scene().interval(job.gid)).toBe(1);
         expect(await scene().status(job.gid)).toBe('prepared');
 
