@@ -38,6 +38,7 @@ export {
 } from './core/transaction-manager.js';
 export {
   TransactionContext,
+  type SentStatement,
   type SqlStatement,
   type TransactionOutcome,
   type TransactionParticipant,

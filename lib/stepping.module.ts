@@ -11,7 +11,6 @@ import { DistributedJobFactory } from './core/jobs/distributed-job.factory.js';
 import { DistributedJobs } from './core/jobs/job-info.js';
 import { TransactionSettler } from './core/jobs/transaction-settler.js';
 import { StepExecutor } from './core/steps/step.executor.js';
-import { StepExplorer } from './core/steps/step.explorer.js';
 import { StepRegistry } from './core/steps/step.registry.js';
 import { TransactionManager, type TransactionManagerStrategy } from './core/transaction-manager.js';
 import {
@@ -23,10 +22,8 @@ import {
 import { InvalidOptionError } from './errors/index.js';
 import { STEPPING_MODULE_OPTIONS } from './stepping.constants.js';
 import { moveInHookOrder, SteppingLifecycle, SteppingLifecycleModule } from './stepping.lifecycle.js';
+import { SteppingPreparation } from './stepping.preparation.js';
 import { steppingProviders } from './stepping.providers.js';
-import { observeTransactions } from './transactions/ambient-transaction.js';
-import { beforeDestroy } from './transactions/destroy-guard.js';
-import { TypeOrmDatabases } from './transactions/typeorm-databases.js';
 import { selfTm } from './tm/self/self-tm.strategy.js';
 
 /**
@@ -41,11 +38,9 @@ export class SteppingModule implements OnModuleInit, OnModuleDestroy {
   /** @internal Made by Nest. */
   constructor(
     modules: ModulesContainer,
-    private readonly databases: TypeOrmDatabases,
-    private readonly explorer: StepExplorer,
-    private readonly registry: StepRegistry,
+    private readonly preparation: SteppingPreparation,
     private readonly lifecycle: SteppingLifecycle,
-    @Inject(TransactionManager) private readonly manager: TransactionManager,
+    @Inject(TransactionManager) manager: TransactionManager,
     settler: TransactionSettler,
   ) {
     // Tables and steps must be ready before any other hook runs: hooks of the application may start jobs.
@@ -84,15 +79,7 @@ export class SteppingModule implements OnModuleInit, OnModuleDestroy {
 
   /** Called by Nest: finds the databases and the steps, and creates the tables. */
   async onModuleInit(): Promise<void> {
-    const { registry } = this.databases;
-    registry.discover();
-    for (const dataSource of registry.all) {
-      observeTransactions(dataSource, this.databases.gateOf(dataSource));
-      beforeDestroy(dataSource, () => this.lifecycle.finish());
-    }
-    this.registry.register(this.explorer.explore());
-    await this.manager.initialize();
-    await this.databases.openAll();
+    await this.preparation.initialize();
   }
 
   /** Called by Nest: claims nothing any more, ends what runs and hands leases back. */

@@ -25,8 +25,9 @@ export interface SteppingOptions {
    */
   readonly retry?: RetryPolicy;
   /**
-   * What it means to start a job outside any transaction without saying `transaction: 'none'`: `true` an
-   * error, `'warn'` one warning per process, `false` nothing. Default: `false`.
+   * What it means to start a job outside any transaction, or in one that cannot be seen, without saying
+   * `transaction: 'none'`: `true` an error, `'warn'` one warning per process, `false` nothing. Default: `true`; `false`
+   * where jobs are kept in memory.
    */
   readonly requireTransaction?: boolean | 'warn';
   /**
@@ -88,10 +89,9 @@ const OPTIONS = {
     return (tables ?? {}) as TableOptions;
   },
   retry: (retry: unknown, option: string) => resolveRetryPolicy(retry as RetryPolicy | undefined, option),
-  requireTransaction: checkedOption<boolean | 'warn', boolean>(
+  requireTransaction: checkedOption<boolean | 'warn'>(
     (value) => typeof value === 'boolean' || value === 'warn',
     "true, false or 'warn'",
-    false,
   ),
   dataSourceResolver: functionOption<DataSourceResolver>(),
   onJobFailed: functionOption<(job: JobInfo, error: unknown) => unknown>(),

@@ -1,5 +1,5 @@
 import type { Provider } from '@nestjs/common';
-import { ModulesContainer } from '@nestjs/core';
+import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { DistributedJobFactory } from './core/jobs/distributed-job.factory.js';
 import { TransactionSettler } from './core/jobs/transaction-settler.js';
 import { provide } from './core/provide.js';
@@ -18,7 +18,13 @@ import { TransactionalStepRunner } from './transactions/transactional-step.runne
 import { TypeOrmTransactionResolver } from './transactions/typeorm.transaction-resolver.js';
 import { TypeOrmDatabases } from './transactions/typeorm-databases.js';
 import { resolveSteppingOptions, type ResolvedSteppingOptions } from './stepping.options.js';
-import { STEPPING_MODULE_OPTIONS, STEPPING_RESOLVED_OPTIONS } from './stepping.constants.js';
+import {
+  DATA_SOURCE_WATCH,
+  STEPPING_MODULE_OPTIONS,
+  STEPPING_RESOLVED_OPTIONS,
+} from './stepping.constants.js';
+import { SteppingLifecycle } from './stepping.lifecycle.js';
+import { SteppingPreparation } from './stepping.preparation.js';
 
 /** What every application has, whatever its transaction manager. */
 export const steppingProviders: readonly Provider[] = [
@@ -47,12 +53,28 @@ export const steppingProviders: readonly Provider[] = [
   { ...provide(TypeOrmTransactionResolver, TypeOrmDatabases), provide: TransactionResolver },
   provide(TransactionSettler, TransactionManager),
   provide(
+    SteppingPreparation,
+    ModulesContainer,
+    TypeOrmDatabases,
+    StepExplorer,
+    StepRegistry,
+    SteppingLifecycle,
+    TransactionManager,
+    HttpAdapterHost,
+  ),
+  {
+    provide: DATA_SOURCE_WATCH,
+    useFactory: (preparation: SteppingPreparation) => preparation.watchEarly(),
+    inject: [SteppingPreparation],
+  },
+  provide(
     DistributedJobFactory,
     TransactionManager,
     TransactionSettler,
     StepRegistry,
     StepArgumentsSerializer,
     TransactionResolver,
+    SteppingPreparation,
     STEPPING_RESOLVED_OPTIONS,
   ),
 ];

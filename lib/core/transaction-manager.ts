@@ -42,6 +42,11 @@ export interface PreparedJob {
  * @publicApi
  */
 export abstract class TransactionManager<Prepared extends PreparedJob = PreparedJob> {
+  /** Whether jobs survive the process; then a job needs a transaction, unless it says `'none'`. */
+  get durable(): boolean {
+    return true;
+  }
+
   /**
    * Called once, when all providers of the application exist and before any of its lifecycle hooks. Jobs may
    * be started from then on.

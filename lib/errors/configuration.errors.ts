@@ -1,4 +1,4 @@
-import { describeList, describeValue, SteppingError } from './stepping.error.js';
+import { type ErrorCause, describeList, describeValue, SteppingError } from './stepping.error.js';
 
 /**
  * An option, of the module, a step or a job, has a value that cannot be used.
@@ -99,6 +99,26 @@ export class SchemaOutdatedError extends SteppingError {
       'SchemaOutdatedError',
       `The database lacks ${describeList(missing)}. Add steppingMigrations({ schema, prefix }) to the ` +
         `'migrations' of the DataSource and run them, or turn 'autoMigrate' on.`,
+    );
+  }
+}
+
+/**
+ * Tables of the library have vanished while the application is running. Nothing was started.
+ *
+ * @publicApi
+ */
+export class TablesMissingError extends SteppingError {
+  constructor(
+    /** The tables that are missing. */
+    readonly missing: readonly string[],
+    options?: ErrorCause,
+  ) {
+    super(
+      'TablesMissingError',
+      `The database lacks ${describeList(missing)}: dropped while the application was running, and the jobs with them. ` +
+        "With 'autoMigrate' the next job that is started creates the tables; otherwise run the migrations.",
+      options,
     );
   }
 }

@@ -1,5 +1,5 @@
 import type { JobStatus } from '../core/jobs/job-info.js';
-import { describeList, describeValue, SteppingError } from './stepping.error.js';
+import { describeList, describeValue, SteppingError, type ErrorCause } from './stepping.error.js';
 
 /**
  * A gid given by the caller cannot be used.
@@ -121,6 +121,26 @@ export class JobStateError extends SteppingError {
     super(
       'JobStateError',
       `Job '${gid}' cannot be ${PARTICIPLES[action]}: it is ${status}. ${advice(action, status)}`,
+    );
+  }
+}
+
+/**
+ * The stored row of a job cannot be read: it was changed by hand, damaged by a restore, or written by another version. The
+ * job is kept, and looked at again every few seconds.
+ *
+ * @publicApi
+ */
+export class UnreadableJobError extends SteppingError {
+  constructor(
+    /** What cannot be read. */
+    readonly reason: string,
+    options?: ErrorCause,
+  ) {
+    super(
+      'UnreadableJobError',
+      `The stored job cannot be read: ${reason}. Mend its row, cancel it, or run the version that wrote it.`,
+      options,
     );
   }
 }

@@ -115,11 +115,16 @@ export class StepTimeoutError extends SteppingError {
     readonly stepName: string,
     /** Milliseconds. */
     readonly timeout: number,
+    /** Whether it has begun, or was still waiting for its arguments or its dependencies. */
+    begun = true,
   ) {
     super(
       'StepTimeoutError',
-      `The step '${stepName}' did not end within ${timeout} ms. Pass context.signal to what it waits for, or raise ` +
-        "its 'timeout'.",
+      begun
+        ? `The step '${stepName}' did not end within ${timeout} ms. Pass context.signal to what it waits for, or raise ` +
+            "its 'timeout'."
+        : `The arguments or the dependencies of the step '${stepName}' were not there within ${timeout} ms. Look for a ` +
+            'validator or a request-scoped provider that never settles.',
     );
   }
 }
@@ -189,7 +194,7 @@ export class HttpRequestError extends SteppingError {
 }
 
 /**
- * A step's process ended, again and again, while the step was running: it has no attempts left.
+ * The process ended while the step was running, perhaps again and again. When no attempts are left, the job fails with it.
  *
  * @publicApi
  */
@@ -197,13 +202,15 @@ export class StepAbandonedError extends SteppingError {
   constructor(
     /** The name of the step. */
     readonly stepName: string,
-    /** How many attempts have begun. */
+    /** How many attempts were counted. */
     readonly attempts: number,
+    /** How many of them, in a row, ended with their process. */
+    readonly crashes: number,
   ) {
     super(
       'StepAbandonedError',
-      `The step '${stepName}' has used all of its ${attempts} attempts; the last one ended with its process. See ` +
-        'whether the step brings its process down, then let the job go on with DistributedJobs.retry().',
+      `Of ${attempts} counted attempts of the step '${stepName}' the last ${crashes} ended with their process. See ` +
+        'whether the step brings its process down. If the job has failed, it goes on with DistributedJobs.retry().',
     );
   }
 }

@@ -36,6 +36,22 @@ export class TransactionManagerUnavailableError extends SteppingError {
 }
 
 /**
+ * A statement of the library, or the connection for it, was not there in time. The connection is closed, and what a
+ * transaction on it had done is rolled back.
+ *
+ * @publicApi
+ */
+export class StatementTimeoutError extends SteppingError {
+  constructor(/** Milliseconds. */ readonly timeout: number) {
+    super(
+      'StatementTimeoutError',
+      `The database has not answered a statement, or given a connection for it, within ${timeout} ms; the connection ` +
+        "is closed. Look at the network, the locks and the pool's size, or raise 'statementTimeout'.",
+    );
+  }
+}
+
+/**
  * It cannot be known yet whether the transaction of a prepared job commits.
  *
  * @publicApi
@@ -67,6 +83,26 @@ export class SteppingNotReadyError extends SteppingError {
       'SteppingNotReadyError',
       'Stepping is not initialized yet. Start jobs from onModuleInit on, not in constructors or provider factories; ' +
         'in a test, await app.init() first.',
+    );
+  }
+}
+
+/**
+ * The database refuses, again and again, to store how far a job has come: a constraint or a trigger of the jobs' table,
+ * for example. The job has failed, and can be retried when the cause is mended.
+ *
+ * @publicApi
+ */
+export class ProgressRefusedError extends SteppingError {
+  constructor(
+    /** The id of the job. */ readonly gid: string,
+    options: ErrorCause,
+  ) {
+    super(
+      'ProgressRefusedError',
+      `The database refuses to store the progress of job '${gid}'. Its cause says why; look for constraints and triggers on ` +
+        "the jobs' table, and retry the job with DistributedJobs.retry().",
+      options,
     );
   }
 }

@@ -31,16 +31,61 @@ export class TransactionEndedError extends SteppingError {
 }
 
 /**
- * A job was started outside any transaction and `requireTransaction` is on.
+ * A job was started outside any transaction, or in one that cannot be seen, and `requireTransaction` is on. A step that
+ * throws it is not tried again.
  *
  * @publicApi
  */
 export class TransactionRequiredError extends SteppingError {
-  constructor(/** The id of the job. */ readonly gid: string) {
+  constructor(
+    /** The id of the job. */
+    readonly gid: string,
+    /** Where the job was started, as a line of the stack; empty when that is not known. */
+    readonly where = '',
+  ) {
     super(
       'TransactionRequiredError',
-      `Job '${gid}' was started outside any transaction, which 'requireTransaction' forbids. Start it inside ` +
-        "dataSource.transaction(), pass createJob({ transaction }), or say createJob({ transaction: 'none' }).",
+      `Job '${gid}' was started outside any transaction, or in one that Stepping cannot see${where && ` (${where})`}. ` +
+        'Start it inside dataSource.transaction() of a DataSource of the application, pass the QueryRunner or manager: ' +
+        "createJob({ transaction }), say createJob({ transaction: 'none' }) for a job of its own, or set the module's " +
+        "'requireTransaction' to false.",
+    );
+  }
+}
+
+/**
+ * A job was started, without naming it, in a transaction that was begun with `startTransaction()` on a query runner, as
+ * `save()` does for its subscribers. A step that throws it is not tried again.
+ *
+ * @publicApi
+ */
+export class TransactionNotPassedError extends SteppingError {
+  constructor(/** The id of the job. */ readonly gid: string) {
+    super(
+      'TransactionNotPassedError',
+      `Job '${gid}' was started where a transaction begun with queryRunner.startTransaction() is open, as inside ` +
+        'save() and its subscribers. Pass it: createJob({ transaction: queryRunner }), event.queryRunner in a ' +
+        "subscriber, or say createJob({ transaction: 'none' }) for a job of its own.",
+    );
+  }
+}
+
+/**
+ * A transaction could not begin on an SQLite `DataSource`, whose only connection has one open that does not end.
+ *
+ * @publicApi
+ */
+export class ConnectionInTransactionError extends SteppingError {
+  constructor(
+    /** Where the open transaction began, as a line of the stack; undefined when nobody knows. */ readonly began?: string,
+  ) {
+    super(
+      'ConnectionInTransactionError',
+      'A transaction cannot begin: an SQLite DataSource is one connection, and another transaction is open on it, ' +
+        (began === undefined
+          ? 'whose beginning was not seen. '
+          : `which began ${began} and did not end in time. `) +
+        'End that one first, or use dataSource.transaction(), which waits for its turn.',
     );
   }
 }

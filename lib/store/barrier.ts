@@ -157,7 +157,7 @@ export abstract class Barrier {
   }
 
   private own<T>(work: () => Promise<T>): Promise<T> {
-    return orUnavailable('The database of the barrier', work);
+    return orUnavailable('The database of the barrier', this.dialect, work);
   }
 }
 

@@ -1,10 +1,11 @@
-import { UnsupportedDatabaseError } from '../errors/index.js';
+import { TablesMissingError, UnsupportedDatabaseError } from '../errors/index.js';
 import type {
   DataSourceLike,
   QueryRunnerLike,
   StructuredResult,
 } from '../core/transactions/typeorm.types.js';
 import type { ConnectionProbe } from './connections/connection-probe.js';
+import type { ConnectionBeside, SourceBeside } from './connections/connection-beside.js';
 import type { InternalConnection, Queryable } from './connections/internal.connection.js';
 import type { SerialGate } from './connections/serial-gate.js';
 import type { DatabaseErrors } from './driver-errors.js';
@@ -24,6 +25,8 @@ export interface JobNotifications {
   /** Notifies the other processes. It waits for nothing and never fails. */
   notify(): void;
   close(): Promise<void>;
+  /** The listening connection, for other statements, while it is there. */
+  readonly beside: SourceBeside;
 }
 
 /** What only SQLite needs to know: who may use the one connection. */
@@ -36,6 +39,8 @@ export interface SerialAccess {
 
 /** Which databases are supported, for the messages that refuse another one. */
 export const SUPPORTED_DATABASES = 'PostgreSQL 13+, MySQL 8.0+, MariaDB 10.6+, SQLite 3.35+ (better-sqlite3)';
+
+const DEFAULT_STATEMENT_TIMEOUT_MS = 10_000;
 
 /**
  * One kind of database, for one `DataSource`: its SQL, its errors, its limits. A new database is a new subclass, in a
@@ -51,6 +56,11 @@ export abstract class Dialect {
 
   /** Set where all transactions of a `DataSource` share one connection, and so run one after the other. */
   readonly gate: SerialGate | undefined = undefined;
+  /** The library's tables were found missing, and have not been looked for since. */
+  tablesLost = false;
+
+  /** Milliseconds for each statement of the library, and for taking a connection. */
+  statementTimeout = DEFAULT_STATEMENT_TIMEOUT_MS;
 
   readonly names: TableNames;
   private resolved: QualifiedTables | undefined;
@@ -94,6 +104,33 @@ export abstract class Dialect {
     return undefined;
   }
 
+  /**
+   * Asks the server to end the statement that runs on `runner`; never fails, and ends in time. With `whole`, the session
+   * as well, where the server can be asked: it may hold locks, and does not know that nobody listens.
+   */
+  interrupt(_runner: QueryRunnerLike, _whole?: boolean): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** Closes the connection of `runner`, which may be silent or in an unknown state, and releases the runner. */
+  discard(_runner: QueryRunnerLike): void {
+    // Where there is only one connection, it stays.
+  }
+
+  /** How many connections the pool of the `DataSource` may open; undefined where it does not tell, or has none. */
+  get poolSize(): number | undefined {
+    return undefined;
+  }
+
+  /** The connection beside the pool; `listening` has it on PostgreSQL. */
+  beside(
+    _pooled: InternalConnection,
+    _listening: JobNotifications | undefined,
+    _statementTimeout: number,
+  ): ConnectionBeside | undefined {
+    return undefined;
+  }
+
   /** What a connection that `queryRunner.connect()` returned tells about its transaction. */
   abstract probe(connection: unknown): ConnectionProbe;
 
@@ -102,8 +139,11 @@ export abstract class Dialect {
 
   /** Those of `migrations` that are not recorded. */
   async pending(connection: Queryable, migrations: readonly Migration[]): Promise<Migration[]> {
-    const { migrations: table } = this.names;
-    if (!(await this.existingTables(connection, [table])).has(table)) return [...migrations];
+    const { migrations: history, jobs, barrier } = this.names;
+    const recorded = migrations.some(({ id }) => id !== null);
+    // Somebody may have dropped a table and left the record of its migration.
+    const tables = recorded ? [history, jobs, barrier] : [history];
+    if ((await this.existingTables(connection, tables)).size < tables.length) return [...migrations];
     const { rows } = await connection.query(`SELECT id FROM ${this.tables.migrations}`);
     const applied = new Set<number | null>((rows as { id: unknown }[]).map((row) => Number(row.id)));
     return migrations.filter((migration) => !applied.has(migration.id));
@@ -149,5 +189,15 @@ export abstract class Dialect {
   private async resolve(connection: Queryable): Promise<void> {
     await this.checkVersion(connection);
     this.resolved = await this.qualify(connection);
+  }
+
+  /** The error to throw for an `error` of the database that says that tables of the library are not there. */
+  lostTables(error: unknown): TablesMissingError | undefined {
+    if (!this.errors.isTableMissing(error)) return undefined;
+    const missing = [this.names.jobs, this.names.barrier].filter((name) => String(error).includes(name));
+    // Those of the application are none of our business.
+    if (missing.length === 0) return undefined;
+    this.tablesLost = true;
+    return new TablesMissingError(missing, { cause: error });
   }
 }

@@ -1,4 +1,4 @@
-import { SteppingError, TransactionManagerUnavailableError } from '../errors/index.js';
+import { StatementTimeoutError, SteppingError, TransactionManagerUnavailableError } from '../errors/index.js';
 
 /** What the errors of a database mean. Each database has one such table, in `<database>.errors.ts`. */
 export interface DatabaseErrors {
@@ -9,8 +9,15 @@ export interface DatabaseErrors {
   isRefusedCommit(error: unknown): boolean;
   /** The server has rolled the whole transaction back, and later statements autocommit. */
   endsTransaction(error: unknown): boolean;
+  /**
+   * The connection it came on must not be used again: nothing proves that the server still answers there, or it has
+   * become read-only, after a failover.
+   */
+  spoilsConnection(error: unknown): boolean;
   /** The values of one row caused it: the other rows of the batch can still be written. */
   isRowError(error: unknown): boolean;
+  /** A table, or the schema around it, is not there. */
+  isTableMissing(error: unknown): boolean;
 }
 
 /** The driver's own error, which TypeORM wraps in a `QueryFailedError`. */
@@ -26,12 +33,35 @@ export function errorCodeOf(error: unknown): string {
   return typeof code === 'string' ? code : '';
 }
 
-/** Runs `work`, and wraps every error that is not the library's own: `database` could not do its work. */
-export async function orUnavailable<T>(database: string, work: () => Promise<T>): Promise<T> {
+/** Of a server: connection exceptions, too many connections, shutdown and start. */
+const OUTAGE_STATES = /^(?:08|53|57)/;
+
+/** Whether a database was away, by the error of `orUnavailable()`: the server's answer to a statement is none. */
+export function isOutage(error: unknown): boolean {
+  if (error instanceof StatementTimeoutError) return true;
+  if (!(error instanceof TransactionManagerUnavailableError) || error.cause instanceof TypeError)
+    return false;
+  const { sqlState } = driverErrorOf(error.cause);
+  const state = typeof sqlState === 'string' ? sqlState : errorCodeOf(error.cause);
+  if (state.startsWith('SQLITE_')) return false;
+  return OUTAGE_STATES.test(state) || state === 'EPIPE' || !/^[0-9A-Z]{5}$/.test(state);
+}
+
+/**
+ * Runs `work`, and wraps every error that is not the library's own: `database` could not do its work, or has lost its
+ * tables.
+ */
+export async function orUnavailable<T>(
+  database: string,
+  dialect: { lostTables(error: unknown): SteppingError | undefined },
+  work: () => Promise<T>,
+): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (error instanceof SteppingError) throw error;
+    const lost = dialect.lostTables(error);
+    if (lost) throw lost;
     throw new TransactionManagerUnavailableError(database, { cause: error });
   }
 }

@@ -24,6 +24,7 @@ export function recordOf(row: JobRow): JobRecord {
     ...row,
     stepIndex: Number(row.stepIndex),
     attempts: Number(row.attempts),
+    crashes: numberOf(row.crashes),
     createdAt: dateOf(row.createdAt)!,
     dueAt: dateOf(row.dueAt),
     endedAt: dateOf(row.endedAt),
@@ -35,12 +36,17 @@ export function claimedOf(row: ClaimedJob): ClaimedJob {
     ...row,
     stepIndex: Number(row.stepIndex),
     attempts: Number(row.attempts),
+    crashes: numberOf(row.crashes),
     dueFor: Number(row.dueFor),
   };
 }
 
 export function isTrue(value: unknown): boolean {
   return value === true || Number(value) === 1;
+}
+
+function numberOf(value: number | string | null): number | null {
+  return value === null ? null : Number(value);
 }
 
 function dateOf(milliseconds: Milliseconds | null): Date | null {

@@ -1,5 +1,5 @@
 import type { Statement } from './connections/internal.connection.js';
-import type { JobChange, JobQuery, NewJob } from './job-store.js';
+import type { JobChange, JobQuery, LeaseKey, NewJob } from './job-store.js';
 import { fragment, RawSql, type Fragment, type SqlTemplate } from './sql-template.js';
 
 /** One name is enough to report a missing step, and nobody reads a longer list. */
@@ -19,7 +19,8 @@ export function newValues({ gid, name, status, steps, stepName, owner, lookup }:
 
 /** The columns of a `ClaimedJob`. */
 export const CLAIMED_COLUMNS = new RawSql(`
-  gid, status, steps, step_index AS "stepIndex", attempts, attempt_log AS "attemptLog", owner, lookup, error`);
+  gid, status, steps, step_index AS "stepIndex", attempts, mark, crashes, attempt_log AS "attemptLog", owner, lookup,
+  error`);
 
 /**
  * What the databases do with one statement. The subclasses say how each writes times and lists, and hold the statements
@@ -56,6 +57,19 @@ export abstract class JobStatements {
       DELETE FROM ${this.jobs} WHERE gid = ${gid} AND ${isOwner} AND step_index = 0 AND attempts = 0`;
   }
 
+  /** Extends leases. Nobody else sees the rows yet, unless the transaction ended unseen: so the owners are asked too. */
+  renew(keys: readonly LeaseKey[], leaseDuration: number): Statement {
+    const all = (column: keyof LeaseKey) =>
+      this.among(
+        column,
+        keys.map((key) => key[column]),
+      );
+    return this.sql`
+      UPDATE ${this.jobs}
+         SET due_at = ${this.now} + ${this.duration(Math.round(leaseDuration))}
+       WHERE ${all('gid')} AND ${all('owner')} AND status = 'submitted'`;
+  }
+
   /** Answers with a `JobRow`, like `list()`. */
   find(gid: string): Statement {
     return this.sql`SELECT ${this.columns} FROM ${this.jobs} WHERE gid = ${gid}`;
@@ -81,7 +95,8 @@ export abstract class JobStatements {
   retry(gid: string): Statement {
     return this.sql`
       UPDATE ${this.jobs}
-         SET status = 'submitted', attempts = 0, error = NULL, owner = NULL, due_at = ${this.now}, ended_at = NULL
+         SET status = 'submitted', attempts = 0, mark = NULL, crashes = NULL, error = NULL, owner = NULL,
+             due_at = ${this.now}, ended_at = NULL
        WHERE gid = ${gid} AND status = 'failed'`;
   }
 

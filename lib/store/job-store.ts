@@ -1,5 +1,6 @@
 import type { JobStatus } from '../core/jobs/job-info.js';
 import type { QueryRunnerLike } from '../core/transactions/typeorm.types.js';
+import type { AttemptMark } from './attempt-marks.js';
 import type { Statement } from './connections/internal.connection.js';
 
 /** A job as it is first written. */
@@ -28,8 +29,11 @@ export interface JobRecord {
   readonly steps: string;
   readonly stepIndex: number;
   readonly stepName: string | null;
-  /** Failed attempts of the current step. */
+  /** Attempts of the current step that were counted and have ended without success. */
   readonly attempts: number;
+  readonly mark: AttemptMark | null;
+  /** How many attempts in a row have begun and ended with their process; `null` where none is known. */
+  readonly crashes: number | null;
   /** Earlier steps that needed more than one attempt, as `"index:attempts,…"`. */
   readonly attemptLog: string | null;
   readonly owner: string | null;
@@ -43,7 +47,17 @@ export interface JobRecord {
 /** What a process needs of a job that it has claimed. */
 export interface ClaimedJob extends Pick<
   JobRecord,
-  'gid' | 'status' | 'steps' | 'stepIndex' | 'attempts' | 'attemptLog' | 'owner' | 'lookup' | 'error'
+  | 'gid'
+  | 'status'
+  | 'steps'
+  | 'stepIndex'
+  | 'attempts'
+  | 'mark'
+  | 'crashes'
+  | 'attemptLog'
+  | 'owner'
+  | 'lookup'
+  | 'error'
 > {
   /** Milliseconds that it had been due: its own, or the least of all that were claimed with it. */
   readonly dueFor: number;
@@ -62,6 +76,8 @@ export interface JobChange extends LeaseKey {
   readonly stepIndex: number;
   readonly stepName: string | null;
   readonly attempts: number;
+  readonly mark: AttemptMark | null;
+  readonly crashes: number | null;
   /** The new attempt log, or `null` to leave it. */
   readonly attemptLog: string | null;
   /** The last error, already cleaned and cut; `null` clears it. */
@@ -131,6 +147,8 @@ export abstract class JobStore {
   abstract insert(jobs: readonly NewJob[]): Promise<Set<string>>;
   /** Inserts one job in the transaction of `runner` with one statement; false when its gid is taken. */
   abstract insertIn(runner: QueryRunnerLike, job: NewJob): Promise<boolean>;
+  /** Extends leases of jobs that were inserted in the transaction of `runner`, which is still open. */
+  abstract renewIn(runner: QueryRunnerLike, keys: readonly LeaseKey[], leaseDuration: number): Promise<void>;
 
   /**
    * The insert of a job whose gid nobody else can have, as a statement that can be sent together with the COMMIT; finding
@@ -140,15 +158,24 @@ export abstract class JobStore {
     return undefined;
   }
 
-  /** Takes the oldest due jobs that this process can run, in no order. Counts an expired lease as a failed attempt. */
+  /**
+   * Takes the oldest due jobs that this process can run, in no order. A job whose lease has expired is marked; only an attempt
+   * that is known to have begun is counted (`takenOver()`).
+   */
   abstract claim(request: ClaimRequest): Promise<ClaimedJob[]>;
   /** Extends leases to `leaseDuration` ms from now. Leaves out jobs that are locked. */
   abstract renew(keys: readonly LeaseKey[], leaseDuration: number): Promise<Set<string>>;
   /** Which of these jobs still exist, unended, under these owners. Waits for no lock. */
   abstract held(keys: readonly LeaseKey[]): Promise<Set<string>>;
 
-  /** A job that the same owner has ended before may count as changed. */
-  abstract change(changes: readonly JobChange[]): Promise<Set<string>>;
+  /**
+   * A job that the same owner has ended before may count as changed. One whose new values the database refuses is told to
+   * `onRefused`, and missing from the answer.
+   */
+  abstract change(
+    changes: readonly JobChange[],
+    onRefused?: (gid: string, error: unknown) => void,
+  ): Promise<Set<string>>;
   /** The same for one job in the transaction of `runner`. */
   abstract changeIn(runner: QueryRunnerLike, change: JobChange): Promise<boolean>;
   abstract changePrepared(changes: readonly PreparedChange[]): Promise<Set<string>>;
@@ -161,7 +188,7 @@ export abstract class JobStore {
   abstract findIn(runner: QueryRunnerLike, gid: string): Promise<JobRecord | null>;
   /** Newest gid first. */
   abstract list(query: JobQuery): Promise<JobRecord[]>;
-  /** `failed` → `submitted`, due now, at the failed step with no attempts; false when it was not failed. */
+  /** `failed` → `submitted`, due now, at the failed step with no attempts and no mark; false when it was not failed. */
   abstract retry(gid: string): Promise<boolean>;
   /** `submitted` → `canceled`, also `failed` → `canceled`; false when it was neither. */
   abstract cancel(gid: string): Promise<boolean>;

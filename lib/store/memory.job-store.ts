@@ -1,4 +1,5 @@
 import type { JobStatus } from '../core/jobs/job-info.js';
+import { takenOver } from './attempt-marks.js';
 import {
   JobStore,
   type ClaimRequest,
@@ -41,6 +42,8 @@ export class MemoryJobStore extends JobStore {
         ...values,
         stepIndex: 0,
         attempts: 0,
+        mark: null,
+        crashes: null,
         attemptLog: null,
         error: null,
         createdAt: this.after(0),
@@ -56,6 +59,10 @@ export class MemoryJobStore extends JobStore {
     return noTransaction();
   }
 
+  override renewIn(): Promise<void> {
+    return noTransaction();
+  }
+
   override async claim({ owner, limit, leaseDuration, steps }: ClaimRequest): Promise<ClaimedJob[]> {
     const known = new Set<string | null>(steps);
     const now = this.now();
@@ -66,7 +73,7 @@ export class MemoryJobStore extends JobStore {
       .slice(0, limit);
     return due.map((job) => {
       const dueFor = now - job.dueAt!.getTime();
-      if (job.status === 'submitted' && job.owner !== null) job.attempts += 1;
+      if (job.status === 'submitted' && job.owner !== null) Object.assign(job, takenOver(job));
       job.owner = owner;
       job.dueAt = this.after(leaseDuration);
       return { ...job, dueFor };
@@ -89,6 +96,8 @@ export class MemoryJobStore extends JobStore {
       job.stepIndex = change.stepIndex;
       job.stepName = change.stepName;
       job.attempts = change.attempts;
+      job.mark = change.mark;
+      job.crashes = change.crashes;
       job.attemptLog = change.attemptLog ?? job.attemptLog;
       job.error = change.error;
       if (change.release) job.owner = null;
@@ -145,7 +154,15 @@ export class MemoryJobStore extends JobStore {
   override async retry(gid: string): Promise<boolean> {
     const job = this.jobs.get(gid);
     if (job?.status !== 'failed') return false;
-    Object.assign(job, { status: 'submitted', attempts: 0, error: null, owner: null, endedAt: null });
+    Object.assign(job, {
+      status: 'submitted',
+      attempts: 0,
+      mark: null,
+      crashes: null,
+      error: null,
+      owner: null,
+      endedAt: null,
+    });
     job.dueAt = this.after(0);
     return true;
   }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { checkGid, isGid } from '../core/jobs/gid.js';
 import type { QueryRunnerLike } from '../core/transactions/typeorm.types.js';
+import { errorText } from '../errors/error-text.js';
 import { TransactionConflictError } from '../errors/index.js';
 import { insertIn, runIn } from './connections/application-transaction.js';
 import type { InternalConnection, Statement, StatementResult } from './connections/internal.connection.js';
@@ -43,11 +44,15 @@ const LOCK_TIMEOUT_MS = 2_000;
 export abstract class SqlJobStore extends JobStore {
   private readonly logger = new Logger('Stepping');
 
+  /** Runs the renewals, and what they ask about the leases. */
+  renewals: InternalConnection;
+
   constructor(
     protected readonly connection: InternalConnection,
     protected readonly dialect: Dialect,
   ) {
     super();
+    this.renewals = connection;
   }
 
   /** Known once `initialize()` has returned. */
@@ -117,13 +122,16 @@ export abstract class SqlJobStore extends JobStore {
   }
 
   /** Locked rows are tried again, the last time with a lock time-out. A row that stays locked is left out. */
-  override change(changes: readonly JobChange[]): Promise<Set<string>> {
+  override change(
+    changes: readonly JobChange[],
+    onRefused = (gid: string, error: unknown): void => this.report(gid, error),
+  ): Promise<Set<string>> {
     return this.own(async () => {
       const settled = new Set<string>();
       const changed = new Set<string>();
       const leaveOut = (change: JobChange, error: unknown): void => {
         settled.add(change.gid);
-        this.report(change.gid, error);
+        onRefused(change.gid, error);
       };
       let remaining = changes;
       for (let tries = 0; ; tries += 1) {
@@ -153,6 +161,14 @@ export abstract class SqlJobStore extends JobStore {
       throw new TransactionConflictError(change.gid);
     const result = await runIn(this.dialect, runner, change.gid, this.statements.change(change));
     return (result.affected ?? 0) > 0;
+  }
+
+  override async renewIn(
+    runner: QueryRunnerLike,
+    keys: readonly LeaseKey[],
+    leaseDuration: number,
+  ): Promise<void> {
+    await runIn(this.dialect, runner, keys[0]!.gid, this.statements.renew(keys, leaseDuration));
   }
 
   override changePrepared(changes: readonly PreparedChange[]): Promise<Set<string>> {
@@ -229,7 +245,8 @@ export abstract class SqlJobStore extends JobStore {
     patient: boolean,
     leaveOut: (change: JobChange, error: unknown) => void,
   ): Promise<Set<string>> {
-    const lockTimeout = patient ? LOCK_TIMEOUT_MS : undefined;
+    const longest = Math.min(LOCK_TIMEOUT_MS, this.dialect.statementTimeout / 2);
+    const lockTimeout = patient ? longest : undefined;
     try {
       return await this.batched(changes, (batch) => this.changeBatch(batch, lockTimeout), leaveOut);
     } catch (error) {
@@ -247,7 +264,7 @@ export abstract class SqlJobStore extends JobStore {
   }
 
   private report(gid: string, error: unknown): void {
-    this.logger.error(`The database refuses to write job '${gid}', which is left out: ${String(error)}`);
+    this.logger.error(`The database refuses to write job '${gid}', which is left out: ${errorText(error)}`);
   }
 
   private run({ sql, params }: Statement): Promise<StatementResult> {
@@ -255,7 +272,7 @@ export abstract class SqlJobStore extends JobStore {
   }
 
   private own<T>(work: () => Promise<T>): Promise<T> {
-    return orUnavailable('The database of the jobs', work);
+    return orUnavailable('The database of the jobs', this.dialect, work);
   }
 }
 

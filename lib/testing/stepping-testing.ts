@@ -179,7 +179,8 @@ export class SteppingTesting {
 
   /**
    * Puts a new process on the same jobs, after a crash or in the middle of everything. The leases of the old one are
-   * over, so that `drain()` takes its jobs; a step that was running has used an attempt.
+   * over, so that `drain()` takes its jobs. A step that was running has used an attempt, unless that was the first crash of
+   * its job and the step may have more than one attempt; after that, its next attempt is due after the wait of its `retry`.
    */
   restart(): Promise<void> {
     return this.alone(async () => this.application().restart());

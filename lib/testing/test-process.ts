@@ -196,7 +196,7 @@ export interface AttemptReport {
   readonly step: string;
   /** The arguments as they were stored. */
   readonly args: unknown;
-  /** From 1; a crash counts as one. */
+  /** From 1; a crash counts as one, except the first of a job of which nothing was stored when its attempt began. */
   readonly attempt: number;
   /**
    * `unfit`: the stored arguments do not fit the step. `interrupted`: the job was taken away, as by `cancel()`.

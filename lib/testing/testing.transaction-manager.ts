@@ -145,12 +145,12 @@ async function allRecords(
 /** Makes every job due that somebody holds, as the end of its lease does. */
 async function endLeases(store: JobStore): Promise<void> {
   for (const record of await allRecords(store, { status: ['submitted', 'prepared'] })) {
-    const { gid, owner, status, attemptLog, stepIndex, stepName, attempts, error } = record;
+    const { gid, owner, status, attemptLog, stepIndex, stepName, attempts, mark, crashes, error } = record;
     if (owner === null) continue;
     if (status === 'prepared') {
       await store.changePrepared([{ gid, owner, status: 'prepared', due: 0, release: false }]);
     } else {
-      const progress = { atStep: stepIndex, stepIndex, stepName, attempts, attemptLog, error };
+      const progress = { atStep: stepIndex, stepIndex, stepName, attempts, mark, crashes, attemptLog, error };
       await store.change([{ gid, owner, status: 'submitted', ...progress, due: 0, release: false }]);
     }
   }

@@ -1,42 +1,31 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import type {
   DataSourceLike,
   EntityManagerLike,
   QueryRunnerLike,
 } from '../core/transactions/typeorm.types.js';
 import type { SerialGate } from '../store/connections/serial-gate.js';
+import { connectionFree, guardQueryRunners } from './guarded-runners.js';
+import {
+  AmbientFrame,
+  innermost,
+  insideTransactionOf,
+  inTransactionCall,
+  runUnder,
+  TransactionGuard,
+} from './surroundings.js';
 
-/** A call of `transaction()` around the current code. It may have ended while the code goes on. */
-export interface AmbientFrame {
-  readonly dataSource: DataSourceLike;
-  readonly runner: QueryRunnerLike;
-  readonly parent: AmbientFrame | undefined;
-  /** The callback has settled. What still runs under this frame was not awaited. */
-  ended: boolean;
-  /** `dataSource.manager` resolved to this transaction when its callback began, as typeorm-transactional makes it do. */
-  managed: boolean;
-}
-
-const frames = new AsyncLocalStorage<AmbientFrame>();
 const observed = new WeakSet<object>();
-
-/** Whether the caller runs inside a `transaction()` of this `DataSource` that is still open. */
-export function insideTransactionOf(dataSource: DataSourceLike): boolean {
-  for (let frame = frames.getStore(); frame; frame = frame.parent) {
-    if (frame.dataSource === dataSource && !frame.ended) return true;
-  }
-  return false;
-}
 
 /**
  * The innermost transaction around the caller, even if it has ended. Undefined when there is none, or when it is
- * suspended.
+ * suspended; `guarded` inside one that was begun with `startTransaction()` and is still open.
  *
  * typeorm-transactional suspends a transaction (NOT_SUPPORTED) by making `dataSource.manager` the plain manager again;
  * the frame does not change.
  */
-export function ambientFrame(): AmbientFrame | undefined {
-  const frame = frames.getStore();
+export function ambientFrame(): AmbientFrame | 'guarded' | undefined {
+  const frame = innermost();
+  if (frame instanceof TransactionGuard) return 'guarded';
   if (!frame || frame.ended || !frame.managed) return frame;
   const { queryRunner } = frame.dataSource.manager;
   if (!queryRunner) return undefined;
@@ -47,12 +36,12 @@ export function ambientFrame(): AmbientFrame | undefined {
 
 /** Creates the frame of the transaction that is open on `runner`. Whoever ends the transaction sets `ended`. */
 export function openFrame(dataSource: DataSourceLike, runner: QueryRunnerLike): AmbientFrame {
-  return { dataSource, runner, parent: frames.getStore(), ended: false, managed: false };
+  return new AmbientFrame(dataSource, runner);
 }
 
 /** Runs `work` as the callback of a transaction. */
 export function runInFrame<T>(frame: AmbientFrame, work: () => T): T {
-  return frames.run(frame, () => {
+  return runUnder(frame, () => {
     const result = work();
     // By now the callback's synchronous part has run, in which such a library sets the manager.
     frame.managed = frame.dataSource.manager.queryRunner === frame.runner;
@@ -78,6 +67,7 @@ export function observeTransactions(dataSource: DataSourceLike, gate: SerialGate
       return manager;
     },
   });
+  guardQueryRunners(dataSource, gate !== undefined);
 }
 
 type Transaction = EntityManagerLike['transaction'];
@@ -117,7 +107,11 @@ function framedTransaction(
         frame.ended = true;
       }
     };
-    const call = () => original.apply(this, args.with(at, framed));
-    return gate && !insideTransactionOf(dataSource) ? gate.run(call) : call();
+    const call = () => inTransactionCall(dataSource, () => original.apply(this, args.with(at, framed)));
+    if (!gate || insideTransactionOf(dataSource)) return call();
+    return gate.run(async () => {
+      await connectionFree(dataSource.createQueryRunner() as QueryRunnerLike);
+      return call();
+    });
   };
 }

@@ -43,6 +43,7 @@ export class DataSourceRegistry {
         if (!found.has(instance) || found.get(instance) === DEFAULT_NAME) found.set(instance, name);
       }
     }
+    this.byName.clear();
     for (const [dataSource, name] of found) {
       if (this.byName.has(name)) throw new AmbiguousDataSourceError([...found.values()]);
       this.byName.set(name, dataSource);
@@ -107,7 +108,7 @@ export class DataSourceRegistry {
 }
 
 /** Recognised by shape, since TypeORM may be absent, or present twice. */
-function isDataSource(value: unknown): value is DataSourceLike {
+export function isDataSource(value: unknown): value is DataSourceLike {
   const candidate = value as Partial<DataSourceLike> | null | undefined;
   return (
     typeof candidate === 'object' &&
@@ -118,6 +119,17 @@ function isDataSource(value: unknown): value is DataSourceLike {
     typeof candidate.createEntityManager === 'function' &&
     typeof candidate.options?.type === 'string' &&
     typeof candidate.manager === 'object'
+  );
+}
+
+/** Whether a token is one of `@nestjs/typeorm`, or TypeORM's class itself. */
+export function isDataSourceToken(
+  token: unknown,
+): token is string | (abstract new (...args: any[]) => unknown) {
+  if (typeof token === 'string') return token.endsWith('DataSource');
+  const prototype = typeof token === 'function' ? (token.prototype as Partial<DataSourceLike>) : undefined;
+  return (
+    typeof prototype?.createQueryRunner === 'function' && typeof prototype.createEntityManager === 'function'
   );
 }
 

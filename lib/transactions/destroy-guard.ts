@@ -27,3 +27,24 @@ function wrapDestroy(dataSource: DataSourceLike): Set<Finish> {
   });
   return finishes;
 }
+
+/** Runs `restore` after `synchronize()` and `dropDatabase()` of a `DataSource`, which drop what they do not know. */
+export function afterReset(dataSource: DataSourceLike, restore: Finish): void {
+  const target = dataSource as DataSourceLike &
+    Record<'synchronize' | 'dropDatabase', (drop?: boolean) => Promise<void>>;
+  let inProgress = 0;
+  for (const method of ['synchronize', 'dropDatabase'] as const) {
+    const original = target[method];
+    const reset = async (drop?: boolean): Promise<void> => {
+      inProgress += 1;
+      try {
+        await original.call(dataSource, drop);
+      } finally {
+        inProgress -= 1;
+      }
+      // synchronize(true) calls dropDatabase().
+      if (inProgress === 0) await restore();
+    };
+    Object.assign(target, { [method]: reset });
+  }
+}

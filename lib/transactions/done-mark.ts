@@ -9,6 +9,8 @@ import type { StepTransaction } from './step-transaction.js';
 export interface DoneMark {
   /** Whether an earlier attempt committed the mark without anybody storing that the step is done. */
   isSet(): Promise<boolean>;
+  /** Whether this process still has the job. Asked after a long wait for a connection. */
+  mayBegin?(): Promise<boolean>;
   /** Returns false when the step must not commit: another process may run the job, or has set the mark. */
   set(transaction: StepTransaction): Promise<boolean>;
   /** Whether the mark was committed. Asked after a COMMIT whose outcome is unknown. */

@@ -28,6 +28,7 @@ export class ObservedTransaction {
   commitSent = false;
   settled = false;
   private doubtful = false;
+  private readonly lastWork = new Map<unknown, { items: unknown[]; run(): Promise<void> }>();
 
   /** From here on, the connection itself is asked too. */
   attach(probe: ConnectionProbe): void {
@@ -98,6 +99,18 @@ export class ObservedTransaction {
   /** Forgets the deferred statements. */
   dropDeferred(): void {
     this.probe?.deferred?.drop();
+  }
+
+  /** See `TransactionContext.beforeCommit()`. */
+  beforeCommit<T>(work: (items: readonly T[]) => Promise<void>, item: T): void {
+    const same = this.lastWork.get(work);
+    if (same) return void same.items.push(item);
+    const items = [item];
+    this.lastWork.set(work, { items, run: () => work(items) });
+  }
+
+  async doLastWork(): Promise<void> {
+    for (const { run } of this.lastWork.values()) await run();
   }
 
   assertCommittable(): void {

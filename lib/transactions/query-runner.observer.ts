@@ -1,14 +1,19 @@
-import type { SqlStatement, TransactionParticipant } from '../core/transactions/transaction-context.js';
+import type {
+  SentStatement,
+  SqlStatement,
+  TransactionParticipant,
+} from '../core/transactions/transaction-context.js';
 import { JobOutsideTransactionError, TransactionEndedError } from '../errors/index.js';
 import { dataSourceOf, type QueryRunnerLike } from '../core/transactions/typeorm.types.js';
 import type { Dialect } from '../store/dialect.js';
+import { BEGIN, type GuardedRunner } from './guarded-runners.js';
 import { mayEndTransaction } from './transaction-control.js';
 import { ObservedTransaction } from './observed-transaction.js';
 
 const OBSERVER = Symbol('nestjs-stepping.query-runner-observer');
 
 /** `transactionDepth` is TypeORM's: 1 in the outermost transaction, one more per savepoint. */
-type ObservedRunner = QueryRunnerLike & { transactionDepth?: number; [OBSERVER]?: QueryRunnerObserver };
+type ObservedRunner = GuardedRunner & { transactionDepth?: number; [OBSERVER]?: QueryRunnerObserver };
 
 /** The original methods. */
 type Originals = Pick<
@@ -36,10 +41,15 @@ export class QueryRunnerObserver {
     private readonly runner: ObservedRunner,
     private readonly dialect: Dialect,
   ) {
-    const { query, startTransaction, commitTransaction, rollbackTransaction, release } = runner;
+    const { query, commitTransaction, rollbackTransaction, release } = runner;
+    const guarded = runner[BEGIN] && runner.startTransaction;
+    const startTransaction = runner[BEGIN] ?? runner.startTransaction;
     this.originals = { query, startTransaction, commitTransaction, rollbackTransaction, release };
     runner[OBSERVER] = this;
     Object.assign(runner, OBSERVED_METHODS);
+    // The guard stays in front: it may wait for another transaction on an only connection.
+    if (guarded)
+      Object.assign(runner, { startTransaction: guarded, [BEGIN]: OBSERVED_METHODS.startTransaction });
   }
 
   /** The observer of a runner, installed when it is first asked for. */
@@ -73,13 +83,13 @@ export class QueryRunnerObserver {
   }
 
   /** See `TransactionContext.defer()`. */
-  async defer(gid: string, statement: SqlStatement): Promise<{ readonly sentAt: number } | undefined> {
+  async defer(gid: string, statement: SqlStatement): Promise<SentStatement | undefined> {
     const transaction = this.current;
     if (!transaction || transaction.settled || this.savepoints > 0) return undefined;
-    const deferred = { sentAt: performance.now() };
+    const deferred = { sentAt: performance.now(), waiting: true };
     const queued = transaction.defer({
       ...statement,
-      sent: () => (deferred.sentAt = performance.now()),
+      sent: () => Object.assign(deferred, { sentAt: performance.now(), waiting: false }),
       refused: (error = new JobOutsideTransactionError(gid)) => transaction.refuse(gid, error),
     });
     if (!queued) return undefined;
@@ -101,17 +111,23 @@ export class QueryRunnerObserver {
     return this.runner.transactionDepth ?? 1;
   }
 
-  query(statement: QueryArguments): Promise<unknown> {
+  async query(statement: QueryArguments): Promise<unknown> {
     const transaction = this.current;
     if (!transaction || transaction.settled) return this.send(statement);
     const [sql] = statement;
     const ours = sql === this.expected;
     if (ours && sql === 'COMMIT') return this.sendCommit(transaction, statement);
     if (!ours && mayEndTransaction(sql)) transaction.doubt();
-    return this.send(statement).catch((error: unknown) => {
+    let result: unknown;
+    try {
+      result = await this.send(statement);
+    } catch (error) {
       if (this.dialect.errors.endsTransaction(error)) transaction.doubt();
       throw error;
-    });
+    }
+    // Where all share one connection, no release ends it later: a COMMIT that was under way with the first job, for one.
+    if (this.dialect.gate && transaction.outside) transaction.settle('inDoubt');
+    return result;
   }
 
   private send(statement: QueryArguments): Promise<unknown> {
@@ -126,7 +142,7 @@ export class QueryRunnerObserver {
       result = await this.send(statement);
     } catch (error) {
       transaction.settle(this.dialect.errors.isRefusedCommit(error) ? 'rolledBack' : 'inDoubt');
-      throw error;
+      throw this.dialect.lostTables(error) ?? error;
     }
     transaction.settle(transaction.commitOutcome());
     return result;
@@ -155,6 +171,7 @@ export class QueryRunnerObserver {
     transaction.closed = true;
     await transaction.starts.wait();
     transaction.assertCommittable();
+    await transaction.doLastWork();
     this.expected = 'COMMIT';
     try {
       await original();

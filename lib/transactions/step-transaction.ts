@@ -1,11 +1,14 @@
-import { StepTransactionClosedError } from '../errors/index.js';
+import { StatementTimeoutError, StepTransactionClosedError } from '../errors/index.js';
 import type {
   DataSourceLike,
   EntityManagerLike,
   QueryRunnerLike,
 } from '../core/transactions/typeorm.types.js';
+import { inTime } from '../store/connections/in-time.js';
 import type { Dialect } from '../store/dialect.js';
-import { openFrame, runInFrame, type AmbientFrame } from './ambient-transaction.js';
+import { connectionFree } from './guarded-runners.js';
+import { openFrame, runInFrame } from './ambient-transaction.js';
+import { inTransactionCall, type AmbientFrame } from './surroundings.js';
 import { QueryRunnerObserver } from './query-runner.observer.js';
 
 /** The members of a query runner that send statements. They stop working when the attempt is over. */
@@ -45,18 +48,33 @@ export class StepTransaction {
     dataSource: DataSourceLike,
     readonly runner: QueryRunnerLike,
     private readonly observer: QueryRunnerObserver,
+    private readonly dialect: Dialect,
+    private readonly patience: number,
   ) {
     this.frame = openFrame(dataSource, runner);
     this.manager = dataSource.createEntityManager(this.facade()) as EntityManagerLike;
   }
 
-  /** Begins a transaction on a query runner of its own. */
-  static async begin(dataSource: DataSourceLike, dialect: Dialect, gid: string): Promise<StepTransaction> {
-    const runner = dataSource.createQueryRunner('master') as QueryRunnerLike;
+  /**
+   * Begins a transaction on a query runner that has a connection.
+   *
+   * @param patience milliseconds for whatever the library waits for here.
+   */
+  static async begin(
+    dataSource: DataSourceLike,
+    runner: QueryRunnerLike,
+    dialect: Dialect,
+    gid: string,
+    patience: number,
+  ): Promise<StepTransaction> {
     try {
       const observer = QueryRunnerObserver.of(runner, dialect);
-      await runner.startTransaction();
-      const transaction = new StepTransaction(dataSource, runner, observer);
+      if (dialect.gate) await inTime(patience, connectionFree(runner));
+      await inTime(
+        patience,
+        inTransactionCall(dataSource, () => runner.startTransaction()),
+      );
+      const transaction = new StepTransaction(dataSource, runner, observer, dialect, patience);
       // The step takes part as a job does, so whatever ends the transaction unseen is noticed.
       const participant = {
         gid,
@@ -67,7 +85,8 @@ export class StepTransaction {
       await observer.enlist(participant, async () => {});
       return transaction;
     } catch (error) {
-      await runner.release();
+      if (error instanceof StatementTimeoutError) dialect.discard(runner);
+      if (!runner.isReleased) await runner.release();
       throw error;
     }
   }
@@ -82,15 +101,25 @@ export class StepTransaction {
     return this.observer.transaction?.intact === true && this.observer.depth === 1;
   }
 
-  /** Takes no more statements from the step, and waits for those in progress. */
-  async close(): Promise<void> {
+  /** Takes no more statements from the step. */
+  close(): void {
     this.closed = true;
-    while (this.inFlight.size > 0) await Promise.allSettled(this.inFlight);
+  }
+
+  /**
+   * Closes it, and waits for the statements in progress. One that takes longer, behind a lock for example, is ended at the
+   * server, and its connection given up.
+   *
+   * @throws StatementTimeoutError then.
+   */
+  async settle(patience = this.patience): Promise<void> {
+    this.close();
+    if (this.inFlight.size > 0) await this.inTime(this.settled(), patience);
   }
 
   async commit(): Promise<void> {
     try {
-      await this.runner.commitTransaction();
+      await this.inTime(this.runner.commitTransaction());
     } finally {
       await this.end();
     }
@@ -103,7 +132,7 @@ export class StepTransaction {
       // shared. A new transaction gives the ROLLBACK something to end.
       if (this.observer.transaction?.outside) await this.runner.query('BEGIN');
       // Savepoints come first, if the step was stopped inside of them.
-      do await this.runner.rollbackTransaction();
+      do await this.inTime(this.runner.rollbackTransaction());
       while (this.runner.isTransactionActive);
     } catch {
       // See above.
@@ -112,11 +141,27 @@ export class StepTransaction {
     }
   }
 
+  private async settled(): Promise<void> {
+    while (this.inFlight.size > 0) await Promise.allSettled(this.inFlight);
+  }
+
+  private async inTime<T>(work: Promise<T>, patience = this.patience): Promise<T> {
+    try {
+      return await inTime(patience, work);
+    } catch (error) {
+      if (error instanceof StatementTimeoutError) {
+        await this.dialect.interrupt(this.runner, true);
+        this.dialect.discard(this.runner);
+      }
+      throw error;
+    }
+  }
+
   private async end(): Promise<void> {
     // For a step that goes on all the same.
     this.frame.ended = true;
     this.observer.transaction?.settle('inDoubt');
-    await this.runner.release();
+    if (!this.runner.isReleased) await this.runner.release();
   }
 
   private facade(): QueryRunnerLike {

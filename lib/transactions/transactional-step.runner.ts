@@ -2,7 +2,7 @@ import { faultPoint } from '../core/fault-point.js';
 import type { AttemptRunner } from '../core/steps/attempt.runner.js';
 import type { KnownAttempt, StepOutcome } from '../core/steps/step-attempt.js';
 import { StepInterruptedError, StepTransactionLostError } from '../errors/index.js';
-import type { DataSourceLike } from '../core/transactions/typeorm.types.js';
+import type { DataSourceLike, QueryRunnerLike } from '../core/transactions/typeorm.types.js';
 import type { Dialect } from '../store/dialect.js';
 import type { TypeOrmDatabases } from './typeorm-databases.js';
 import type { DoneMark } from './done-mark.js';
@@ -10,6 +10,12 @@ import { StepTransaction } from './step-transaction.js';
 
 /** The outcome of a transactional step. `stored`: its own transaction has told the transaction manager. */
 export type TransactionalOutcome = StepOutcome & { readonly stored?: boolean };
+
+/** Nothing of the step has run: the attempt does not count. */
+const NOT_BEGUN: TransactionalOutcome = { kind: 'interrupted', settled: true };
+/** After a longer wait for a connection, the job is asked for again. */
+const LONG_WAIT_MS = 50;
+const GRACE_PERIOD_MS = 10_000;
 
 /** Runs transactional steps. The effects and the done-mark share a transaction, so they happen exactly once. */
 export class TransactionalStepRunner {
@@ -25,9 +31,12 @@ export class TransactionalStepRunner {
   ): Promise<TransactionalOutcome> {
     if (await mark.isSet()) return { kind: 'succeeded', stored: mark.stores };
     const { dialect } = this.databases.access(dataSource);
-    const run = () => this.runIn(dataSource, dialect, attempt, mark);
     // The step's transaction takes its turn among the application's.
-    return dialect.gate ? dialect.gate.run(run) : run();
+    if (!dialect.gate) return this.runIn(dataSource, dialect, attempt, mark);
+    const gate = dialect.gate;
+    return inTurn(attempt, (begin) =>
+      gate.run(() => (begin() ? this.runIn(dataSource, dialect, attempt, mark) : NOT_BEGUN)),
+    );
   }
 
   private async runIn(
@@ -36,17 +45,38 @@ export class TransactionalStepRunner {
     attempt: KnownAttempt,
     mark: DoneMark,
   ): Promise<TransactionalOutcome> {
-    const transaction = await StepTransaction.begin(dataSource, dialect, attempt.gid);
-    const { stop } = attempt;
+    const runner = dataSource.createQueryRunner('master') as QueryRunnerLike;
+    const asked = performance.now();
+    const connected = await inTurn(attempt, async (begin) => {
+      await runner.connect();
+      if (begin()) return undefined;
+      // It came too late, from a pool that was busy.
+      await runner.release();
+      return NOT_BEGUN;
+    });
+    if (connected) return connected;
+    // Meanwhile the job may have been canceled, or taken over.
+    const mayBegin = performance.now() - asked < LONG_WAIT_MS || (await mayStillBegin(mark));
+    if (!mayBegin) {
+      await runner.release();
+      return NOT_BEGUN;
+    }
+    const { stop, gracePeriod = GRACE_PERIOD_MS } = attempt;
+    const transaction = await StepTransaction.begin(dataSource, runner, dialect, attempt.gid, gracePeriod);
     // At shutdown the step may still finish. After a time-out or a lost lease it may not.
     let ended = false;
     stop.onRequest(() => {
-      if (!ended && !(stop.reason instanceof StepInterruptedError)) void transaction.close();
+      if (!ended && !(stop.reason instanceof StepInterruptedError)) transaction.close();
     });
     let outcome: TransactionalOutcome;
     try {
       outcome = await this.attempts.run(attempt, (call) => transaction.run(() => call(transaction.manager)));
-      await transaction.close();
+      try {
+        // A step that was stopped has had its grace period.
+        await transaction.settle(outcome.kind !== 'succeeded' && stop.requested ? 0 : gracePeriod);
+      } catch (error) {
+        if (outcome.kind === 'succeeded') outcome = { kind: 'failed', error };
+      }
       if (outcome.kind === 'succeeded') outcome = await this.mark(transaction, attempt, mark);
     } catch (error) {
       outcome = { kind: 'failed', error };
@@ -54,7 +84,7 @@ export class TransactionalStepRunner {
       ended = true;
     }
     if (outcome.kind === 'succeeded') return this.commit(transaction, attempt, mark);
-    await transaction.close();
+    transaction.close();
     await transaction.rollback();
     return outcome;
   }
@@ -92,4 +122,42 @@ export class TransactionalStepRunner {
     // If the COMMIT arrives after all, the next attempt finds the mark.
     return { kind: 'failed', error };
   }
+}
+
+/** A database that cannot be asked now is found out by the step's own statements. */
+async function mayStillBegin(mark: DoneMark): Promise<boolean> {
+  try {
+    return (await mark.mayBegin?.()) ?? true;
+  } catch {
+    return true;
+  }
+}
+
+/**
+ * Waits for something that others have, until the attempt is to end, and no longer than its grace period. `wait` calls
+ * `begin` when it has it, which answers whether that is in time.
+ */
+function inTurn<T>(
+  { stop, gracePeriod = GRACE_PERIOD_MS }: KnownAttempt,
+  wait: (begin: () => boolean) => Promise<T>,
+): Promise<T | TransactionalOutcome> {
+  return new Promise((resolve, reject) => {
+    let state: 'waiting' | 'begun' | 'gone' = 'waiting';
+    const leave = (): void => {
+      if (state !== 'waiting') return;
+      state = 'gone';
+      resolve(NOT_BEGUN);
+    };
+    const timer = setTimeout(leave, gracePeriod);
+    const begin = (): boolean => {
+      clearTimeout(timer);
+      if (state === 'waiting') state = 'begun';
+      return state === 'begun';
+    };
+    stop.onRequest(leave);
+    wait(begin).then(resolve, (error: Error) => {
+      clearTimeout(timer);
+      reject(error);
+    });
+  });
 }

@@ -12,8 +12,10 @@ import { barrierFor, dialectFor, isSupported } from '../store/databases.js';
 import type { SerialGate } from '../store/connections/serial-gate.js';
 import type { Dialect } from '../store/dialect.js';
 import type { TableOptions } from '../store/table-names.js';
-import { insideTransactionOf, openFrame, runInFrame } from './ambient-transaction.js';
+import { openFrame, runInFrame } from './ambient-transaction.js';
+import { insideTransactionOf } from './surroundings.js';
 import type { DataSourceLike, QueryRunnerLike } from '../core/transactions/typeorm.types.js';
+import { errorText } from '../errors/error-text.js';
 
 /** How the library runs its own statements on a database. */
 export interface DatabaseAccess {
@@ -26,13 +28,21 @@ export class TypeOrmDatabases {
   private readonly logger = new Logger(TypeOrmDatabases.name);
   private readonly accesses = new Map<DataSourceLike, DatabaseAccess>();
   private readonly barriers = new Map<DataSourceLike, Promise<Barrier>>();
+  private statementTimeout: number | undefined;
   private readonly ready = new WeakSet<DataSourceLike>();
+  private readonly tableOwners = new Map<DataSourceLike, (() => Promise<void>)[]>();
 
   constructor(
     readonly registry: DataSourceRegistry,
     private readonly tables: TableOptions,
     private readonly autoMigrate: boolean,
   ) {}
+
+  /** Bounds the library's own statements, in milliseconds. */
+  boundStatements(timeout: number): void {
+    this.statementTimeout = timeout;
+    for (const { dialect } of this.accesses.values()) dialect.statementTimeout = timeout;
+  }
 
   /**
    * The dialect and the connection of a database.
@@ -43,6 +53,7 @@ export class TypeOrmDatabases {
     let access = this.accesses.get(dataSource);
     if (!access) {
       const dialect = dialectFor(dataSource, this.tables);
+      dialect.statementTimeout = this.statementTimeout ?? dialect.statementTimeout;
       const connection = dialect.connect({
         insideHolder: () => insideTransactionOf(dataSource),
       });
@@ -94,9 +105,32 @@ export class TypeOrmDatabases {
       } catch (error) {
         const name = this.registry.nameOf(dataSource);
         this.logger.warn(
-          `Jobs cannot be started in transactions of the DataSource '${name}': ${String(error)}`,
+          `Jobs cannot be started in transactions of the DataSource '${name}': ${errorText(error)}`,
         );
       }
+    }
+  }
+
+  /** Creates or checks tables of a database with `initialize`, now and whenever they may be gone. */
+  async withTables(dataSource: DataSourceLike, initialize: () => Promise<void>): Promise<void> {
+    await initialize();
+    this.tableOwners.set(dataSource, [...(this.tableOwners.get(dataSource) ?? []), initialize]);
+  }
+
+  /** Whether tables were found missing that have not been looked for since. */
+  get tablesLost(): boolean {
+    for (const { dialect } of this.accesses.values()) if (dialect.tablesLost) return true;
+    return false;
+  }
+
+  /** Creates the tables again that were found missing, or are missing in `reset`, whose tables were all dropped. */
+  async restoreTables(reset?: DataSourceLike): Promise<void> {
+    for (const [dataSource, owners] of this.tableOwners) {
+      const { dialect } = this.access(dataSource);
+      if (!dialect.tablesLost && dataSource !== reset) continue;
+      dialect.tablesLost = true;
+      for (const initialize of owners) await initialize();
+      dialect.tablesLost = false;
     }
   }
 
@@ -129,7 +163,7 @@ export class TypeOrmDatabases {
   private async open(dataSource: DataSourceLike): Promise<Barrier> {
     const { dialect, connection } = this.access(dataSource);
     const barrier = barrierFor(dialect, connection);
-    await barrier.initialize(this.autoMigrate);
+    await this.withTables(dataSource, () => barrier.initialize(this.autoMigrate));
     return barrier;
   }
 }

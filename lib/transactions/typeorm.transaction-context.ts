@@ -1,6 +1,7 @@
 import {
   type DatabaseLookup,
   TransactionContext,
+  type SentStatement,
   type SqlStatement,
   type TransactionOutcome,
   type TransactionParticipant,
@@ -55,8 +56,12 @@ export class TypeOrmTransactionContext extends TransactionContext {
     return this.observer.enlist(participant, work);
   }
 
-  override defer(gid: string, statement: SqlStatement): Promise<{ readonly sentAt: number } | undefined> {
+  override defer(gid: string, statement: SqlStatement): Promise<SentStatement | undefined> {
     return this.observer.defer(gid, statement);
+  }
+
+  override beforeCommit<T>(work: (items: readonly T[]) => Promise<void>, item: T): void {
+    this.observer.transaction?.beforeCommit(work, item);
   }
 
   /** Creates the table in a tenant's database that is used for the first time. */

@@ -8,6 +8,7 @@ import {
   InvalidTransactionError,
   TransactionEndedError,
   TransactionNotActiveError,
+  TransactionNotPassedError,
 } from '../errors/index.js';
 import { TypeOrmDatabases } from './typeorm-databases.js';
 import {
@@ -54,6 +55,7 @@ export class TypeOrmTransactionResolver extends TransactionResolver {
 
   private ambient(gid: string): TransactionContext | null {
     const frame = ambientFrame();
+    if (frame === 'guarded') throw new TransactionNotPassedError(gid);
     if (!frame) return null;
     if (frame.ended) throw new TransactionEndedError(gid);
     return this.contextOf(frame.runner);

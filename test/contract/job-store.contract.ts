@@ -1,15 +1,22 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { JobStore } from '../../lib/store/job-store.js';
+import { MAX_ATTEMPTS } from '../../lib/store/attempt-marks.js';
+import type { JobChange, JobStore, NewJob } from '../../lib/store/job-store.js';
 import { claimAll, end, newJob, progress, success } from './support.js';
 
 const LEASE = 30_000;
 /** Two clocks of one machine may differ, and the test takes time in between. */
 const PATIENCE = 20_000;
 type Gids = [string, string, string, string, string, string, string];
+type Three = [NewJob, NewJob, NewJob];
 type EightGids = [...Gids, string];
 /** An attempt that has failed gives the job back. */
 const RETRY = { status: 'submitted', stepIndex: 0, stepName: 'first', release: true } as const;
+
+/** What is written when an attempt of the first step begins. */
+function begins({ gid }: Pick<NewJob, 'gid'>, owner: string): JobChange {
+  return success(gid, owner, { ...RETRY, release: false, mark: 'begun', due: 'keep' });
+}
 
 /** A fresh, empty store, and others on the same jobs as other processes would have them. */
 export interface StoreHarness {
@@ -161,13 +168,65 @@ export function describeJobStore(title: string, open: () => Promise<StoreHarness
         expect(new Set(all)).toEqual(new Set(jobs.map((job) => job.gid)));
       });
 
-      it('counts an expired lease as an attempt, and fences its owner off', async () => {
+      it('counts no attempt for an expired lease, and fences its owner off', async () => {
         const job = newJob({ owner: 'old' });
         await store.insert([job]);
-        expect(await claimAll(store, 'new')).toMatchObject([{ gid: job.gid, owner: 'new', attempts: 1 }]);
+        expect(await claimAll(store, 'new')).toMatchObject([
+          { gid: job.gid, owner: 'new', attempts: 0, mark: 'takenOver', crashes: null },
+        ]);
         expect(await store.change([success(job.gid, 'old')])).toEqual(new Set());
         expect(await store.held([{ gid: job.gid, owner: 'old' }])).toEqual(new Set());
         expect(await store.change([success(job.gid, 'new')])).toEqual(new Set([job.gid]));
+      });
+
+      it('counts an expired lease once, where an attempt is known to have begun', async () => {
+        const [begun, waiting, full] = ['a', 'b', 'c'].map((owner) =>
+          newJob({ owner, dueIn: LEASE }),
+        ) as Three;
+        await store.insert([begun, waiting, full]);
+        const changes = [
+          { ...begins(begun, 'a'), attempts: 1 },
+          { ...begins(full, 'c'), attempts: MAX_ATTEMPTS, crashes: 4 },
+        ];
+        expect((await store.change(changes)).size).toBe(2);
+        expect(await store.find(begun.gid)).toMatchObject({ mark: 'begun', attempts: 1, owner: 'a' });
+
+        for (const owner of ['first', 'second']) {
+          await store.elapse(LEASE + 1);
+          const claimed = await claimAll(store, owner);
+          const marks = claimed.map(({ gid, attempts, mark, crashes }) => ({ gid, attempts, mark, crashes }));
+          expect(marks.sort((one, other) => one.attempts - other.attempts)).toEqual([
+            { gid: waiting.gid, attempts: 0, mark: 'takenOver', crashes: null },
+            { gid: begun.gid, attempts: 2, mark: 'crashed', crashes: 1 },
+            { gid: full.gid, attempts: MAX_ATTEMPTS, mark: 'crashed', crashes: 5 },
+          ]);
+          const { gid, attempts, mark, crashes } = (await store.find(begun.gid))!;
+          expect({ gid, attempts, mark, crashes }).toEqual(marks[1]);
+        }
+      });
+
+      it('leaves the marks of a job that nobody held, and takes them away with a success or a retry', async () => {
+        const jobs = Array.from({ length: 4 }, () => newJob({ owner: 'me', dueIn: LEASE }));
+        const [released, ended, goneOn, failed] = jobs.map(({ gid }) => gid) as Gids;
+        await store.insert(jobs);
+        expect((await store.change(jobs.map((job) => ({ ...begins(job, 'me'), crashes: 2 })))).size).toBe(4);
+        const marks = { mark: 'released', crashes: 2 } as const;
+        const changes = [
+          success(released, 'me', { ...RETRY, ...marks, due: -1000 }),
+          end(ended, 'me'),
+          progress(goneOn, 'me'),
+          success(failed, 'me', { ...RETRY, ...marks, status: 'failed', due: null }),
+        ];
+        expect((await store.change(changes)).size).toBe(4);
+        expect(await claimAll(store, 'other', ['first'])).toMatchObject([{ gid: released, ...marks }]);
+        expect(await store.retry(failed)).toBe(true);
+        for (const gid of [ended, goneOn, failed]) {
+          expect(await store.find(gid)).toMatchObject({ mark: null, crashes: null });
+        }
+        // What the store writes with its simplest statements takes them away too.
+        await store.change([success(released, 'other', { ...RETRY, ...begins({ gid: released }, 'other') })]);
+        expect(await store.change([end(released, 'other')])).toEqual(new Set([released]));
+        expect(await store.find(released)).toMatchObject({ mark: null, crashes: null });
       });
 
       it('leaves unknown steps alone and names them once they are overdue', async () => {

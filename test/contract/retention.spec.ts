@@ -62,3 +62,15 @@ it('goes on where the run before has stopped', async () => {
   await retention.run();
   expect(await store.find('zzz-last')).toBeNull();
 });
+
+it.each(['', '{{{', 'null', '5', '{}', '{"database":null}'])(
+  'keeps a job whose lookup cannot be read, and deletes the others: %j',
+  async (lookup) => {
+    const store = new CountingStore();
+    await store.insert([newJob({ gid: 'broken', owner: 'me', lookup })]);
+    await store.change([success('broken', 'me')]);
+    await ended(store, ['after', 'before']);
+    await new RetentionService(store, noBarriers, 0).run();
+    expect((await store.list({ limit: 10 })).map(({ gid }) => gid)).toEqual(['broken']);
+  },
+);

@@ -94,6 +94,8 @@ export function success(gid: string, owner: string, values: Partial<JobChange> =
     stepIndex: 1,
     stepName: null,
     attempts: 0,
+    mark: null,
+    crashes: null,
     attemptLog: null,
     error: null,
     due: null,

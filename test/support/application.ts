@@ -76,7 +76,8 @@ export class TestApplication {
     const started = await startApplication({
       dataSource,
       others,
-      module: { ...module, transactionManager },
+      // Most tests are about one job, and start it on its own. The default has tests of its own.
+      module: { requireTransaction: false, ...module, transactionManager },
       providers,
       customize,
       listen: place && ((testing) => place.listen(testing)),

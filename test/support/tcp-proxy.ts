@@ -52,6 +52,14 @@ export class TcpProxy {
     this.server = server;
   }
 
+  /** The connections of now pass nothing on any more, and are not ended: a failed-over server, or a forgotten NAT entry. */
+  silence(): void {
+    for (const socket of this.sockets) {
+      socket.removeAllListeners('data').removeAllListeners('end').removeAllListeners('close');
+      socket.once('close', () => this.sockets.delete(socket)).resume();
+    }
+  }
+
   /** Ends all connections and takes no new ones. */
   async down(): Promise<void> {
     const { server } = this;

@@ -122,7 +122,7 @@ describe('override()', () => {
     const testing = new SteppingTesting({ store: 'typeorm' });
     const jobs = await start(SteppingModule.forRoot(), { testing, data: [source] });
     await source.initialize();
-    await jobs.createJob().addStep(Ping).start();
+    await jobs.createJob({ transaction: 'none' }).addStep(Ping).start();
     expect((await testing.drain()).ran).toHaveLength(1);
   });
 

@@ -34,7 +34,7 @@ export class TestedApplication {
     const stepping = new SteppingTesting(testing);
     const builder = stepping.override(
       Test.createTestingModule({
-        imports: [SteppingModule.forRoot(module)],
+        imports: [SteppingModule.forRoot({ requireTransaction: false, ...module })],
         providers: [
           ...(source ? [{ provide: DataSource, useValue: source }] : []),
           { provide: Recording, useValue: recording },

@@ -1,12 +1,14 @@
 import { Logger } from '@nestjs/common';
 import { InvalidOptionError, TransactionRequiredError } from '../../errors/index.js';
 import { MAX_STORED_DURATION_MS, parseDuration, type Duration } from '../duration.js';
+import { isName, NAME_RULE } from '../name.js';
 import type { StepArgumentsSerializer } from '../steps/step-arguments.serializer.js';
 import type { StepRegistry } from '../steps/step.registry.js';
 import type { TransactionManager } from '../transaction-manager.js';
 import type { JobTransaction, TransactionResolver } from '../transactions/transaction-resolver.js';
 import { DistributedJob, type JobEnvironment } from './distributed-job.js';
 import { checkGid, newGid } from './gid.js';
+import type { Readiness } from './readiness.js';
 import type { TransactionSettler } from './transaction-settler.js';
 
 /**
@@ -15,7 +17,7 @@ import type { TransactionSettler } from './transaction-settler.js';
  * @publicApi
  */
 export interface CreateJobOptions {
-  /** A label to find jobs by, up to 255 characters. */
+  /** A label to find jobs by: 1 to 255 characters, no control characters, no space at either end. */
   readonly name?: string;
   /**
    * The transaction that the job takes part in. Left out: the TypeORM transaction around the caller, if
@@ -32,8 +34,6 @@ export interface CreateJobOptions {
   /** Settings of the transaction manager in use, made by a function of it. The self-TM has none. */
   readonly manager?: unknown;
 }
-
-const MAX_NAME_LENGTH = 255;
 
 /**
  * Creates jobs. Inject it where jobs are started.
@@ -52,9 +52,10 @@ export class DistributedJobFactory {
     registry: StepRegistry,
     serializer: StepArgumentsSerializer,
     private readonly transactions: TransactionResolver,
-    private readonly options: { readonly requireTransaction: boolean | 'warn' },
+    readiness: Readiness,
+    private readonly options: { readonly requireTransaction: boolean | 'warn' | undefined },
   ) {
-    this.environment = { manager, settler, registry, serializer };
+    this.environment = { manager, settler, registry, serializer, readiness };
   }
 
   /**
@@ -65,11 +66,10 @@ export class DistributedJobFactory {
    * @throws InvalidTransactionError when `transaction` is none of the things that it may be.
    */
   createJob(options: CreateJobOptions = {}): DistributedJob {
+    this.environment.readiness.discover();
     const gid = options.gid === undefined ? newGid() : checkGid(options.gid);
     const name = options.name ?? null;
-    if (name !== null && (typeof name !== 'string' || name.length === 0 || name.length > MAX_NAME_LENGTH)) {
-      throw new InvalidOptionError('name', name, `a text of 1 to ${MAX_NAME_LENGTH} characters`);
-    }
+    if (name !== null && !isName(name)) throw new InvalidOptionError('name', name, NAME_RULE);
     const delay = parseDuration(options.delay ?? 0, 'delay', { max: MAX_STORED_DURATION_MS });
     const { transaction } = options;
     // A transaction that was passed is checked here, where the mistake is. The one around the caller is looked up
@@ -83,9 +83,10 @@ export class DistributedJobFactory {
   }
 
   private checkStandalone(gid: string, wanted: boolean): void {
-    const { requireTransaction } = this.options;
-    if (wanted || requireTransaction === false) return;
-    if (requireTransaction === true) throw new TransactionRequiredError(gid);
+    if (wanted) return;
+    const { requireTransaction = this.environment.manager.durable } = this.options;
+    if (requireTransaction === false) return;
+    if (requireTransaction === true) throw new TransactionRequiredError(gid, callSite());
     if (this.warned) return;
     this.warned = true;
     this.logger.warn(
@@ -93,4 +94,11 @@ export class DistributedJobFactory {
         'This warning is given once per process.',
     );
   }
+}
+
+/** The line of the stack that called the job's `start()`. */
+function callSite(): string {
+  const start: { stack?: string } = {};
+  Error.captureStackTrace(start, DistributedJob.prototype.start);
+  return /^\s+(at .+)$/m.exec(start.stack ?? '')?.[1] ?? '';
 }

@@ -1,4 +1,5 @@
 import {
+  InvalidOptionError,
   JobAlreadyStartedError,
   JobHasNoStepsError,
   JobNotPreparedError,
@@ -10,8 +11,10 @@ import type { StepArguments, StepClass } from '../steps/step-class.js';
 import type { StepRegistry } from '../steps/step.registry.js';
 import type { TransactionContext } from '../transactions/transaction-context.js';
 import type { PreparedJob, TransactionManager } from '../transaction-manager.js';
+import { isName, NAME_RULE } from '../name.js';
 import { faultPoint } from '../fault-point.js';
 import type { JobMessage, StoredStep } from './job-message.js';
+import type { Readiness } from './readiness.js';
 import type { TransactionSettler } from './transaction-settler.js';
 
 /**
@@ -27,6 +30,7 @@ export interface JobEnvironment {
   readonly settler: TransactionSettler;
   readonly registry: StepRegistry;
   readonly serializer: StepArgumentsSerializer;
+  readonly readiness: Readiness;
 }
 
 export interface JobSettings {
@@ -60,7 +64,11 @@ export class DistributedJob {
     return this.settings.message.gid;
   }
 
-  /** Adds a step that only another process provides, by the name it is registered under there. */
+  /**
+   * Adds a step that only another process provides, by the name it is registered under there.
+   *
+   * @throws InvalidOptionError for a name that no step can have.
+   */
   addStep(name: string, args?: unknown): this;
   /**
    * Adds a step. Steps run in the order in which they are added, each after the one before it succeeded.
@@ -76,6 +84,7 @@ export class DistributedJob {
     if (this.phase !== 'building') throw new JobAlreadyStartedError(this.gid, 'addStep');
     const { registry, serializer } = this.environment;
     const name = typeof step === 'string' ? step : registry.nameOf(step);
+    if (!isName(name)) throw new InvalidOptionError('the name of the step', name, NAME_RULE);
     const stored = serializer.serialize(name, registry.get(name), args[0]);
     this.bytes += stored === undefined ? 0 : Buffer.byteLength(stored);
     if (this.bytes > MAX_JOB_BYTES) throw new StepArgumentsTooLargeError(this.gid, this.bytes, MAX_JOB_BYTES);
@@ -89,6 +98,8 @@ export class DistributedJob {
    * It never waits for the steps.
    *
    * @throws JobHasNoStepsError, JobAlreadyStartedError.
+   * @throws TransactionRequiredError outside any transaction, or in one that cannot be seen, without `transaction: 'none'`.
+   * @throws TransactionNotPassedError when the transaction around the caller was begun on a query runner.
    * @throws TransactionEndedError when the transaction around the caller has ended already.
    * @throws DuplicateGidError when the gid belongs to another job. The same gid with the same steps is the
    * same job: nothing is started a second time.
@@ -101,6 +112,7 @@ export class DistributedJob {
     const transaction = this.settings.transaction();
     if (!transaction) {
       this.settings.onStandalone();
+      await this.ready();
       await this.environment.manager.submit(message);
       return { gid: this.gid };
     }
@@ -144,7 +156,14 @@ export class DistributedJob {
     await this.environment.settler.submitByHand(this.message(), this.prepared);
   }
 
+  /** A message may be handled before the application's hooks have run. */
+  private async ready(): Promise<void> {
+    const { readiness } = this.environment;
+    if (!readiness.ready) await readiness.prepare();
+  }
+
   private async prepareIn(transaction: TransactionContext, message: JobMessage): Promise<PreparedJob> {
+    await this.ready();
     await faultPoint('job:before-prepare', this.gid);
     const prepared = await this.environment.manager.prepare(message, transaction);
     await faultPoint('job:prepared', this.gid);

@@ -4,7 +4,10 @@ import { type JobFilter, JOB_STATUSES, type JobStatus } from './job-info.js';
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 1000;
 
-const text = checkedOption<string>((value) => typeof value === 'string', 'a text');
+const text = checkedOption<string>(
+  (value) => typeof value === 'string' && !value.includes('\0'),
+  'a text without NUL',
+);
 const date = checkedOption<Date>(
   (value) => value instanceof Date && Number.isFinite(value.getTime()),
   'a valid Date',

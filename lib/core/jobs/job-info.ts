@@ -40,7 +40,7 @@ export interface StepInfo {
   readonly status: StepStatus;
   /** The arguments as they were stored: plain data, whatever class they are restored to. */
   readonly args: unknown;
-  /** How many attempts have begun. An attempt that ended with its process counts. */
+  /** How many attempts have begun. One that ended with its process counts, except the first of a job of which nothing was stored. */
   readonly attempts: number;
 }
 
@@ -58,7 +58,7 @@ export interface JobInfo {
   readonly status: JobStatus;
   /** Its steps, in order. */
   readonly steps: readonly StepInfo[];
-  /** The error of the last attempt that failed, as text, until the step succeeds. */
+  /** The error of the last attempt that failed, as text, until the step succeeds. Of a row that cannot be read, why. */
   readonly error: string | null;
   /** When it was started, by the clock of its store. */
   readonly createdAt: Date;

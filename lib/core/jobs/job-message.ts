@@ -1,4 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
+import { UnreadableJobError } from '../../errors/index.js';
+import { isRecord } from '../options.js';
 
 /**
  * One step as it is stored with its job.
@@ -46,12 +48,35 @@ export interface ParsedStep {
   readonly args?: unknown;
 }
 
-/** Reads what `encodeSteps()` has written. */
+/**
+ * Reads what `encodeSteps()` has written.
+ *
+ * @throws UnreadableJobError for anything else: the row was changed by hand, or written by another version.
+ */
 export function parseSteps(text: string): ParsedStep[] {
-  return JSON.parse(text) as ParsedStep[];
+  let steps: unknown;
+  try {
+    steps = JSON.parse(text);
+  } catch (cause) {
+    throw new UnreadableJobError('its steps are no JSON', { cause });
+  }
+  const isStep = (step: unknown) => isRecord(step) && typeof step.step === 'string';
+  if (Array.isArray(steps) && steps.length > 0 && steps.every(isStep)) return steps as ParsedStep[];
+  throw new UnreadableJobError('its steps are no list of steps');
+}
+
+/** The names of stored steps; none where they cannot be read. */
+export function stepNamesOf(text: string): string[] {
+  try {
+    return parseSteps(text).map(({ step }) => step);
+  } catch {
+    return [];
+  }
 }
 
 /** Whether two encoded step lists are equal, whatever the order of the keys in their arguments. */
 export function sameSteps(left: string, right: string): boolean {
-  return left === right || isDeepStrictEqual(JSON.parse(left), JSON.parse(right));
+  if (left === right) return true;
+  // Where one of them cannot be read, they are not equal.
+  return stepNamesOf(left).length > 0 && isDeepStrictEqual(parseSteps(left), parseSteps(right));
 }

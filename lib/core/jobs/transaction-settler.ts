@@ -5,6 +5,7 @@ import { detached } from '../detached.js';
 import { faultPoint } from '../fault-point.js';
 import { WaitGroup } from '../wait-group.js';
 import type { JobMessage } from './job-message.js';
+import { errorText } from '../../errors/error-text.js';
 
 /** A job's part in a transaction; `prepared` is set once the manager knows the job. */
 export interface JobParticipant extends TransactionParticipant {
@@ -75,7 +76,7 @@ export class TransactionSettler {
           await work();
         } catch (error) {
           this.logger.warn(
-            `Job ${gid} could not be handed over at the end of its transaction; recovery will settle it: ${String(error)}`,
+            `Job ${gid} could not be handed over at the end of its transaction; recovery will settle it: ${errorText(error)}`,
           );
         }
       }),

@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { EntityManagerLike } from '../transactions/typeorm.types.js';
+import { errorText } from '../../errors/error-text.js';
 import { InvalidStepArgumentsError, StepInterruptedError, StepTimeoutError } from '../../errors/index.js';
 import { within } from '../within.js';
 import type { StepArgumentsSerializer } from './step-arguments.serializer.js';
@@ -12,6 +13,8 @@ export type StepBody = (call: (manager?: EntityManagerLike) => Promise<void>) =>
 
 const SUCCEEDED: StepOutcome = { kind: 'succeeded' };
 
+const NOT_READY = new Error('The attempt is to end before its step has begun.');
+
 /** How many milliseconds a step may take to settle after its signal, unless the transaction manager says otherwise. */
 const GRACE_PERIOD_MS = 10_000;
 
@@ -23,35 +26,70 @@ export class AttemptRunner {
 
   /** Without a `body` the step is called directly. */
   async run(attempt: KnownAttempt, body?: StepBody): Promise<StepOutcome> {
-    const { definition, stop } = attempt;
-    let args: unknown;
-    try {
-      const restored = this.serializer.restore(attempt.stepName, definition, attempt.readArgs());
-      args = restored instanceof Promise ? await restored : restored;
-    } catch (error) {
-      return { kind: error instanceof InvalidStepArgumentsError ? 'unfit' : 'failed', error };
-    }
-
-    let resolved: ResolvedStep;
-    try {
-      const provided = definition.resolve();
-      resolved = provided instanceof Promise ? await provided : provided;
-    } catch (error) {
-      return { kind: 'failed', error };
-    }
-
+    const { definition, stop, stepName } = attempt;
     const { timeout } = definition;
-    const expire = (): void => stop.request(new StepTimeoutError(attempt.stepName, timeout!));
+    const expire = (): void => stop.request(new StepTimeoutError(stepName, timeout!));
     const timer = timeout === undefined ? undefined : setTimeout(expire, timeout);
+    let resolved: ResolvedStep | undefined;
     try {
+      const restored: unknown = this.serializer.restore(stepName, definition, attempt.readArgs());
+      const args = restored instanceof Promise ? await this.ready(attempt, restored) : restored;
+      const provided = definition.resolve();
+      const late = (step: ResolvedStep) => this.release(attempt, step);
+      resolved = provided instanceof Promise ? await this.ready(attempt, provided, late) : provided;
+      const { handler } = resolved;
       const call = (manager?: EntityManagerLike): unknown =>
-        resolved.handler.execute(args, createStepContext(attempt, manager));
+        handler.execute(args, createStepContext(attempt, manager));
       const work = body ? body(async (manager) => void (await call(manager))) : begin(call);
       if (work === undefined && !stop.requested) return SUCCEEDED;
       return await this.settle(attempt, work ?? Promise.resolve());
+    } catch (error) {
+      if (error === NOT_READY && !(stop.reason instanceof StepTimeoutError)) {
+        return { kind: 'interrupted', settled: true };
+      }
+      if (error === NOT_READY) return { kind: 'failed', error: stop.reason };
+      return { kind: error instanceof InvalidStepArgumentsError && !resolved ? 'unfit' : 'failed', error };
     } finally {
       clearTimeout(timer);
-      resolved.release?.();
+      if (resolved) this.release(attempt, resolved);
+    }
+  }
+
+  /**
+   * What an attempt needs before its step can begin. Rejects with `NOT_READY` when the attempt is to end, which is after
+   * the grace period at the latest; `late` gets what comes after all.
+   */
+  private ready<T>(attempt: KnownAttempt, work: Promise<T>, late?: (value: T) => void): Promise<T> {
+    const { stop, stepName, gracePeriod = GRACE_PERIOD_MS } = attempt;
+    return new Promise((resolve, reject) => {
+      const expire = (): void => stop.request(new StepTimeoutError(stepName, gracePeriod, false));
+      const timer = setTimeout(expire, gracePeriod);
+      let over = false;
+      stop.onRequest(() => {
+        over = true;
+        clearTimeout(timer);
+        reject(NOT_READY);
+      });
+      work.then(
+        (value) => {
+          clearTimeout(timer);
+          if (over) late?.(value);
+          else resolve(value);
+        },
+        (error: Error) => {
+          clearTimeout(timer);
+          reject(error);
+        },
+      );
+    });
+  }
+
+  /** What the attempt did stays, even if its instance cannot be given back. */
+  private release({ stepName }: KnownAttempt, step: ResolvedStep): void {
+    try {
+      step.release?.();
+    } catch (error) {
+      this.logger.error(`Releasing the instance of step ${stepName} failed: ${String(error)}`);
     }
   }
 
@@ -72,7 +110,7 @@ export class AttemptRunner {
     if (!last) {
       this.logger.error(
         `Step ${attempt.stepName} of job ${attempt.gid} is still running ${gracePeriod} ms after its signal was ` +
-          `aborted (${String(reason)}). Let it watch context.signal.`,
+          `aborted (${errorText(reason)}). Let it watch context.signal.`,
       );
     }
     // A step's time is over even if it comes to an end after all: what it did late may overlap the next try.

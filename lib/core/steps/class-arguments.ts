@@ -12,6 +12,7 @@ import {
   placeIn,
   type Place,
 } from './value-path.js';
+import { errorText } from '../../errors/error-text.js';
 
 /** Arguments that cannot be made into, or restored to, an instance of their class. */
 export class ArgumentsConversionError extends Error {
@@ -151,7 +152,7 @@ function attempt<T>(convert: () => T): T {
     const reason =
       error instanceof RangeError
         ? 'refers back to an object that contains it, or is nested too deeply.'
-        : `cannot be converted: ${error instanceof Error ? error.message : String(error)}`;
+        : `cannot be converted: ${errorText(error)}`;
     throw new ArgumentsConversionError({ path: pathOf(ARGS_ROOT), reason }, { cause: error });
   }
 }

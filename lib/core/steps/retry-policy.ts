@@ -55,6 +55,7 @@ export interface RetryPolicyOptions {
 export interface ResolvedRetryPolicy {
   /** `Infinity` without a limit; a function decides by itself. */
   readonly maxAttempts: number;
+  readonly isFunction: boolean;
   /** What answers where a function cannot, and what a step's options are laid over. */
   readonly backoff: Backoff;
   /**
@@ -119,6 +120,7 @@ function optionsOver(base: Backoff) {
 function exponential(backoff: Backoff): ResolvedRetryPolicy {
   return {
     maxAttempts: backoff.maxAttempts,
+    isFunction: false,
     backoff,
     nextDelay: (attempt) => (attempt >= backoff.maxAttempts ? false : wait(attempt, backoff)),
   };
@@ -132,6 +134,7 @@ function computed(
   const backoff = { ...base, maxAttempts: Infinity };
   return {
     maxAttempts: backoff.maxAttempts,
+    isFunction: true,
     backoff: base,
     nextDelay(attempt, error, onInvalid) {
       try {

@@ -1,7 +1,9 @@
 import 'reflect-metadata';
 import { Injectable, type Scope } from '@nestjs/common';
 import { InvalidStepClassError } from '../../errors/index.js';
+import { describeValue } from '../../errors/stepping.error.js';
 import type { Duration } from '../duration.js';
+import { isName, NAME_RULE } from '../name.js';
 import type { RetryPolicy } from './retry-policy.js';
 import type { ArgumentsCheck, ArgumentsClass, StepMetadata } from './step-definition.js';
 
@@ -21,7 +23,7 @@ export function stepMetadataOf(target: unknown): StepMetadata | undefined {
  */
 export interface StepOptions<TArgs = unknown> {
   /**
-   * The name stored with jobs, 1 to 255 characters. Give one to every step: the default changes when the
+   * The name stored with jobs: 1 to 255 characters, no control characters, no space at either end. Give one to every step: the default changes when the
    * class is renamed or the application is minified.
    *
    * @default the name of the class
@@ -69,9 +71,6 @@ export type StepDecorator<TArgs = never> = <
   target: C,
 ) => void;
 
-const MAX_NAME_LENGTH = 255;
-// oxlint-disable-next-line no-control-regex -- that is what is looked for
-const CONTROL_CHARACTER = /[\u0000-\u001f\u007f-\u009f]/;
 /** What `@Injectable()` leaves on a class. */
 const INJECTABLE_METADATA = '__injectable__';
 
@@ -81,7 +80,7 @@ const INJECTABLE_METADATA = '__injectable__';
  * It does not compile on a class without `execute`, or whose `args` class does not fit `execute`'s first
  * parameter.
  *
- * @throws InvalidStepClassError when a name or alias is empty, too long or has control characters.
+ * @throws InvalidStepClassError when a name or alias is empty, too long, or has control characters or a space at either end.
  *
  * @publicApi
  */
@@ -119,14 +118,9 @@ export function defineStep(
 }
 
 function checkName(name: unknown, className: string): void {
-  if (typeof name !== 'string' || name.length === 0) {
-    throw new InvalidStepClassError(className, "a step needs a name. Write @Step('name').");
-  }
-  if (name.length > MAX_NAME_LENGTH || CONTROL_CHARACTER.test(name)) {
-    throw new InvalidStepClassError(
-      className,
-      `the name ${JSON.stringify(name.slice(0, 80))} has more than ${MAX_NAME_LENGTH} characters, or control ` +
-        "characters. Write @Step('name') with a shorter one.",
-    );
-  }
+  if (isName(name)) return;
+  throw new InvalidStepClassError(
+    className,
+    `its name or alias ${describeValue(name)} is not ${NAME_RULE}. Write @Step('name') with one that is.`,
+  );
 }

@@ -1,5 +1,7 @@
+import { types } from 'node:util';
 import { Logger } from '@nestjs/common';
-import { StepNotFoundError, UnrecoverableStepError, type SteppingError } from '../../errors/index.js';
+import { errorText, propertyOf } from '../../errors/error-text.js';
+import { StepNotFoundError, UnrecoverableStepError } from '../../errors/index.js';
 import { detached } from '../detached.js';
 import type { AttemptRunner } from './attempt.runner.js';
 import { resolveRetryPolicy, type ResolvedRetryPolicy } from './retry-policy.js';
@@ -55,6 +57,15 @@ export class StepExecutor {
   }
 
   /**
+   * Whether the job may fail when the first attempt of the step ends without success. Then the transaction manager stores
+   * that the attempt begins: an attempt that ends with its process has to be counted.
+   */
+  mayEndAtFirstFailure(stepName: string): boolean {
+    const { maxAttempts, isFunction } = this.policyOf(stepName);
+    return maxAttempts === 1 || isFunction;
+  }
+
+  /**
    * How many milliseconds after a failed attempt the next one is due, or `false` when there is to be none: the error is
    * unrecoverable, or the last attempt was used.
    *
@@ -66,7 +77,7 @@ export class StepExecutor {
     return policy.nextDelay(attempt, error, (problem) =>
       this.logger.error(
         `The retry function of step ${stepName} returned nothing usable; the exponential wait is used instead: ` +
-          String(problem),
+          errorText(problem),
       ),
     );
   }
@@ -83,8 +94,15 @@ export class StepExecutor {
   }
 }
 
+/** No attempt of the step would do better. */
+const UNRECOVERABLE = new Set<unknown>([
+  'STEPPING_UNRECOVERABLE_STEP',
+  'STEPPING_TRANSACTION_REQUIRED',
+  'STEPPING_TRANSACTION_NOT_PASSED',
+]);
+
 /** By code as well as by class: the step may have its error from another copy of the library. */
 function isUnrecoverable(error: unknown): boolean {
-  if (error instanceof UnrecoverableStepError) return true;
-  return error instanceof Error && (error as Partial<SteppingError>).code === 'STEPPING_UNRECOVERABLE_STEP';
+  if (UNRECOVERABLE.has(propertyOf(error, 'code'))) return true;
+  return types.isNativeError(error) && error instanceof UnrecoverableStepError;
 }

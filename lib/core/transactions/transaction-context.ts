@@ -43,6 +43,18 @@ export interface SqlStatement {
 }
 
 /**
+ * When a statement was sent.
+ *
+ * @publicApi
+ */
+export interface SentStatement {
+  /** By `performance.now()`. */
+  readonly sentAt: number;
+  /** It has not been sent yet: this is when it was queued. */
+  readonly waiting?: boolean;
+}
+
+/**
  * How a transaction ended, as its database tells.
  *
  * @publicApi
@@ -86,12 +98,18 @@ export abstract class TransactionContext {
 
   /**
    * Defers a statement of the job `gid` to the COMMIT: both are sent together, and the COMMIT fails if the statement
-   * does. `sentAt` is the time it was sent, by `performance.now()`; before that, the time it was queued. Returns
+   * does. `sentAt` is the time it was sent, by `performance.now()`; before that, the time it was queued, and `waiting` is set. Returns
    * undefined where the statement has to be sent on its own, which is the default.
    */
-  async defer(_gid: string, _statement: SqlStatement): Promise<{ readonly sentAt: number } | undefined> {
+  async defer(_gid: string, _statement: SqlStatement): Promise<SentStatement | undefined> {
     return undefined;
   }
+
+  /**
+   * Has `work` called just before the COMMIT, once with all the items that it was passed with, for the last statements of
+   * the transaction. The COMMIT fails if it does. The default never calls it.
+   */
+  beforeCommit<T>(_work: (items: readonly T[]) => Promise<void>, _item: T): void {}
 
   /**
    * Makes sure that a barrier row can be written. Called before the job is prepared: between that and the row,

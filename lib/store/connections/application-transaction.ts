@@ -1,6 +1,11 @@
-import { JobOutsideTransactionError, TransactionConflictError } from '../../errors/index.js';
+import {
+  JobOutsideTransactionError,
+  StatementTimeoutError,
+  TransactionConflictError,
+} from '../../errors/index.js';
 import type { QueryRunnerLike, StructuredResult } from '../../core/transactions/typeorm.types.js';
 import type { Dialect } from '../dialect.js';
+import { inTime } from './in-time.js';
 import type { Statement } from './internal.connection.js';
 
 const turns = new WeakMap<QueryRunnerLike, Promise<unknown>>();
@@ -8,7 +13,8 @@ const turns = new WeakMap<QueryRunnerLike, Promise<unknown>>();
 /**
  * Runs a statement for the job `gid` in the transaction of the application that is open on `runner`.
  *
- * @throws TransactionConflictError when the database has given up the transaction; other errors of the driver unchanged.
+ * @throws TransactionConflictError when the database has given up the transaction; TablesMissingError when the library's
+ * tables are gone; StatementTimeoutError, after which the connection is closed; other errors of the driver unchanged.
  */
 export async function runIn(
   dialect: Dialect,
@@ -17,8 +23,16 @@ export async function runIn(
   { sql, params }: Statement,
 ): Promise<StructuredResult> {
   try {
-    return (await inTurn(runner, () => runner.query(sql, [...params], true))) as StructuredResult;
+    const send = () => inTime(dialect.statementTimeout, runner.query(sql, [...params], true));
+    return (await inTurn(runner, send)) as StructuredResult;
   } catch (error) {
+    if (error instanceof StatementTimeoutError) {
+      // Its transaction must not commit what arrives after all.
+      void dialect.interrupt(runner, true);
+      dialect.discard(runner);
+    }
+    const lost = dialect.lostTables(error);
+    if (lost) throw lost;
     if (dialect.errors.isTransient(error)) throw new TransactionConflictError(gid, { cause: error });
     throw error;
   }

@@ -28,6 +28,11 @@ export interface Queryable {
  * @internal Internal to the library: it changes without notice.
  */
 export abstract class InternalConnection implements Queryable {
+  /** Whether a transaction is open on the connection at this moment, where there is only one (SQLite). */
+  get inTransaction(): boolean {
+    return false;
+  }
+
   /**
    * Runs one statement that commits by itself. `prepared` says that the text is always the same and sent often: worth
    * preparing, where the driver can.
@@ -40,11 +45,11 @@ export abstract class InternalConnection implements Queryable {
 
   /**
    * Runs `work` in a READ COMMITTED transaction of its own. After a conflict, `work` runs again from its start; `retry:
-   * false` throws the conflict instead. Not for SQLite, whose transactions begin and end in one tick.
+   * false` throws the conflict instead; `timed: false` lets its statements take their time. Not for SQLite, whose transactions begin and end in one tick.
    */
   abstract transaction<T>(
     work: (run: RunStatement) => Promise<T>,
-    options?: { readonly retry?: boolean },
+    options?: { readonly retry?: boolean; readonly timed?: boolean },
   ): Promise<T>;
 }
 

@@ -1,22 +1,91 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { DataSourceLike, QueryRunnerLike } from '../../core/transactions/typeorm.types.js';
+import type { QueryRunnerLike } from '../../core/transactions/typeorm.types.js';
+import { StatementTimeoutError } from '../../errors/index.js';
+import { inTime } from './in-time.js';
+import type { DatabaseErrors } from '../driver-errors.js';
 import { InternalConnection, runOn, type RunStatement, type StatementResult } from './internal.connection.js';
 
 /** A conflict that survives this many tries is no coincidence, and the caller has a loop of its own. */
 const MAX_ATTEMPTS = 6;
 const FIRST_DELAY_MS = 10;
+/** What a timer can hold: no bound. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** What `PooledConnection` must know about a database. */
 export interface PooledSessions {
   /** Opens a READ COMMITTED transaction, whatever the session's default is. */
   readonly beginReadCommitted: readonly string[];
-  readonly errors: { isTransient(error: unknown): boolean };
+  readonly errors: Pick<DatabaseErrors, 'isTransient' | 'spoilsConnection'>;
+  /** Milliseconds for each statement, and for taking a connection. */
+  readonly statementTimeout: number;
   /** Whether even single statements need a READ COMMITTED transaction around them. */
   statementsNeedReadCommitted(run: RunStatement): Promise<boolean>;
   /** Runs a statement whose text is always the same, where the database gains by knowing that. */
   runPrepared?(runner: QueryRunnerLike, sql: string, params: readonly unknown[]): Promise<StatementResult>;
   /** Closes the connection of `runner` instead of returning it to the pool. */
   discard(runner: QueryRunnerLike): void;
+  /** Asks the server, on another connection, to end the statement that runs on `runner`, or the `whole` session. */
+  interrupt(runner: QueryRunnerLike, whole?: boolean): Promise<void>;
+  /** Closes the connections that lie idle in the pool: they may have fallen silent together with the one that was used. */
+  discardIdle(): void;
+}
+
+/** One query runner, whose every step ends in time. A connection that has not answered is never used again. */
+class Session {
+  discarded = false;
+  /** The pool has not given a connection in time. */
+  private late = false;
+
+  constructor(
+    private readonly runner: QueryRunnerLike,
+    private readonly sessions: PooledSessions,
+    private readonly timeout: number,
+  ) {}
+
+  async connect(): Promise<void> {
+    const connecting = this.runner.connect();
+    try {
+      await inTime(this.timeout, connecting);
+    } catch (error) {
+      if (error instanceof StatementTimeoutError) {
+        this.late = true;
+        // It may still come, from a pool that was busy.
+        const release = () => this.runner.release();
+        connecting.then(release).catch(() => undefined);
+        this.sessions.discardIdle();
+      }
+      throw error;
+    }
+  }
+
+  run(sql: string, params?: readonly unknown[]): Promise<StatementResult> {
+    return this.send((runner) => runOn(runner, sql, params));
+  }
+
+  async send<T>(statement: (runner: QueryRunnerLike) => Promise<T>): Promise<T> {
+    try {
+      return await inTime(this.timeout, statement(this.runner));
+    } catch (error) {
+      if (error instanceof StatementTimeoutError) {
+        // The server would go on waiting for a lock, and hold locks of its own meanwhile.
+        void this.sessions.interrupt(this.runner, true);
+        this.sessions.discardIdle();
+      }
+      if (error instanceof StatementTimeoutError || this.sessions.errors.spoilsConnection(error)) {
+        this.discard();
+      }
+      throw error;
+    }
+  }
+
+  discard(): void {
+    this.discarded = true;
+    this.sessions.discard(this.runner);
+  }
+
+  async release(): Promise<void> {
+    if (!this.runner.isReleased && !this.late) await inTime(this.timeout, this.runner.release());
+  }
 }
 
 /**
@@ -29,7 +98,7 @@ export class PooledConnection extends InternalConnection {
   private mustWrapStatements: Promise<boolean> | undefined;
 
   constructor(
-    private readonly dataSource: DataSourceLike,
+    private readonly dataSource: { createQueryRunner(mode: 'master'): any },
     private readonly sessions: PooledSessions,
   ) {
     super();
@@ -41,49 +110,53 @@ export class PooledConnection extends InternalConnection {
     { prepared = false }: { readonly prepared?: boolean } = {},
   ): Promise<StatementResult> {
     if (await this.wrapsStatements()) return this.transaction((run) => run(sql, params));
+    const { runPrepared } = this.sessions;
     return this.retry(() =>
-      this.withRunner((runner) =>
-        prepared && this.sessions.runPrepared
-          ? this.sessions.runPrepared(runner, sql, params)
-          : runOn(runner, sql, params),
+      this.withRunner((session) =>
+        prepared && runPrepared
+          ? session.send((runner) => runPrepared.call(this.sessions, runner, sql, params))
+          : session.run(sql, params),
       ),
     );
   }
 
   override transaction<T>(
     work: (run: RunStatement) => Promise<T>,
-    { retry = true }: { readonly retry?: boolean } = {},
+    { retry = true, timed = true }: { readonly retry?: boolean; readonly timed?: boolean } = {},
   ): Promise<T> {
-    const once = (): Promise<T> => this.withRunner((runner) => this.transactionOn(runner, work));
+    const once = (): Promise<T> =>
+      this.withRunner((session) => this.transactionOn(session, work), timed ? undefined : MAX_TIMER_MS);
     return retry ? this.retry(once) : once();
   }
 
-  private async transactionOn<T>(
-    runner: QueryRunnerLike,
-    work: (run: RunStatement) => Promise<T>,
-  ): Promise<T> {
-    for (const sql of this.sessions.beginReadCommitted) await runner.query(sql);
+  private async transactionOn<T>(session: Session, work: (run: RunStatement) => Promise<T>): Promise<T> {
+    for (const sql of this.sessions.beginReadCommitted) await session.run(sql);
     try {
-      const result = await work((sql, params) => runOn(runner, sql, params));
-      await runner.query('COMMIT');
+      const result = await work((sql, params) => session.run(sql, params));
+      await session.run('COMMIT');
       return result;
     } catch (error) {
       try {
-        await runner.query('ROLLBACK');
+        if (!session.discarded) await session.run('ROLLBACK');
       } catch {
         // The server may still have the transaction open: nobody else may get this connection.
-        this.sessions.discard(runner);
+        session.discard();
       }
       throw error;
     }
   }
 
-  private async withRunner<T>(work: (runner: QueryRunnerLike) => Promise<T>): Promise<T> {
+  private async withRunner<T>(
+    work: (session: Session) => Promise<T>,
+    timeout = this.sessions.statementTimeout,
+  ): Promise<T> {
     const runner = this.dataSource.createQueryRunner('master') as QueryRunnerLike;
+    const session = new Session(runner, this.sessions, timeout);
     try {
-      return await work(runner);
+      await session.connect();
+      return await work(session);
     } finally {
-      if (!runner.isReleased) await runner.release();
+      await session.release();
     }
   }
 
@@ -101,8 +174,8 @@ export class PooledConnection extends InternalConnection {
 
   /** Asked once: the default isolation level belongs to the server, the database or the role. */
   private async wrapsStatements(): Promise<boolean> {
-    this.mustWrapStatements ??= this.withRunner((runner) =>
-      this.sessions.statementsNeedReadCommitted((sql, params) => runOn(runner, sql, params)),
+    this.mustWrapStatements ??= this.withRunner((session) =>
+      this.sessions.statementsNeedReadCommitted((sql, params) => session.run(sql, params)),
     );
     try {
       return await this.mustWrapStatements;

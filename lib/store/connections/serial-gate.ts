@@ -27,7 +27,7 @@ export class SerialGate {
     this.waiting += 1;
     try {
       await previous;
-      await this.yield();
+      await this.giveWay();
       return await work();
     } finally {
       this.waiting -= 1;
@@ -36,10 +36,10 @@ export class SerialGate {
   }
 
   /**
-   * The driver is synchronous: transactions in a row, each a chain of promises, may keep timers and sockets waiting
-   * without end, and with them the renewal of leases.
+   * Lets timers and sockets have their turn now and then. The driver is synchronous: statements in a row, each a chain of
+   * promises, may keep them waiting without end, and with them the renewal of leases.
    */
-  private async yield(): Promise<void> {
+  async giveWay(): Promise<void> {
     if (performance.now() - this.yieldedAt < LONGEST_BUSY_MS) return;
     await new Promise((resolve) => setImmediate(resolve));
     this.yieldedAt = performance.now();

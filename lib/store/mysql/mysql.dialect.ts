@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto';
 import { InvalidOptionError, TransactionManagerUnavailableError } from '../../errors/index.js';
 import type { QueryRunnerLike, StructuredResult } from '../../core/transactions/typeorm.types.js';
+import { ConnectionBeside } from '../connections/connection-beside.js';
 import { blindProbe, type ConnectionProbe } from '../connections/connection-probe.js';
 import type { InternalConnection, Queryable } from '../connections/internal.connection.js';
 import { PooledConnection, type PooledSessions } from '../connections/pooled.connection.js';
-import { Dialect } from '../dialect.js';
+import { Dialect, type JobNotifications } from '../dialect.js';
 import type { Migration } from '../migrations/migration.js';
 import { qualifyTables, type QualifiedTables } from '../table-names.js';
 import { questionMarkSql } from '../sql-template.js';
+import { discardIdleClients, kill, MysqlClientBeside, type MysqlClient } from './mysql.clients.js';
 import { mysqlErrors } from './mysql.errors.js';
 import { mysqlSchema } from './mysql.schema.js';
 
@@ -18,6 +20,9 @@ const MYSQL_PROBE: ConnectionProbe = { ...blindProbe, commitAnswer: () => 'COMMI
 
 /** Creating the tables takes well under a second, even when many processes start at once. */
 const MIGRATION_QUEUE_TIMEOUT_S = 60;
+
+/** Its statements may take long on a large table. */
+const UNTIMED = { timed: false } as const;
 
 /** This bit of the server status says that a transaction is open. */
 const SERVER_STATUS_IN_TRANS = 1;
@@ -41,6 +46,24 @@ export class MysqlDialect extends Dialect implements PooledSessions {
 
   override connect(): InternalConnection {
     return new PooledConnection(this.dataSource, this);
+  }
+
+  override get poolSize(): number | undefined {
+    return this.dataSource.driver.pool?.config?.connectionLimit as number | undefined;
+  }
+
+  override beside(
+    pooled: InternalConnection,
+    _listening: JobNotifications | undefined,
+    statementTimeout: number,
+  ): ConnectionBeside {
+    return new ConnectionBeside(
+      this.dataSource,
+      this,
+      new MysqlClientBeside(this.dataSource),
+      pooled,
+      statementTimeout,
+    );
   }
 
   /**
@@ -74,7 +97,7 @@ export class MysqlDialect extends Dialect implements PooledSessions {
       } finally {
         await run('SELECT RELEASE_LOCK(?)', [lock]);
       }
-    });
+    }, UNTIMED);
   }
 
   override inTransactionAfter(result: StructuredResult): boolean | undefined {
@@ -95,8 +118,17 @@ export class MysqlDialect extends Dialect implements PooledSessions {
     return Promise.resolve(false);
   }
 
-  discard(runner: QueryRunnerLike): void {
-    (runner as { databaseConnection?: { destroy?(): void } }).databaseConnection?.destroy?.();
+  override discard(runner: QueryRunnerLike): void {
+    (runner as { databaseConnection?: MysqlClient }).databaseConnection?.destroy?.();
+  }
+
+  override async interrupt(runner: QueryRunnerLike, whole = false): Promise<void> {
+    const { databaseConnection } = runner as { databaseConnection?: MysqlClient };
+    await kill(this.dataSource, whole ? 'CONNECTION' : 'QUERY', databaseConnection, this.statementTimeout);
+  }
+
+  discardIdle(): void {
+    discardIdleClients(this.dataSource);
   }
 
   protected override async checkVersion(connection: Queryable): Promise<void> {

@@ -12,6 +12,8 @@ export const ASSIGNMENTS = `
   step_index = ?,
   step_name = ?,
   attempts = ?,
+  mark = ?,
+  crashes = ?,
   attempt_log = COALESCE(?, attempt_log),
   error = ?,
   owner = IF(?, NULL, owner),
@@ -19,11 +21,24 @@ export const ASSIGNMENTS = `
   ended_at = IF(?, NULL, UTC_TIMESTAMP(6))`;
 
 export function assigned({ due, release, ...values }: JobChange): unknown[] {
-  const { status, stepIndex, stepName, attempts, attemptLog, error } = values;
+  const { status, stepIndex, stepName, attempts, mark, crashes, attemptLog, error } = values;
   const keep = due === 'keep';
   const dueIn = keep || due === null ? null : microseconds(due as number);
   const submitted = status === 'submitted';
-  return [status, stepIndex, stepName, attempts, attemptLog, error, release, keep, dueIn, submitted];
+  return [
+    status,
+    stepIndex,
+    stepName,
+    attempts,
+    mark,
+    crashes,
+    attemptLog,
+    error,
+    release,
+    keep,
+    dueIn,
+    submitted,
+  ];
 }
 
 /** What MySQL and MariaDB do with one statement. */

@@ -1,5 +1,7 @@
 import type { RunStatement } from '../connections/internal.connection.js';
 import type { ClaimedJob, ClaimRequest, JobChange, LeaseKey, NewJob, PreparedChange } from '../job-store.js';
+import { TAKE_OVER, takenOver } from '../attempt-marks.js';
+import { claimedOf } from '../job-rows.js';
 import { placeholders } from '../sql-template.js';
 import { SqlJobStore } from '../sql.job-store.js';
 import { CLAIMED_COLUMNS } from '../job-statements.js';
@@ -57,11 +59,10 @@ export class MysqlJobStore extends SqlJobStore {
       );
       const due = rows as ClaimedJob[];
       if (due.length === 0) return [];
-      // Assignments take effect from left to right: attempts first, while owner is still the old one.
       await run(
         `
         UPDATE ${this.jobs} FORCE INDEX (PRIMARY)
-           SET attempts = attempts + (status = 'submitted' AND owner IS NOT NULL),
+           SET ${TAKE_OVER},
                owner = ?,
                due_at = UTC_TIMESTAMP(6) + INTERVAL ? MICROSECOND
          WHERE gid IN (${placeholders(due)})`,
@@ -69,14 +70,14 @@ export class MysqlJobStore extends SqlJobStore {
       );
       return due.map((row) => ({
         ...row,
-        attempts: Number(row.attempts) + Number(row.status === 'submitted' && row.owner !== null),
+        ...(row.status === 'submitted' && row.owner !== null && takenOver(claimedOf(row))),
         owner,
       }));
     });
   }
 
   protected override renewBatch(keys: readonly LeaseKey[], leaseDuration: number): Promise<Set<string>> {
-    return this.connection.transaction(async (run) => {
+    return this.renewals.transaction(async (run) => {
       const locked = await this.select(
         run,
         keys,
@@ -98,7 +99,7 @@ export class MysqlJobStore extends SqlJobStore {
   }
 
   protected override async heldBatch(keys: readonly LeaseKey[]): Promise<Set<string>> {
-    const rows = await this.read(keys, `status IN ('submitted', 'prepared')`);
+    const rows = await this.read(keys, `status IN ('submitted', 'prepared')`, this.renewals);
     return new Set(keys.filter((key) => rows.get(key.gid)?.owner === key.owner).map((key) => key.gid));
   }
 
@@ -192,8 +193,12 @@ export class MysqlJobStore extends SqlJobStore {
     return new Map((rows as LockedRow[]).map((row) => [row.gid, row]));
   }
 
-  private read(keys: readonly LeaseKey[], condition: string): Promise<Map<string, LockedRow>> {
-    return this.select((sql, params) => this.connection.query(sql, params), keys, condition, '');
+  private read(
+    keys: readonly LeaseKey[],
+    condition: string,
+    connection = this.connection,
+  ): Promise<Map<string, LockedRow>> {
+    return this.select((sql, params) => connection.query(sql, params), keys, condition, '');
   }
 }
 

@@ -37,6 +37,8 @@ export const mysqlSchema: SchemaStatements = {
       step_index INT NOT NULL,
       step_name VARCHAR(255) NULL,
       attempts INT NOT NULL,
+      mark VARCHAR(12) CHARACTER SET ascii COLLATE ascii_bin NULL,
+      crashes INT NULL,
       attempt_log TEXT CHARACTER SET ascii COLLATE ascii_bin NULL,
       owner VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NULL,
       lookup TEXT NULL,

@@ -1,6 +1,6 @@
 import type { DeferredStatement, DeferredStatements } from '../connections/connection-probe.js';
 import { ParsedStatements } from './postgres.parsed-statements.js';
-import { PostgresStatementBatch } from './postgres.statement-batch.js';
+import { statementBatch } from './postgres.statement-batch.js';
 
 const COMMIT = 'COMMIT';
 
@@ -94,10 +94,10 @@ export class PostgresDeferredStatements implements DeferredStatements {
     const statements = this.waiting;
     this.drop();
     for (const statement of statements) statement.sent();
-    const batch = new PostgresStatementBatch(statements, last, this.parsed, (error, tag) => {
+    const batch = statementBatch(statements, last, this.parsed, (error, tag) => {
       // The error of a COMMIT says it all, whichever of the statements met it.
       const refused = error !== undefined && last === undefined && !isFailedAlready(error);
-      if (refused) (statements[batch.done] ?? statements[0]!).refused(error);
+      if (refused) (statements[batch.done()] ?? statements[0]!).refused(error);
       callback(error, tag);
     });
     this.send(batch);

@@ -1,5 +1,6 @@
 import { InvalidOptionError } from '../../errors/index.js';
 import type { QueryRunnerLike } from '../../core/transactions/typeorm.types.js';
+import { ConnectionBeside } from '../connections/connection-beside.js';
 import type { ConnectionProbe } from '../connections/connection-probe.js';
 import type {
   InternalConnection,
@@ -12,6 +13,7 @@ import { Dialect, type JobNotifications } from '../dialect.js';
 import type { Migration } from '../migrations/migration.js';
 import { qualifyTables, type QualifiedTables } from '../table-names.js';
 import { numberedSql } from '../sql-template.js';
+import { cancelStatement, discardIdleClients, type PostgresClient } from './postgres.clients.js';
 import { postgresErrors } from './postgres.errors.js';
 import { PostgresNotifications } from './postgres.notifications.js';
 import { PreparedStatements } from './postgres.prepared-statements.js';
@@ -24,6 +26,9 @@ const OLDEST_VERSION = 130_000;
 const MIGRATION_QUEUE_TIMEOUT = '10s';
 /** DDL that waits for a lock makes everybody behind it wait as well. */
 const DDL_LOCK_TIMEOUT = '5s';
+
+/** Its statements may take long on a large table. */
+const UNTIMED = { timed: false } as const;
 
 /** PostgreSQL 13 and later, over the driver `pg`. */
 export class PostgresDialect extends Dialect implements PooledSessions {
@@ -44,7 +49,22 @@ export class PostgresDialect extends Dialect implements PooledSessions {
   }
 
   override notifications(connection: InternalConnection): JobNotifications {
-    return new PostgresNotifications(this.dataSource, connection, this.tables.jobs);
+    const timeout = () => this.statementTimeout;
+    return new PostgresNotifications(this.dataSource, connection, this.tables.jobs, timeout);
+  }
+
+  override get poolSize(): number | undefined {
+    return this.dataSource.driver.master?.options?.max as number | undefined;
+  }
+
+  override beside(
+    pooled: InternalConnection,
+    listening: JobNotifications | undefined,
+    statementTimeout: number,
+  ): ConnectionBeside | undefined {
+    return (
+      listening && new ConnectionBeside(this.dataSource, this, listening.beside, pooled, statementTimeout)
+    );
   }
 
   override probe(client: unknown): ConnectionProbe {
@@ -73,7 +93,7 @@ export class PostgresDialect extends Dialect implements PooledSessions {
       const found = await run('SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1', [schema]);
       if (found.rows.length === 0) await run(`CREATE SCHEMA IF NOT EXISTS "${schema}"`);
       for (const sql of await this.pendingStatements({ query: run }, migrations)) await run(sql);
-    });
+    }, UNTIMED);
   }
 
   /** Known elsewhere: the protocol tells the state of the transaction, the answer to a statement does not. */
@@ -95,11 +115,23 @@ export class PostgresDialect extends Dialect implements PooledSessions {
     return this.preparedStatements.run(runner, sql, params);
   }
 
-  discard(runner: QueryRunnerLike): void {
-    const { releasePostgresConnection } = runner as {
+  override discard(runner: QueryRunnerLike): void {
+    const { databaseConnection, releasePostgresConnection } = runner as {
+      databaseConnection?: PostgresClient;
       releasePostgresConnection?: (error: Error) => Promise<void>;
     };
-    void releasePostgresConnection?.call(runner, new Error('The transaction on it could not be ended.'));
+    void releasePostgresConnection?.call(runner, new Error('The connection is given up.'));
+    // `pg` would wait for the server to agree to the end.
+    databaseConnection?.connection?.stream.destroy();
+  }
+
+  override async interrupt(runner: QueryRunnerLike): Promise<void> {
+    const { databaseConnection } = runner as { databaseConnection?: PostgresClient };
+    await cancelStatement(this.dataSource.driver.master, databaseConnection, this.statementTimeout);
+  }
+
+  discardIdle(): void {
+    discardIdleClients(this.dataSource.driver.master);
   }
 
   protected override async checkVersion(connection: Queryable): Promise<void> {

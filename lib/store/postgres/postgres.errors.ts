@@ -2,7 +2,13 @@ import { errorCodeOf, type DatabaseErrors } from '../driver-errors.js';
 
 /** Serialization failure, deadlock, lock not available. */
 const TRANSIENT_ERRORS = new Set(['40001', '40P01', '55P03']);
+const SQL_STATE = /^[0-9A-Z]{5}$/;
+const READ_ONLY = '25006';
+/** Of the host, though it looks like a state. */
+const BROKEN_PIPE = 'EPIPE';
 const UNIQUE_VIOLATION = '23505';
+/** Undefined table, invalid schema name. */
+const MISSING_TABLES = new Set(['42P01', '3F000']);
 /** Lost connections, shutdowns, system and internal errors: the COMMIT may have been done. */
 const UNCERTAIN_ERROR_CLASSES = new Set(['08', '57', '58', 'XX', 'F0']);
 /** Cardinality, data, integrity and limit errors, and what triggers raise. */
@@ -14,8 +20,13 @@ export const postgresErrors: DatabaseErrors = {
   /** A deferred constraint or a serialization failure, for example. */
   isRefusedCommit: (error) => {
     const state = errorCodeOf(error);
-    return /^[0-9A-Z]{5}$/.test(state) && !UNCERTAIN_ERROR_CLASSES.has(state.slice(0, 2));
+    return SQL_STATE.test(state) && !UNCERTAIN_ERROR_CLASSES.has(state.slice(0, 2));
   },
   endsTransaction: () => false,
+  spoilsConnection: (error) => {
+    const state = errorCodeOf(error);
+    return state === READ_ONLY || state === BROKEN_PIPE || !SQL_STATE.test(state);
+  },
   isRowError: (error) => ROW_ERROR_CLASSES.has(errorCodeOf(error).slice(0, 2)),
+  isTableMissing: (error) => MISSING_TABLES.has(errorCodeOf(error)),
 };

@@ -56,6 +56,8 @@ export class PostgresJobStatements extends JobStatements {
              step_index = ${change.stepIndex},
              step_name = ${change.stepName},
              attempts = ${change.attempts},
+             mark = ${change.mark},
+             crashes = ${change.crashes},
              attempt_log = COALESCE(${change.attemptLog}, j.attempt_log),
              error = ${change.error},
              owner = CASE WHEN ${change.release}::bool THEN NULL ELSE j.owner END,

@@ -1,5 +1,6 @@
 import type { Statement } from '../connections/internal.connection.js';
 import type { ClaimedJob, ClaimRequest, JobChange, LeaseKey, NewJob, PreparedChange } from '../job-store.js';
+import { TAKE_OVER } from '../attempt-marks.js';
 import { numberedSql as sql, RawSql } from '../sql-template.js';
 import { SqlJobStore } from '../sql.job-store.js';
 import { CLAIMED_COLUMNS } from '../job-statements.js';
@@ -64,7 +65,7 @@ export class PostgresJobStore extends SqlJobStore {
       UPDATE ${this.jobs} j
          SET owner = ${owner},
              due_at = clock_timestamp() + ${leaseDuration}::float8 * interval '1 millisecond',
-             attempts = j.attempts + CASE WHEN j.status = 'submitted' AND j.owner IS NOT NULL THEN 1 ELSE 0 END
+             ${new RawSql(TAKE_OVER)}
        WHERE j.ctid = ANY (ARRAY (SELECT due.place FROM due))
       RETURNING ${CLAIMED_COLUMNS},
                 (SELECT LEAST(extract(epoch FROM clock_timestamp() - max(due.due_at)) * 1000, ${MAX_INT})::int FROM due)
@@ -72,7 +73,8 @@ export class PostgresJobStore extends SqlJobStore {
   }
 
   protected override renewBatch(keys: readonly LeaseKey[], leaseDuration: number): Promise<Set<string>> {
-    return this.gids(sql`
+    return this.gids(
+      sql`
       WITH locked AS MATERIALIZED (
         SELECT l.gid
           FROM (SELECT *
@@ -89,15 +91,20 @@ export class PostgresJobStore extends SqlJobStore {
          SET due_at = clock_timestamp() + ${leaseDuration}::float8 * interval '1 millisecond'
         FROM locked
        WHERE j.gid = locked.gid AND j.gid = ANY (ARRAY (SELECT locked.gid FROM locked))
-      RETURNING j.gid`);
+      RETURNING j.gid`,
+      this.renewals,
+    );
   }
 
   protected override heldBatch(keys: readonly LeaseKey[]): Promise<Set<string>> {
-    return this.gids(sql`
+    return this.gids(
+      sql`
       SELECT j.gid
         FROM unnest(${column(keys, 'gid')}::text[], ${column(keys, 'owner')}::text[]) AS k(gid, owner)
         JOIN ${this.jobs} j ON j.gid = k.gid AND j.owner = k.owner
-       WHERE j.status IN ('submitted', 'prepared')`);
+       WHERE j.status IN ('submitted', 'prepared')`,
+      this.renewals,
+    );
   }
 
   protected override async changeBatch(
@@ -160,12 +167,15 @@ export class PostgresJobStore extends SqlJobStore {
     );
   }
 
-  private async gids(statement: Statement): Promise<Set<string>> {
-    return gidsOf(await this.rows(statement));
+  private async gids(statement: Statement, connection = this.connection): Promise<Set<string>> {
+    return gidsOf(await this.rows(statement, connection));
   }
 
-  private async rows<R extends { gid: string }>({ sql: text, params }: Statement): Promise<R[]> {
-    return (await this.connection.query(text, params, { prepared: true })).rows as R[];
+  private async rows<R extends { gid: string }>(
+    { sql: text, params }: Statement,
+    connection = this.connection,
+  ): Promise<R[]> {
+    return (await connection.query(text, params, { prepared: true })).rows as R[];
   }
 }
 

@@ -4,8 +4,8 @@ import type { RawSql } from '../sql-template.js';
 
 /** The columns that `json_to_recordset()` makes of encoded changes. */
 const ENCODED_COLUMNS = `
-  gid text, owner text, at_step int, status text, step_index int, step_name text, attempts int, attempt_log text,
-  error text, due float8, keep bool, release bool`;
+  gid text, owner text, at_step int, status text, step_index int, step_name text, attempts int, mark text,
+  crashes int, attempt_log text, error text, due float8, keep bool, release bool`;
 
 /**
  * Any changes, where `progressStatement()` does not do. Skips locked rows, or waits for them.
@@ -22,7 +22,8 @@ export function updateStatement(
   return {
     sql: `
     WITH locked AS MATERIALIZED (
-      SELECT l.place, c.status, c.step_index, c.step_name, c.attempts, c.attempt_log, c.error, c.due, c.keep, c.release
+      SELECT l.place, c.status, c.step_index, c.step_name, c.attempts, c.mark, c.crashes, c.attempt_log, c.error,
+             c.due, c.keep, c.release
         FROM (SELECT *
                 FROM json_to_recordset($1::json) AS n(${ENCODED_COLUMNS})
                ORDER BY n.gid COLLATE "C") c
@@ -38,6 +39,8 @@ export function updateStatement(
            step_index = COALESCE(c.step_index, j.step_index),
            step_name = c.step_name,
            attempts = COALESCE(c.attempts, 0),
+           mark = c.mark,
+           crashes = c.crashes,
            attempt_log = COALESCE(c.attempt_log, j.attempt_log),
            error = c.error,
            owner = CASE WHEN c.release THEN NULL ELSE j.owner END,
@@ -51,7 +54,7 @@ export function updateStatement(
 }
 
 /**
- * Changes travel as one JSON text, which costs both sides less than an array for each of twelve columns. What is left
+ * Changes travel as one JSON text, which costs both sides less than an array for each column. What is left
  * out is NULL there: most changes are the end of a job at its first attempt, and every column costs the server time.
  */
 function encode(change: JobChange): object {
@@ -63,6 +66,8 @@ function encode(change: JobChange): object {
     step_index: change.stepIndex === change.atStep ? undefined : change.stepIndex,
     step_name: change.stepName ?? undefined,
     attempts: change.attempts || undefined,
+    mark: change.mark ?? undefined,
+    crashes: change.crashes ?? undefined,
     attempt_log: change.attemptLog ?? undefined,
     error: change.error ?? undefined,
     due: change.due === 'keep' ? undefined : (change.due ?? undefined),

@@ -3,9 +3,13 @@ import { Logger } from '@nestjs/common';
 import { detached } from '../../core/detached.js';
 import type { DataSourceLike } from '../../core/transactions/typeorm.types.js';
 import type { JobNotifications } from '../dialect.js';
+import type { ClientBeside, SourceBeside } from '../connections/connection-beside.js';
+import { inTime } from '../connections/in-time.js';
 import type { InternalConnection } from '../connections/internal.connection.js';
+import { errorText } from '../../errors/error-text.js';
 
 const RECONNECT_MS = 5_000;
+const END_MS = 1_000;
 
 /**
  * PostgreSQL's LISTEN and NOTIFY for one job table.
@@ -22,12 +26,17 @@ export class PostgresNotifications implements JobNotifications {
   private warned = false;
   private notifying: Promise<void> | undefined;
   private again = false;
+  private listening = false;
+  private onNotification: () => void = () => undefined;
+  private turn = Promise.resolve();
+  readonly beside: SourceBeside = { take: () => this.take(), close: () => Promise.resolve() };
 
   constructor(
     private readonly dataSource: DataSourceLike,
     private readonly connection: InternalConnection,
     /** The qualified name of the jobs table: processes with other tables are not woken. */
     jobsTable: string,
+    private readonly statementTimeout: () => number,
   ) {
     const digest = createHash('sha256').update(jobsTable).digest('hex').slice(0, 16);
     this.channel = `stepping_${digest}`;
@@ -36,6 +45,7 @@ export class PostgresNotifications implements JobNotifications {
   /** Calls `onNotification` for every notification, until `close()`. */
   async listen(onNotification: () => void): Promise<void> {
     if (this.closed) return;
+    this.onNotification = onNotification;
     try {
       await this.connect(onNotification);
       this.warned = false;
@@ -59,7 +69,44 @@ export class PostgresNotifications implements JobNotifications {
     clearTimeout(this.timer);
     const client = this.client;
     this.client = undefined;
-    await Promise.all([this.notifying, client?.end().catch(() => undefined)]);
+    await Promise.all([this.notifying, this.end(client)]);
+  }
+
+  /** One statement at a time, so that a time-out tells about its own. */
+  private async take(): Promise<ClientBeside> {
+    const before = this.turn;
+    let leave!: () => void;
+    this.turn = new Promise<void>((resolve) => (leave = resolve));
+    await before;
+    const client = this.listening && !this.dataSource.driver.master?.ending ? this.client : undefined;
+    if (!client) {
+      leave();
+      throw new Error('The listening connection is away.');
+    }
+    return {
+      query: async (text, values) => {
+        const { rows, rowCount } = await client.query({ text, values });
+        return { rows: rows ?? [], affected: rowCount ?? 0 };
+      },
+      release: leave,
+      destroy: () => {
+        leave();
+        if (client !== this.client) return;
+        client.connection?.stream?.destroy();
+        this.lost(this.onNotification, undefined);
+      },
+    };
+  }
+
+  /** A server that has fallen silent does not agree to the end. */
+  private async end(client: any): Promise<void> {
+    if (!client) return;
+    const ended = detached(() => client.end() as Promise<void>);
+    await this.inTime(ended, END_MS).catch(() => client.connection?.stream?.destroy());
+  }
+
+  private inTime<T>(work: Promise<T>, timeout = this.statementTimeout()): Promise<T> {
+    return inTime(timeout, work);
   }
 
   private async send(): Promise<void> {
@@ -68,7 +115,7 @@ export class PostgresNotifications implements JobNotifications {
       try {
         await this.connection.query(`SELECT pg_notify($1, '')`, [this.channel]);
       } catch (error) {
-        this.logger.debug?.(`NOTIFY failed; polling finds the jobs: ${String(error)}`);
+        this.logger.debug?.(`NOTIFY failed; polling finds the jobs: ${errorText(error)}`);
         return;
       }
     }
@@ -78,13 +125,14 @@ export class PostgresNotifications implements JobNotifications {
     const pool = this.dataSource.driver.master;
     const Client = pool?.Client ?? pool?.options?.Client;
     if (typeof Client !== 'function') return;
-    const client = new Client(pool.options);
+    const client = new Client({ ...pool.options, keepAlive: true });
     client.on('error', (error: Error) => this.lost(onNotification, error));
     client.on('end', () => this.lost(onNotification, undefined));
     client.on('notification', onNotification);
     this.client = client;
-    await detached(() => client.connect());
-    await client.query(`LISTEN "${this.channel}"`);
+    await this.inTime(detached(() => client.connect()));
+    await this.inTime(client.query(`LISTEN "${this.channel}"`));
+    this.listening = true;
     // For notifications that were sent before.
     onNotification();
   }
@@ -93,12 +141,13 @@ export class PostgresNotifications implements JobNotifications {
     if (this.closed || this.timer) return;
     const client = this.client;
     this.client = undefined;
+    this.listening = false;
     client?.removeAllListeners('end');
-    client?.end().catch(() => undefined);
+    void this.end(client);
     if (error && !this.warned) {
       this.warned = true;
       this.logger.warn(
-        `LISTEN is not available, new jobs of other processes are found by polling: ${String(error)}`,
+        `LISTEN is not available, new jobs of other processes are found by polling: ${errorText(error)}`,
       );
     }
     this.timer = detached(() =>

@@ -27,7 +27,8 @@ export function endStatement(jobs: RawSql, ends: readonly JobChange[]): Statemen
   return {
     sql: `
     UPDATE ${jobs} j
-       SET status = 'succeeded', attempts = 0, error = NULL, due_at = NULL, ended_at = clock_timestamp()
+       SET status = 'succeeded', attempts = 0, mark = NULL, crashes = NULL, error = NULL, due_at = NULL,
+           ended_at = clock_timestamp()
      WHERE j.ctid = ANY (ARRAY (
              SELECT e.ctid
                FROM ${jobs} e
@@ -66,6 +67,8 @@ export function progressStatement(jobs: RawSql, changes: readonly JobChange[]): 
            step_index = j.step_index + CASE WHEN $2::jsonb ? j.gid::text THEN 1 ELSE 0 END,
            step_name = COALESCE($2::jsonb ->> j.gid::text, j.step_name),
            attempts = 0,
+           mark = NULL,
+           crashes = NULL,
            error = NULL,
            due_at = CASE WHEN $2::jsonb ? j.gid::text THEN j.due_at END,
            ended_at = CASE WHEN $2::jsonb ? j.gid::text THEN NULL ELSE clock_timestamp() END
@@ -102,8 +105,8 @@ function isPlainSuccess(change: JobChange): boolean {
   );
 }
 
-function isPlain({ attempts, error, attemptLog, release }: JobChange): boolean {
-  return attempts === 0 && error === null && attemptLog === null && !release;
+function isPlain({ attempts, mark, error, attemptLog, release }: JobChange): boolean {
+  return attempts === 0 && mark === null && error === null && attemptLog === null && !release;
 }
 
 function ownerOf({ owner }: LeaseKey): string {

@@ -37,6 +37,8 @@ export const postgresSchema: SchemaStatements = {
       step_index integer NOT NULL,
       step_name varchar(255) COLLATE "C",
       attempts integer NOT NULL,
+      mark varchar(12) COLLATE "C",
+      crashes integer,
       attempt_log text,
       owner varchar(64) COLLATE "C",
       lookup text,

@@ -10,79 +10,75 @@ export type BatchCallback = (error: unknown, tag?: string) => void;
  * One Sync ends them all, so the server skips whatever comes after a statement that fails, and never reaches a COMMIT at
  * the end. `pg`'s own pipeline mode syncs after each statement, applies to the connection as a whole, and would
  * send that COMMIT all the same.
+ *
+ * Tools in front of the driver copy query objects (`{ ...query, text }`) to add comments. So everything is a property of the
+ * object itself, and the copies share their state.
+ *
+ * @param last the last statement, which has no parameters.
  */
-export class PostgresStatementBatch {
-  /** For tools that look at what goes through the driver, such as tracing. */
-  readonly text: string;
-  private completed = 0;
-  private tag: string | undefined;
-
-  constructor(
-    private readonly statements: readonly Statement[],
-    /** The last statement, which has no parameters. */
-    private readonly last: string | undefined,
-    private readonly parsed: ParsedStatements,
+export function statementBatch(
+  statements: readonly Statement[],
+  last: string | undefined,
+  prepared: ParsedStatements,
+  callback: BatchCallback,
+) {
+  const texts = statements.map(({ sql }) => sql);
+  let completed = 0;
+  let tag: string | undefined;
+  return {
+    /** For tools that look at what goes through the driver, such as tracing. What is sent does not depend on it. */
+    text: (last === undefined ? texts : [...texts, last]).join(';\n'),
     /** `pg` wraps its read time-out around it. */
-    public callback: BatchCallback,
-  ) {
-    const texts = statements.map(({ sql }) => sql);
-    this.text = (last === undefined ? texts : [...texts, last]).join(';\n');
-  }
+    callback,
+    /** How many statements the server has confirmed. After a lost connection, more may have been executed. */
+    done: (): number => completed,
 
-  /** How many statements the server has confirmed. After a lost connection, more may have been executed. */
-  get done(): number {
-    return this.completed;
-  }
-
-  submit(protocol: any): null {
-    protocol.stream.cork?.();
-    try {
-      for (const statement of this.statements) this.send(protocol, statement);
-      if (this.last !== undefined) {
-        if (this.parsed.undecided) this.send(protocol, { sql: WHO_ANSWERS, params: [] });
-        this.send(protocol, { sql: this.last, params: [] });
+    submit(protocol: any): null {
+      protocol.stream.cork?.();
+      try {
+        for (const statement of statements) send(protocol, prepared, statement);
+        if (last !== undefined) {
+          if (prepared.undecided) send(protocol, prepared, { sql: WHO_ANSWERS, params: [] });
+          send(protocol, prepared, { sql: last, params: [] });
+        }
+        protocol.sync();
+      } finally {
+        protocol.stream.uncork?.();
       }
-      protocol.sync();
-    } finally {
-      protocol.stream.uncork?.();
-    }
-    return null;
-  }
+      return null;
+    },
 
-  private send(protocol: any, { sql, params }: Statement): void {
-    const parsed = params.length > 0 ? this.parsed.take(sql) : undefined;
-    if (!parsed) protocol.parse({ text: sql });
-    else if (parsed.isNew) {
-      // One of that name may be there after all; closing none is no error.
-      protocol.close({ type: 'S', name: parsed.name });
-      protocol.parse({ name: parsed.name, text: sql });
-    }
-    protocol.bind({ statement: parsed?.name, values: params.map(asText) });
-    protocol.execute({});
-  }
+    handleCommandComplete(message: { text?: string }): void {
+      completed += 1;
+      tag = message.text;
+    },
+    handleReadyForQuery(): void {
+      this.callback(undefined, tag);
+    },
+    handleError(error: unknown): void {
+      prepared.failed(error);
+      this.callback(error);
+    },
+    /** The answer to `WHO_ANSWERS`: nothing else returns rows. */
+    handleDataRow({ fields }: { fields: readonly unknown[] }): void {
+      prepared.answered(fields[0]);
+    },
+    handleRowDescription(): void {},
+    handleEmptyQuery(): void {},
+    handlePortalSuspended(): void {},
+  };
+}
 
-  handleCommandComplete(message: { text?: string }): void {
-    this.completed += 1;
-    this.tag = message.text;
+function send(protocol: any, prepared: ParsedStatements, { sql, params }: Statement): void {
+  const parsed = params.length > 0 ? prepared.take(sql) : undefined;
+  if (!parsed) protocol.parse({ text: sql });
+  else if (parsed.isNew) {
+    // One of that name may be there after all; closing none is no error.
+    protocol.close({ type: 'S', name: parsed.name });
+    protocol.parse({ name: parsed.name, text: sql });
   }
-
-  handleReadyForQuery(): void {
-    this.callback(undefined, this.tag);
-  }
-
-  handleError(error: unknown): void {
-    this.parsed.failed(error);
-    this.callback(error);
-  }
-
-  /** The answer to `WHO_ANSWERS`: nothing else returns rows. */
-  handleDataRow({ fields }: { fields: readonly unknown[] }): void {
-    this.parsed.answered(fields[0]);
-  }
-
-  handleRowDescription(): void {}
-  handleEmptyQuery(): void {}
-  handlePortalSuspended(): void {}
+  protocol.bind({ statement: parsed?.name, values: params.map(asText) });
+  protocol.execute({});
 }
 
 /** Like `pg` for its own queries, whose encoder is not public. */

@@ -38,7 +38,7 @@ const CANNOT_RUN_YET = Symbol('cannot run yet');
  *
  * A statement runs in a tick in which no transaction is open on the connection; otherwise it would become part of that
  * transaction. So it bypasses the query runner, whose `query()` yields before it runs. Inside the transaction that
- * holds the gate, everything runs at once and belongs to that transaction: it could only wait for itself.
+ * holds the gate, or is open there, everything runs at once and belongs to that transaction: it could only wait for itself.
  */
 export class SqliteConnection extends InternalConnection {
   private readonly statements = new WeakMap<SqliteHandle, Map<string, SqliteStatement>>();
@@ -87,18 +87,21 @@ export class SqliteConnection extends InternalConnection {
     }, patience);
   }
 
-  /** Whether a transaction is open on the connection at this moment. */
-  get inTransaction(): boolean {
+  override get inTransaction(): boolean {
     return this.handle().inTransaction;
   }
 
   private async run<T>(work: (handle: SqliteHandle, nested: boolean) => T, patience: number): Promise<T> {
     const deadline = performance.now() + patience;
-    const nested = this.insideHolder();
+    const inside = this.insideHolder();
+    let nested = false;
+    await this.gate.giveWay();
     let busy: unknown;
     for (let pause = 1; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
       try {
-        const result = nested ? work(this.handle(), true) : await this.behindGate(work, deadline);
+        // In a hook after the COMMIT the holder still has the gate, but no transaction.
+        nested = inside && this.inTransaction;
+        const result = inside ? work(this.handle(), nested) : await this.behindGate(work, deadline);
         if (result !== CANNOT_RUN_YET) return result as T;
       } catch (error) {
         if (!mayPassSoon(error, nested)) throw error;

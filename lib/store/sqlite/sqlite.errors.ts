@@ -9,5 +9,7 @@ export const sqliteErrors: DatabaseErrors = {
   isUniqueViolation: (error) => UNIQUE_VIOLATIONS.has(errorCodeOf(error)),
   isRefusedCommit: () => false,
   endsTransaction: () => false,
+  spoilsConnection: () => false,
   isRowError: (error) => /^SQLITE_(?:CONSTRAINT|TOOBIG$|MISMATCH$)/.test(errorCodeOf(error)),
+  isTableMissing: (error) => /no such table/.test(String(error)),
 };

@@ -35,6 +35,8 @@ export class SqliteJobStatements extends JobStatements {
              step_index = ${change.stepIndex},
              step_name = ${change.stepName},
              attempts = ${change.attempts},
+             mark = ${change.mark},
+             crashes = ${change.crashes},
              attempt_log = COALESCE(${change.attemptLog}, attempt_log),
              error = ${change.error},
              owner = iif(${Number(change.release)}, NULL, owner),

@@ -1,5 +1,6 @@
 import type { Statement } from '../connections/internal.connection.js';
 import type { ClaimedJob, ClaimRequest, JobChange, LeaseKey, NewJob, PreparedChange } from '../job-store.js';
+import { TAKE_OVER } from '../attempt-marks.js';
 import { SqlJobStore } from '../sql.job-store.js';
 import type { SqliteConnection } from './sqlite.connection.js';
 import { CLAIMED_COLUMNS } from '../job-statements.js';
@@ -45,7 +46,7 @@ export class SqliteJobStore extends SqlJobStore {
         run(
           `
           UPDATE ${this.jobs}
-             SET owner = ?, due_at = ?, attempts = attempts + (status = 'submitted' AND owner IS NOT NULL)
+             SET ${TAKE_OVER}, owner = ?, due_at = ?
            WHERE gid = ?`,
           [owner, now + Math.round(leaseDuration), gid],
         );

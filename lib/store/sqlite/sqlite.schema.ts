@@ -36,6 +36,8 @@ export const sqliteSchema: SchemaStatements = {
       step_index INTEGER NOT NULL,
       step_name TEXT,
       attempts INTEGER NOT NULL,
+      mark TEXT,
+      crashes INTEGER,
       attempt_log TEXT,
       owner TEXT,
       lookup TEXT,

@@ -4,7 +4,8 @@ import { faultPoint } from '../../core/fault-point.js';
 import { StepStop } from '../../core/steps/step-context.js';
 import type { StepExecutor } from '../../core/steps/step.executor.js';
 import { WaitGroup } from '../../core/wait-group.js';
-import { StepInterruptedError, StepTimeoutError, type SteppingError } from '../../errors/index.js';
+import { errorText, propertyOf } from '../../errors/error-text.js';
+import { StepInterruptedError, StepTimeoutError } from '../../errors/index.js';
 import type { CallbackSignature } from './callback-signature.js';
 import { openStep, type StepPayload } from './step-payload.js';
 import type { ResolvedDtmOptions } from './dtm.options.js';
@@ -91,7 +92,7 @@ export class DtmStepService {
         stepIndex,
         attempt,
         tookMs: Math.round(performance.now() - startedAt),
-        error: error instanceof Error ? `${error.name}: ${error.message}` : String(error),
+        error: errorText(error),
       });
       return 'error';
     };
@@ -130,7 +131,7 @@ export class DtmStepService {
 
 /** By code: the step may have its error from another copy of the library. */
 function isNotFinished(error: unknown): boolean {
-  return error instanceof Error && (error as Partial<SteppingError>).code === 'STEPPING_STEP_NOT_FINISHED';
+  return propertyOf(error, 'code') === 'STEPPING_STEP_NOT_FINISHED';
 }
 
 /** How many steps are counted at a time, at most. */

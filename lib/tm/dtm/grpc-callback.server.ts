@@ -7,6 +7,7 @@ import type { ResolvedDtmOptions } from './dtm.options.js';
 import { loadGrpc, type GrpcModule } from './grpc-dtm.client.js';
 import { parseJson } from './json.js';
 import type { PreparedQueryService } from './prepared-query.service.js';
+import { errorText } from '../../errors/error-text.js';
 
 type Call = ServerUnaryCall<Buffer, Buffer>;
 
@@ -102,7 +103,7 @@ export class GrpcCallbackServer {
         reply({ code: status[code], details });
       },
       (error: unknown) => {
-        this.logger.error(`A callback of DTM could not be answered: ${String(error)}`);
+        this.logger.error(`A callback of DTM could not be answered: ${errorText(error)}`);
         reply({ code: status.INTERNAL, details: 'see the log of the application' });
       },
     );

@@ -3,6 +3,7 @@ import { faultPoint } from '../../core/fault-point.js';
 import { checkGid } from '../../core/jobs/gid.js';
 import { within } from '../../core/within.js';
 import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
+import { errorText } from '../../errors/error-text.js';
 import { UnresolvedTransactionError } from '../../errors/index.js';
 import type { CallbackSignature } from './callback-signature.js';
 import { openQuery, type PreparedQuery } from './query-token.js';
@@ -46,7 +47,7 @@ export class PreparedQueryService {
     } catch (error) {
       if (error instanceof UnresolvedTransactionError) return 'ongoing';
       this.logger.error(
-        `DTM asked for the transaction of job ${gid}, and it could not be told: ${String(error)}`,
+        `DTM asked for the transaction of job ${gid}, and it could not be told: ${errorText(error)}`,
       );
       return 'error';
     }

@@ -1,21 +1,28 @@
 import { Logger } from '@nestjs/common';
 import { detached } from '../../core/detached.js';
 import { SingleFlight } from '../../core/single-flight.js';
+import { ProgressRefusedError } from '../../errors/index.js';
 import type { JobChange, JobStore } from '../../store/job-store.js';
 import type { Lease } from './lease.js';
 import type { LeaseKeeper } from './lease-keeper.js';
+import { asciiText, errorReport, errorText } from '../../errors/error-text.js';
 
 /** How long the end of a job waits for others to share its statement. */
 const LINGER_MS = 4;
 /** With this many waiting, none waits longer. */
 const FULL = 500;
 const RETRY_MS = 100;
+/** How long a change waits that the database refuses, each time; then the job fails. */
+const REFUSED_PAUSES_MS = [500, 2_000, 8_000];
+const MAX_ERROR_LENGTH = 4000;
 
 interface Waiting {
   readonly change: JobChange;
   readonly lease: Lease;
   /** Undefined for the end of a job, which nobody waits for. */
   readonly resolve: ((stored: boolean) => void) | undefined;
+  /** How often the database has refused the values. */
+  readonly refusals: number;
 }
 
 /**
@@ -28,17 +35,21 @@ export class JobCompleter {
   private urgent = false;
   private timer: NodeJS.Timeout | NodeJS.Immediate | undefined;
   private failing = false;
+  /** Changes that the database has refused, with the timers of their next try. */
+  private readonly putOff = new Map<Waiting, NodeJS.Timeout>();
   private readonly writing = new SingleFlight(() => this.writeBatch());
 
   constructor(
     private readonly store: JobStore,
     private readonly leases: LeaseKeeper,
+    /** Called when a job has failed because its progress could not be stored. */
+    private readonly onFailed: (gid: string, error: unknown) => Promise<void> = async () => {},
   ) {}
 
   /** Stores a change; `false` when the lease was lost and nothing was stored. */
   write(lease: Lease, change: JobChange): Promise<boolean> {
     return new Promise((resolve) => {
-      this.waiting.push({ change, lease, resolve });
+      this.waiting.push({ change, lease, resolve, refusals: 0 });
       if (!this.urgent) {
         this.urgent = true;
         this.unschedule();
@@ -49,13 +60,15 @@ export class JobCompleter {
 
   /** Stores the end of a job, and then drops its lease. Nobody waits for it, so it may wait for others. */
   finish(lease: Lease, change: JobChange): void {
-    this.waiting.push({ change, lease, resolve: undefined });
+    this.waiting.push({ change, lease, resolve: undefined, refusals: 0 });
     this.schedule();
   }
 
   /** Resolves when everything has been stored, or its lease is lost. */
   async flush(): Promise<void> {
-    while (this.waiting.length > 0 || this.writing.running) {
+    while (this.waiting.length > 0 || this.writing.running || this.putOff.size > 0) {
+      // Another process tries it again when the lease has expired.
+      for (const entry of this.putOff.keys()) this.lose(entry);
       this.urgent = true;
       this.unschedule();
       this.schedule();
@@ -88,13 +101,17 @@ export class JobCompleter {
     const valid = batch.filter((entry) => !this.gone(entry));
     if (valid.length === 0) return;
     try {
-      const changed = await this.store.change(valid.map((entry) => entry.change));
+      const refused = new Map<string, unknown>();
+      const changed = await this.store.change(
+        valid.map((entry) => entry.change),
+        (gid, error) => refused.set(gid, error),
+      );
       this.failing = false;
-      await this.answer(valid, changed);
+      await this.answer(valid, changed, refused);
     } catch (error) {
       if (!this.failing) {
         this.logger.warn(
-          `Storing the progress of ${valid.length} jobs failed and is tried again: ${String(error)}`,
+          `Storing the progress of ${valid.length} jobs failed and is tried again: ${errorText(error)}`,
         );
       }
       this.failing = true;
@@ -102,11 +119,16 @@ export class JobCompleter {
     }
   }
 
-  private async answer(batch: readonly Waiting[], changed: ReadonlySet<string>): Promise<void> {
+  private async answer(
+    batch: readonly Waiting[],
+    changed: ReadonlySet<string>,
+    refused: ReadonlyMap<string, unknown>,
+  ): Promise<void> {
     for (const entry of batch) {
       if (changed.has(entry.change.gid)) this.settle(entry, true);
       // What cannot be looked up now is sent again; the rest of the batch is stored.
-      else await this.lookUp(entry).catch(() => this.again([entry]));
+      else if (!refused.has(entry.change.gid)) await this.lookUp(entry).catch(() => this.again([entry]));
+      else await this.refused(entry, refused.get(entry.change.gid)).catch(() => this.again([entry]));
     }
   }
 
@@ -125,6 +147,65 @@ export class JobCompleter {
     else this.lose(entry);
   }
 
+  /** Tried again without what can be refused, then after pauses; then the job fails. Its neighbours are stored meanwhile. */
+  private async refused(entry: Waiting, error: unknown): Promise<void> {
+    const { change, refusals } = entry;
+    const pause = REFUSED_PAUSES_MS[refusals - 1];
+    if (refusals === 0) {
+      const plain = {
+        ...change,
+        attemptLog: null,
+        error: change.error === null ? null : plainText(change.error),
+      };
+      this.again([{ ...entry, change: plain, refusals: 1 }]);
+    } else if (pause === undefined) {
+      await this.giveUp(entry, error);
+    } else {
+      if (refusals === 1) {
+        this.logger.error(
+          `The database refuses to store the progress of job ${change.gid}, which is tried again: ${errorText(error)}`,
+        );
+      }
+      const later = { ...entry, refusals: refusals + 1 };
+      const retry = () => {
+        this.putOff.delete(later);
+        this.again([later]);
+        this.schedule();
+      };
+      this.putOff.set(
+        later,
+        detached(() => setTimeout(retry, pause)),
+      );
+    }
+  }
+
+  private async giveUp(entry: Waiting, cause: unknown): Promise<void> {
+    const { gid, owner, atStep } = entry.change;
+    const record = await this.store.find(gid);
+    const error = new ProgressRefusedError(gid, { cause });
+    const failure: JobChange = {
+      ...{
+        gid,
+        owner,
+        atStep,
+        status: 'failed',
+        stepIndex: atStep,
+        attemptLog: null,
+        due: null,
+        release: true,
+        mark: null,
+        crashes: null,
+      },
+      ...{ stepName: record?.stepName ?? '', attempts: record?.attempts ?? 0 },
+      error: plainText(errorReport(error, MAX_ERROR_LENGTH)),
+    };
+    const stored = await this.store.change([failure], () => undefined);
+    if (!stored.has(gid)) return this.lose(entry);
+    this.logger.error(`Job ${gid} has failed: ${errorText(error)}`);
+    this.settle(entry, false);
+    void this.onFailed(gid, error);
+  }
+
   private gone(entry: Waiting): boolean {
     if (!entry.lease.lost) return false;
     this.settle(entry, false);
@@ -132,6 +213,8 @@ export class JobCompleter {
   }
 
   private lose(entry: Waiting): void {
+    clearTimeout(this.putOff.get(entry));
+    this.putOff.delete(entry);
     this.leases.drop(entry.lease);
     entry.lease.lose();
     this.settle(entry, false);
@@ -147,4 +230,8 @@ export class JobCompleter {
     this.waiting = [...entries, ...this.waiting];
     this.urgent = true;
   }
+}
+
+function plainText(text: string): string {
+  return asciiText(text).slice(0, MAX_ERROR_LENGTH);
 }

@@ -1,11 +1,19 @@
 import type { JobInfo, StepInfo, StepStatus } from '../../core/jobs/job-info.js';
-import { parseSteps } from '../../core/jobs/job-message.js';
+import { parseSteps, type ParsedStep } from '../../core/jobs/job-message.js';
+import { errorText } from '../../errors/error-text.js';
 import type { JobRecord } from '../../store/job-store.js';
 
-/** Converts a stored job to what users see. */
+/** Converts a stored job to what users see. One that cannot be read has no steps, and its error says so. */
 export function jobInfoOf(record: JobRecord): JobInfo {
   const log = parseLog(record.attemptLog);
-  const steps = parseSteps(record.steps).map((step, index): StepInfo => {
+  let parsed: readonly ParsedStep[] = [];
+  let unreadable: string | undefined;
+  try {
+    parsed = parseSteps(record.steps);
+  } catch (error) {
+    unreadable = errorText(error);
+  }
+  const steps = parsed.map((step, index): StepInfo => {
     const status = stepStatus(record, index);
     return {
       index,
@@ -15,7 +23,8 @@ export function jobInfoOf(record: JobRecord): JobInfo {
       attempts: attemptsOf(record, index, status, log),
     };
   });
-  const { gid, name, status, error, createdAt, dueAt, endedAt } = record;
+  const { gid, name, status, createdAt, dueAt, endedAt } = record;
+  const error = unreadable ?? record.error;
   return { gid, name, status, steps, error, createdAt, dueAt, endedAt };
 }
 
@@ -38,8 +47,10 @@ function stepStatus(record: JobRecord, index: number): StepStatus {
 function attemptsOf(record: JobRecord, index: number, status: StepStatus, log: Map<number, number>): number {
   if (index < record.stepIndex) return log.get(index) ?? 1;
   if (index > record.stepIndex) return 0;
-  // `record.attempts` counts attempts without success. One more is running, or has succeeded.
-  return record.attempts + (status === 'running' || status === 'succeeded' ? 1 : 0);
+  // `record.attempts` counts attempts without success. One more is running, or has succeeded. Whether it has begun is only
+  // known of jobs with a mark.
+  const isRunning = status === 'running' && (record.mark === null || record.mark === 'begun');
+  return record.attempts + (isRunning || status === 'succeeded' ? 1 : 0);
 }
 
 function parseLog(log: string | null): Map<number, number> {

@@ -12,6 +12,7 @@ import type { JobRunner } from './job-runner.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 import { LeasedJob } from './leased-job.js';
 import type { PreparedJobs } from './prepared-jobs.js';
+import { errorText } from '../../errors/error-text.js';
 
 /** Prepared jobs are settled even while this process has no free slots. */
 const PREPARED_BATCH = 50;
@@ -156,13 +157,13 @@ export class JobPoller implements BackgroundService {
 
   private fail(error: unknown): void {
     if (this.state.error === null && this.active) {
-      this.logger.error(`Recovery cannot reach the job store; it keeps trying: ${String(error)}`);
+      this.logger.error(`Recovery cannot reach the job store; it keeps trying: ${errorText(error)}`);
     }
     this.state = { ...this.state, error };
   }
 
   private logTakenOver(records: readonly ClaimedJob[]): void {
-    const takenOver = records.filter((record) => record.attempts > 0 && record.error === null);
+    const takenOver = records.filter(({ mark }) => mark === 'takenOver' || mark === 'crashed');
     if (takenOver.length === 0) return;
     const some = takenOver.slice(0, LOGGED_GIDS).map((record) => record.gid);
     const more = takenOver.length > some.length ? ` and ${takenOver.length - some.length} more` : '';

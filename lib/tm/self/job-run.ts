@@ -6,10 +6,10 @@ import { type KnownAttempt } from '../../core/steps/step-attempt.js';
 import type { StepDefinition } from '../../core/steps/step-definition.js';
 import type { StepExecutor } from '../../core/steps/step.executor.js';
 import type { StepRegistry } from '../../core/steps/step.registry.js';
+import { errorReport, errorText } from '../../errors/error-text.js';
 import { LeaseLostError, StepAbandonedError } from '../../errors/index.js';
 import type { JobChange } from '../../store/job-store.js';
 import type { TransactionalOutcome } from '../../transactions/transactional-step.runner.js';
-import { storableError } from './error-text.js';
 import type { JobCompleter } from './job-completer.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 import type { LeasedJob } from './leased-job.js';
@@ -17,6 +17,11 @@ import type { SelfTransactionalSteps } from './self-transactional-steps.js';
 
 /** When a job that this process cannot run is due again, for this process or another. */
 const UNFIT_DELAY_MS = 10_000;
+/** A step without a limit of attempts must not bring down one process after the other for ever. */
+const MAX_CRASHES = 10;
+
+/** What a job keeps of an error: its message, the top of its stack, and its causes. */
+const MAX_ERROR_LENGTH = 4000;
 
 /** Wraps an attempt: returns its outcome, or another one. */
 export type AttemptInterceptor = (
@@ -36,6 +41,8 @@ export interface JobRunServices {
   /** Tells that the job is due again in `delay` milliseconds, for any process. */
   readonly wake: (delay: number) => void;
   readonly onFailed: (gid: string, error: unknown) => Promise<void>;
+  /** The name that the row of a job has for its current step. */
+  readonly storedStepName: (gid: string) => Promise<string>;
   readonly aroundAttempt?: AttemptInterceptor | undefined;
 }
 
@@ -75,16 +82,22 @@ export class JobRun {
   /** Runs one attempt; true when the next step is to follow. */
   private async runStep(): Promise<boolean> {
     const { job, services } = this;
+    const unreadable = job.unreadable;
+    if (unreadable !== undefined) return this.unreadable(unreadable);
     const definition = services.registry.get(job.stepName);
     if (this.stopReason !== undefined || !definition) return this.handBack(0);
-    if (!services.leases.isGood(job.lease)) return this.forget();
-    if (job.failed >= services.executor.maxAttempts(job.stepName)) {
-      return this.fail(job.failed, new StepAbandonedError(job.stepName, job.failed));
+    this.startedAt = performance.now();
+    if (!services.leases.isGood(job.lease)) return this.handBack(0);
+    if (job.crashed || job.failed >= services.executor.maxAttempts(job.stepName)) {
+      return this.abandoned(definition);
+    }
+    if (!job.begun && (job.marked || services.executor.mayEndAtFirstFailure(job.stepName))) {
+      if (!(await services.completer.write(job.lease, job.begin()))) return this.forget();
+      if (this.stopReason !== undefined || !services.leases.isGood(job.lease)) return this.handBack(0);
     }
 
-    this.startedAt = performance.now();
     this.current = new StepStop();
-    const completion = job.completed();
+    const completion = this.completion();
     const outcome = await this.attempt(definition, completion, this.current);
     switch (outcome.kind) {
       case 'succeeded':
@@ -99,22 +112,44 @@ export class JobRun {
     }
   }
 
+  /** An attempt has ended with its process, or no attempts are left. */
+  private async abandoned(definition: StepDefinition): Promise<boolean> {
+    const { job, services } = this;
+    const { executor, transactional } = services;
+    const error = new StepAbandonedError(job.stepName, job.failed, job.crashes);
+    const endless = executor.maxAttempts(job.stepName) === Infinity && job.crashes >= MAX_CRASHES;
+    const delay = !endless && executor.retryDelay(job.stepName, job.failed, error);
+    if (delay !== false) {
+      this.log('ended with its process', job.failed, error, delay);
+      return this.handBack(delay, errorReport(error, MAX_ERROR_LENGTH));
+    }
+    try {
+      // The process may have ended between the COMMIT of the step and the news of it.
+      if (await transactional.isDone(this.known(definition, new StepStop()), job.lease, this.completion())) {
+        job.lastHasSucceeded();
+        return await this.succeeded(this.completion(), false);
+      }
+    } catch (unknown) {
+      this.log('may be done, which cannot be looked up now', job.failed, unknown, UNFIT_DELAY_MS);
+      const change = { ...job.handBack(UNFIT_DELAY_MS), mark: 'crashed' } as const;
+      await services.completer.write(job.lease, change);
+      return this.forget();
+    }
+    return this.fail(job.failed, error);
+  }
+
+  private completion(): JobChange {
+    const { executor, registry } = this.services;
+    return this.job.completed((next) => registry.has(next) && executor.mayEndAtFirstFailure(next));
+  }
+
   private async attempt(
     definition: StepDefinition,
     completion: JobChange,
     stop: StepStop,
   ): Promise<TransactionalOutcome> {
     const { job, services } = this;
-    const attempt: KnownAttempt = {
-      gid: job.gid,
-      definition,
-      stepName: job.stepName,
-      stepIndex: job.stepIndex,
-      attempt: job.attempt,
-      readArgs: () => job.readArgs(),
-      stop,
-      gracePeriod: services.gracePeriod,
-    };
+    const attempt = this.known(definition, stop);
     await faultPoint('step:before-execute', job.gid);
     const run = () =>
       definition.transactional
@@ -127,6 +162,20 @@ export class JobRun {
     } catch (error) {
       return { kind: 'failed', error };
     }
+  }
+
+  private known(definition: StepDefinition, stop: StepStop): KnownAttempt {
+    const { job, services } = this;
+    return {
+      gid: job.gid,
+      definition,
+      stepName: job.stepName,
+      stepIndex: job.stepIndex,
+      attempt: job.attempt,
+      readArgs: () => job.readArgs(),
+      stop,
+      gracePeriod: services.gracePeriod,
+    };
   }
 
   private async succeeded(completion: JobChange, stored: boolean): Promise<boolean> {
@@ -143,7 +192,7 @@ export class JobRun {
       await faultPoint('progress:written', job.gid);
     }
     if (isLast) return this.forget();
-    job.advance();
+    job.advance(completion);
     return true;
   }
 
@@ -153,7 +202,7 @@ export class JobRun {
     if (delay === false) return this.fail(job.attempt, error);
 
     this.log('failed', job.attempt, error, delay);
-    await services.completer.write(job.lease, job.retryLater(delay, storableError(error)));
+    await services.completer.write(job.lease, job.retryLater(delay, errorReport(error, MAX_ERROR_LENGTH)));
     services.wake(delay);
     return this.forget();
   }
@@ -161,7 +210,7 @@ export class JobRun {
   private async fail(attempts: number, error: unknown): Promise<boolean> {
     const { job, services } = this;
     this.log('failed', attempts, error, false);
-    const change = job.failedForGood(attempts, storableError(error));
+    const change = job.failedForGood(attempts, errorReport(error, MAX_ERROR_LENGTH));
     const stored = await services.completer.write(job.lease, change);
     this.forget();
     if (stored) await services.onFailed(job.gid, error);
@@ -170,10 +219,21 @@ export class JobRun {
 
   private async unfit(error: unknown): Promise<boolean> {
     this.log('does not fit this process', this.job.attempt, error, UNFIT_DELAY_MS);
-    return this.handBack(UNFIT_DELAY_MS, storableError(error));
+    return this.handBack(UNFIT_DELAY_MS, errorReport(error, MAX_ERROR_LENGTH));
   }
 
-  private async handBack(delay: number, error: string | null = null): Promise<boolean> {
+  /** Its row is kept, and left to a process that can read it, or to whoever mends it. */
+  private async unreadable(error: unknown): Promise<boolean> {
+    const { job, services } = this;
+    const text = errorText(error);
+    JobRun.logger.error(`Job ${job.gid} cannot run, and is looked at again in ${UNFIT_DELAY_MS} ms: ${text}`);
+    const stepName = await services.storedStepName(job.gid);
+    const change = job.handBack(UNFIT_DELAY_MS, text, stepName);
+    await services.completer.write(job.lease, change);
+    return this.forget();
+  }
+
+  private async handBack(delay: number, error?: string): Promise<boolean> {
     await this.services.completer.write(this.job.lease, this.job.handBack(delay, error));
     this.services.wake(delay);
     return this.forget();
@@ -195,7 +255,7 @@ export class JobRun {
       attempt,
       tookMs: Math.round(performance.now() - this.startedAt),
       nextAttemptInMs: delay === false ? null : Math.round(delay),
-      error: error instanceof Error ? `${error.name}: ${error.message}` : String(error),
+      error: errorText(error),
     });
   }
 }

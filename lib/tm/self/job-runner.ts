@@ -3,6 +3,7 @@ import type { BackgroundService } from '../../core/background-service.js';
 import { detached } from '../../core/detached.js';
 import { swapRemove } from '../../core/swap-remove.js';
 import { WaitGroup } from '../../core/wait-group.js';
+import { errorText } from '../../errors/error-text.js';
 import { StepInterruptedError } from '../../errors/index.js';
 import type { JobCompleter } from './job-completer.js';
 import type { JobRun } from './job-run.js';
@@ -13,6 +14,9 @@ import type { LeasedJob } from './leased-job.js';
 const WAITING_PER_RUNNING = 8;
 const MIN_WAITING = 512;
 
+/** How long a job that has to run alone is left to other processes, when enough of them wait here. */
+const LONE_PAUSE_MS = 1000;
+
 interface WaitingJob {
   readonly job: LeasedJob;
   /** It was claimed, not started here. */
@@ -22,10 +26,15 @@ interface WaitingJob {
 /**
  * Runs the jobs that this process holds, `concurrency` at a time; the others wait in a bounded queue. Claimed and locally
  * started jobs have separate quotas.
+ *
+ * A job that was at work when its process ended may have caused that. One such job runs at a time: the others would lose an
+ * attempt with it. They wait in a queue of their own, so jobs that did nothing wrong do not wait behind them.
  */
 export class JobRunner implements BackgroundService {
   private readonly logger = new Logger(JobRunner.name);
   private readonly queue: WaitingJob[] = [];
+  private readonly lone: LeasedJob[] = [];
+  private loneIsRunning = false;
   /** An array, for the reason that `LeaseTable` gives. */
   private readonly running: JobRun[] = [];
   private readonly runs = new WaitGroup();
@@ -81,6 +90,7 @@ export class JobRunner implements BackgroundService {
   }
 
   offerClaimed(job: LeasedJob): void {
+    if (job.runsAlone) return this.takeLone(job);
     this.claimsWaiting += 1;
     this.take({ job, claimed: true });
   }
@@ -110,11 +120,16 @@ export class JobRunner implements BackgroundService {
   }
 
   private get canStart(): boolean {
-    return this.state === 'running' && this.running.length < this.concurrency && this.queue.length > 0;
+    const isWaiting = this.queue.length > 0 || (this.lone.length > 0 && !this.loneIsRunning);
+    return this.state === 'running' && this.running.length < this.concurrency && isWaiting;
   }
 
   private startUntilFull(): void {
     while (this.canStart) {
+      if (this.lone.length > 0 && !this.loneIsRunning) {
+        this.startLone(this.lone.shift()!);
+        continue;
+      }
       const { job, claimed } = this.queue.shift()!;
       if (claimed) {
         this.claimsWaiting -= 1;
@@ -125,22 +140,36 @@ export class JobRunner implements BackgroundService {
     this.announceClaims();
   }
 
-  private async run(job: LeasedJob): Promise<void> {
+  private startLone(job: LeasedJob): void {
+    if (job.lease.lost) return;
+    this.loneIsRunning = true;
+    void this.runs.run(() => this.run(job, () => (this.loneIsRunning = false)));
+  }
+
+  private async run(job: LeasedJob, ended?: () => void): Promise<void> {
     const run = this.runOf(job);
     this.running.push(run);
     try {
       await run.run();
     } catch (error) {
-      this.logger.error(`Running job ${job.gid} failed unexpectedly: ${String(error)}`);
+      this.logger.error(`Running job ${job.gid} failed unexpectedly: ${errorText(error)}`);
       this.leases.drop(job.lease);
     } finally {
       swapRemove(this.running, run);
+      ended?.();
       this.startWaiting();
     }
   }
 
   private take(waiting: WaitingJob): void {
     this.queue.push(waiting);
+    if (this.state === 'stopped') void this.handBackQueue();
+    else this.startWaiting();
+  }
+
+  private takeLone(job: LeasedJob): void {
+    if (this.lone.length >= this.concurrency) return void this.handBack(job, LONE_PAUSE_MS);
+    this.lone.push(job);
     if (this.state === 'stopped') void this.handBackQueue();
     else this.startWaiting();
   }
@@ -154,12 +183,13 @@ export class JobRunner implements BackgroundService {
 
   private async handBackQueue(): Promise<void> {
     this.claimsWaiting = 0;
-    await Promise.all(
-      this.queue.splice(0).map(async ({ job }) => {
-        if (job.lease.lost) return;
-        await this.completer.write(job.lease, job.handBack(0));
-        this.leases.drop(job.lease);
-      }),
-    );
+    const waiting = this.queue.splice(0).map(({ job }) => job);
+    await Promise.all([...waiting, ...this.lone.splice(0)].map((job) => this.handBack(job, 0)));
+  }
+
+  private async handBack(job: LeasedJob, delay: number): Promise<void> {
+    if (job.lease.lost) return;
+    if (job.unreadable === undefined) await this.completer.write(job.lease, job.handBack(delay));
+    this.leases.drop(job.lease);
   }
 }

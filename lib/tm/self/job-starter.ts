@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type JobMessage, encodeSteps, parseSteps, sameSteps } from '../../core/jobs/job-message.js';
+import { type JobMessage, encodeSteps, sameSteps, stepNamesOf } from '../../core/jobs/job-message.js';
 import type { StepRegistry } from '../../core/steps/step.registry.js';
-import type { TransactionContext } from '../../core/transactions/transaction-context.js';
+import type { SentStatement, TransactionContext } from '../../core/transactions/transaction-context.js';
 import type { PreparedJob } from '../../core/transaction-manager.js';
 import {
   dataSourceOf,
@@ -17,7 +17,7 @@ import {
 import { Batcher } from './batcher.js';
 import { LeasedJob } from './leased-job.js';
 import type { JobRunner } from './job-runner.js';
-import type { JobRecord, JobStore, NewJob, PreparedChange } from '../../store/job-store.js';
+import type { JobRecord, JobStore, LeaseKey, NewJob, PreparedChange } from '../../store/job-store.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 import { ReservedSlots, type ReservedSlot } from './reserved-slots.js';
 import { encodeLookup } from './prepared-lookup.js';
@@ -30,7 +30,13 @@ interface StartedJob {
   /** Reserved for the job. Without one, any process may take it. */
   readonly slot: ReservedSlot | undefined;
   /** When the statement that writes the job was sent. Its lease counts from then. */
-  readonly sent: { readonly sentAt: number };
+  readonly sent: SentStatement;
+}
+
+/** A job whose transaction is still open. */
+interface OpenJob extends LeaseKey {
+  readonly runner: QueryRunnerLike;
+  readonly sent: { sentAt: number; readonly waiting?: boolean };
 }
 
 /** What the self-TM remembers of a prepared job. */
@@ -52,6 +58,8 @@ export interface JobStarterOptions {
   readonly queryPreparedAfter: number;
   /** Whether the caller is inside an open transaction of the store's only connection (SQLite). */
   readonly insideOwnTransaction: () => boolean;
+  /** Whether others wait for the caller to give that connection back, as in a hook after the COMMIT. */
+  readonly holdsConnection: () => boolean;
   /** Tells that a job is due in `delay` milliseconds, for any process. */
   readonly wake: (delay: number) => void;
 }
@@ -164,11 +172,25 @@ export class JobStarter {
         throw new JobOutsideTransactionError(message.gid);
       }
       kept = true;
+      if (slot) transaction.beforeCommit(this.renewOld, { gid: message.gid, owner, runner, sent });
       return { enlisted: true, existing: false, steps, owner, slot, sent };
     } finally {
       if (slot && !kept) this.slots.release(slot);
     }
   }
+
+  /**
+   * In a transaction that has been open for long, the leases would be over when the rows become visible, and other processes
+   * would take the jobs. Rows that are sent with the COMMIT are fresh.
+   */
+  private readonly renewOld = async (jobs: readonly OpenJob[]): Promise<void> => {
+    const { leaseDuration } = this.leases;
+    const now = performance.now();
+    const old = jobs.filter(({ sent }) => !sent.waiting && now - sent.sentAt > leaseDuration / 3);
+    if (old.length === 0) return;
+    await this.store.renewIn(old[0]!.runner, old, leaseDuration);
+    for (const { sent } of old) sent.sentAt = now;
+  };
 
   private async submitAlone(message: JobMessage): Promise<void> {
     if (this.options.insideOwnTransaction()) throw new StandaloneJobInTransactionError(message.gid);
@@ -243,6 +265,8 @@ export class JobStarter {
 
   private async insert(job: NewJob): Promise<boolean> {
     try {
+      // A batch is sent by nobody in particular, and would wait for the caller.
+      if (this.options.holdsConnection()) return (await this.store.insert([job])).has(job.gid);
       return await this.inserts.call(job);
     } catch (cause) {
       throw new TransactionManagerUnavailableError('The job store', { cause });
@@ -267,7 +291,7 @@ export class JobStarter {
     const existing = await find();
     // It is gone again when the other transaction was rolled back while this one waited for it.
     const status = existing?.status ?? 'rolledBack';
-    const names = existing ? parseSteps(existing.steps).map(({ step }) => step) : [];
+    const names = existing ? stepNamesOf(existing.steps) : [];
     // A prepared job may still vanish with its own transaction.
     const alive = status === 'submitted' || status === 'succeeded';
     if (!existing || !alive || !sameSteps(existing.steps, steps)) {

@@ -6,6 +6,7 @@ import { SingleFlight } from '../../core/single-flight.js';
 import type { JobStore, LeaseKey } from '../../store/job-store.js';
 import { LeaseTable } from './lease-table.js';
 import { Lease } from './lease.js';
+import { errorText } from '../../errors/error-text.js';
 
 /** A lease is renewed after a third of it, which leaves time for two more tries. */
 const RENEW_AFTER = 1 / 3;
@@ -101,7 +102,7 @@ export class LeaseKeeper implements BackgroundService {
     try {
       await this.renew(due);
     } catch (error) {
-      this.logger.warn(`Renewing ${due.length} leases failed and is tried again: ${String(error)}`);
+      this.logger.warn(`Renewing ${due.length} leases failed and is tried again: ${errorText(error)}`);
     }
   }
 

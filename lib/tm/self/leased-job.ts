@@ -1,19 +1,33 @@
 import { parseSteps, type ParsedStep } from '../../core/jobs/job-message.js';
+import { UnreadableJobError } from '../../errors/index.js';
+import { MAX_ATTEMPTS, type AttemptMark } from '../../store/attempt-marks.js';
 import type { ClaimedJob, JobChange } from '../../store/job-store.js';
 import type { Lease } from './lease.js';
 
 /** A change of a job that leaves its current step as it is. */
 type Change = Pick<JobChange, 'due'> & Partial<JobChange>;
 
-type JobProgress = Pick<ClaimedJob, 'steps' | 'stepIndex' | 'attempts' | 'attemptLog'>;
+type JobProgress = Pick<
+  ClaimedJob,
+  'steps' | 'stepIndex' | 'attempts' | 'mark' | 'crashes' | 'attemptLog' | 'error'
+>;
 
-const NOT_STARTED = { stepIndex: 0, attempts: 0, attemptLog: null };
+/** What the column holds everywhere. */
+const MAX_LOG_LENGTH = 60_000;
+
+const NOT_STARTED = { stepIndex: 0, attempts: 0, mark: null, crashes: null, attemptLog: null, error: null };
+
+const UNMARKED = { mark: null, crashes: null };
 
 /** A job that this process holds the lease of: its steps and its progress. */
 export class LeasedJob {
   private index: number;
   /** Attempts of the current step that have ended without success. */
   private failedAttempts: number;
+  private mark: AttemptMark | null;
+  private crashesInRow: number | null;
+  /** Of the last attempt, as it is stored. */
+  private error: string | null;
   private log: string | null;
   private readonly encoded: string;
   private parsed: readonly ParsedStep[] | undefined;
@@ -22,11 +36,14 @@ export class LeasedJob {
 
   private constructor(
     readonly lease: Lease,
-    { steps, stepIndex, attempts, attemptLog }: JobProgress,
+    { steps, stepIndex, attempts, mark, crashes, attemptLog, error }: JobProgress,
   ) {
     this.encoded = steps;
     this.index = stepIndex;
     this.failedAttempts = attempts;
+    this.mark = mark;
+    this.crashesInRow = crashes;
+    this.error = error;
     this.log = attemptLog;
   }
 
@@ -41,6 +58,16 @@ export class LeasedJob {
 
   get gid(): string {
     return this.lease.gid;
+  }
+
+  /** Why its row cannot be read; undefined where it can. */
+  get unreadable(): unknown {
+    try {
+      if (this.index < this.steps.length) return undefined;
+      return new UnreadableJobError(`it has no step ${this.index}`);
+    } catch (error) {
+      return error;
+    }
   }
 
   get stepIndex(): number {
@@ -67,35 +94,88 @@ export class LeasedJob {
     return this.failedAttempts;
   }
 
-  /** The current step has succeeded: the next one becomes current, or the job ends. */
-  completed(): JobChange {
+  /** The last attempt has ended with its process, and nothing has been done about that yet. */
+  get crashed(): boolean {
+    return this.mark === 'crashed';
+  }
+
+  /** How many attempts in a row are known to have ended with their process. */
+  get crashes(): number {
+    return this.crashesInRow ?? 0;
+  }
+
+  /** An attempt has ended with its process, and may have brought it down. */
+  get runsAlone(): boolean {
+    return this.crashes > 0 && !this.crashed;
+  }
+
+  /** Whether it is stored that the attempt has begun. */
+  get begun(): boolean {
+    return this.mark === 'begun';
+  }
+
+  /** The job was interrupted before, so that its attempts are counted when they begin. */
+  get marked(): boolean {
+    return this.mark !== null;
+  }
+
+  /** An attempt of the current step begins. */
+  begin(): JobChange {
+    this.mark = 'begun';
+    return this.change({ due: 'keep', error: this.error });
+  }
+
+  /**
+   * The current step has succeeded: the next one becomes current, or the job ends.
+   *
+   * @param begins whether the next step begins with that, which saves a statement.
+   */
+  completed(begins: (stepName: string) => boolean): JobChange {
     const next = this.index + 1;
     // The last step stays current, so that its name can still be searched for.
-    if (next === this.steps.length) return this.change({ status: 'succeeded', due: null });
+    if (next === this.steps.length) return this.change({ ...UNMARKED, status: 'succeeded', due: null });
     const { step: stepName } = this.steps[next]!;
     const attemptLog = this.failedAttempts === 0 ? null : this.extendedLog();
-    return this.change({ stepIndex: next, stepName, attempts: 0, attemptLog, due: 'keep' });
+    const mark = begins(stepName) ? 'begun' : null;
+    return this.change({
+      stepIndex: next,
+      stepName,
+      attempts: 0,
+      mark,
+      crashes: null,
+      attemptLog,
+      due: 'keep',
+    });
+  }
+
+  /** The attempt that was counted last has not failed after all. */
+  lastHasSucceeded(): void {
+    this.failedAttempts = Math.max(0, this.failedAttempts - 1);
   }
 
   /** An attempt has failed, and the next one is due later. */
   retryLater(delay: number, error: string): JobChange {
-    return this.change({ attempts: this.attempt, error, due: delay, release: true });
+    const attempts = Math.min(this.attempt, MAX_ATTEMPTS);
+    return this.change({ ...this.released(), attempts, crashes: null, error, due: delay });
   }
 
   failedForGood(attempts: number, error: string): JobChange {
-    return this.change({ status: 'failed', attempts, error, due: null, release: true });
+    return this.change({ ...this.released(), status: 'failed', attempts, error, due: null });
   }
 
-  /** Lets any process take the job, without counting an attempt. */
-  handBack(delay: number, error: string | null = null): JobChange {
-    return this.change({ error, due: delay, release: true });
+  /** Lets any process take the job, without counting an attempt; one that had begun is taken back. */
+  handBack(delay: number, error = this.error, stepName?: string): JobChange {
+    return this.change({ ...this.released(), error, due: delay }, stepName);
   }
 
-  /** Moves on to the next step, after `completed()` was stored. */
-  advance(): void {
+  /** Moves on to the next step, after its `completed()` was stored. */
+  advance({ mark }: JobChange): void {
     if (this.failedAttempts > 0) this.log = this.extendedLog();
     this.index += 1;
     this.failedAttempts = 0;
+    this.mark = mark;
+    this.crashesInRow = null;
+    this.error = null;
   }
 
   /** Parsed when the job's turn comes, since many may wait. */
@@ -103,20 +183,29 @@ export class LeasedJob {
     return (this.parsed ??= parseSteps(this.encoded));
   }
 
-  private extendedLog(): string {
-    const entry = `${this.index}:${this.attempt}`;
-    return this.log ? `${this.log},${entry}` : entry;
+  private released(): Pick<JobChange, 'release' | 'mark'> {
+    return { release: true, mark: this.marked ? 'released' : null };
   }
 
-  private change(change: Change): JobChange {
+  private extendedLog(): string {
+    const entry = `${this.index}:${this.attempt}`;
+    if (!this.log) return entry;
+    const log = `${this.log},${entry}`;
+    // The oldest go first.
+    return log.length <= MAX_LOG_LENGTH ? log : log.slice(log.indexOf(',', log.length - MAX_LOG_LENGTH) + 1);
+  }
+
+  private change(change: Change, stepName = this.stepName): JobChange {
     return {
       gid: this.gid,
       owner: this.lease.owner,
       atStep: this.index,
       status: 'submitted',
       stepIndex: this.index,
-      stepName: this.stepName,
+      stepName,
       attempts: this.failedAttempts,
+      mark: this.mark,
+      crashes: this.crashesInRow,
       attemptLog: null,
       error: null,
       release: false,

@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { faultPoint } from '../../core/fault-point.js';
 import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
+import { errorText } from '../../errors/error-text.js';
 import { UnresolvedTransactionError } from '../../errors/index.js';
 import type { ClaimedJob, JobStore, PreparedChange } from '../../store/job-store.js';
 import { decodeLookup } from './prepared-lookup.js';
@@ -49,7 +50,7 @@ export class PreparedJobs {
     } catch (error) {
       if (!(error instanceof UnresolvedTransactionError)) {
         this.logger.error(
-          `Job ${record.gid} stays prepared, since its database cannot be asked how the transaction ended: ${String(error)}`,
+          `Job ${record.gid} stays prepared, since its database cannot be asked how the transaction ended: ${errorText(error)}`,
         );
       }
       return { status: 'prepared', due: this.askAgainAfter, release: true };

@@ -1,3 +1,4 @@
+import { UnreadableJobError } from '../../errors/index.js';
 import type { DatabaseLookup } from '../../core/transactions/transaction-context.js';
 
 /** Stored with a prepared job: where its transaction is found, and the delay of its first step. */
@@ -12,5 +13,7 @@ export function encodeLookup(database: DatabaseLookup, delay: number): string {
 }
 
 export function decodeLookup(text: string): PreparedLookup {
-  return JSON.parse(text) as PreparedLookup;
+  const lookup = JSON.parse(text) as PreparedLookup | null;
+  if (typeof lookup?.database?.dataSource === 'string') return lookup;
+  throw new UnreadableJobError('its lookup names no database');
 }

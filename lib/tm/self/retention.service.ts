@@ -5,6 +5,7 @@ import type { DatabaseLookup } from '../../core/transactions/transaction-context
 import type { ExpiredPage, JobStore } from '../../store/job-store.js';
 import { Housekeeping } from './housekeeping.js';
 import { decodeLookup } from './prepared-lookup.js';
+import { errorText } from '../../errors/error-text.js';
 
 /** Small enough that the locks and log records of one DELETE do no harm. */
 const PAGE = 500;
@@ -33,7 +34,7 @@ export class RetentionService extends Housekeeping {
   }
 
   protected override failed(error: unknown): void {
-    this.logger.warn(`Deleting ended jobs failed and is tried again: ${String(error)}`);
+    this.logger.warn(`Deleting ended jobs failed and is tried again: ${errorText(error)}`);
   }
 
   protected override async work(): Promise<void> {
@@ -50,13 +51,29 @@ export class RetentionService extends Housekeeping {
     }
   }
 
+  /** Undefined, which is logged, where the row does not say it: nobody knows then where its barrier row is. */
+  private databaseOf(gid: string, lookup: string): DatabaseLookup | undefined {
+    try {
+      return decodeLookup(lookup).database;
+    } catch (error) {
+      this.logger.warn(
+        `Job ${gid} has ended and is kept, since its lookup cannot be read: ${errorText(error)}`,
+      );
+      return undefined;
+    }
+  }
+
   /** Barrier rows are deleted first: a job whose database cannot be reached is kept, and found again. */
   private async purgeBarriers(jobs: ExpiredPage['jobs']): Promise<string[]> {
     const byDatabase = new Map<string, { database: DatabaseLookup; gids: string[] }>();
     const deletable = new Set(jobs.map((job) => job.gid));
     for (const job of jobs) {
       if (job.lookup === null) continue;
-      const { database } = decodeLookup(job.lookup);
+      const database = this.databaseOf(job.gid, job.lookup);
+      if (!database) {
+        deletable.delete(job.gid);
+        continue;
+      }
       const key = JSON.stringify(database);
       const entry = byDatabase.get(key) ?? { database, gids: [] };
       entry.gids.push(job.gid);
@@ -67,7 +84,7 @@ export class RetentionService extends Housekeeping {
         await this.databases.purge(database, gids);
       } catch (error) {
         this.logger.warn(
-          `${gids.length} ended jobs are kept, since their barrier rows cannot be deleted: ${String(error)}`,
+          `${gids.length} ended jobs are kept, since their barrier rows cannot be deleted: ${errorText(error)}`,
         );
         for (const gid of gids) deletable.delete(gid);
       }

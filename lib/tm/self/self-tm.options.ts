@@ -39,12 +39,18 @@ export interface SelfTmOptions {
   readonly retention?: Duration;
   /** How long a step may take to end after its signal (time-out, shutdown). Default: 10 s. */
   readonly gracePeriod?: Duration;
+  /**
+   * How long one of the library's own statements may take, and the wait for a connection from the pool. A connection that
+   * has not answered by then is closed. Migrations are exempt. Default: 10 s.
+   */
+  readonly statementTimeout?: Duration;
   /** With `false`, this process only starts jobs, and other processes run them. Default: `true`. */
   readonly runSteps?: boolean;
 }
 
 /** With shorter leases, a busy event loop or a slow disk makes healthy processes lose them. */
 const MIN_LEASE_MS = 200;
+const MIN_STATEMENT_MS = 100;
 const MAX_LEASE_MS = 24 * 3600 * 1000;
 const MAX_INTERVAL_MS = 3600 * 1000;
 
@@ -63,6 +69,7 @@ const OPTIONS = {
   queryPreparedAfter: durationOption('10s', { min: 10, max: MAX_LEASE_MS }),
   retention: durationOption('7d', { max: MAX_STORED_DURATION_MS }),
   gracePeriod: durationOption('10s', { max: MAX_INTERVAL_MS }),
+  statementTimeout: durationOption('10s', { min: MIN_STATEMENT_MS, max: MAX_INTERVAL_MS }),
   runSteps: booleanOption(true),
 };
 

@@ -1,8 +1,9 @@
 import { Logger } from '@nestjs/common';
 import type { SchedulerRegistry } from '@nestjs/schedule';
 import { startAll, stopAll, type BackgroundService } from '../../core/background-service.js';
+import { within } from '../../core/within.js';
 import type { JobInfo } from '../../core/jobs/job-info.js';
-import { insideTransactionOf } from '../../transactions/ambient-transaction.js';
+import { insideTransactionOf } from '../../transactions/surroundings.js';
 import type { TransactionalStepRunner } from '../../transactions/transactional-step.runner.js';
 import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
 import { JobCompleter } from './job-completer.js';
@@ -20,6 +21,7 @@ import type { ResolvedSelfTmOptions } from './self-tm.options.js';
 import { SelfTransactionalSteps } from './self-transactional-steps.js';
 import type { OpenStore } from './store-opener.js';
 import { UnknownStepReporter } from './unknown-step.reporter.js';
+import { errorText } from '../../errors/error-text.js';
 
 export interface SelfTmServices extends Pick<
   JobRunServices,
@@ -56,7 +58,7 @@ export class SelfTmRuntime {
     const { leaseDuration, queryPreparedAfter, concurrency, runSteps } = options;
     const wake = (delay: number) => this.wake(delay);
     this.leases = new LeaseKeeper(store, leaseDuration);
-    this.completer = new JobCompleter(store, this.leases);
+    this.completer = new JobCompleter(store, this.leases, (gid, error) => this.reportFailed(gid, error));
     const { leases, completer } = this;
     this.runServices = {
       ...services,
@@ -71,6 +73,7 @@ export class SelfTmRuntime {
       completer,
       gracePeriod: options.gracePeriod,
       wake,
+      storedStepName: async (gid) => (await store.find(gid))?.stepName ?? '',
       onFailed: (gid, error) => this.reportFailed(gid, error),
     };
     const runner = new JobRunner(leases, completer, (job) => this.runOf(job), concurrency, runSteps);
@@ -79,7 +82,8 @@ export class SelfTmRuntime {
     this.starter = new JobStarter(store, leases, runner, registry, {
       dataSource,
       queryPreparedAfter,
-      insideOwnTransaction: () => open.serial && insideTransactionOf(dataSource!),
+      holdsConnection: () => open.serial && insideTransactionOf(dataSource!),
+      insideOwnTransaction: () => open.inTransaction() && insideTransactionOf(dataSource!),
       wake,
     });
     this.retention = new RetentionService(store, databases, options.retention);
@@ -114,6 +118,7 @@ export class SelfTmRuntime {
 
   /** From now on steps may run, and due jobs are claimed. */
   start(): void {
+    this.warnOfSmallPool();
     startAll(this.background);
   }
 
@@ -123,8 +128,23 @@ export class SelfTmRuntime {
    */
   async stop(): Promise<void> {
     this.stopped ??= stopAll(this.background);
-    await this.stopped;
-    await this.completer.flush();
+    const { gracePeriod, statementTimeout } = this.options;
+    const ended = this.stopped.then(() => this.completer.flush()).then(() => true);
+    if (await within(gracePeriod + 2 * statementTimeout, ended)) return;
+    this.logger.error(
+      'The application closes although jobs could not be handed back; their leases expire, and other processes run them.',
+    );
+  }
+
+  /** Steps that use the database wait for each other then, and progress waits behind them. */
+  private warnOfSmallPool(): void {
+    const { concurrency, runSteps } = this.options;
+    const { poolSize } = this.open;
+    if (!runSteps || poolSize === undefined || concurrency <= poolSize) return;
+    this.logger.warn(
+      `'concurrency' is ${concurrency}, but the pool of the DataSource has ${poolSize} connections. Steps that use the ` +
+        "database wait for a connection. Raise 'poolSize', or lower 'concurrency'.",
+    );
   }
 
   private tick(): void {
@@ -132,12 +152,15 @@ export class SelfTmRuntime {
   }
 
   private notifications(): BackgroundService {
-    const { notifications } = this.open;
+    const { notifications, beside } = this.open;
     return {
       start: () => {
         if (this.options.runSteps) void notifications?.listen(() => this.poller.wake(0));
       },
-      stop: async () => notifications?.close(),
+      stop: async () => {
+        await beside?.close();
+        await notifications?.close();
+      },
     };
   }
 
@@ -146,9 +169,15 @@ export class SelfTmRuntime {
     if (!onJobFailed) return;
     try {
       const record = await this.store.find(gid);
-      if (record) await onJobFailed(jobInfoOf(record), error);
+      if (!record) return;
+      const { gracePeriod } = this.options;
+      const settled = (async () => onJobFailed(jobInfoOf(record), error))().then(() => true);
+      if (await within(gracePeriod, settled)) return;
+      this.logger.error(
+        `onJobFailed of job ${gid} has not settled within ${gracePeriod} ms; nobody waits for it.`,
+      );
     } catch (hookError) {
-      this.logger.error(`onJobFailed of job ${gid} failed: ${String(hookError)}`);
+      this.logger.error(`onJobFailed of job ${gid} failed: ${errorText(hookError)}`);
     }
   }
 }

@@ -26,16 +26,35 @@ export class SelfTransactionalSteps {
   ) {}
 
   async run(attempt: KnownAttempt, lease: Lease, completion: JobChange): Promise<TransactionalOutcome> {
+    const dataSource = this.dataSourceOf(attempt);
+    const mark = await this.markOf(dataSource, attempt, lease, completion);
+    return this.runner.run(attempt, dataSource, { ...mark, mayBegin: () => this.leases.confirm(lease) });
+  }
+
+  /** Whether an earlier attempt has committed, and only its process did not live to tell. */
+  async isDone(attempt: KnownAttempt, lease: Lease, completion: JobChange): Promise<boolean> {
+    if (!attempt.definition.transactional) return false;
+    const mark = await this.markOf(this.dataSourceOf(attempt), attempt, lease, completion);
+    return mark.isSet();
+  }
+
+  private dataSourceOf({ definition }: KnownAttempt): DataSourceLike {
     const { registry } = this.databases;
-    const { transactional } = attempt.definition;
+    const { transactional } = definition;
     const name = transactional === false ? undefined : transactional.dataSource;
     const dataSource = name === undefined ? (registry.default ?? this.storeDataSource) : registry.get(name);
     if (!dataSource) throw new DataSourceNotFoundError(name, registry.names);
-    const mark =
-      dataSource === this.storeDataSource
-        ? this.rowMark(completion)
-        : barrierMark(await this.databases.barrierOf(dataSource), attempt, () => this.leases.confirm(lease));
-    return this.runner.run(attempt, dataSource, mark);
+    return dataSource;
+  }
+
+  private async markOf(
+    dataSource: DataSourceLike,
+    attempt: KnownAttempt,
+    lease: Lease,
+    completion: JobChange,
+  ): Promise<DoneMark> {
+    if (dataSource === this.storeDataSource) return this.rowMark(completion);
+    return barrierMark(await this.databases.barrierOf(dataSource), attempt, () => this.leases.confirm(lease));
   }
 
   private rowMark(completion: JobChange): DoneMark {

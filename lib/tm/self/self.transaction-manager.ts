@@ -1,12 +1,19 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
 import type { RecoveryState } from '../../core/jobs/job-info.js';
 import type { JobMessage } from '../../core/jobs/job-message.js';
 import { TransactionManager } from '../../core/transaction-manager.js';
 import type { TransactionContext } from '../../core/transactions/transaction-context.js';
 import { InvalidOptionError, SteppingNotReadyError } from '../../errors/index.js';
+import { isOutage } from '../../store/driver-errors.js';
 import type { SelfPreparedJob } from './job-starter.js';
 import type { ResolvedSelfTmOptions } from './self-tm.options.js';
 import { SelfTmRuntime, type SelfTmServices } from './self-tm.runtime.js';
 import { openStore, type OpenStore } from './store-opener.js';
+
+/** As in `TypeOrmModule`. */
+const OPEN_TRIES = 10;
+const OPEN_PAUSE_MS = 3_000;
 
 /**
  * The built-in transaction manager: the application keeps its jobs in its own database.
@@ -15,6 +22,7 @@ import { openStore, type OpenStore } from './store-opener.js';
  * object.
  */
 export class SelfTransactionManager extends TransactionManager<SelfPreparedJob> {
+  private readonly logger = new Logger('SelfTransactionManager');
   private ready = false;
   private opening: Promise<OpenStore> | undefined;
   private opened: SelfTmRuntime | undefined;
@@ -32,6 +40,13 @@ export class SelfTransactionManager extends TransactionManager<SelfPreparedJob> 
     return this.ready;
   }
 
+  override get durable(): boolean {
+    const { store, dataSource } = this.options;
+    return (
+      (store ?? dataSource ?? this.services.databases.registry.all[0]) !== undefined && store !== 'memory'
+    );
+  }
+
   get recoveryState(): RecoveryState {
     return this.opened?.poller.recoveryState ?? { lastRunAt: null, error: null };
   }
@@ -42,7 +57,24 @@ export class SelfTransactionManager extends TransactionManager<SelfPreparedJob> 
     const { registry } = this.services.databases;
     // A DataSource that the application initializes in a hook of its own is opened with its first job.
     const waits = store !== 'memory' && registry.all.length > 0 && !registry.get(dataSource).isInitialized;
-    if (!waits) await this.runtime();
+    if (!waits) await this.open();
+  }
+
+  /** Tried again as TypeORM's module does: the database may restart between its connections and ours. */
+  private async open(): Promise<void> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        await this.runtime();
+        return;
+      } catch (error) {
+        if (tries === OPEN_TRIES || !isOutage(error)) throw error;
+        this.logger.warn(
+          `The job store cannot be opened (try ${tries} of ${OPEN_TRIES}); it is tried again: ${String(error)}` +
+            ((error as Error).cause === undefined ? '' : ` (${String((error as Error).cause)})`),
+        );
+      }
+      await sleep(OPEN_PAUSE_MS);
+    }
   }
 
   override async start(): Promise<void> {

@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { jobStoreFor } from '../../store/databases.js';
+import type { ConnectionBeside } from '../../store/connections/connection-beside.js';
 import type { JobNotifications } from '../../store/dialect.js';
 import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
 import type { DataSourceLike } from '../../core/transactions/typeorm.types.js';
@@ -8,6 +9,9 @@ import type { JobStore } from '../../store/job-store.js';
 import { MemoryJobStore } from '../../store/memory.job-store.js';
 import type { ResolvedSelfTmOptions } from './self-tm.options.js';
 
+/** Which part of the lease a renewal may wait for the connection beside the pool. */
+const RENEWAL_PATIENCE = 6;
+
 /** An open job store, and what its database provides. */
 export interface OpenStore {
   readonly store: JobStore;
@@ -15,7 +19,12 @@ export interface OpenStore {
   readonly dataSource: DataSourceLike | undefined;
   /** All transactions of the database share one connection (SQLite). */
   readonly serial: boolean;
+  /** Whether a transaction is open on that connection at this moment. */
+  readonly inTransaction: () => boolean;
   readonly notifications: JobNotifications | undefined;
+  /** The connection of the renewals. */
+  readonly beside?: ConnectionBeside | undefined;
+  readonly poolSize?: number | undefined;
 }
 
 /**
@@ -29,6 +38,7 @@ export async function openStore(
   databases: TypeOrmDatabases,
   autoMigrate: boolean,
 ): Promise<OpenStore> {
+  databases.boundStatements(options.statementTimeout);
   const { registry } = databases;
   const wanted =
     options.store ?? (options.dataSource !== undefined || registry.all.length > 0 ? 'typeorm' : undefined);
@@ -37,9 +47,21 @@ export async function openStore(
   const dataSource = registry.get(options.dataSource);
   const { dialect, connection } = databases.access(dataSource);
   const store = jobStoreFor(dialect, connection);
-  await store.initialize(autoMigrate);
+  await databases.withTables(dataSource, () => store.initialize(autoMigrate));
   const notifications = dialect.notifications(connection);
-  return { store, dataSource, serial: dialect.gate !== undefined, notifications };
+  // A failure there leaves the pool enough of the lease.
+  const patience = Math.min(options.statementTimeout, options.leaseDuration / RENEWAL_PATIENCE);
+  const beside = dialect.beside(connection, notifications, patience);
+  if (beside) store.renewals = beside;
+  return {
+    store,
+    dataSource,
+    serial: dialect.gate !== undefined,
+    inTransaction: () => connection.inTransaction,
+    notifications,
+    beside,
+    poolSize: dialect.poolSize,
+  };
 }
 
 async function openMemory(asked: boolean): Promise<OpenStore> {
@@ -50,5 +72,11 @@ async function openMemory(asked: boolean): Promise<OpenStore> {
         "Provide a DataSource, or say selfTm({ store: 'memory' }).",
     );
   }
-  return { store: new MemoryJobStore(), dataSource: undefined, serial: false, notifications: undefined };
+  return {
+    store: new MemoryJobStore(),
+    dataSource: undefined,
+    serial: false,
+    inTransaction: () => false,
+    notifications: undefined,
+  };
 }

@@ -78,6 +78,23 @@ export class Twice implements StepHandler<Behaviour> {
   }
 }
 
+/** One attempt. */
+@Step({ name: 'once', retry: { maxAttempts: 1 } })
+export class Once implements StepHandler<Behaviour> {
+  execute(args: Behaviour, context: StepContext): Promise<void> {
+    return behave(args, context);
+  }
+}
+
+/** Like `BusinessEffect`, with one attempt. */
+@Step({ name: 'effect-once', transactional: { dataSource: 'default' }, retry: { maxAttempts: 1 } })
+export class EffectOnce implements StepHandler<Behaviour> {
+  async execute(args: Behaviour, context: StepContext<EntityManager>): Promise<void> {
+    await context.manager.insert(Effect, { id: randomUUID(), key: context.idempotencyKey });
+    await behave(args, context);
+  }
+}
+
 /** Writes one row per execution that commits, beside the orders. */
 @Step({ name: 'business-effect', transactional: { dataSource: 'default' } })
 export class BusinessEffect implements StepHandler<Behaviour> {
@@ -87,10 +104,12 @@ export class BusinessEffect implements StepHandler<Behaviour> {
   }
 }
 
-export const stepClasses = [ReserveStock, SendEmail, Twice, BusinessEffect];
+export const stepClasses = [ReserveStock, SendEmail, Twice, Once, EffectOnce, BusinessEffect];
 export const stepsByName = {
   'reserve-stock': ReserveStock,
   'send-email': SendEmail,
   twice: Twice,
+  once: Once,
+  'effect-once': EffectOnce,
   'business-effect': BusinessEffect,
 } as const;

@@ -97,8 +97,9 @@ describeBackends(
         .addStep(Ping)
         .start();
       await running;
+      // Begun elsewhere: this code is not inside of it.
       const runner = app.dataSource.createQueryRunner();
-      await runner.startTransaction();
+      await AsyncLocalStorage.snapshot()(() => runner.startTransaction());
       await runner.manager.insert(Order, { id: 'rolled back' });
       // The success of the first step is to be stored now, in no case inside of this transaction.
       release();

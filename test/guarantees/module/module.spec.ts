@@ -35,7 +35,11 @@ async function start(
   return application.init() as unknown as Promise<TestingModule>;
 }
 async function runs(app: TestingModule): Promise<void> {
-  const { gid } = await app.get(DistributedJobFactory).createJob().addStep(Ping).start();
+  const { gid } = await app
+    .get(DistributedJobFactory)
+    .createJob({ transaction: 'none' })
+    .addStep(Ping)
+    .start();
   await waitFor(async () => (await app.get(DistributedJobs).find(gid))?.status === 'succeeded');
   expect(app.get(Recording).trace(gid)).toEqual(['ping#1']);
 }
@@ -92,7 +96,11 @@ describe('settings from elsewhere', () => {
     app.get(Recording).onExecute = () => {
       throw new Error('no');
     };
-    const { gid } = await app.get(DistributedJobFactory).createJob().addStep(Ping).start();
+    const { gid } = await app
+      .get(DistributedJobFactory)
+      .createJob({ transaction: 'none' })
+      .addStep(Ping)
+      .start();
     await waitFor(() => failed.includes(gid));
     expect(app.get(Recording).trace(gid)).toEqual(['ping#1', 'ping#2']);
   });
@@ -193,7 +201,7 @@ describe('what the module gives', () => {
     const app = await start(SteppingModule.forRoot({ transactionManager: strategy }));
     const { gid } = await app
       .get(DistributedJobFactory)
-      .createJob({ name: 'mine', delay: 5 })
+      .createJob({ name: 'mine', delay: 5, transaction: 'none' })
       .addStep(Ping)
       .addStep(Limited)
       .start();

@@ -43,6 +43,34 @@ class Partly implements StepHandler {
   }
 }
 
+const trap = () => {
+  throw new Error('a trap');
+};
+const oddError = () => ({ toString: trap, [Symbol.toPrimitive]: trap });
+/** What a step may throw, and what is kept of it. */
+const THROWN: readonly [string, () => unknown, RegExp][] = [
+  ['undefined', () => undefined, /undefined/],
+  ['a plain object', () => ({ code: 'DECLINED', message: 'no credit' }), /DECLINED.*no credit/],
+  ['an object that cannot be described', oddError, /./],
+  ['a proxy that throws', () => new Proxy({}, { get: trap, getPrototypeOf: trap }), /./],
+  ['an error with causes', () => new AggregateError([new Error('one', { cause: 'two' })]), /one(.|\n)*two/],
+  ['an error of 20 MB', () => new Error('x'.repeat(20 * 2 ** 20)), /^Error: x{3000,4000}$/],
+];
+
+@Step({
+  name: 'odd-policy',
+  retry: (attempt) => {
+    if (attempt < 3) throw oddError();
+    return false;
+  },
+})
+class OddPolicy implements StepHandler {
+  constructor(private readonly recording: Recording) {}
+  async execute(_: void, context: StepContext): Promise<void> {
+    await this.recording.note('odd-policy', undefined, context);
+  }
+}
+
 describeBackends('attempts', (backend) => {
   let databases: Databases;
   let app: TestApplication;
@@ -52,7 +80,7 @@ describeBackends('attempts', (backend) => {
   beforeAll(async () => {
     databases = await Databases.create(backend, 'one');
     app = await TestApplication.start(databases, {
-      providers: [ByFunction, Patient, Partly],
+      providers: [ByFunction, OddPolicy, Patient, Partly],
       module: {
         retry: { delay: 5, jitter: false, maxAttempts: 6 },
         onJobFailed: (job, error) => {
@@ -121,6 +149,23 @@ describeBackends('attempts', (backend) => {
     expect(job.error).toContain('the address does not exist');
     expect(app.recording.trace(gid)).toEqual(['ping#1']);
     await waitFor(() => failuresOf(gid).length === 1);
+  });
+
+  it.each(THROWN)('count and wait as ever when a step throws %s', async (_, thrown, kept) => {
+    failing(['limited'], thrown);
+    const { gid } = await app.jobs.createJob().addStep(Limited).start();
+    const job = await app.ended(gid);
+    expect(app.recording.trace(gid)).toEqual(['limited#1', 'limited#2', 'limited#3']);
+    expect(job.error).toMatch(kept);
+    expect(job.error!.length).toBeLessThanOrEqual(4000);
+    await waitFor(() => failuresOf(gid).length === 1);
+  });
+
+  it('go on after a retry function that throws something odd', async () => {
+    failing(['odd-policy']);
+    const { gid } = await app.jobs.createJob().addStep(OddPolicy).start();
+    expect((await app.ended(gid)).status).toBe('failed');
+    expect(app.recording.of(gid)).toHaveLength(3);
   });
 
   it('follow a function, which sees the attempt and the error', async () => {

@@ -52,6 +52,35 @@ describePlacements(
       await expectRanOnce(app, gid);
     });
 
+    it('goes through tools that copy the query objects of the driver to add comments', async () => {
+      let prototype!: { query(this: pg.Client, query: unknown, ...rest: unknown[]): unknown };
+      await app.dataSource.transaction(async (manager) => {
+        prototype = Object.getPrototypeOf(await clientOf(manager)) as typeof prototype;
+      });
+      const { query } = prototype;
+      prototype.query = function (sent, ...rest) {
+        const copied = typeof sent === 'object' && sent !== null && 'text' in sent;
+        return query.call(
+          this,
+          copied ? { ...sent, text: `${String(sent.text)} /* traced */` } : sent,
+          ...rest,
+        );
+      };
+      try {
+        const gid = await app.dataSource.transaction(() => startPing(app));
+        await expectRanOnce(app, gid);
+        let gone = '';
+        const failing = app.dataSource.transaction(async () => {
+          gone = await startPing(app);
+          throw new Error('no');
+        });
+        await expect(failing).rejects.toThrow('no');
+        await expectNeverRan(app, gone);
+      } finally {
+        prototype.query = query;
+      }
+    });
+
     it('sends those of a large transaction by the hundred', async () => {
       log = new StatementLog();
       const gids = await app.dataSource.transaction(async () => {

@@ -52,8 +52,8 @@ describeManagers(
 
     it('has committed the job when it was applied, although commitTransaction() threw', async () => {
       await open();
-      const gid = await place('order-applied', 'applied');
-      expect(await orders('order-applied')).toBe(1);
+      const gid = await place('applied', 'applied');
+      expect(await orders('applied')).toBe(1);
       await expectRanOnce(app, gid);
     });
 

@@ -13,6 +13,7 @@ import {
 } from '../../../lib/errors/index.js';
 
 const samples: SteppingError[] = [
+  new errors.ConnectionInTransactionError('at here'),
   new errors.AmbiguousDataSourceError(['a', 'b']),
   new errors.CommitRefusedError(['g1', 'g2']),
   new errors.DataSourceNotFoundError(undefined, []),
@@ -35,7 +36,7 @@ const samples: SteppingError[] = [
   new errors.MemoryStoreInProductionError(),
   new errors.SchemaOutdatedError(['stepping_jobs']),
   new errors.StandaloneJobInTransactionError('g'),
-  new errors.StepAbandonedError('s', 3),
+  new errors.StepAbandonedError('s', 3, 2),
   new errors.StepArgumentsTooLargeError('g', 10, 5),
   new errors.StepInterruptedError('shutdown'),
   new errors.StepNotFoundError('s', ['t']),
@@ -43,12 +44,16 @@ const samples: SteppingError[] = [
   new errors.StepTimeoutError('s', 100),
   new errors.StepTransactionClosedError(),
   new errors.StepTransactionLostError('s'),
+  new errors.ProgressRefusedError('g', { cause: new Error('a trigger') }),
   new errors.SteppingNotReadyError(),
+  new errors.TablesMissingError(['stepping_jobs']),
   new errors.TransactionConflictError('g'),
   new errors.TransactionEndedError('g'),
   new errors.TransactionManagerUnavailableError('DTM'),
   new errors.TransactionNotActiveError('EntityManager'),
+  new errors.TransactionNotPassedError('g'),
   new errors.TransactionRequiredError('g'),
+  new errors.UnreadableJobError('its steps are no JSON'),
   new errors.UnrecoverableStepError('no such customer'),
   new errors.UnresolvedTransactionError('g', 'its row is locked'),
   new errors.UnsupportedDatabaseError('oracle', 'postgres'),

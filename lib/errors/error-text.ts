@@ -1,0 +1,133 @@
+import { inspect, types } from 'node:util';
+
+/** For log lines. */
+const MAX_LENGTH = 1000;
+/** An error, its causes and the errors of an `AggregateError`: no more than these are told. */
+const MAX_ERRORS = 8;
+/** What each cause keeps when the errors before it are long. */
+const RESERVED_LENGTH = 400;
+const INSPECTION = {
+  depth: 2,
+  breakLength: Infinity,
+  maxArrayLength: 10,
+  maxStringLength: 200,
+  customInspect: false,
+};
+
+/**
+ * The text of whatever was thrown, with its causes, in one piece for a log line. It never throws and is never longer than
+ * `limit`: what is thrown by the code of an application may be anything, and getters and `toString()` may throw in turn.
+ */
+export function errorText(thrown: unknown, limit = MAX_LENGTH): string {
+  return joined(
+    errorsOf(thrown).map(({ value, relation }) => relation + headOf(value, limit)),
+    '; ',
+    limit,
+  );
+}
+
+/** As `errorText()`, with the stacks. */
+export function errorReport(thrown: unknown, limit: number): string {
+  return joined(
+    errorsOf(thrown).map(({ value, relation }) => relation + headOf(value, limit) + framesOf(value, limit)),
+    '\n',
+    limit,
+  );
+}
+
+/** A text that every encoding holds. */
+export function asciiText(text: string): string {
+  return text.replace(/[^\n -~]/gu, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`);
+}
+
+/** A property of whatever was thrown; undefined where it cannot be read. */
+export function propertyOf(thrown: unknown, name: string): unknown {
+  try {
+    return (thrown as Record<string, unknown> | null | undefined)?.[name];
+  } catch {
+    return undefined;
+  }
+}
+
+interface Told {
+  readonly value: unknown;
+  /** How it belongs to the error before it. */
+  readonly relation: string;
+}
+
+function errorsOf(thrown: unknown): Told[] {
+  const told: Told[] = [];
+  const add = (value: unknown, relation: string): void => {
+    if (told.length === MAX_ERRORS || told.some((other) => other.value === value)) return;
+    told.push({ value, relation });
+    if (!isErrorLike(value)) return;
+    const cause = propertyOf(value, 'cause');
+    if (cause !== undefined && cause !== null) add(cause, 'caused by ');
+    const errors = propertyOf(value, 'errors');
+    if (!Array.isArray(errors) || types.isProxy(errors)) return;
+    for (const error of errors.slice(0, MAX_ERRORS) as unknown[]) {
+      // Other libraries keep lists of their own, such as those of a validation, in a property of this name.
+      if (types.isNativeError(error)) add(error, 'one of its errors: ');
+    }
+  };
+  add(thrown, '');
+  return told;
+}
+
+function isErrorLike(value: unknown): boolean {
+  return types.isNativeError(value) || typeof messageOf(value) === 'string';
+}
+
+function messageOf(value: unknown): unknown {
+  return typeof value === 'object' ? propertyOf(value, 'message') : undefined;
+}
+
+/** Name, code and message. */
+function headOf(value: unknown, limit: number): string {
+  if (!isErrorLike(value)) return described(value, limit);
+  const name = propertyOf(value, 'name');
+  const message = messageOf(value);
+  const text = typeof message === 'string' ? message.slice(0, limit) : 'its message cannot be read';
+  return `${typeof name === 'string' && name ? name.slice(0, 100) : 'Error'}${codeOf(value, text)}${text && ': '}${text}`;
+}
+
+/** Errors of networks and databases are told apart by their codes; ours by their names. */
+function codeOf(value: unknown, text: string): string {
+  const code = propertyOf(value, 'code');
+  if (typeof code !== 'string' && typeof code !== 'number') return '';
+  const shown = String(code).slice(0, 100);
+  return shown === '' || shown.startsWith('STEPPING_') || text.includes(shown) ? '' : ` [${shown}]`;
+}
+
+/** The stack may begin with an older message, or with one of many megabytes. */
+function framesOf(value: unknown, limit: number): string {
+  const stack = types.isNativeError(value) ? propertyOf(value, 'stack') : undefined;
+  if (typeof stack !== 'string') return '';
+  const frames = stack.search(/\n {4}at /);
+  return frames === -1 ? '' : stack.slice(frames, frames + limit);
+}
+
+function described(value: unknown, limit: number): string {
+  if (typeof value === 'string') return value.slice(0, limit);
+  try {
+    return typeof value === 'function' ? 'a function' : inspect(value, INSPECTION);
+  } catch {
+    return `a value of type ${typeof value} that cannot be described`;
+  }
+}
+
+/** Long errors are cut for the sake of those after them. NUL and halves of characters cannot be stored everywhere. */
+function joined(parts: readonly string[], separator: string, limit: number): string {
+  let text = '';
+  parts.forEach((part, index) => {
+    const reserved = parts
+      .slice(index + 1)
+      .reduce((sum, { length }) => sum + separator.length + Math.min(length, RESERVED_LENGTH), 0);
+    const room = Math.max(limit - text.length - reserved, RESERVED_LENGTH);
+    text += (index === 0 ? '' : separator) + part.slice(0, room);
+  });
+  return text
+    .slice(0, limit)
+    .replaceAll('\u0000', '')
+    .replace(/\p{Surrogate}/gu, '\uFFFD');
+}

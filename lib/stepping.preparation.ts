@@ -1,0 +1,111 @@
+import { Inject } from '@nestjs/common';
+import { ModuleRef, type HttpAdapterHost, type ModulesContainer } from '@nestjs/core';
+import type { Readiness } from './core/jobs/readiness.js';
+import { SingleFlight } from './core/single-flight.js';
+import type { StepExplorer } from './core/steps/step.explorer.js';
+import type { StepRegistry } from './core/steps/step.registry.js';
+import type { TransactionManager } from './core/transaction-manager.js';
+import type { DataSourceLike } from './core/transactions/typeorm.types.js';
+import { SteppingNotReadyError } from './errors/index.js';
+import type { SteppingLifecycle } from './stepping.lifecycle.js';
+import { observeTransactions } from './transactions/ambient-transaction.js';
+import { isDataSource, isDataSourceToken } from './transactions/data-source.registry.js';
+import { afterReset, beforeDestroy } from './transactions/destroy-guard.js';
+import type { TypeOrmDatabases } from './transactions/typeorm-databases.js';
+
+/**
+ * Makes the library ready once all providers of the application exist: in `onModuleInit`, or with the first job that comes
+ * before it. A hybrid application handles messages between `startAllMicroservices()` and `listen()`.
+ */
+export class SteppingPreparation implements Readiness {
+  private readonly watched = new WeakSet<DataSourceLike>();
+  private readonly opening = new SingleFlight(() => this.open());
+  private discovered = false;
+  private opened = false;
+
+  constructor(
+    private readonly modules: ModulesContainer,
+    private readonly databases: TypeOrmDatabases,
+    private readonly explorer: StepExplorer,
+    private readonly registry: StepRegistry,
+    private readonly lifecycle: SteppingLifecycle,
+    private readonly manager: TransactionManager,
+    private readonly adapterHost: HttpAdapterHost,
+  ) {}
+
+  get ready(): boolean {
+    return this.opened && !this.databases.tablesLost;
+  }
+
+  /**
+   * Watches the `DataSource`s from their creation on, as far as their tokens tell what they are: a transaction that has
+   * begun before is not seen. Nothing waits for this but the application's start.
+   */
+  async watchEarly(): Promise<void> {
+    const created: Promise<unknown>[] = [];
+    for (const module of this.modules.values()) {
+      const { instance: moduleRef } = module.providers.get(ModuleRef) ?? {};
+      for (const [token, wrapper] of module.providers) {
+        if (!isDataSourceToken(token) || !wrapper.isDependencyTreeStatic()) continue;
+        created.push((moduleRef as ModuleRef).create(this.watcherOf(token)));
+      }
+    }
+    // The application's own start fails with the same error, and says it better.
+    await Promise.allSettled(created);
+  }
+
+  discover(): void {
+    // Nest makes the server when `create()` has made all providers.
+    if (!this.discovered && this.adapterHost.httpAdapter?.getHttpServer() !== undefined) this.find();
+  }
+
+  async prepare(): Promise<void> {
+    this.discover();
+    if (!this.discovered) throw new SteppingNotReadyError();
+    await this.opening.run();
+  }
+
+  /** To be called when all providers of the application exist. */
+  async initialize(): Promise<void> {
+    if (!this.discovered) this.find();
+    await this.opening.run();
+  }
+
+  private find(): void {
+    this.databases.registry.discover();
+    for (const dataSource of this.databases.registry.all) this.watch(dataSource);
+    this.registry.register(this.explorer.explore());
+    this.discovered = true;
+  }
+
+  private async open(): Promise<void> {
+    if (this.opened) return this.databases.restoreTables();
+    await this.manager.initialize();
+    await this.databases.openAll();
+    this.opened = true;
+  }
+
+  private watch(dataSource: DataSourceLike): void {
+    if (this.watched.has(dataSource)) return;
+    this.watched.add(dataSource);
+    observeTransactions(dataSource, this.databases.gateOf(dataSource));
+    beforeDestroy(dataSource, () => this.lifecycle.finish());
+    afterReset(dataSource, () => this.databases.restoreTables(dataSource));
+  }
+
+  /** A class whose instance Nest makes as soon as the `DataSource` is there. */
+  private watcherOf(
+    token: string | (abstract new (...args: any[]) => unknown),
+  ): new (instance: unknown) => object {
+    const watch = (instance: unknown) => {
+      if (isDataSource(instance)) this.watch(instance);
+    };
+    class Watcher {
+      constructor(instance: unknown) {
+        watch(instance);
+      }
+    }
+    Inject(token)(Watcher, undefined, 0);
+    return Watcher;
+  }
+}

@@ -1,0 +1,99 @@
+import { detached } from '../../core/detached.js';
+import type { DataSourceLike } from '../../core/transactions/typeorm.types.js';
+import type { ClientBeside, SourceBeside } from '../connections/connection-beside.js';
+import type { StatementResult } from '../connections/internal.connection.js';
+import { within } from '../../core/within.js';
+
+const END_MS = 1_000;
+
+/** What is used of the driver's connections. */
+export interface MysqlClient {
+  readonly threadId?: number;
+  query(sql: string, params: readonly unknown[], callback: (error: unknown, result: unknown) => void): void;
+  release(): void;
+  destroy?(): void;
+}
+
+/** What is used of the driver's pools. */
+export interface MysqlPool {
+  getConnection(callback: (error: unknown, client: MysqlClient) => void): void;
+  end(callback: () => void): void;
+  readonly _freeConnections?: { toArray?(): MysqlClient[] };
+}
+
+/** A pool of one connection, with the configuration of the `DataSource`; undefined where TypeORM's driver makes none. */
+export function poolOfOne({ driver, options }: DataSourceLike): MysqlPool | undefined {
+  if (typeof driver.createConnectionOptions !== 'function') return undefined;
+  const credentials = options['replication']?.master ?? options;
+  return driver.mysql.createPool({
+    ...driver.createConnectionOptions(options, credentials),
+    connectionLimit: 1,
+    enableKeepAlive: true,
+  }) as MysqlPool;
+}
+
+/** Asks the server to end a connection, or its statement. It proves nothing that it was asked. */
+export async function kill(
+  dataSource: DataSourceLike,
+  what: 'CONNECTION' | 'QUERY',
+  client: MysqlClient | undefined,
+  timeout: number,
+): Promise<void> {
+  const pool = client?.threadId === undefined ? undefined : poolOfOne(dataSource);
+  if (!pool) return;
+  const killing = new Promise<MysqlClient | undefined>((resolve) => {
+    pool.getConnection((error, own) => {
+      if (error) resolve(undefined);
+      else own.query(`KILL ${what} ${client!.threadId}`, [], () => resolve(own));
+    });
+  });
+  (await within(timeout, killing))?.destroy?.();
+  pool.end(() => undefined);
+}
+
+/** Closes the idle connections of the pool. */
+export function discardIdleClients({ driver }: DataSourceLike): void {
+  const pool = driver.pool as MysqlPool | undefined;
+  for (const client of pool?._freeConnections?.toArray?.() ?? []) client.destroy?.();
+}
+
+/** The connection beside the pool: a pool of one. */
+export class MysqlClientBeside implements SourceBeside {
+  private pool: MysqlPool | undefined;
+  private closed = false;
+
+  constructor(private readonly dataSource: DataSourceLike) {}
+
+  take(): Promise<ClientBeside> {
+    return new Promise((resolve, reject) => {
+      this.pool ??= this.closed ? undefined : detached(() => poolOfOne(this.dataSource));
+      if (!this.pool || this.dataSource.driver.pool?._closed)
+        return reject(new Error('There is no connection beside the pool.'));
+      this.pool.getConnection((error, client) => {
+        if (error) return reject(error as Error);
+        resolve({
+          query: (sql, params) => queryOn(client, sql, params),
+          release: () => client.release(),
+          destroy: () => client.destroy?.(),
+        });
+      });
+    });
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    const { pool } = this;
+    this.pool = undefined;
+    if (pool) await within(END_MS, new Promise<void>((resolve) => pool.end(resolve)));
+  }
+}
+
+function queryOn(client: MysqlClient, sql: string, params: readonly unknown[]): Promise<StatementResult> {
+  return new Promise((resolve, reject) => {
+    client.query(sql, params, (error, result) => {
+      if (error) reject(error as Error);
+      else if (Array.isArray(result)) resolve({ rows: result, affected: 0 });
+      else resolve({ rows: [], affected: (result as { affectedRows?: number }).affectedRows ?? 0 });
+    });
+  });
+}

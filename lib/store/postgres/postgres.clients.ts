@@ -1,0 +1,64 @@
+import { detached } from '../../core/detached.js';
+
+/** What is used of `pg`'s clients. */
+export interface PostgresClient {
+  readonly processID?: number | null;
+  readonly secretKey?: number | null;
+  readonly host?: string;
+  readonly port?: number;
+  readonly connection?: any;
+}
+
+/**
+ * Asks the server to end the statement of a client, as the protocol has it: on a connection of its own, and with the
+ * secret of the session, which poolers pass on. It proves nothing that it was asked.
+ */
+export function cancelStatement(
+  pool: any,
+  client: PostgresClient | undefined,
+  timeout: number,
+): Promise<void> {
+  const Client = pool?.Client ?? pool?.options?.Client;
+  if (typeof Client !== 'function' || !client?.processID) return Promise.resolve();
+  return new Promise((resolve) => {
+    const { connection, host, port } = new Client(pool.options) as PostgresClient;
+    const end = () => {
+      clearTimeout(timer);
+      connection.stream.destroy();
+      resolve();
+    };
+    const timer = detached(() => setTimeout(end, timeout));
+    // The server answers by closing the connection.
+    for (const event of ['error', 'end']) connection.on(event, end);
+    connection.once(connection.ssl ? 'sslconnect' : 'connect', () =>
+      connection.cancel(client.processID, client.secretKey),
+    );
+    if (host?.startsWith('/')) connection.connect(`${host}/.s.PGSQL.${port}`);
+    else connection.connect(port, host);
+  });
+}
+
+/** Clients that were connecting when a statement last came too late, by pool. */
+const connecting = new WeakMap<object, ReadonlySet<unknown>>();
+
+/**
+ * Closes the idle clients of a pool, and those that were connecting already when this was last called: a server that
+ * says nothing would keep their places for ever.
+ */
+export function discardIdleClients(pool: any): void {
+  if (typeof pool?.idleCount !== 'number') return;
+  for (let count = pool.idleCount as number; count > 0; count -= 1) {
+    pool.connect(
+      (_error: unknown, client: PostgresClient | undefined, release: (destroy: boolean) => void) => {
+        release(true);
+        client?.connection?.stream.destroy();
+      },
+    );
+  }
+  const before = connecting.get(pool);
+  const clients = ((pool._clients ?? []) as any[]).filter(
+    (client) => client._connecting && !client._connected,
+  );
+  for (const client of clients) if (before?.has(client)) client.connection?.stream.destroy();
+  connecting.set(pool, new Set(clients));
+}

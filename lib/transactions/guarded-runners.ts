@@ -1,0 +1,71 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DataSourceLike, QueryRunnerLike } from '../core/transactions/typeorm.types.js';
+import { ConnectionInTransactionError } from '../errors/index.js';
+import { begunOn, enterGuard, insideTransactionOf, openOn } from './surroundings.js';
+
+/** How long a transaction waits for another one on the only connection. */
+const PATIENCE_MS = 5_000;
+const PAUSE_MS = 10;
+
+/** What `startTransaction()` of a guarded runner calls. */
+export const BEGIN = Symbol('nestjs-stepping.begin');
+
+export interface GuardedRunner extends QueryRunnerLike {
+  [BEGIN]?: QueryRunnerLike['startTransaction'];
+}
+
+/**
+ * Makes the query runners of a `DataSource` leave a guard in the context in which `startTransaction()` is called. Where all
+ * callers share one connection (`serial`), one transaction waits there for the other.
+ */
+export function guardQueryRunners(dataSource: DataSourceLike, serial: boolean): void {
+  const create = dataSource.createQueryRunner;
+  Object.assign(dataSource, {
+    createQueryRunner(this: DataSourceLike, ...args: ['master' | 'slave' | undefined]) {
+      const runner = create.apply(this, args) as GuardedRunner;
+      // The same one for everybody, on an only connection.
+      if (!runner[BEGIN]) guardTransactions(dataSource, runner, serial);
+      return runner;
+    },
+  });
+}
+
+function guardTransactions(dataSource: DataSourceLike, runner: GuardedRunner, serial: boolean): void {
+  runner[BEGIN] = runner.startTransaction;
+  // Not async: the context that is set here has to be the caller's.
+  const startTransaction = (isolation?: unknown): Promise<void> => {
+    const waits = serial && runner.isTransactionActive && !insideTransactionOf(dataSource);
+    const guard = enterGuard(dataSource, runner);
+    const where = serial ? callerOf(startTransaction) : undefined;
+    const begin = (): Promise<void> => {
+      const transaction = begunOn(runner);
+      if (where !== undefined) transaction.where ??= where;
+      guard?.begin(transaction);
+      return runner[BEGIN]!(isolation);
+    };
+    return waits ? connectionFree(runner).then(begin) : begin();
+  };
+  Object.assign(runner, { startTransaction });
+}
+
+/**
+ * Waits until no transaction is open on the only connection.
+ *
+ * @throws ConnectionInTransactionError when that takes too long, and at once when nobody knows whose it is.
+ */
+export async function connectionFree(runner: QueryRunnerLike): Promise<void> {
+  const deadline = performance.now() + PATIENCE_MS;
+  while (runner.isTransactionActive) {
+    const holder = openOn(runner);
+    if (!holder || performance.now() >= deadline) throw new ConnectionInTransactionError(holder?.where);
+    await sleep(PAUSE_MS);
+  }
+}
+
+/** The first line of the stack that is the application's own. */
+function callerOf(callee: (...args: any[]) => unknown): string {
+  const at: { stack?: string } = {};
+  Error.captureStackTrace(at, callee);
+  const lines = (at.stack ?? '').split('\n').slice(1);
+  return (lines.find((line) => !/node_modules|node:internal/.test(line)) ?? lines[0] ?? '').trim();
+}

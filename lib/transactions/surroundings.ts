@@ -1,0 +1,131 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { DataSourceLike, QueryRunnerLike } from '../core/transactions/typeorm.types.js';
+
+/** A transaction, or a part of one, that the current asynchronous context is in. */
+export interface Surroundings {
+  readonly dataSource: DataSourceLike;
+  readonly parent: Surroundings | undefined;
+  readonly ended: boolean;
+}
+
+/** A call of `transaction()` around the current code. It may have ended while the code goes on. */
+export class AmbientFrame implements Surroundings {
+  /** The callback has settled. What still runs under this frame was not awaited. */
+  ended = false;
+  /** `dataSource.manager` resolved to this transaction when its callback began, as typeorm-transactional makes it do. */
+  managed = false;
+
+  constructor(
+    readonly dataSource: DataSourceLike,
+    readonly runner: QueryRunnerLike,
+    readonly parent = surroundings(),
+  ) {}
+}
+
+/**
+ * What a call of `transaction()` does beside its callback: the hooks of subscribers run here, also those that come after
+ * the COMMIT. The runner's own `startTransaction()` leaves no guard.
+ */
+class TransactionCall implements Surroundings {
+  ended = false;
+
+  constructor(
+    readonly dataSource: DataSourceLike,
+    readonly parent = surroundings(),
+  ) {}
+}
+
+/**
+ * A transaction that was begun with `startTransaction()` in this asynchronous context. It is never taken for the
+ * transaction of a job: a context is inherited by siblings, and by whatever else begins in it.
+ */
+export class TransactionGuard implements Surroundings {
+  private transaction: BegunTransaction | undefined;
+
+  constructor(
+    readonly dataSource: DataSourceLike,
+    readonly runner: QueryRunnerLike,
+    readonly parent: Surroundings | undefined,
+  ) {}
+
+  begin(transaction: BegunTransaction): void {
+    this.transaction = transaction;
+  }
+
+  get ended(): boolean {
+    const { runner, transaction } = this;
+    if (!transaction || runner.isReleased || !runner.isTransactionActive) return true;
+    return begun.get(runner) !== transaction;
+  }
+}
+
+/** The identity of a transaction, and where it began, if that is kept. */
+export interface BegunTransaction {
+  where?: string;
+}
+
+const contexts = new AsyncLocalStorage<Surroundings>();
+/** The transaction that began last on a runner. */
+const begun = new WeakMap<QueryRunnerLike, BegunTransaction>();
+
+/** The transaction that is open on a runner, or is about to begin. */
+export function begunOn(runner: QueryRunnerLike): BegunTransaction {
+  let transaction = openOn(runner);
+  if (!transaction) begun.set(runner, (transaction = {}));
+  return transaction;
+}
+
+/** The transaction that is open on a runner, if its beginning was seen. */
+export function openOn(runner: QueryRunnerLike): BegunTransaction | undefined {
+  return runner.isTransactionActive ? begun.get(runner) : undefined;
+}
+
+/** What is around the caller. Ended guards would keep each other alive for as long as a client's connection lasts. */
+export function surroundings(): Surroundings | undefined {
+  let around = contexts.getStore();
+  while (around?.ended && !(around instanceof AmbientFrame)) around = around.parent;
+  return around;
+}
+
+/** The innermost frame or guard around the caller. */
+export function innermost(): AmbientFrame | TransactionGuard | undefined {
+  const around = surroundings();
+  return around instanceof TransactionCall
+    ? undefined
+    : (around as AmbientFrame | TransactionGuard | undefined);
+}
+
+/** Whether the caller runs inside a transaction of this `DataSource` that is still open, or in a hook at its end. */
+export function insideTransactionOf(dataSource: DataSourceLike): boolean {
+  for (let around = contexts.getStore(); around; around = around.parent) {
+    if (around.dataSource === dataSource && !around.ended) return true;
+  }
+  return false;
+}
+
+export function runUnder<T>(around: Surroundings, work: () => T): T {
+  return contexts.run(around, work);
+}
+
+/** Runs what begins and ends a transaction by itself. */
+export async function inTransactionCall<T>(dataSource: DataSourceLike, work: () => Promise<T>): Promise<T> {
+  const call = new TransactionCall(dataSource);
+  try {
+    return await runUnder(call, work);
+  } finally {
+    call.ended = true;
+  }
+}
+
+/** Leaves a guard in the caller's context, unless the transaction on this runner is known there. */
+export function enterGuard(
+  dataSource: DataSourceLike,
+  runner: QueryRunnerLike,
+): TransactionGuard | undefined {
+  const around = surroundings();
+  if (around instanceof TransactionCall || (innermost()?.runner === runner && !around?.ended))
+    return undefined;
+  const guard = new TransactionGuard(dataSource, runner, around);
+  contexts.enterWith(guard);
+  return guard;
+}

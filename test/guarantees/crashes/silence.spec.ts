@@ -1,0 +1,139 @@
+import { Logger } from '@nestjs/common';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { TestApplication } from '../../support/application.js';
+import { describeBackends, type ExtraOptions } from '../../support/database.js';
+import { Databases } from '../../support/placements.js';
+import { Ping, ReserveStock } from '../../support/steps.js';
+import { TcpProxy } from '../../support/tcp-proxy.js';
+import { waitFor } from '../../support/wait-for.js';
+
+const TIMEOUT_MS = 400;
+
+describeBackends(
+  'connections that fall silent',
+  (backend) => {
+    let databases: Databases;
+    let proxy: TcpProxy;
+    let app: TestApplication;
+
+    beforeEach(async () => {
+      databases = await Databases.create(backend, 'one');
+      proxy = await TcpProxy.start(databases.business.url);
+    });
+    afterEach(async () => {
+      vi.restoreAllMocks();
+      await app.close();
+      await proxy.down();
+      await databases.drop();
+    });
+
+    const start = async (dataSource: ExtraOptions = {}) => {
+      app = await TestApplication.start(databases, {
+        dataSource: { url: proxy.through(databases.business.url), ...dataSource },
+        selfTm: { recoveryInterval: 50, statementTimeout: TIMEOUT_MS, gracePeriod: 200 },
+      });
+    };
+    const ping = (delay = 0) => app.jobs.createJob({ transaction: 'none', delay }).addStep(Ping).start();
+    /** So many connections wait in the pool. */
+    const fillPool = () => Promise.all(Array.from({ length: 8 }, () => app.dataSource.query('SELECT 1')));
+
+    it('do not keep due jobs waiting, and are told once', async () => {
+      const errors = vi.spyOn(Logger.prototype, 'error');
+      await start();
+      await fillPool();
+      const delayed = await ping(600);
+      proxy.silence();
+      await waitFor(() => app.admin.recovery().error !== null);
+      expect(app.admin.recovery().error).toMatchObject({ code: 'STEPPING_STATEMENT_TIMEOUT' });
+      expect((await app.ended(delayed.gid)).status).toBe('succeeded');
+      await waitFor(() => app.admin.recovery().error === null);
+      expect((await app.ended((await ping()).gid)).status).toBe('succeeded');
+      const reports = errors.mock.calls.flat().filter((line) => String(line).includes('Recovery cannot'));
+      expect(reports).toHaveLength(1);
+    });
+
+    it('never go back to the pool', async () => {
+      await start();
+      await fillPool();
+      proxy.silence();
+      await waitFor(() => app.admin.recovery().error !== null);
+      await waitFor(() => app.admin.recovery().error === null);
+      await fillPool();
+    });
+
+    it('let the progress of a step be stored on another one', async () => {
+      await start();
+      let finish!: () => void;
+      app.recording.onExecute = () => new Promise<void>((resolve) => (finish = resolve));
+      const { gid } = await app.jobs
+        .createJob({ transaction: 'none' })
+        .addStep(ReserveStock, { orderId: '1' })
+        .start();
+      await waitFor(() => app.recording.of(gid).length === 1);
+      proxy.silence();
+      finish();
+      expect((await app.ended(gid)).status).toBe('succeeded');
+      expect(app.recording.trace(gid)).toEqual(['reserve-stock#1']);
+    });
+
+    it('fail a start() in their transaction, and with it the transaction', async () => {
+      await start();
+      const transaction = app.dataSource.transaction(async (manager) => {
+        await manager.query('SELECT 1');
+        proxy.silence();
+        // A gid of its own is written at once on every database.
+        await app.jobs.createJob({ gid: 'silent' }).addStep(Ping).start();
+      });
+      await expect(transaction).rejects.toMatchObject({ name: 'StatementTimeoutError', timeout: TIMEOUT_MS });
+      await waitFor(() => app.admin.recovery().error === null);
+      expect(await app.admin.find('silent')).toBeNull();
+      await fillPool();
+    });
+
+    it('do not keep the application from closing', async () => {
+      await start();
+      await fillPool();
+      proxy.silence();
+      await app.close();
+    });
+  },
+  ['postgres', 'mariadb'],
+);
+
+describeBackends(
+  'a statement that waits for a lock',
+  (backend) => {
+    it('is ended at the server when its time is over', async () => {
+      const databases = await Databases.create(backend, 'one');
+      const app = await TestApplication.start(databases, {
+        selfTm: { recoveryInterval: 50, statementTimeout: TIMEOUT_MS, gracePeriod: 200 },
+      });
+      const { business } = databases;
+      const waiting = async () => {
+        const [row] = await business.query<{ count: number }>(
+          backend === 'postgres'
+            ? `SELECT count(*)::int AS count FROM pg_stat_activity a JOIN pg_locks l USING (pid)
+                WHERE NOT l.granted AND l.relation = 'stepping_jobs'::regclass`
+            : `SELECT COUNT(*) AS count FROM information_schema.processlist
+                WHERE db = DATABASE() AND state LIKE 'Waiting for table metadata lock%'`,
+        );
+        return Number(row!.count);
+      };
+      try {
+        await business.query(
+          backend === 'postgres' ? 'BEGIN; LOCK TABLE stepping_jobs' : 'LOCK TABLES stepping_jobs WRITE',
+        );
+        await waitFor(() => app.admin.recovery().error !== null);
+        const { error } = app.admin.recovery();
+        await waitFor(() => app.admin.recovery().error !== error);
+        await waitFor(async () => (await waiting()) <= 2);
+      } finally {
+        await business.query(backend === 'postgres' ? 'ROLLBACK' : 'UNLOCK TABLES');
+      }
+      await waitFor(() => app.admin.recovery().error === null);
+      await app.close();
+      await databases.drop();
+    });
+  },
+  ['postgres', 'mariadb'],
+);

@@ -1,0 +1,137 @@
+import type { EntitySubscriberInterface } from 'typeorm';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { TestApplication } from '../../support/application.js';
+import { Databases, describePlacements } from '../../support/placements.js';
+import { expectRanOnce, startPing } from '../../support/fates.js';
+import { Order } from '../../support/order.entity.js';
+import { Ping } from '../../support/steps.js';
+
+/** One connection for everybody: nobody may wait for himself, or join what is not his. */
+describePlacements(
+  'the only connection of an SQLite DataSource',
+  (backend, placement) => {
+    let databases: Databases;
+    let app: TestApplication;
+
+    beforeAll(async () => {
+      databases = await Databases.create(backend, placement);
+      app = await TestApplication.start(databases);
+    });
+    afterEach(() => {
+      app.dataSource.subscribers.length = 0;
+    });
+    afterAll(async () => {
+      await app?.close();
+      await databases?.drop();
+    });
+
+    const subscribe = (subscriber: EntitySubscriberInterface): void => {
+      app.dataSource.subscribers.push(subscriber);
+    };
+
+    /** Whoever comes from elsewhere has another asynchronous context. */
+    const elsewhere = <T>(work: () => Promise<T>): Promise<T> =>
+      new Promise((resolve, reject) => outside(() => void work().then(resolve, reject)));
+    let outside!: (work: () => void) => void;
+    beforeAll(() => {
+      const queue: (() => void)[] = [];
+      const timer = setInterval(() => queue.splice(0).forEach((work) => work()), 5);
+      timer.unref();
+      outside = (work) => void queue.push(work);
+    });
+
+    it('takes a second startTransaction() after the first has ended, not as a savepoint of it', async () => {
+      const first = app.dataSource.createQueryRunner();
+      await first.startTransaction();
+      await first.manager.insert(Order, { id: 'rolled back' });
+      const second = elsewhere(async () => {
+        const runner = app.dataSource.createQueryRunner();
+        await runner.startTransaction();
+        await runner.manager.insert(Order, { id: 'second' });
+        const { gid } = await app.jobs.createJob({ transaction: runner }).addStep(Ping).start();
+        await runner.commitTransaction();
+        return gid;
+      });
+      const third = elsewhere(() =>
+        app.dataSource.transaction(async (manager) => {
+          await manager.insert(Order, { id: 'third' });
+          return startPing(app);
+        }),
+      );
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      await first.rollbackTransaction();
+      await expectRanOnce(app, await second);
+      await expectRanOnce(app, await third);
+      expect((await app.dataSource.getRepository(Order).find()).map(({ id }) => id).toSorted()).toEqual([
+        'second',
+        'third',
+      ]);
+    });
+
+    it('refuses a transaction after 5 seconds, and says where the other one began', async () => {
+      const first = app.dataSource.createQueryRunner();
+      await first.startTransaction();
+      const began = performance.now();
+      const refused = {
+        code: 'STEPPING_CONNECTION_IN_TRANSACTION',
+        began: expect.stringContaining('sqlite-connection.spec'),
+      };
+      const second = elsewhere(() => app.dataSource.createQueryRunner().startTransaction());
+      const third = elsewhere(() => app.dataSource.transaction(async () => undefined));
+      const both = await Promise.allSettled([second, third]);
+      await first.rollbackTransaction();
+      expect(both).toMatchObject([{ reason: refused }, { reason: refused }]);
+      expect(performance.now() - began).toBeLessThan(10_000);
+    });
+
+    it('does not wait for itself in the hooks of a transaction', async () => {
+      const gids: string[] = [];
+      let armed = true;
+      const inHook = async (): Promise<void> => {
+        if (!armed) return;
+        armed = false;
+        gids.push((await app.jobs.createJob({ transaction: 'none' }).addStep(Ping).start()).gid);
+        expect(await app.admin.find(gids.at(-1)!)).not.toBeNull();
+        gids.push(await app.dataSource.transaction(() => startPing(app)));
+        armed = false;
+      };
+      subscribe({ afterTransactionCommit: inHook, afterTransactionRollback: inHook });
+      const began = performance.now();
+      gids.push(await app.dataSource.transaction(() => startPing(app)));
+      armed = true;
+      await expect(app.dataSource.transaction(() => Promise.reject(new Error('no')))).rejects.toThrow('no');
+      const runner = app.dataSource.createQueryRunner();
+      armed = true;
+      await runner.startTransaction();
+      await runner.commitTransaction();
+      expect(performance.now() - began).toBeLessThan(5_000);
+      expect(gids).toHaveLength(7);
+      for (const gid of gids) await expectRanOnce(app, gid);
+    });
+
+    it('runs a job that beforeTransactionCommit started first, at once', async () => {
+      let gid = '';
+      subscribe({
+        async beforeTransactionCommit({ queryRunner }) {
+          if (gid === '')
+            gid = (await app.jobs.createJob({ transaction: queryRunner }).addStep(Ping).start()).gid;
+        },
+      });
+      await app.dataSource.transaction((manager) => manager.insert(Order, { id: 'hooked' }));
+      await expectRanOnce(app, gid);
+    });
+
+    it('lets timers run during a loop of awaited calls', async () => {
+      const { gid } = await app.jobs.createJob({ transaction: 'none', delay: '1h' }).addStep(Ping).start();
+      let ticks = 0;
+      const timer = setInterval(() => (ticks += 1), 5);
+      const end = performance.now() + 500;
+      while (performance.now() < end) await app.admin.find(gid);
+      clearInterval(timer);
+      expect(ticks).toBeGreaterThan(5);
+      await app.admin.cancel(gid);
+    });
+  },
+  ['sqlite'],
+  ['one'],
+);

@@ -1,0 +1,49 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { TestApplication } from '../../support/application.js';
+import { Databases, describePlacements } from '../../support/placements.js';
+import { expectRanOnce, startPing } from '../../support/fates.js';
+import { Order } from '../../support/order.entity.js';
+
+describePlacements(
+  'tables that vanish while the application is running',
+  (backend, placement) => {
+    let databases: Databases;
+    let app: TestApplication;
+
+    beforeAll(async () => {
+      databases = await Databases.create(backend, placement);
+      app = await TestApplication.start(databases);
+    });
+    afterAll(async () => {
+      await app?.close();
+      await databases?.drop();
+    });
+
+    const place = (id: string): Promise<string> =>
+      app.dataSource.transaction(async (manager) => {
+        await manager.insert(Order, { id });
+        return startPing(app);
+      });
+
+    it('come back with synchronize(true), and with dropDatabase()', async () => {
+      await app.dataSource.synchronize(true);
+      await expectRanOnce(app, await place('synchronized'));
+      await app.dataSource.dropDatabase();
+      await app.dataSource.synchronize();
+      await expectRanOnce(app, await place('dropped'));
+    });
+
+    it('come back with a job, after an error that names them at most', async () => {
+      await app.dataSource.query('DROP TABLE stepping_jobs');
+      const first = await place('first').catch((error: unknown) => error);
+      // The recovery may have noticed it before.
+      if (typeof first !== 'string') {
+        expect(first).toMatchObject({ code: 'STEPPING_TABLES_MISSING', missing: ['stepping_jobs'] });
+        expect(await app.dataSource.getRepository(Order).countBy({ id: 'first' })).toBe(0);
+      }
+      await expectRanOnce(app, await place('second'));
+    });
+  },
+  undefined,
+  ['one'],
+);

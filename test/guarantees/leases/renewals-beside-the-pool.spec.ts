@@ -1,0 +1,67 @@
+import { Logger } from '@nestjs/common';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { TestApplication } from '../../support/application.js';
+import { describeBackends, type ExtraOptions } from '../../support/database.js';
+import { Databases } from '../../support/placements.js';
+import { ReserveStock } from '../../support/steps.js';
+import { waitFor } from '../../support/wait-for.js';
+
+const LEASE_MS = 1000;
+
+describeBackends(
+  'renewals beside the pool',
+  (backend) => {
+    let databases: Databases;
+    let app: TestApplication;
+
+    beforeEach(async () => {
+      databases = await Databases.create(backend, 'one');
+    });
+    afterEach(async () => {
+      vi.restoreAllMocks();
+      await app.close();
+      await databases.drop();
+    });
+
+    const start = async (dataSource: ExtraOptions, concurrency = 4) => {
+      app = await TestApplication.start(databases, {
+        dataSource,
+        selfTm: { concurrency, leaseDuration: LEASE_MS, recoveryInterval: 50, statementTimeout: '30s' },
+      });
+    };
+    const reserve = () =>
+      app.jobs.createJob({ transaction: 'none' }).addStep(ReserveStock, { orderId: '1' }).start();
+
+    it("do not wait behind the application's transactions", async () => {
+      await start({ poolSize: 2 });
+      let finish!: () => void;
+      app.recording.onExecute = () => new Promise<void>((resolve) => (finish = resolve));
+      const { gid } = await reserve();
+      await waitFor(() => app.recording.of(gid).length === 1);
+
+      const runners = [1, 2].map(() => app.dataSource.createQueryRunner());
+      for (const runner of runners) await runner.startTransaction();
+      const dueAt = async () => {
+        const [row] = await databases.business.query<{ due_at: unknown }>('SELECT due_at FROM stepping_jobs');
+        return String((row!.due_at as Date).getTime());
+      };
+      const seen = new Set<string>();
+      await waitFor(async () => seen.add(await dueAt()).size > 5);
+      for (const runner of runners) {
+        await runner.rollbackTransaction();
+        await runner.release();
+      }
+      finish();
+      expect((await app.ended(gid)).status).toBe('succeeded');
+      expect(app.recording.trace(gid)).toEqual(['reserve-stock#1']);
+    });
+
+    it('say at start that the pool is too small', async () => {
+      const warnings = vi.spyOn(Logger.prototype, 'warn');
+      await start({ poolSize: 3 }, 7);
+      const [line] = warnings.mock.calls.flat().filter((text) => String(text).includes('concurrency'));
+      expect(line).toMatch(/'concurrency' is 7, but the pool of the DataSource has 3 connections/);
+    });
+  },
+  ['postgres', 'mariadb'],
+);

@@ -1,0 +1,68 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { DuplicateGidError } from '../../../lib/index.js';
+import { TestApplication } from '../../support/application.js';
+import { describeBackends } from '../../support/database.js';
+import { Databases } from '../../support/placements.js';
+import { Ping } from '../../support/steps.js';
+import { makeDue, storedJob } from '../../support/stored-job.js';
+import { waitFor } from '../../support/wait-for.js';
+
+const DAMAGED = ['{{{', 'null', '5', '[]', '[null]', '[{"name":"ping"}]', '""'];
+
+describeBackends('a row that cannot be read', (backend) => {
+  let databases: Databases;
+  let app: TestApplication;
+
+  beforeAll(async () => {
+    databases = await Databases.create(backend, 'one');
+    app = await TestApplication.start(databases);
+  });
+  afterAll(async () => {
+    await app?.close();
+    await databases?.drop();
+  });
+  const start = (gid: string, delay = 0) =>
+    app.jobs.createJob({ gid, transaction: 'none', delay }).addStep(Ping).start();
+  const damage = (gid: string, change: string) =>
+    databases.store.query(`UPDATE stepping_jobs SET ${change} WHERE gid = '${gid}'`);
+
+  it.each(DAMAGED.map((steps, index) => [steps, `damaged-${index}`]))(
+    'fails alone and visibly: steps %j',
+    async (steps, gid) => {
+      await start(gid, 3600_000);
+      await damage(gid, `steps = '${steps}'`);
+      await makeDue(databases, gid, 5);
+      await waitFor(async () => (await storedJob(databases, gid))?.error != null);
+      const stored = (await storedJob(databases, gid))!;
+      expect(stored).toMatchObject({ status: 'submitted', attempts: 0, owner: null });
+      expect(stored.error).toContain('UnreadableJobError');
+      const beside = await start(`beside-${gid}`);
+      expect((await app.ended(beside.gid)).status).toBe('succeeded');
+
+      const shown = { gid, status: 'submitted', steps: [], error: expect.stringContaining('cannot be read') };
+      expect(await app.admin.find(gid)).toMatchObject(shown);
+      const { jobs } = await app.admin.list();
+      expect(jobs.find((job) => job.gid === gid)).toMatchObject(shown);
+      expect(app.admin.recovery().error).toBeNull();
+      await expect(start(gid)).rejects.toBeInstanceOf(DuplicateGidError);
+    },
+  );
+
+  it('runs when it was mended', async () => {
+    await damage('damaged-0', `steps = '[{"step":"ping"}]'`);
+    await makeDue(databases, 'damaged-0');
+    expect(await app.ended('damaged-0')).toMatchObject({ status: 'succeeded', error: null });
+  });
+
+  it('may stand at a step that it does not have', async () => {
+    await start('beyond', 3600_000);
+    await damage('beyond', 'step_index = 7');
+    await makeDue(databases, 'beyond', 5);
+    await waitFor(async () => (await storedJob(databases, 'beyond'))?.error?.includes('it has no step 7'));
+  });
+
+  it('can be canceled', async () => {
+    await app.admin.cancel('damaged-1');
+    expect((await app.admin.find('damaged-1'))?.status).toBe('canceled');
+  });
+});

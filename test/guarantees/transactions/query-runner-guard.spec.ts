@@ -1,0 +1,100 @@
+import type { EntitySubscriberInterface, InsertEvent } from 'typeorm';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { TestApplication } from '../../support/application.js';
+import { Databases, describePlacements } from '../../support/placements.js';
+import { expectNeverRan, expectRanOnce, startPing } from '../../support/fates.js';
+import { Order } from '../../support/order.entity.js';
+import { Ping } from '../../support/steps.js';
+
+/** `requireTransaction: false`, so that only the guard can refuse a job. */
+describePlacements(
+  'a transaction that was begun with queryRunner.startTransaction()',
+  (backend, placement) => {
+    let databases: Databases;
+    let app: TestApplication;
+
+    beforeAll(async () => {
+      databases = await Databases.create(backend, placement);
+      app = await TestApplication.start(databases);
+    });
+    afterAll(async () => {
+      await app?.close();
+      await databases?.drop();
+    });
+
+    const notPassed = { code: 'STEPPING_TRANSACTION_NOT_PASSED' };
+
+    it('refuses a job that does not name it, and takes one that does', async () => {
+      const runner = app.dataSource.createQueryRunner();
+      await runner.startTransaction();
+      const unnamed = app.jobs.createJob().addStep(Ping);
+      await expect(unnamed.start()).rejects.toMatchObject(notPassed);
+      const { gid } = await app.jobs.createJob({ transaction: runner }).addStep(Ping).start();
+      await runner.commitTransaction();
+      await runner.release();
+      await expectRanOnce(app, gid);
+      await expectNeverRan(app, unnamed.gid);
+    });
+
+    it('is seen by what it calls, and over when it has ended', async () => {
+      const runner = app.dataSource.createQueryRunner();
+      await runner.startTransaction();
+      const later = async (): Promise<string> => startPing(app);
+      await expect(later()).rejects.toMatchObject(notPassed);
+      await runner.rollbackTransaction();
+      await expectRanOnce(app, await later());
+      // The same runner, where all callers share one, in a transaction that has nothing to do with the first.
+      const gid = await app.dataSource.transaction(later);
+      await runner.release();
+      await expectRanOnce(app, gid);
+    });
+
+    it('is what save() leaves around subscribers', async () => {
+      let passes = false;
+      let gid = '';
+      const subscriber: EntitySubscriberInterface<Order> = {
+        listenTo: () => Order,
+        async afterInsert({ queryRunner }: InsertEvent<Order>) {
+          const job = app.jobs.createJob(passes ? { transaction: queryRunner } : {}).addStep(Ping);
+          gid = (await job.start()).gid;
+        },
+      };
+      app.dataSource.subscribers.push(subscriber);
+      try {
+        const orders = app.dataSource.getRepository(Order);
+        await expect(orders.save({ id: 'unnamed' })).rejects.toMatchObject(notPassed);
+        expect(await orders.countBy({ id: 'unnamed' })).toBe(0);
+        passes = true;
+        await orders.save({ id: 'named' });
+        await expectRanOnce(app, gid);
+        passes = false;
+        await app.dataSource.transaction((manager) => manager.save(Order, { id: 'ambient' }));
+        await expectRanOnce(app, gid);
+      } finally {
+        app.dataSource.subscribers.splice(app.dataSource.subscribers.indexOf(subscriber), 1);
+      }
+    });
+
+    it('is not left by dataSource.transaction(), neither inside nor beside it', async () => {
+      let open!: () => void;
+      let end!: () => void;
+      const opened = new Promise<void>((resolve) => (open = resolve));
+      const ended = new Promise<void>((resolve) => (end = resolve));
+      const gids: string[] = [];
+      const transaction = app.dataSource.transaction(async (manager) => {
+        gids.push(await startPing(app));
+        await manager.transaction(async () => void gids.push(await startPing(app)));
+        open();
+        await ended;
+      });
+      await opened;
+      // On SQLite this one waits for the end of the transaction.
+      const beside = startPing(app);
+      end();
+      await transaction;
+      for (const gid of [...gids, await beside]) await expectRanOnce(app, gid);
+    });
+  },
+  undefined,
+  ['one'],
+);
