@@ -5,6 +5,8 @@ import { StepHistory } from './step-history.js';
 import { FORBIDDEN, summarize, type Forbidden, type RepeatReason, type Verdict } from './verdict.js';
 
 const SHOWN_PER_KIND = 5;
+/** Kinds of steps that fail their job. */
+const FAILS = /^(doomed|poison-\d)$/;
 const ENDED = new Set(['succeeded', 'failed', 'canceled', 'rolledBack']);
 
 /**
@@ -92,11 +94,21 @@ class Checker {
 
     this.counts.committed += 1;
     if (entry.outcome === 'error' || entry.outcome === 'rolledBack') this.checkError(entry);
-    const expected = entry.plan.steps.some(({ kind }) => kind === 'doomed') ? 'failed' : 'succeeded';
-    if (job?.status !== expected && !(entry.canceled && job?.status === 'canceled')) {
+    const expected = entry.plan.steps.some(({ kind }) => FAILS.test(kind)) ? 'failed' : 'succeeded';
+    const excused = job?.status === 'failed' && this.lostItsOnlyAttempt(entry);
+    if (job?.status !== expected && !excused && !(entry.canceled && job?.status === 'canceled')) {
       this.violate('lost', `order ${order}: job ${gid} is ${job?.status ?? 'gone'}, not ${expected}`);
     }
-    this.checkSteps(entry, job?.status === 'canceled');
+    this.checkSteps(entry, job?.status === 'canceled' || excused);
+  }
+
+  /**
+   * A crash counts as an attempt, whoever caused it. The process may have died before it recorded that the step began, which the
+   * library has to write first.
+   */
+  private lostItsOnlyAttempt({ plan: { order, steps } }: LedgerEntry): boolean {
+    const history = new StepHistory(this.effects.get(order) ?? [], this.lives);
+    return steps.every(({ kind }) => kind === 'frail-1') && history.diedWithItsProcesses();
   }
 
   private checkRolledBack(entry: LedgerEntry, status: string | undefined): void {
@@ -132,7 +144,7 @@ class Checker {
   private checkSteps({ plan, canceled }: LedgerEntry, stopped: boolean): void {
     const { order, steps } = plan;
     const history = new StepHistory(this.effects.get(order) ?? [], this.lives);
-    const doomed = steps.findIndex(({ kind }) => kind === 'doomed');
+    const doomed = steps.findIndex(({ kind }) => FAILS.test(kind));
     steps.forEach(({ kind, failures = 0, quiet = false }, step) => {
       const expected = (doomed === -1 || step < doomed) && !stopped;
       if (kind === 'book') this.checkBooking(order, step, expected, quiet || history.began(step));

@@ -17,6 +17,8 @@ export interface ProofDatabase {
   killConnections(): Promise<number>;
   /** Makes the database read-only for the application, or writable again. On SQLite, holds the write lock. */
   setReadOnly(readOnly: boolean): Promise<void>;
+  /** Locks the table of the bookings, until the returned function is called. */
+  lockBookings(): Promise<() => Promise<void>>;
   /** Reconnects `query()` after the server was restarted. */
   reconnect(): Promise<void>;
   drop(): Promise<void>;
@@ -89,6 +91,12 @@ async function createPostgres(server: string): Promise<ProofDatabase> {
       await query(`ALTER DATABASE ${name} SET default_transaction_read_only = ${readOnly ? 'on' : 'off'}`);
       await killConnections();
     },
+    lockBookings: async () => {
+      const holder = await connect(url.href);
+      await holder.query('BEGIN');
+      await holder.query('LOCK TABLE proof_bookings IN EXCLUSIVE MODE');
+      return () => holder.end();
+    },
     reconnect: async () => {
       await client.end().catch(() => undefined);
       client = await connect(url.href);
@@ -143,6 +151,11 @@ async function createMariaDb(server: string): Promise<ProofDatabase> {
       await query(readOnly ? `REVOKE ${rights} FROM ${name}@'%'` : `GRANT ${rights} TO ${name}@'%'`);
       await killConnections();
     },
+    lockBookings: async () => {
+      const holder = await connect();
+      await holder.query('LOCK TABLES proof_bookings WRITE');
+      return () => holder.end();
+    },
     reconnect: async () => {
       connection.destroy();
       connection = await connect();
@@ -191,6 +204,10 @@ async function createSqlite(): Promise<ProofDatabase> {
     setReadOnly: async (readOnly) => {
       if (readOnly) locker.exec('BEGIN IMMEDIATE');
       else if (locker.inTransaction) locker.exec('ROLLBACK');
+    },
+    lockBookings: async () => {
+      locker.exec('BEGIN IMMEDIATE');
+      return async () => void locker.exec('ROLLBACK');
     },
     reconnect: async () => undefined,
     drop: async () => {

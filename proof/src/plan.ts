@@ -2,9 +2,13 @@ import type { Random } from './random.js';
 
 /**
  * What a step does: `append` writes through a separate connection, `book` in the transaction that marks it done,
- * `flaky` appends after a number of failures, `doomed` fails its job for good, `hold` blocks the event loop.
+ * `flaky` appends after a number of failures, `doomed` fails its job for good, `hold` blocks the event loop, `stuck` never
+ * settles for a number of attempts, `poison` kills its process, `frail` appends; the last two have that many attempts at most.
  */
-export type StepKind = 'append' | 'book' | 'flaky' | 'doomed' | 'hold';
+export type StepKind =
+  'append' | 'book' | 'flaky' | 'doomed' | 'hold' | 'stuck' | `${'poison' | 'frail'}-${MaxAttempts}`;
+
+export type MaxAttempts = 1 | 2 | 3;
 
 export interface StepPlan {
   readonly kind: StepKind;

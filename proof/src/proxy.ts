@@ -5,7 +5,7 @@ export type CommitFate = 'lost' | 'answer-lost';
 
 /** A proxy between the application and a database server that breaks connections as networks do. */
 export class NetworkProxy {
-  private readonly pairs = new Set<{ client: Socket; upstream: Socket }>();
+  private readonly pairs = new Set<{ client: Socket; upstream: Socket; silent: boolean }>();
   private readonly server: Server;
   private stalled = false;
   private commitFate: (() => CommitFate | undefined) | undefined;
@@ -40,6 +40,12 @@ export class NetworkProxy {
     }
   }
 
+  /** The connections that are open now say nothing any more, and stay open: a host that has vanished. Returns their number. */
+  silence(): number {
+    for (const pair of this.pairs) pair.silent = true;
+    return this.pairs.size;
+  }
+
   /** Closes the application's half of each connection, or the whole connection. */
   cut(how: 'half' | 'whole'): number {
     for (const { client, upstream } of this.pairs) {
@@ -64,7 +70,7 @@ export class NetworkProxy {
 
   private accept(client: Socket): void {
     const upstream = connect(Number(this.target.port), this.target.hostname);
-    const pair = { client, upstream };
+    const pair = { client, upstream, silent: false };
     this.pairs.add(pair);
     let answerLost = false;
     const end = (): void => {
@@ -75,6 +81,7 @@ export class NetworkProxy {
     client.on('error', end).on('close', end);
     upstream.on('error', end).on('close', end);
     client.on('data', (data) => {
+      if (pair.silent) return;
       const fate = this.commitFate && data.includes('COMMIT') ? this.commitFate() : undefined;
       if (fate !== undefined) this.caught += 1;
       if (fate === 'lost') return end();
@@ -82,6 +89,7 @@ export class NetworkProxy {
       upstream.write(data);
     });
     upstream.on('data', (data) => {
+      if (pair.silent) return;
       if (answerLost) return end();
       client.write(data);
     });

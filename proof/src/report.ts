@@ -230,6 +230,9 @@ const CLOSING = `## Findings
 stored, the barrier rows, and the rule that success is stored before the next step begins. The checker must report each of
 them. At the same moment with the unmodified library it must report nothing.
 
+It also takes a bound or a count out of the library, and lets an attack run: the bound of statements (silence), that of attempts (waits),
+and the rule that only an attempt that has begun counts (poison). The attack must show each of them.
+
 ## Run it again
 
 \`\`\`sh

@@ -1,7 +1,10 @@
 import { BuildCopy, type Patch } from './build-copy.js';
 import type { JobPlan } from './plan.js';
 import { Random } from './random.js';
-import type { Surroundings } from './run.js';
+import { poisonAttack } from './attacks/poison.js';
+import { silenceAttack } from './attacks/silence.js';
+import { waitsAttack } from './attacks/waits.js';
+import type { Attack, Surroundings } from './run.js';
 import { Scene } from './scene.js';
 import type { Placement } from './target.js';
 import { until } from './wait.js';
@@ -95,6 +98,75 @@ export const sabotages: readonly Sabotage[] = [
     reported: 'outOfOrder',
   },
 ];
+
+/** A bound or a count that is removed from the library, and the attack in which this shows. */
+export interface AttackSabotage {
+  readonly name: string;
+  readonly attack: Attack;
+  readonly patches: readonly Patch[];
+  /** What the attack must report. */
+  shows(verdict: Verdict, figures: Readonly<Record<string, unknown>>): boolean;
+}
+
+export const attackSabotages: readonly AttackSabotage[] = [
+  {
+    name: 'silence without the bound of statements',
+    attack: silenceAttack,
+    patches: [
+      {
+        file: 'store/connections/in-time.js',
+        replace: 'return new Promise((resolve, reject) => {',
+        by: 'if (milliseconds > 0) return work; return new Promise((resolve, reject) => {',
+      },
+    ],
+    shows: (_, { settled }) => settled === false,
+  },
+  {
+    name: 'waits without the bound of attempts',
+    attack: waitsAttack,
+    patches: [
+      {
+        file: 'core/steps/attempt.runner.js',
+        replace: 'first ?? (await within(gracePeriod, ended))',
+        by: 'first ?? (await ended)',
+      },
+    ],
+    shows: (_, { settled }) => settled === false,
+  },
+  {
+    name: 'poison where every lease that expires counts as an attempt',
+    attack: poisonAttack,
+    patches: [
+      {
+        file: 'store/attempt-marks.js',
+        replace: `attempts = CASE WHEN mark = 'begun' AND owner IS NOT NULL`,
+        by: 'attempts = CASE WHEN owner IS NOT NULL',
+      },
+    ],
+    shows: ({ forbidden }) => forbidden.lost > 0,
+  },
+];
+
+/** Attacks a copy of the library without the guarantee. */
+export async function attackWithout(
+  { attack, patches, shows }: AttackSabotage,
+  surroundings: Omit<Surroundings, 'root'>,
+): Promise<boolean> {
+  const copy = BuildCopy.create(surroundings.repository, patches);
+  let shown = false;
+  try {
+    await attack.run({
+      target: { backend: 'postgres', placement: 'one' },
+      random: new Random(1),
+      seconds: 4,
+      surroundings: { ...surroundings, root: copy.root },
+      report: (verdict, figures = {}) => (shown = shows(verdict, figures)),
+    });
+  } finally {
+    copy.remove();
+  }
+  return shown;
+}
 
 /** Plays the scenario, with the unmodified library or without the guarantee, and judges the result. */
 export async function play(

@@ -21,6 +21,11 @@ export class StepHistory {
     return this.rows.some((row) => row.step === step && row.outcome === 'done');
   }
 
+  /** Whether each attempt, if there are any, ran in a process that was killed. */
+  diedWithItsProcesses(): boolean {
+    return this.rows.every((row) => this.lives.get(row.worker)?.killed === true);
+  }
+
   began(step: number): boolean {
     return this.rows.some((row) => row.step === step);
   }

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { play, sabotages } from '../../proof/src/sabotage.js';
+import { attackSabotages, attackWithout, play, sabotages } from '../../proof/src/sabotage.js';
 import { FORBIDDEN, isClean } from '../../proof/src/verdict.js';
 
 /**
@@ -19,6 +19,10 @@ describe.skipIf(!postgres)(
     it.for(sabotages)('reports $name', { timeout: 60_000 }, async (sabotage) => {
       const verdict = await play(sabotage, surroundings, true);
       expect(verdict.forbidden[sabotage.reported], JSON.stringify(verdict)).toBeGreaterThan(0);
+    });
+
+    it.for(attackSabotages)('sees $name', { timeout: 240_000 }, async (sabotage) => {
+      expect(await attackWithout(sabotage, surroundings)).toBe(true);
     });
 
     it.for(sabotages)(

@@ -24,6 +24,9 @@ const PLACES: Readonly<Record<string, { seconds: number; places: Readonly<Record
   faults: { seconds: 6, places: { postgres: ['one', 'dtm'], mariadb: ['two'], sqlite: ['one'] } },
   races: { seconds: 3, places: { postgres: ['one'], mariadb: ['one'], sqlite: ['two'] } },
   shutdown: { seconds: 3, places: { postgres: ['two'], mariadb: ['one'], sqlite: ['one'] } },
+  silence: { seconds: 1, places: { postgres: ['one'], mariadb: ['one'] } },
+  waits: { seconds: 1, places: { postgres: ['one'], mariadb: ['one'] } },
+  poison: { seconds: 4, places: { postgres: ['one'], mariadb: ['one'], sqlite: ['one'] } },
   load: { seconds: 2, places: { postgres: ['one'], mariadb: ['one'], sqlite: ['one'] } },
 };
 const MEMORY_LIMIT_MB = 600;

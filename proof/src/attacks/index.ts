@@ -2,7 +2,19 @@ import type { Attack } from '../run.js';
 import { faultsAttack } from './faults.js';
 import { killAttack } from './kill.js';
 import { loadAttack } from './load.js';
+import { poisonAttack } from './poison.js';
 import { racesAttack } from './races.js';
 import { shutdownAttack } from './shutdown.js';
+import { silenceAttack } from './silence.js';
+import { waitsAttack } from './waits.js';
 
-export const attacks: readonly Attack[] = [killAttack, faultsAttack, racesAttack, shutdownAttack, loadAttack];
+export const attacks: readonly Attack[] = [
+  killAttack,
+  faultsAttack,
+  racesAttack,
+  shutdownAttack,
+  loadAttack,
+  silenceAttack,
+  waitsAttack,
+  poisonAttack,
+];

@@ -220,6 +220,7 @@ async function strategy(): Promise<TransactionManagerStrategy> {
     recoveryInterval: timing.interval,
     queryPreparedAfter: timing.queryAfter,
     gracePeriod: timing.grace,
+    ...(timing.statement !== undefined && { statementTimeout: timing.statement }),
     ...(concurrency !== undefined && { concurrency }),
     ...(runSteps !== undefined && { runSteps }),
     ...(store && { dataSource: 'jobs' }),

@@ -19,6 +19,8 @@ export interface WorkerTiming {
   readonly lease: number;
   readonly interval: number;
   readonly queryAfter: number;
+  /** Of each statement of the library. */
+  readonly statement?: number;
   readonly grace: number;
 }
 

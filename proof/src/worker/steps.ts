@@ -3,8 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { Step, UnrecoverableStepError, type StepContext, type StepHandler } from 'nestjs-stepping';
 import type { EntityManager } from 'typeorm';
+import type { MaxAttempts, StepKind } from '../plan.js';
 import { realNow } from './clock.js';
 import type { EffectLog } from './effects.js';
+import { tell } from './tell.js';
 
 /** The arguments of a step; see `StepPlan`. */
 export interface StepArgs {
@@ -42,6 +44,7 @@ export class Surroundings {
     try {
       const work = here ? args.work : (args.elsewhere ?? 0);
       if (here && kind === 'hold') await hold(work);
+      else if (kind === 'stuck' && attempt <= (args.failures ?? 0)) await new Promise(() => undefined);
       else if (work > 0) await sleep(work, undefined, { signal });
       if (attempt <= (args.failures ?? 0)) throw new Error('fails as planned');
       await act();
@@ -100,7 +103,8 @@ export class DoomedStep implements StepHandler<StepArgs> {
   }
 }
 
-@Step({ name: 'book', transactional: true, retry: RETRY })
+/** The time-out is for attacks that let its statements wait. */
+@Step({ name: 'book', transactional: true, retry: RETRY, timeout: '4s' })
 export class BookStep implements StepHandler<StepArgs> {
   constructor(private readonly surroundings: Surroundings) {}
 
@@ -115,10 +119,59 @@ export class BookStep implements StepHandler<StepArgs> {
   }
 }
 
-export const stepClasses = {
+/** Does not heed its signal. */
+@Step({ name: 'stuck', retry: RETRY, timeout: '500ms' })
+export class StuckStep implements StepHandler<StepArgs> {
+  constructor(private readonly surroundings: Surroundings) {}
+
+  execute(args: StepArgs, context: StepContext): Promise<void> {
+    return this.surroundings.around('stuck', args, context, nothing);
+  }
+}
+
+type ProofStep = new (surroundings: Surroundings) => StepHandler<StepArgs>;
+
+function stepsWith(maxAttempts: MaxAttempts) {
+  const retry = { ...RETRY, maxAttempts };
+
+  @Step({ name: `poison-${maxAttempts}`, retry })
+  class PoisonStep implements StepHandler<StepArgs> {
+    constructor(private readonly surroundings: Surroundings) {}
+
+    execute(args: StepArgs, context: StepContext): Promise<void> {
+      return this.surroundings.around('poison', args, context, async () => {
+        tell({ type: 'fault', point: 'step', action: 'kill', gid: context.gid });
+        process.kill(process.pid, 'SIGKILL');
+        await new Promise(() => undefined);
+      });
+    }
+  }
+
+  @Step({ name: `frail-${maxAttempts}`, retry })
+  class FrailStep implements StepHandler<StepArgs> {
+    constructor(private readonly surroundings: Surroundings) {}
+
+    execute(args: StepArgs, context: StepContext): Promise<void> {
+      return this.surroundings.around('frail', args, context, nothing);
+    }
+  }
+
+  return { poison: PoisonStep, frail: FrailStep };
+}
+
+const [once, twice, thrice] = [stepsWith(1), stepsWith(2), stepsWith(3)];
+
+export const stepClasses: Readonly<Record<StepKind, ProofStep>> = {
   append: AppendStep,
   flaky: FlakyStep,
   hold: HoldStep,
   doomed: DoomedStep,
   book: BookStep,
+  stuck: StuckStep,
+  'poison-1': once.poison,
+  'poison-2': twice.poison,
+  'poison-3': thrice.poison,
+  'frail-1': once.frail,
+  'frail-2': twice.frail,
+  'frail-3': thrice.frail,
 };
