@@ -167,7 +167,7 @@ export abstract class Dialect {
    * Whether the transaction of `runner` is really open, for statements that nothing could take back; `undefined` when it
    * cannot be told.
    */
-  abstract isInTransaction(runner: QueryRunnerLike): Promise<boolean | undefined>;
+  abstract isInTransaction(runner: QueryRunnerLike, gid: string): Promise<boolean | undefined>;
 
   /** Throws `UnsupportedDatabaseError` for a server that is too old. */
   protected abstract checkVersion(connection: Queryable): Promise<void>;

@@ -157,7 +157,7 @@ export abstract class SqlJobStore extends JobStore {
    * finds that out: nothing could take the change back then.
    */
   override async changeIn(runner: QueryRunnerLike, change: JobChange): Promise<boolean> {
-    if ((await this.dialect.isInTransaction(runner)) === false)
+    if ((await this.dialect.isInTransaction(runner, change.gid)) === false)
       throw new TransactionConflictError(change.gid);
     const result = await runIn(this.dialect, runner, change.gid, this.statements.change(change));
     return (result.affected ?? 0) > 0;

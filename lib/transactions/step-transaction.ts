@@ -41,6 +41,9 @@ export class StepTransaction {
   private readonly frame: AmbientFrame;
   private readonly inFlight = new Set<Promise<unknown>>();
   private closed = false;
+  private giveUp!: (error: unknown) => void;
+  /** Rejects when the connection is given up: the driver may never answer what the step is waiting for. */
+  private readonly lost = new Promise<never>((_, reject) => (this.giveUp = reject));
   /** How the transaction ended; undefined before `commit()` or `rollback()`. */
   outcome: 'committed' | 'rolledBack' | 'inDoubt' | undefined;
 
@@ -53,6 +56,7 @@ export class StepTransaction {
   ) {
     this.frame = openFrame(dataSource, runner);
     this.manager = dataSource.createEntityManager(this.facade()) as EntityManagerLike;
+    this.lost.catch(() => undefined);
   }
 
   /**
@@ -130,7 +134,7 @@ export class StepTransaction {
     try {
       // The step may have ended the transaction itself. TypeORM still counts it as open, and on SQLite the runner is
       // shared. A new transaction gives the ROLLBACK something to end.
-      if (this.observer.transaction?.outside) await this.runner.query('BEGIN');
+      if (this.observer.transaction?.outside) await this.inTime(this.runner.query('BEGIN'));
       // Savepoints come first, if the step was stopped inside of them.
       do await this.inTime(this.runner.rollbackTransaction());
       while (this.runner.isTransactionActive);
@@ -152,6 +156,7 @@ export class StepTransaction {
       if (error instanceof StatementTimeoutError) {
         await this.dialect.interrupt(this.runner, true);
         this.dialect.discard(this.runner);
+        this.giveUp(error);
       }
       throw error;
     }
@@ -186,7 +191,7 @@ export class StepTransaction {
 
   private send(statement: () => Promise<unknown>): Promise<unknown> {
     if (this.closed) return Promise.reject(new StepTransactionClosedError());
-    const sent = statement();
+    const sent = Promise.race([statement(), this.lost]);
     this.inFlight.add(sent);
     const done = () => this.inFlight.delete(sent);
     sent.then(done, done);

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { InvalidOptionError, TransactionManagerUnavailableError } from '../../errors/index.js';
 import type { QueryRunnerLike, StructuredResult } from '../../core/transactions/typeorm.types.js';
+import { runIn } from '../connections/application-transaction.js';
 import { ConnectionBeside } from '../connections/connection-beside.js';
 import { blindProbe, type ConnectionProbe } from '../connections/connection-probe.js';
 import type { InternalConnection, Queryable } from '../connections/internal.connection.js';
@@ -106,8 +107,8 @@ export class MysqlDialect extends Dialect implements PooledSessions {
   }
 
   /** A statement that does nothing: the server status comes with its answer. */
-  override async isInTransaction(runner: QueryRunnerLike): Promise<boolean | undefined> {
-    return this.inTransactionAfter((await runner.query('DO 0', [], true)) as StructuredResult);
+  override async isInTransaction(runner: QueryRunnerLike, gid: string): Promise<boolean | undefined> {
+    return this.inTransactionAfter(await runIn(this, runner, gid, { sql: 'DO 0', params: [] }));
   }
 
   /**

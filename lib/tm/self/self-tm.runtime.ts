@@ -47,6 +47,8 @@ export class SelfTmRuntime {
   private readonly background: readonly BackgroundService[];
   private readonly runServices: JobRunServices;
   private stopped: Promise<void> | undefined;
+  private closesBy: number | undefined;
+  private givenUp = false;
 
   constructor(
     private readonly open: OpenStore,
@@ -124,13 +126,16 @@ export class SelfTmRuntime {
 
   /**
    * A later call waits for the first, and for jobs handed back meanwhile, because their transactions committed after
-   * the stop.
+   * the stop. All of them together end in bounded time.
    */
   async stop(): Promise<void> {
-    this.stopped ??= stopAll(this.background);
     const { gracePeriod, statementTimeout } = this.options;
+    this.stopped ??= stopAll(this.background);
+    this.closesBy ??= performance.now() + gracePeriod + 2 * statementTimeout;
     const ended = this.stopped.then(() => this.completer.flush()).then(() => true);
-    if (await within(gracePeriod + 2 * statementTimeout, ended)) return;
+    if (this.givenUp || (await within(Math.max(statementTimeout, this.closesBy - performance.now()), ended)))
+      return;
+    this.givenUp = true;
     this.logger.error(
       'The application closes although jobs could not be handed back; their leases expire, and other processes run them.',
     );
