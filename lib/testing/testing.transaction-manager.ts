@@ -19,6 +19,8 @@ const PAGE = 500;
 
 /** What the application tells the manager, and is told. */
 export interface TestedApplication {
+  /** Whether its own transaction manager would keep jobs beyond the process. */
+  readonly durable: () => boolean;
   /** Resolves when every transaction that has ended has been told to the transaction manager. */
   readonly settled: () => Promise<void>;
   /** The application shuts down. */
@@ -40,6 +42,11 @@ export class TestingTransactionManager extends SelfTransactionManager {
     private readonly application: TestedApplication,
   ) {
     super(options, services, true);
+  }
+
+  /** A job that the application would refuse in production is refused in its tests. */
+  override get durable(): boolean {
+    return this.application.durable();
   }
 
   override get isReady(): boolean {
