@@ -1,3 +1,4 @@
+import { because } from './error-text.js';
 import { describeList, describeValue, SteppingError, type ErrorCause } from './stepping.error.js';
 
 /**
@@ -172,8 +173,8 @@ export class CommitRefusedError extends SteppingError {
   ) {
     super(
       'CommitRefusedError',
-      `The transaction cannot be committed, because starting ${describeList(gids, 'its jobs')} failed in it ` +
-        '(see the cause). Await start(), and let its errors end the transaction.',
+      `The transaction cannot be committed, because starting ${describeList(gids, 'its jobs')} failed in it` +
+        `${because(options)}. Await start(), and let its errors end the transaction.`,
       options,
     );
   }

@@ -90,7 +90,8 @@ export class MysqlDialect extends Dialect implements PooledSessions {
     await connection.transaction(async (run) => {
       const { rows } = await run('SELECT GET_LOCK(?, ?) AS locked', [lock, MIGRATION_QUEUE_TIMEOUT_S]);
       if (Number((rows as { locked: unknown }[])[0]?.locked) !== 1) {
-        throw new TransactionManagerUnavailableError('The lock of the schema migrations');
+        const busy = new Error(`another process has held it for ${MIGRATION_QUEUE_TIMEOUT_S} s`);
+        throw new TransactionManagerUnavailableError('The lock of the migrations', { cause: busy });
       }
       try {
         for (const sql of await this.pendingStatements({ query: run }, migrations)) await run(sql);
