@@ -72,6 +72,22 @@ export class TransactionNotPassedError extends SteppingError {
 }
 
 /**
+ * A job was started in a transaction on whose connection a stream is being read. Nothing was written.
+ *
+ * @publicApi
+ */
+export class ConnectionStreamingError extends SteppingError {
+  constructor(/** The id of the job. */ readonly gid: string) {
+    super(
+      'ConnectionStreamingError',
+      `Job '${gid}' cannot be started while a stream is read on the connection of its transaction: it would wait for the ` +
+        'end of the stream, which waits for the job. Read the rows first, in pages if they are many, or read the stream ' +
+        'on a query runner of its own.',
+    );
+  }
+}
+
+/**
  * A transaction could not begin on an SQLite `DataSource`, whose only connection has one open that does not end.
  *
  * @publicApi

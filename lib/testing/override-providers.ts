@@ -12,6 +12,9 @@ import { SelfDistributedJobs } from '../tm/self/self.distributed-jobs.js';
 import { SELF_TM_PARTS, selfTmServices } from '../tm/self/self-tm.strategy.js';
 import { SelfTransactionManager } from '../tm/self/self.transaction-manager.js';
 import { resolveSelfTmOptions, type SelfTmOptions } from '../tm/self/self-tm.options.js';
+import { TransactionResolver } from '../core/transactions/transaction-resolver.js';
+import { TypeOrmDatabases } from '../transactions/typeorm-databases.js';
+import { TestingTransactionResolver } from './testing.transaction-resolver.js';
 import { TestingTransactionManager } from './testing.transaction-manager.js';
 
 /**
@@ -61,6 +64,10 @@ export function overrideProviders(
   builder.overrideProvider(STEPPING_RESOLVED_OPTIONS).useFactory({
     factory: (options: SteppingOptions) => resolveSteppingOptions(predictable(options)),
     inject: [STEPPING_MODULE_OPTIONS],
+  });
+  builder.overrideProvider(TransactionResolver).useFactory({
+    factory: (databases: TypeOrmDatabases) => new TestingTransactionResolver(databases),
+    inject: [TypeOrmDatabases],
   });
   builder.overrideProvider(TransactionManager).useFactory({
     factory: create,

@@ -10,8 +10,10 @@ import type { SelfPreparedJob } from '../tm/self/job-starter.js';
 import { SelfTransactionManager } from '../tm/self/self.transaction-manager.js';
 import type { ResolvedSelfTmOptions } from '../tm/self/self-tm.options.js';
 import type { SelfTmRuntime, SelfTmServices } from '../tm/self/self-tm.runtime.js';
+import { TypeOrmTransactionContext } from '../transactions/typeorm.transaction-context.js';
 import type { OpenStore } from '../tm/self/store-opener.js';
 import { describeJob } from './job-expectation.js';
+import { TestingUsageError } from './testing.errors.js';
 import { PlannedFailures, TestProcess } from './test-process.js';
 
 /** Rows of one page, where all jobs are gone through. */
@@ -67,7 +69,14 @@ export class TestingTransactionManager extends SelfTransactionManager {
   }
 
   /** The application may have settings for the transaction manager that it has in production. */
-  override prepare(message: JobMessage, transaction: TransactionContext): Promise<SelfPreparedJob> {
+  override async prepare(message: JobMessage, transaction: TransactionContext): Promise<SelfPreparedJob> {
+    const isSavepoint = transaction instanceof TypeOrmTransactionContext && transaction.commitDepth > 1;
+    if (isSavepoint && this.options.store !== 'memory') {
+      throw new TestingUsageError(
+        'A transaction around the test is never committed, so that drain() cannot see jobs that are kept in the database ' +
+          "within it. Keep them in memory: new SteppingTesting({ store: 'memory' }).",
+      );
+    }
     return super.prepare({ ...message, settings: undefined }, transaction);
   }
 

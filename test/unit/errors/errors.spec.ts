@@ -17,6 +17,7 @@ const samples: SteppingError[] = [
   new errors.ConnectionInTransactionError('at here'),
   new errors.AmbiguousDataSourceError(['a', 'b']),
   new errors.CommitRefusedError(['g1', 'g2']),
+  new errors.ConnectionStreamingError('g'),
   new errors.DataSourceNotFoundError(undefined, []),
   new errors.DuplicateBarrierError('g'),
   new errors.DuplicateGidError('g', { status: 'failed', steps: ['s'] }),
