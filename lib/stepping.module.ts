@@ -19,7 +19,8 @@ import {
   type SteppingModuleOptions,
   type SteppingOptionsFactory,
 } from './stepping.options.js';
-import { InvalidOptionError } from './errors/index.js';
+import { refuseUnknown } from './core/options.js';
+import { InvalidOptionError, ModuleImportedTwiceError } from './errors/index.js';
 import { STEPPING_MODULE_OPTIONS } from './stepping.constants.js';
 import { moveInHookOrder, SteppingLifecycle, SteppingLifecycleModule } from './stepping.lifecycle.js';
 import { SteppingPreparation } from './stepping.preparation.js';
@@ -43,6 +44,7 @@ export class SteppingModule implements OnModuleInit, OnModuleDestroy {
     @Inject(TransactionManager) manager: TransactionManager,
     settler: TransactionSettler,
   ) {
+    assertImportedOnce(modules);
     // Tables and steps must be ready before any other hook runs: hooks of the application may start jobs.
     moveInHookOrder(modules, SteppingModule, Number.POSITIVE_INFINITY);
     lifecycle.attach({
@@ -61,8 +63,8 @@ export class SteppingModule implements OnModuleInit, OnModuleDestroy {
    * @throws InvalidOptionError for settings that cannot be.
    */
   static forRoot(options: SteppingModuleOptions = {}): DynamicModule {
-    resolveSteppingOptions(options);
     const { transactionManager, isGlobal, ...settings } = options;
+    resolveSteppingOptions(settings);
     const provider = { provide: STEPPING_MODULE_OPTIONS, useValue: settings };
     return define(transactionManager, isGlobal, [provider]);
   }
@@ -70,9 +72,10 @@ export class SteppingModule implements OnModuleInit, OnModuleDestroy {
   /**
    * The module with settings from a factory, a class or a provider.
    *
-   * @throws InvalidOptionError when none of `useFactory`, `useClass` and `useExisting` is given.
+   * @throws InvalidOptionError for an unknown option, and unless one of `useFactory`, `useClass` and `useExisting` is given.
    */
   static forRootAsync(options: SteppingModuleAsyncOptions): DynamicModule {
+    refuseUnknown(options, 'forRootAsync', ASYNC_OPTIONS);
     const { transactionManager, isGlobal, imports } = options;
     return define(transactionManager, isGlobal, asyncProviders(options), imports);
   }
@@ -86,6 +89,17 @@ export class SteppingModule implements OnModuleInit, OnModuleDestroy {
   async onModuleDestroy(): Promise<void> {
     await this.lifecycle.stop();
   }
+}
+
+const FACTORIES = ['useFactory', 'useClass', 'useExisting'] as const;
+const ASYNC_OPTIONS = ['imports', 'inject', ...FACTORIES, 'transactionManager', 'isGlobal'];
+
+/** Nest makes a module of each call of `forRoot()`. */
+function assertImportedOnce(modules: ModulesContainer): void {
+  const ours = [...modules.values()].filter(({ metatype }) => metatype === SteppingModule);
+  if (ours.length < 2) return;
+  const importers = [...modules.values()].filter(({ imports }) => ours.some((module) => imports.has(module)));
+  throw new ModuleImportedTwiceError([...new Set(importers.map(({ name }) => name))]);
 }
 
 function define(
@@ -113,11 +127,11 @@ function define(
 
 function asyncProviders(options: SteppingModuleAsyncOptions): Provider[] {
   const { useFactory, useClass, useExisting, inject = [] } = options;
-  if (useFactory) return [{ provide: STEPPING_MODULE_OPTIONS, useFactory, inject }];
-  const factory = useClass ?? useExisting;
-  if (!factory) {
-    throw new InvalidOptionError('forRootAsync', undefined, 'useFactory, useClass or useExisting');
+  if (FACTORIES.filter((name) => options[name] !== undefined).length !== 1) {
+    throw new InvalidOptionError('forRootAsync', undefined, 'one of useFactory, useClass and useExisting');
   }
+  if (useFactory) return [{ provide: STEPPING_MODULE_OPTIONS, useFactory, inject }];
+  const factory = (useClass ?? useExisting)!;
   const provider: Provider = {
     provide: STEPPING_MODULE_OPTIONS,
     useFactory: (created: SteppingOptionsFactory) => created.createSteppingOptions(),

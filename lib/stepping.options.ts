@@ -1,5 +1,6 @@
 import type { ModuleMetadata, Type } from '@nestjs/common';
 import type { JobInfo } from './core/jobs/job-info.js';
+import { InvalidOptionError } from './errors/index.js';
 import { booleanOption, checkedOption, functionOption, readOptions, type OptionsOf } from './core/options.js';
 import { resolveRetryPolicy, type RetryPolicy } from './core/steps/retry-policy.js';
 import type { TransactionManagerStrategy } from './core/transaction-manager.js';
@@ -95,10 +96,19 @@ const OPTIONS = {
   ),
   dataSourceResolver: functionOption<DataSourceResolver>(),
   onJobFailed: functionOption<(job: JobInfo, error: unknown) => unknown>(),
-  // The module itself reads these two.
-  transactionManager: (value: unknown) => value,
-  isGlobal: (value: unknown) => value,
+  transactionManager: besideTheFactory,
+  isGlobal: besideTheFactory,
 };
+
+/** The module itself has read these two where they belong; what is left is what a factory returned. */
+function besideTheFactory(value: unknown, option: string): undefined {
+  if (value === undefined) return;
+  throw new InvalidOptionError(
+    option,
+    value,
+    `nothing from a factory: it stands beside it, as in forRootAsync({ ${option}, useFactory })`,
+  );
+}
 
 /** The module's settings as the library uses them: complete and checked. */
 export type ResolvedSteppingOptions = OptionsOf<typeof OPTIONS>;

@@ -18,13 +18,24 @@ export type OptionsOf<R extends Readers> = { readonly [K in keyof R]: ReturnType
 export function readOptions<R extends Readers>(given: unknown, place: string, readers: R): OptionsOf<R> {
   const names = Object.keys(readers);
   if (!isRecord(given)) throw new InvalidOptionError(place, given, `an object with ${names.join(', ')}`);
-  const at = (name: string) => (place === '' ? name : `${place}.${name}`);
-  const unknown = Object.keys(given).find((name) => !names.includes(name));
-  if (unknown !== undefined) {
-    throw new InvalidOptionError(at(unknown), undefined, `one of ${names.join(', ')}`);
-  }
-  const read = names.map((name) => [name, readers[name]!(given[name], at(name))]);
+  refuseUnknown(given, place, names);
+  const read = names.map((name) => [name, readers[name]!(given[name], at(place, name))]);
   return Object.fromEntries(read) as OptionsOf<R>;
+}
+
+/**
+ * For options that are not read here: a name that is misspelled would be ignored.
+ *
+ * @throws InvalidOptionError for an option that is none of `names`.
+ */
+export function refuseUnknown(given: object, place: string, names: readonly string[]): void {
+  for (const name of Object.keys(given)) {
+    if (!names.includes(name)) throw InvalidOptionError.unknown(at(place, name), names);
+  }
+}
+
+function at(place: string, name: string): string {
+  return place === '' ? name : `${place}.${name}`;
 }
 
 /** An option that, where it is given, must pass a check. */

@@ -13,10 +13,34 @@ export class InvalidOptionError extends SteppingError {
     readonly value: unknown,
     /** What the option takes. */
     readonly expected: string,
+    message = `Invalid option '${option}': expected ${expected}, got ${describeValue(value)}.`,
   ) {
+    super('InvalidOptionError', message);
+  }
+
+  /** @internal There is no option of this name. */
+  static unknown(option: string, names: readonly string[]): InvalidOptionError {
+    const expected = `one of ${names.join(', ')}`;
+    return new InvalidOptionError(
+      option,
+      undefined,
+      expected,
+      `Unknown option '${option}': use ${expected}.`,
+    );
+  }
+}
+
+/**
+ * The application imports SteppingModule more than once. Each import would keep, find and run the same jobs.
+ *
+ * @publicApi
+ */
+export class ModuleImportedTwiceError extends SteppingError {
+  constructor(/** The modules that import it. */ readonly importedBy: readonly string[]) {
     super(
-      'InvalidOptionError',
-      `Invalid option '${option}': expected ${expected}, got ${describeValue(value)}.`,
+      'ModuleImportedTwiceError',
+      `SteppingModule is imported more than once, by ${describeList(importedBy)}. Call forRoot() or forRootAsync() in ` +
+        'one module only, such as the root module; it is global, so that all others can inject what it exports.',
     );
   }
 }

@@ -4,6 +4,8 @@ import { inspect, types } from 'node:util';
 const MAX_LENGTH = 1000;
 /** An error, its causes and the errors of an `AggregateError`: no more than these are told. */
 const MAX_ERRORS = 8;
+/** Of a cause that the message of an error tells. */
+const MAX_CAUSE_LENGTH = 300;
 /** What each cause keeps when the errors before it are long. */
 const RESERVED_LENGTH = 400;
 const INSPECTION = {
@@ -20,7 +22,9 @@ const INSPECTION = {
  */
 export function errorText(thrown: unknown, limit = MAX_LENGTH): string {
   return joined(
-    errorsOf(thrown).map(({ value, relation }) => relation + headOf(value, limit)),
+    errorsOf(thrown)
+      .filter(({ value }, at, all) => !all.slice(0, at).some((before) => tells(before.value, value)))
+      .map(({ value, relation }) => relation + headOf(value, limit)),
     '; ',
     limit,
   );
@@ -33,6 +37,11 @@ export function errorReport(thrown: unknown, limit: number): string {
     '\n',
     limit,
   );
+}
+
+/** The cause, as a part of a message: whoever logs only messages would miss it. */
+export function because({ cause }: { readonly cause?: unknown } = {}): string {
+  return cause === undefined ? '' : `: ${errorText(cause, MAX_CAUSE_LENGTH).replace(/\.$/, '')}`;
 }
 
 /** A text that every encoding holds. */
@@ -72,6 +81,13 @@ function errorsOf(thrown: unknown): Told[] {
   };
   add(thrown, '');
   return told;
+}
+
+/** Whether the message of an error of ours tells its cause already. */
+function tells(error: unknown, cause: unknown): boolean {
+  const [message, part, code] = [messageOf(error), messageOf(cause), propertyOf(error, 'code')];
+  if (typeof message !== 'string' || typeof part !== 'string' || part === '') return false;
+  return typeof code === 'string' && code.startsWith('STEPPING_') && message.includes(part);
 }
 
 function isErrorLike(value: unknown): boolean {

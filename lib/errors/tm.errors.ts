@@ -1,3 +1,4 @@
+import { because } from './error-text.js';
 import { SteppingError, type ErrorCause } from './stepping.error.js';
 
 /**
@@ -29,7 +30,8 @@ export class TransactionManagerUnavailableError extends SteppingError {
   ) {
     super(
       'TransactionManagerUnavailableError',
-      `${what} is not available (see the cause). Check that it is running and reachable, then try again.`,
+      `${what} could not be used${because(options)}. If it is not the statement or the request itself, check that the server is ` +
+        'running and reachable, then try again.',
       options,
     );
   }

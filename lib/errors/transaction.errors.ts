@@ -1,3 +1,4 @@
+import { because } from './error-text.js';
 import { describeList, describeValue, SteppingError, type ErrorCause } from './stepping.error.js';
 
 /**
@@ -66,6 +67,22 @@ export class TransactionNotPassedError extends SteppingError {
       `Job '${gid}' was started where a transaction begun with queryRunner.startTransaction() is open, as inside ` +
         'save() and its subscribers. Pass it: createJob({ transaction: queryRunner }), event.queryRunner in a ' +
         "subscriber, or say createJob({ transaction: 'none' }) for a job of its own.",
+    );
+  }
+}
+
+/**
+ * A job was started in a transaction on whose connection a stream is being read. Nothing was written.
+ *
+ * @publicApi
+ */
+export class ConnectionStreamingError extends SteppingError {
+  constructor(/** The id of the job. */ readonly gid: string) {
+    super(
+      'ConnectionStreamingError',
+      `Job '${gid}' cannot be started while a stream is read on the connection of its transaction: it would wait for the ` +
+        'end of the stream, which waits for the job. Read the rows first, in pages if they are many, or read the stream ' +
+        'on a query runner of its own.',
     );
   }
 }
@@ -172,8 +189,8 @@ export class CommitRefusedError extends SteppingError {
   ) {
     super(
       'CommitRefusedError',
-      `The transaction cannot be committed, because starting ${describeList(gids, 'its jobs')} failed in it ` +
-        '(see the cause). Await start(), and let its errors end the transaction.',
+      `The transaction cannot be committed, because starting ${describeList(gids, 'its jobs')} failed in it` +
+        `${because(options)}. Await start(), and let its errors end the transaction.`,
       options,
     );
   }

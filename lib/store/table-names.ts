@@ -1,3 +1,4 @@
+import { refuseUnknown } from '../core/options.js';
 import { InvalidOptionError } from '../errors/index.js';
 
 /**
@@ -47,7 +48,9 @@ const MAX_IDENTIFIER_LENGTH = 63;
 const MAX_PREFIX_LENGTH = 40;
 
 /** Checks the options and derives the names; throws `InvalidOptionError` for what is no identifier. */
-export function resolveTableNames({ schema, prefix = DEFAULT_TABLE_PREFIX }: TableOptions = {}): TableNames {
+export function resolveTableNames(options: TableOptions = {}): TableNames {
+  refuseUnknown(options, 'tables', ['schema', 'prefix']);
+  const { schema, prefix = DEFAULT_TABLE_PREFIX } = options;
   // Without a prefix the barrier table can be the one that DTM's other clients share.
   if (prefix !== '') checkIdentifier('tables.prefix', prefix, MAX_PREFIX_LENGTH);
   if (schema !== undefined) checkIdentifier('tables.schema', schema, MAX_IDENTIFIER_LENGTH);

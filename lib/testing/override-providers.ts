@@ -10,7 +10,11 @@ import {
 } from '../stepping.constants.js';
 import { SelfDistributedJobs } from '../tm/self/self.distributed-jobs.js';
 import { SELF_TM_PARTS, selfTmServices } from '../tm/self/self-tm.strategy.js';
+import { SelfTransactionManager } from '../tm/self/self.transaction-manager.js';
 import { resolveSelfTmOptions, type SelfTmOptions } from '../tm/self/self-tm.options.js';
+import { TransactionResolver } from '../core/transactions/transaction-resolver.js';
+import { TypeOrmDatabases } from '../transactions/typeorm-databases.js';
+import { TestingTransactionResolver } from './testing.transaction-resolver.js';
 import { TestingTransactionManager } from './testing.transaction-manager.js';
 
 /**
@@ -40,14 +44,19 @@ export function overrideProviders(
 ): void {
   const create = (
     options: SelfTmOptions | undefined,
+    own: SelfTransactionManager | undefined,
     moduleRef: ModuleRef,
     ...parts: Parameters<typeof selfTmServices>
   ): TestingTransactionManager => {
     const manager = new TestingTransactionManager(
       resolveSelfTmOptions({ ...options, store }),
       { ...selfTmServices(...parts), schedulerRegistry: () => undefined },
-      // Made after the manager, which it is given.
-      { settled: () => moduleRef.get(TransactionSettler).settled(), onStop },
+      {
+        durable: () => own?.durable ?? true,
+        // Made after the manager, which it is given.
+        settled: () => moduleRef.get(TransactionSettler).settled(),
+        onStop,
+      },
     );
     onCreated(manager);
     return manager;
@@ -56,9 +65,18 @@ export function overrideProviders(
     factory: (options: SteppingOptions) => resolveSteppingOptions(predictable(options)),
     inject: [STEPPING_MODULE_OPTIONS],
   });
+  builder.overrideProvider(TransactionResolver).useFactory({
+    factory: (databases: TypeOrmDatabases) => new TestingTransactionResolver(databases),
+    inject: [TypeOrmDatabases],
+  });
   builder.overrideProvider(TransactionManager).useFactory({
     factory: create,
-    inject: [{ token: SELF_TM_OPTIONS, optional: true }, ModuleRef, ...SELF_TM_PARTS],
+    inject: [
+      { token: SELF_TM_OPTIONS, optional: true },
+      { token: SelfTransactionManager, optional: true },
+      ModuleRef,
+      ...SELF_TM_PARTS,
+    ],
   });
   builder.overrideProvider(DistributedJobs).useFactory({
     factory: (manager: TestingTransactionManager) => new SelfDistributedJobs(manager),

@@ -3,6 +3,7 @@ import type { JobInfo } from '../core/jobs/job-info.js';
 import type { StepClass } from '../core/steps/step-class.js';
 import type { StepDefinition } from '../core/steps/step-definition.js';
 import { MAX_STORED_DURATION_MS, parseDuration, type Duration } from '../core/duration.js';
+import { refuseUnknown } from '../core/options.js';
 import { InvalidOptionError, StepNotFoundError } from '../errors/index.js';
 import { Drain, type DrainOptions, type DrainResult } from './drain.js';
 import {
@@ -201,7 +202,9 @@ export class SteppingTesting {
     return definition;
   }
 
-  private patternOf<S extends StepClass | string>({ step, args, ...rest }: ExpectedJob<S>): JobPattern {
+  private patternOf<S extends StepClass | string>(expected: ExpectedJob<S>): JobPattern {
+    refuseUnknown(expected, 'the expected job', ['step', 'args', 'name', 'gid', 'status']);
+    const { step, args, ...rest } = expected;
     const { registry } = this.application();
     return {
       ...rest,

@@ -10,8 +10,10 @@ import type { SelfPreparedJob } from '../tm/self/job-starter.js';
 import { SelfTransactionManager } from '../tm/self/self.transaction-manager.js';
 import type { ResolvedSelfTmOptions } from '../tm/self/self-tm.options.js';
 import type { SelfTmRuntime, SelfTmServices } from '../tm/self/self-tm.runtime.js';
+import { TypeOrmTransactionContext } from '../transactions/typeorm.transaction-context.js';
 import type { OpenStore } from '../tm/self/store-opener.js';
 import { describeJob } from './job-expectation.js';
+import { TestingUsageError } from './testing.errors.js';
 import { PlannedFailures, TestProcess } from './test-process.js';
 
 /** Rows of one page, where all jobs are gone through. */
@@ -19,6 +21,8 @@ const PAGE = 500;
 
 /** What the application tells the manager, and is told. */
 export interface TestedApplication {
+  /** Whether its own transaction manager would keep jobs beyond the process. */
+  readonly durable: () => boolean;
   /** Resolves when every transaction that has ended has been told to the transaction manager. */
   readonly settled: () => Promise<void>;
   /** The application shuts down. */
@@ -42,6 +46,11 @@ export class TestingTransactionManager extends SelfTransactionManager {
     super(options, services, true);
   }
 
+  /** A job that the application would refuse in production is refused in its tests. */
+  override get durable(): boolean {
+    return this.application.durable();
+  }
+
   override get isReady(): boolean {
     return super.isReady && !this.stopped;
   }
@@ -60,7 +69,14 @@ export class TestingTransactionManager extends SelfTransactionManager {
   }
 
   /** The application may have settings for the transaction manager that it has in production. */
-  override prepare(message: JobMessage, transaction: TransactionContext): Promise<SelfPreparedJob> {
+  override async prepare(message: JobMessage, transaction: TransactionContext): Promise<SelfPreparedJob> {
+    const isSavepoint = transaction instanceof TypeOrmTransactionContext && transaction.commitDepth > 1;
+    if (isSavepoint && this.options.store !== 'memory') {
+      throw new TestingUsageError(
+        'A transaction around the test is never committed, so that drain() cannot see jobs that are kept in the database ' +
+          "within it. Keep them in memory: new SteppingTesting({ store: 'memory' }).",
+      );
+    }
     return super.prepare({ ...message, settings: undefined }, transaction);
   }
 

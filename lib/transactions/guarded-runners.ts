@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataSourceLike, QueryRunnerLike } from '../core/transactions/typeorm.types.js';
+import { UNPATCHED } from '../store/connections/pooled.connection.js';
 import { ConnectionInTransactionError } from '../errors/index.js';
 import { begunOn, enterGuard, insideTransactionOf, openOn } from './surroundings.js';
 
@@ -20,14 +21,16 @@ export interface GuardedRunner extends QueryRunnerLike {
  */
 export function guardQueryRunners(dataSource: DataSourceLike, serial: boolean): void {
   const create = dataSource.createQueryRunner;
-  Object.assign(dataSource, {
-    createQueryRunner(this: DataSourceLike, ...args: ['master' | 'slave' | undefined]) {
-      const runner = create.apply(this, args) as GuardedRunner;
-      // The same one for everybody, on an only connection.
-      if (!runner[BEGIN]) guardTransactions(dataSource, runner, serial);
-      return runner;
-    },
-  });
+  const own = Object.hasOwn(dataSource, 'createQueryRunner') ? create : undefined;
+  // Libraries for tests replace the method of the class, at any time, to keep one transaction around everything.
+  const { prototype } = dataSource.constructor as { prototype: DataSourceLike };
+  function createQueryRunner(this: DataSourceLike, ...args: ['master' | 'slave' | undefined]): GuardedRunner {
+    const runner = (own ?? prototype.createQueryRunner).apply(this, args) as GuardedRunner;
+    // The same one for everybody, on an only connection.
+    if (!runner[BEGIN]) guardTransactions(dataSource, runner, serial);
+    return runner;
+  }
+  Object.assign(dataSource, { createQueryRunner: Object.assign(createQueryRunner, { [UNPATCHED]: create }) });
 }
 
 function guardTransactions(dataSource: DataSourceLike, runner: GuardedRunner, serial: boolean): void {

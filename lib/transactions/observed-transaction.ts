@@ -1,12 +1,14 @@
 import { WaitGroup } from '../core/wait-group.js';
 import type { TransactionParticipant } from '../core/transactions/transaction-context.js';
-import { CommitRefusedError } from '../errors/index.js';
+import { CommitRefusedError, ConnectionStreamingError } from '../errors/index.js';
 import type { ConnectionProbe, DeferredStatement } from '../store/connections/connection-probe.js';
 
 interface Entry {
   readonly participant: TransactionParticipant;
   /** The number of savepoints open around the start, plus one. */
   depth: number;
+  /** The commit at this depth is the participant's. */
+  readonly commitDepth: number;
   /** It is not certain which savepoint the job belongs to. */
   doubtful: boolean;
 }
@@ -34,6 +36,11 @@ export class ObservedTransaction {
   attach(probe: ConnectionProbe): void {
     this.probe = probe;
     this.idleAtStart = probe.idleCount();
+  }
+
+  /** @throws ConnectionStreamingError while a stream is read on the connection. */
+  assertIdle(gid: string): void {
+    if (this.probe?.streaming()) throw new ConnectionStreamingError(gid);
   }
 
   /** Only the database can tell from now on how the transaction ends. */
@@ -65,20 +72,14 @@ export class ObservedTransaction {
   }
 
   /** Runs the start of a job. The end of the transaction waits for it. */
-  async enlist<T>(
-    participant: TransactionParticipant,
-    depth: number,
-    unsure: boolean,
-    work: () => Promise<T>,
-  ): Promise<T> {
-    const entry: Entry = { participant, depth, doubtful: unsure };
+  async enlist<T>(entry: Entry, work: () => Promise<T>): Promise<T> {
     this.entries.push(entry);
     return this.starts.run(async () => {
       try {
         return await work();
       } catch (error) {
         this.entries = this.entries.filter((other) => other !== entry);
-        if (this.closed) this.refuse(participant.gid, error);
+        if (this.closed) this.refuse(entry.participant.gid, error);
         throw error;
       }
     });
@@ -119,6 +120,10 @@ export class ObservedTransaction {
 
   savepointReleased(depth: number): void {
     for (const entry of this.entries) if (entry.depth >= depth) entry.depth = depth - 1;
+    const done = this.entries.filter((entry) => entry.depth < entry.commitDepth);
+    if (done.length === 0) return;
+    this.entries = this.entries.filter((entry) => !done.includes(entry));
+    for (const { participant } of done) participant.committed();
   }
 
   savepointRolledBack(depth: number): void {

@@ -7,13 +7,13 @@ import { JobOutsideTransactionError, TransactionEndedError } from '../errors/ind
 import { dataSourceOf, type QueryRunnerLike } from '../core/transactions/typeorm.types.js';
 import type { Dialect } from '../store/dialect.js';
 import { BEGIN, type GuardedRunner } from './guarded-runners.js';
+import { depthOf } from './surroundings.js';
 import { mayEndTransaction } from './transaction-control.js';
 import { ObservedTransaction } from './observed-transaction.js';
 
 const OBSERVER = Symbol('nestjs-stepping.query-runner-observer');
 
-/** `transactionDepth` is TypeORM's: 1 in the outermost transaction, one more per savepoint. */
-type ObservedRunner = GuardedRunner & { transactionDepth?: number; [OBSERVER]?: QueryRunnerObserver };
+type ObservedRunner = GuardedRunner & { [OBSERVER]?: QueryRunnerObserver };
 
 /** The original methods. */
 type Originals = Pick<
@@ -67,17 +67,24 @@ export class QueryRunnerObserver {
     return this.current;
   }
 
-  async enlist<T>(participant: TransactionParticipant, work: () => Promise<T>): Promise<T> {
+  /**
+   * @param commitDepth the depth whose commit is the participant's: 1, unless a test counts the release of a savepoint.
+   */
+  async enlist<T>(participant: TransactionParticipant, work: () => Promise<T>, commitDepth = 1): Promise<T> {
     const transaction = this.current;
     if (transaction?.closed) throw new TransactionEndedError(participant.gid);
-    if (transaction) return this.enlistIn(transaction, participant, work);
+    if (transaction) {
+      transaction.assertIdle(participant.gid);
+      return this.enlistIn(transaction, participant, commitDepth, work);
+    }
 
     // Register before the first await: a ROLLBACK that overtakes this start has to find it. `connect()` does not wait
     // here, since the runner has its connection already.
     const opened = new ObservedTransaction();
     this.current = opened;
-    return this.enlistIn(opened, participant, async () => {
+    return this.enlistIn(opened, participant, commitDepth, async () => {
       opened.attach(this.dialect.probe(await this.runner.connect()));
+      opened.assertIdle(participant.gid);
       return work();
     });
   }
@@ -101,14 +108,16 @@ export class QueryRunnerObserver {
   private enlistIn<T>(
     transaction: ObservedTransaction,
     participant: TransactionParticipant,
+    commitDepth: number,
     work: () => Promise<T>,
   ): Promise<T> {
-    return transaction.enlist(participant, this.depth, this.savepoints > 0, work);
+    const { depth } = this;
+    return transaction.enlist({ participant, depth, commitDepth, doubtful: this.savepoints > 0 }, work);
   }
 
   /** 1 in the outermost transaction, one more in each savepoint. */
   get depth(): number {
-    return this.runner.transactionDepth ?? 1;
+    return depthOf(this.runner);
   }
 
   async query(statement: QueryArguments): Promise<unknown> {
@@ -208,9 +217,14 @@ export class QueryRunnerObserver {
   }
 
   async release(): Promise<void> {
+    const { release } = this.originals;
+    // A library for tests may keep the runner, whose transaction goes on.
+    const isKept = release !== (Object.getPrototypeOf(this.runner) as QueryRunnerLike).release;
+    if (isKept) await release.call(this.runner);
+    if (isKept && !this.runner.isReleased) return;
     // Where all share one connection, releasing closes nothing, and the runner may be in somebody else's transaction.
     if (!this.dialect.gate) this.current?.settle('inDoubt');
-    return this.originals.release.call(this.runner);
+    if (!isKept) await release.call(this.runner);
   }
 
   private async savepoint(statement: string, original: () => Promise<void>): Promise<void> {

@@ -44,6 +44,8 @@ export class StepTransaction {
   private giveUp!: (error: unknown) => void;
   /** Rejects when the connection is given up: the driver may never answer what the step is waiting for. */
   private readonly lost = new Promise<never>((_, reject) => (this.giveUp = reject));
+  /** 1, unless a library for tests keeps a transaction around everything. */
+  private readonly depth: number;
   /** How the transaction ended; undefined before `commit()` or `rollback()`. */
   outcome: 'committed' | 'rolledBack' | 'inDoubt' | undefined;
 
@@ -55,6 +57,7 @@ export class StepTransaction {
     private readonly patience: number,
   ) {
     this.frame = openFrame(dataSource, runner);
+    this.depth = observer.depth;
     this.manager = dataSource.createEntityManager(this.facade()) as EntityManagerLike;
     this.lost.catch(() => undefined);
   }
@@ -86,7 +89,7 @@ export class StepTransaction {
         rolledBack: () => (transaction.outcome = 'rolledBack'),
         inDoubt: () => (transaction.outcome = 'inDoubt'),
       };
-      await observer.enlist(participant, async () => {});
+      await observer.enlist(participant, async () => {}, transaction.depth);
       return transaction;
     } catch (error) {
       if (error instanceof StatementTimeoutError) dialect.discard(runner);
@@ -102,7 +105,7 @@ export class StepTransaction {
 
   /** Whether everything since `begin()` is in one transaction, without an open savepoint. */
   get intact(): boolean {
-    return this.observer.transaction?.intact === true && this.observer.depth === 1;
+    return this.observer.transaction?.intact === true && this.observer.depth === this.depth;
   }
 
   /** Takes no more statements from the step. */
@@ -137,7 +140,7 @@ export class StepTransaction {
       if (this.observer.transaction?.outside) await this.inTime(this.runner.query('BEGIN'));
       // Savepoints come first, if the step was stopped inside of them.
       do await this.inTime(this.runner.rollbackTransaction());
-      while (this.runner.isTransactionActive);
+      while (this.runner.isTransactionActive && this.observer.depth >= this.depth);
     } catch {
       // See above.
     } finally {
@@ -165,7 +168,7 @@ export class StepTransaction {
   private async end(): Promise<void> {
     // For a step that goes on all the same.
     this.frame.ended = true;
-    this.observer.transaction?.settle('inDoubt');
+    if (this.depth === 1) this.observer.transaction?.settle('inDoubt');
     if (!this.runner.isReleased) await this.runner.release();
   }
 

@@ -14,12 +14,31 @@ export class AmbientFrame implements Surroundings {
   ended = false;
   /** `dataSource.manager` resolved to this transaction when its callback began, as typeorm-transactional makes it do. */
   managed = false;
+  /** How deep its transaction is on the runner: 1 unless it is a savepoint. */
+  readonly depth: number;
 
   constructor(
     readonly dataSource: DataSourceLike,
     readonly runner: QueryRunnerLike,
     readonly parent = surroundings(),
-  ) {}
+  ) {
+    this.depth = depthOf(runner);
+  }
+
+  /** The depth of the outermost frame around this one on the same runner. */
+  get outermostDepth(): number {
+    let { depth } = this;
+    for (let around = this.parent; around; around = around.parent) {
+      if (around instanceof AmbientFrame && !around.ended && around.runner === this.runner)
+        ({ depth } = around);
+    }
+    return depth;
+  }
+}
+
+/** `transactionDepth` is TypeORM's: 1 in the outermost transaction, one more per savepoint. */
+export function depthOf(runner: QueryRunnerLike): number {
+  return (runner as { transactionDepth?: number }).transactionDepth ?? 1;
 }
 
 /**

@@ -32,6 +32,8 @@ export class TypeOrmTransactionContext extends TransactionContext {
     dialect: Dialect,
     private readonly resolveLookup: () => DatabaseLookup,
     private readonly barrier: TransactionBarrier,
+    /** The depth whose commit is that of the transaction: see `QueryRunnerObserver.enlist()`. */
+    readonly commitDepth = 1,
   ) {
     super();
     this.observer = QueryRunnerObserver.of(queryRunner, dialect);
@@ -53,7 +55,7 @@ export class TypeOrmTransactionContext extends TransactionContext {
   }
 
   async enlist<T>(participant: TransactionParticipant, work: () => Promise<T>): Promise<T> {
-    return this.observer.enlist(participant, work);
+    return this.observer.enlist(participant, work, this.commitDepth);
   }
 
   override defer(gid: string, statement: SqlStatement): Promise<SentStatement | undefined> {

@@ -17,6 +17,7 @@ import {
   type QueryRunnerLike,
 } from '../core/transactions/typeorm.types.js';
 import { ambientFrame } from './ambient-transaction.js';
+import type { AmbientFrame } from './surroundings.js';
 import { realRunner } from './step-transaction.js';
 import { TypeOrmTransactionContext } from './typeorm.transaction-context.js';
 
@@ -36,7 +37,12 @@ export class TypeOrmTransactionResolver extends TransactionResolver {
     return this.contextOf(runnerOf(transaction));
   }
 
-  private contextOf(given: QueryRunnerLike, tenant?: string): TransactionContext {
+  /** The depth whose commit is that of the transaction around the caller. A savepoint's is none. */
+  protected commitDepthOf(_frame: AmbientFrame): number {
+    return 1;
+  }
+
+  private contextOf(given: QueryRunnerLike, tenant?: string, commitDepth?: number): TransactionContext {
     const runner = realRunner(given);
     const dataSource = dataSourceOf(runner);
     return new TypeOrmTransactionContext(
@@ -50,6 +56,7 @@ export class TypeOrmTransactionResolver extends TransactionResolver {
         within: () => this.databases.barrierIn(dataSource, runner),
         afterwards: () => this.databases.barrierOf(dataSource),
       },
+      commitDepth,
     );
   }
 
@@ -58,7 +65,7 @@ export class TypeOrmTransactionResolver extends TransactionResolver {
     if (frame === 'guarded') throw new TransactionNotPassedError(gid);
     if (!frame) return null;
     if (frame.ended) throw new TransactionEndedError(gid);
-    return this.contextOf(frame.runner);
+    return this.contextOf(frame.runner, undefined, this.commitDepthOf(frame));
   }
 }
 

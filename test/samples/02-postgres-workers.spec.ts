@@ -32,7 +32,7 @@ describeBackends(
         const [, open] =
           /killed with SIGKILL, \d+ labels in its printer;\n +(\d+) of 61 jobs/.exec(stdout) ?? [];
         expect(Number(open)).toBeGreaterThan(0);
-        expect(stdout).toMatch(/again, at attempt 2\n +the first one \d+\.\d s after the kill/);
+        expect(stdout).toMatch(/again\n +the first one \d+\.\d s after the kill/);
         expect(stdout).toMatch(/\n +jobs +61 .*\n +bookings +61 .*\n +labels +61 .*\n +differences +0\n/);
         const [, repeated] = /\nLost: nothing\.[^]*\nRepeated: (\d+) labels/.exec(stdout) ?? [];
         expect(Number(repeated)).toBeGreaterThan(0);

@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import { InvalidOptionError, TransactionRequiredError } from '../../errors/index.js';
 import { MAX_STORED_DURATION_MS, parseDuration, type Duration } from '../duration.js';
 import { isName, NAME_RULE } from '../name.js';
+import { refuseUnknown } from '../options.js';
 import type { StepArgumentsSerializer } from '../steps/step-arguments.serializer.js';
 import type { StepRegistry } from '../steps/step.registry.js';
 import type { TransactionManager } from '../transaction-manager.js';
@@ -35,6 +36,8 @@ export interface CreateJobOptions {
   readonly manager?: unknown;
 }
 
+const JOB_OPTIONS = ['name', 'transaction', 'gid', 'delay', 'manager'];
+
 /**
  * Creates jobs. Inject it where jobs are started.
  *
@@ -61,11 +64,12 @@ export class DistributedJobFactory {
   /**
    * Creates a job; nothing is written before its `start()`.
    *
-   * @throws InvalidGidError, InvalidOptionError for a name or delay that cannot be.
+   * @throws InvalidGidError, InvalidOptionError for a name or delay that cannot be, and for an unknown option.
    * @throws TransactionNotActiveError when `transaction` has no active transaction.
    * @throws InvalidTransactionError when `transaction` is none of the things that it may be.
    */
   createJob(options: CreateJobOptions = {}): DistributedJob {
+    refuseUnknown(options, 'createJob', JOB_OPTIONS);
     this.environment.readiness.discover();
     const gid = options.gid === undefined ? newGid() : checkGid(options.gid);
     const name = options.name ?? null;

@@ -100,6 +100,7 @@ export class DistributedJob {
    * @throws JobHasNoStepsError, JobAlreadyStartedError.
    * @throws TransactionRequiredError outside any transaction, or in one that cannot be seen, without `transaction: 'none'`.
    * @throws TransactionNotPassedError when the transaction around the caller was begun on a query runner.
+   * @throws ConnectionStreamingError while a stream is read on the connection of the transaction.
    * @throws TransactionEndedError when the transaction around the caller has ended already.
    * @throws DuplicateGidError when the gid belongs to another job. The same gid with the same steps is the
    * same job: nothing is started a second time.

@@ -3,6 +3,7 @@ import { Injectable, type Scope } from '@nestjs/common';
 import { InvalidStepClassError } from '../../errors/index.js';
 import { describeValue } from '../../errors/stepping.error.js';
 import type { Duration } from '../duration.js';
+import { refuseUnknown } from '../options.js';
 import { isName, NAME_RULE } from '../name.js';
 import type { RetryPolicy } from './retry-policy.js';
 import type { ArgumentsCheck, ArgumentsClass, StepMetadata } from './step-definition.js';
@@ -71,6 +72,8 @@ export type StepDecorator<TArgs = never> = <
   target: C,
 ) => void;
 
+const STEP_OPTIONS = ['name', 'aliases', 'args', 'retry', 'timeout', 'transactional', 'scope'];
+
 /** What `@Injectable()` leaves on a class. */
 const INJECTABLE_METADATA = '__injectable__';
 
@@ -80,7 +83,8 @@ const INJECTABLE_METADATA = '__injectable__';
  * It does not compile on a class without `execute`, or whose `args` class does not fit `execute`'s first
  * parameter.
  *
- * @throws InvalidStepClassError when a name or alias is empty, too long, or has control characters or a space at either end.
+ * @throws InvalidStepClassError when a name or alias is empty, too long, or has control characters or a space at either end,
+ * and when `args` is no class. InvalidOptionError for an unknown option.
  *
  * @publicApi
  */
@@ -98,8 +102,14 @@ export function defineStep(
   checkArguments?: ArgumentsCheck,
 ): void {
   const { name = target.name, aliases = [], args, retry, timeout, transactional, scope } = options;
+  const className = target.name || 'A class without a name';
+  refuseUnknown(options, `@Step() of ${className}`, STEP_OPTIONS);
+  if (typeof transactional === 'object') {
+    refuseUnknown(transactional, `@Step() of ${className}.transactional`, ['dataSource']);
+  }
   const names = [name, ...aliases];
-  for (const each of names) checkName(each, target.name || 'A class without a name');
+  for (const each of names) checkName(each, className);
+  if ('args' in options && typeof args !== 'function') throw noArgsClass(className, args);
 
   const metadata: StepMetadata = {
     name,
@@ -115,6 +125,16 @@ export function defineStep(
   if (scope !== undefined || !Reflect.hasOwnMetadata(INJECTABLE_METADATA, target)) {
     Injectable(scope === undefined ? undefined : { scope })(target);
   }
+}
+
+function noArgsClass(className: string, args: unknown): InvalidStepClassError {
+  return new InvalidStepClassError(
+    className,
+    args === undefined
+      ? "its 'args' is undefined: the class is not there yet when @Step() runs. Look for a circular import, or for a " +
+          'class that stands further down in the file; without a class of arguments, leave the option out.'
+      : `its 'args' is ${describeValue(args)} and no class.`,
+  );
 }
 
 function checkName(name: unknown, className: string): void {

@@ -14,6 +14,8 @@ export interface ConnectionProbe {
   idleCount(): number;
   /** What the last COMMIT really did; undefined where the driver does not tell. */
   commitAnswer(): 'COMMIT' | 'ROLLBACK' | undefined;
+  /** Whether a stream is being read on the connection: a statement would wait for its end, and so for whoever reads it. */
+  streaming(): boolean;
   /** The statements that go out with the COMMIT, where the driver can send several at once. */
   readonly deferred?: DeferredStatements | undefined;
 }
@@ -23,6 +25,7 @@ export const blindProbe: ConnectionProbe = {
   inTransaction: () => undefined,
   idleCount: () => 0,
   commitAnswer: () => undefined,
+  streaming: () => false,
 };
 
 /** A statement that waits for the COMMIT of its transaction. */

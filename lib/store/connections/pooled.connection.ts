@@ -11,6 +11,17 @@ const FIRST_DELAY_MS = 10;
 /** What a timer can hold: no bound. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
+/**
+ * On a `createQueryRunner()` of ours: the method as it was. Libraries for tests may give everybody one runner in one
+ * transaction, in which no statement of the library itself may run.
+ */
+export const UNPATCHED = Symbol('nestjs-stepping.unpatched');
+
+export interface CreateQueryRunner {
+  (mode?: 'master' | 'slave'): any;
+  readonly [UNPATCHED]?: (mode?: 'master' | 'slave') => any;
+}
+
 /** What `PooledConnection` must know about a database. */
 export interface PooledSessions {
   /** Opens a READ COMMITTED transaction, whatever the session's default is. */
@@ -98,7 +109,7 @@ export class PooledConnection extends InternalConnection {
   private mustWrapStatements: Promise<boolean> | undefined;
 
   constructor(
-    private readonly dataSource: { createQueryRunner(mode: 'master'): any },
+    private readonly dataSource: { createQueryRunner: CreateQueryRunner },
     private readonly sessions: PooledSessions,
   ) {
     super();
@@ -150,7 +161,9 @@ export class PooledConnection extends InternalConnection {
     work: (session: Session) => Promise<T>,
     timeout = this.sessions.statementTimeout,
   ): Promise<T> {
-    const runner = this.dataSource.createQueryRunner('master') as QueryRunnerLike;
+    const { createQueryRunner } = this.dataSource;
+    const create = createQueryRunner[UNPATCHED] ?? createQueryRunner;
+    const runner = create.call(this.dataSource, 'master') as QueryRunnerLike;
     const session = new Session(runner, this.sessions, timeout);
     try {
       await session.connect();

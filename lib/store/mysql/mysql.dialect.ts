@@ -3,7 +3,7 @@ import { InvalidOptionError, TransactionManagerUnavailableError } from '../../er
 import type { QueryRunnerLike, StructuredResult } from '../../core/transactions/typeorm.types.js';
 import { runIn } from '../connections/application-transaction.js';
 import { ConnectionBeside } from '../connections/connection-beside.js';
-import { blindProbe, type ConnectionProbe } from '../connections/connection-probe.js';
+import type { ConnectionProbe } from '../connections/connection-probe.js';
 import type { InternalConnection, Queryable } from '../connections/internal.connection.js';
 import { PooledConnection, type PooledSessions } from '../connections/pooled.connection.js';
 import { Dialect, type JobNotifications } from '../dialect.js';
@@ -12,12 +12,11 @@ import { qualifyTables, type QualifiedTables } from '../table-names.js';
 import { questionMarkSql } from '../sql-template.js';
 import { discardIdleClients, kill, MysqlClientBeside, type MysqlClient } from './mysql.clients.js';
 import { mysqlErrors } from './mysql.errors.js';
+import { probeMysql } from './mysql.probe.js';
 import { mysqlSchema } from './mysql.schema.js';
 
 const OLDEST_MYSQL = [8, 0] as const;
 const OLDEST_MARIADB = [10, 6] as const;
-
-const MYSQL_PROBE: ConnectionProbe = { ...blindProbe, commitAnswer: () => 'COMMIT' };
 
 /** Creating the tables takes well under a second, even when many processes start at once. */
 const MIGRATION_QUEUE_TIMEOUT_S = 60;
@@ -71,8 +70,8 @@ export class MysqlDialect extends Dialect implements PooledSessions {
    * The connection does not tell. The header of each answer does, and is checked where the job is inserted. Errors that end
    * a transaction are seen as they pass.
    */
-  override probe(): ConnectionProbe {
-    return MYSQL_PROBE;
+  override probe(client: unknown): ConnectionProbe {
+    return probeMysql(client);
   }
 
   override async existingTables(connection: Queryable, names: readonly string[]): Promise<Set<string>> {
@@ -91,7 +90,8 @@ export class MysqlDialect extends Dialect implements PooledSessions {
     await connection.transaction(async (run) => {
       const { rows } = await run('SELECT GET_LOCK(?, ?) AS locked', [lock, MIGRATION_QUEUE_TIMEOUT_S]);
       if (Number((rows as { locked: unknown }[])[0]?.locked) !== 1) {
-        throw new TransactionManagerUnavailableError('The lock of the schema migrations');
+        const busy = new Error(`another process has held it for ${MIGRATION_QUEUE_TIMEOUT_S} s`);
+        throw new TransactionManagerUnavailableError('The lock of the migrations', { cause: busy });
       }
       try {
         for (const sql of await this.pendingStatements({ query: run }, migrations)) await run(sql);

@@ -8,7 +8,7 @@ class PostgresProbe implements ConnectionProbe {
   private idle = 0;
   readonly deferred: PostgresDeferredStatements | undefined;
 
-  constructor(client: any) {
+  constructor(private readonly client: any) {
     const protocol: { on(event: string, listener: (message: any) => void): void } = client.connection;
     this.status = client.getTransactionStatus?.() ?? undefined;
     this.deferred = PostgresDeferredStatements.install(client, () => this.status);
@@ -29,6 +29,13 @@ class PostgresProbe implements ConnectionProbe {
 
   commitAnswer(): 'COMMIT' | 'ROLLBACK' | undefined {
     return this.tag === 'COMMIT' || this.tag === 'ROLLBACK' ? this.tag : undefined;
+  }
+
+  /** A cursor of `pg-cursor`, or a stream of `pg-query-stream` around one. */
+  streaming(): boolean {
+    const active = this.client._activeQuery ?? undefined;
+    const cursor = active?.cursor ?? active;
+    return typeof cursor?.read === 'function' && cursor.state !== 'done' && cursor.state !== 'error';
   }
 }
 

@@ -108,9 +108,8 @@ export class SqliteConnection extends InternalConnection {
         busy = error;
       }
       if (performance.now() + pause >= deadline) {
-        throw new TransactionManagerUnavailableError('The SQLite database (it stayed locked)', {
-          cause: busy,
-        });
+        const open = new Error(`a transaction stayed open on its only connection for ${patience} ms`);
+        throw new TransactionManagerUnavailableError('The SQLite database', { cause: busy ?? open });
       }
       await sleep(pause / 2 + (Math.random() * pause) / 2);
     }
@@ -166,7 +165,9 @@ export class SqliteConnection extends InternalConnection {
   private handle(): SqliteHandle {
     const handle = (this.dataSource.driver as { databaseConnection?: SqliteHandle }).databaseConnection;
     if (!handle?.open)
-      throw new TransactionManagerUnavailableError('The SQLite DataSource (it is not initialized)');
+      throw new TransactionManagerUnavailableError('The SQLite DataSource', {
+        cause: new Error('it is not initialized, or has been destroyed'),
+      });
     return handle;
   }
 }

@@ -31,6 +31,7 @@ export class SqliteDialect extends Dialect {
       inTransaction: () => database.inTransaction,
       idleCount: () => 0,
       commitAnswer: () => 'COMMIT',
+      streaming: () => false,
     };
   }
 

@@ -1,9 +1,11 @@
 import type { ModuleMetadata, Provider } from '@nestjs/common';
 import { DistributedJobs } from '../../core/jobs/job-info.js';
+import { refuseUnknown } from '../../core/options.js';
 import { provide } from '../../core/provide.js';
 import { StepExecutor } from '../../core/steps/step.executor.js';
 import { TransactionManager, type TransactionManagerStrategy } from '../../core/transaction-manager.js';
 import { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
+import { InvalidOptionError } from '../../errors/index.js';
 import { CallbackSignature } from './callback-signature.js';
 import { DtmAdminClient } from './dtm-admin.client.js';
 import { DtmClient } from './dtm.client.js';
@@ -40,6 +42,8 @@ export interface DtmAsyncOptions
   readonly useFactory: (...args: any[]) => Promise<DtmServerOptions> | DtmServerOptions;
 }
 
+const ASYNC_OPTIONS = ['imports', 'inject', 'useFactory', 'protocol', 'callbackPath'];
+
 /** Token of the resolved options. */
 const DTM_OPTIONS = Symbol('DTM_OPTIONS');
 
@@ -55,8 +59,16 @@ const DTM_OPTIONS = Symbol('DTM_OPTIONS');
  */
 export function dtm(options: DtmOptions | DtmAsyncOptions): TransactionManagerStrategy {
   const isAsync = 'useFactory' in options;
+  if (isAsync) refuseUnknown(options, 'dtm', ASYNC_OPTIONS);
   const { protocol = 'http', callbackPath = DEFAULT_CALLBACK_PATH } = options;
-  const resolve = (given: DtmServerOptions) => resolveDtmOptions({ ...given, protocol, callbackPath });
+  const resolve = (given: DtmServerOptions) => {
+    const misplaced = ['protocol', 'callbackPath'].find((name) => name in given);
+    if (misplaced !== undefined) {
+      const place = `nothing from a factory: it stands beside it, as in dtm({ ${misplaced}, useFactory })`;
+      throw new InvalidOptionError(`dtm.${misplaced}`, undefined, place);
+    }
+    return resolveDtmOptions({ ...given, protocol, callbackPath });
+  };
   const settings: Provider = isAsync
     ? {
         provide: DTM_OPTIONS,

@@ -12,6 +12,7 @@ import {
   DuplicateGidError,
   JobOutsideTransactionError,
   StandaloneJobInTransactionError,
+  SteppingError,
   TransactionManagerUnavailableError,
 } from '../../errors/index.js';
 import { Batcher } from './batcher.js';
@@ -269,6 +270,7 @@ export class JobStarter {
       if (this.options.holdsConnection()) return (await this.store.insert([job])).has(job.gid);
       return await this.inserts.call(job);
     } catch (cause) {
+      if (cause instanceof SteppingError) throw cause;
       throw new TransactionManagerUnavailableError('The job store', { cause });
     }
   }

@@ -3,7 +3,7 @@ import { Logger } from '@nestjs/common';
 import type { BackgroundService } from '../../core/background-service.js';
 import { detached } from '../../core/detached.js';
 import { SingleFlight } from '../../core/single-flight.js';
-import type { JobStore, LeaseKey } from '../../store/job-store.js';
+import type { JobRecord, JobStore, LeaseKey } from '../../store/job-store.js';
 import { LeaseTable } from './lease-table.js';
 import { Lease } from './lease.js';
 import { errorText } from '../../errors/error-text.js';
@@ -119,8 +119,9 @@ export class LeaseKeeper implements BackgroundService {
     const held = await this.store.held(missing);
     for (const lease of missing) {
       if (held.has(lease.gid) || this.held.get(lease.gid) !== lease) continue;
-      if ((await this.store.find(lease.gid))?.status === 'canceled') this.cancel(lease.gid);
-      else this.lose(lease, 'another process has it');
+      const job = await this.store.find(lease.gid);
+      if (job?.status === 'canceled') this.cancel(lease.gid);
+      else this.lose(lease, job ? whatBecameOf(job) : 'the job has been deleted');
     }
   }
 
@@ -130,4 +131,10 @@ export class LeaseKeeper implements BackgroundService {
     this.logger.warn(`The lease of job ${lease.gid} is lost: ${reason}.`);
     lease.lose();
   }
+}
+
+/** Nobody knows who did it: perhaps this very process, after a pause that was longer than the lease. */
+function whatBecameOf({ status, owner }: JobRecord): string {
+  if (status !== 'submitted') return `the job is ${status}`;
+  return owner === null ? 'the job was handed back' : 'it had expired, and the job was claimed again';
 }

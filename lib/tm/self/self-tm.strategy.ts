@@ -2,6 +2,7 @@ import type { ModuleMetadata, Provider } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { SchedulerRegistry } from '@nestjs/schedule';
 import { DistributedJobs } from '../../core/jobs/job-info.js';
+import { refuseUnknown } from '../../core/options.js';
 import { AttemptRunner } from '../../core/steps/attempt.runner.js';
 import { StepExecutor } from '../../core/steps/step.executor.js';
 import { StepRegistry } from '../../core/steps/step.registry.js';
@@ -37,7 +38,8 @@ export interface SelfTmAsyncOptions extends Pick<ModuleMetadata, 'imports'> {
 export function selfTm(options: SelfTmOptions | SelfTmAsyncOptions = {}): TransactionManagerStrategy {
   const isAsync = 'useFactory' in options;
   // Mistakes show where they are made, not when the application starts.
-  if (!isAsync) resolveSelfTmOptions(options);
+  if (isAsync) refuseUnknown(options, 'selfTm', ['imports', 'inject', 'useFactory']);
+  else resolveSelfTmOptions(options);
   const settings: Provider = isAsync
     ? { provide: SELF_TM_OPTIONS, useFactory: options.useFactory, inject: options.inject ?? [] }
     : { provide: SELF_TM_OPTIONS, useValue: options };

@@ -25,8 +25,6 @@ import { WebhooksModule } from './webhooks/webhooks.module.js';
       }),
     }),
     SteppingModule.forRoot({
-      // Every job of this service belongs to an order, so a job without a transaction would be a mistake.
-      requireTransaction: true,
       // A process that dies keeps its jobs until their leases end. The default of 30 s is the better choice
       // for a service; 5 s makes the demonstration quick.
       transactionManager: selfTm({ leaseDuration: '5s' }),

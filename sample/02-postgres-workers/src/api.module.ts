@@ -10,8 +10,6 @@ import { ParcelsModule } from './parcels/parcels.module.js';
     ConfigModule,
     database({ createTables: true }),
     SteppingModule.forRoot({
-      // Every job of this process belongs to a parcel, so a job without a transaction would be a mistake.
-      requireTransaction: true,
       transactionManager: selfTm({ runSteps: false }),
     }),
     ParcelsModule,

@@ -21,9 +21,7 @@ import { OrdersModule } from './orders/orders.module.js';
         synchronize: true,
       }),
     }),
-    SteppingModule.forRootAsync({
-      // Every job of this service belongs to an order, so a job without a transaction would be a mistake.
-      useFactory: () => ({ requireTransaction: true }),
+    SteppingModule.forRoot({
       transactionManager: dtm({ inject: [OrdersConfig], useFactory: dtmSettings }),
     }),
     OrdersModule,

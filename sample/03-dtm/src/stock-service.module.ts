@@ -21,9 +21,7 @@ import { StockModule } from './stock/stock.module.js';
         synchronize: true,
       }),
     }),
-    SteppingModule.forRootAsync({
-      // Every job of this service belongs to a reservation.
-      useFactory: () => ({ requireTransaction: true }),
+    SteppingModule.forRoot({
       transactionManager: dtm({ inject: [StockConfig], useFactory: dtmSettings }),
     }),
     StockModule,

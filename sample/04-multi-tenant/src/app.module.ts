@@ -29,7 +29,6 @@ import { TenantsModule } from './tenants/tenants.module.js';
       inject: [TenantDatabases],
       useFactory: (databases: TenantDatabases) => ({
         dataSourceResolver: (lookup) => databases.find(lookup),
-        requireTransaction: true,
       }),
       transactionManager: selfTm({
         inject: [PlatformConfig],

@@ -74,6 +74,13 @@ describe('the memory store', () => {
     expect(admin().recovery().lastRunAt).toBeInstanceOf(Date);
   });
 
+  it('needs no transaction, unless the application says so', async () => {
+    dataSource = await connect((database = await createDatabase('sqlite')));
+    await start({ store: 'memory' }, [{ provide: DataSource, useValue: dataSource }]);
+    const { gid } = await jobs().createJob().addStep(Ping).start();
+    await reached(gid, 'succeeded');
+  });
+
   it('retries, delays, cancels and lets jobs go on', async () => {
     await start({ store: 'memory' });
     recording().onExecute = ({ step, attempt }) => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { errorText } from '../../../lib/errors/error-text.js';
 import * as errors from '../../../lib/errors/index.js';
 import {
   DataSourceNotFoundError,
@@ -16,6 +17,7 @@ const samples: SteppingError[] = [
   new errors.ConnectionInTransactionError('at here'),
   new errors.AmbiguousDataSourceError(['a', 'b']),
   new errors.CommitRefusedError(['g1', 'g2']),
+  new errors.ConnectionStreamingError('g'),
   new errors.DataSourceNotFoundError(undefined, []),
   new errors.DuplicateBarrierError('g'),
   new errors.DuplicateGidError('g', { status: 'failed', steps: ['s'] }),
@@ -34,8 +36,10 @@ const samples: SteppingError[] = [
   new errors.JobStateError('g', 'retry', 'succeeded'),
   new errors.LeaseLostError('g'),
   new errors.MemoryStoreInProductionError(),
+  new errors.ModuleImportedTwiceError(['Shop', 'Billing']),
   new errors.SchemaOutdatedError(['stepping_jobs']),
   new errors.StandaloneJobInTransactionError('g'),
+  new errors.StatementTimeoutError(1000),
   new errors.StepAbandonedError('s', 3, 2),
   new errors.StepArgumentsTooLargeError('g', 10, 5),
   new errors.StepInterruptedError('shutdown'),
@@ -83,6 +87,20 @@ describe('the errors', () => {
       gid: 'g',
       existing: { status: 'failed', steps: ['a'] },
     });
+  });
+
+  it('tells its cause in its message, which a log of the whole chain does not repeat', () => {
+    const cause = new Error('connect ECONNREFUSED');
+    for (const error of [
+      new errors.TransactionManagerUnavailableError('PostgreSQL', { cause }),
+      new errors.CommitRefusedError(['g'], { cause }),
+    ]) {
+      expect(error.message).toContain(': Error: connect ECONNREFUSED. ');
+      expect(errorText(error).match(/ECONNREFUSED/g)).toHaveLength(1);
+    }
+    expect(new errors.TransactionManagerUnavailableError('DTM').message).not.toMatch(/cause|:/);
+    const long = new errors.TransactionManagerUnavailableError('x', { cause: new Error('y'.repeat(5000)) });
+    expect(long.message.length).toBeLessThan(600);
   });
 
   it('has a cause only when it was given one', () => {

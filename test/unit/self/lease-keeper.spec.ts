@@ -74,7 +74,7 @@ it('loses the lease of a job that another process has taken', async () => {
   await store.claim({ owner: 'other', limit: 1, leaseDuration: LEASE_MS, steps: ['ping'] });
   await passed(LEASE_MS / 2);
   expect(lost).toHaveBeenCalledTimes(1);
-  expect(warn).toHaveBeenLastCalledWith(expect.stringContaining('another process has it'));
+  expect(warn).toHaveBeenLastCalledWith(expect.stringContaining('the job was claimed again'));
 });
 
 it('keeps the lease of a row that the renewal skipped', async () => {

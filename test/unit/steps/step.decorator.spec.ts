@@ -126,6 +126,18 @@ describe('@Step()', () => {
     },
   );
 
+  it.each<[unknown, RegExp]>([
+    [undefined, /^Pay cannot be a step: its 'args' is undefined.*circular import/],
+    ['PayArguments', /^Pay cannot be a step: its 'args' is "PayArguments" and no class/],
+    [null, /no class/],
+  ])('refuses %j as the class of the arguments', (args, message) => {
+    class Pay {
+      execute(): void {}
+    }
+    expect(() => Step({ name: 'pay', args: args as never })(Pay)).toThrow(message);
+    expect(stepMetadataOf(Pay)).toBeUndefined();
+  });
+
   it('takes 255 characters of any language', () => {
     class Pay {
       execute(): void {}

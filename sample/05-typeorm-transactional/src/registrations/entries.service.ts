@@ -29,7 +29,10 @@ export class EntriesService {
   /** The organizer hears of the interest in a course, whatever the result. */
   @Transactional({ propagation: Propagation.NOT_SUPPORTED })
   async notify(course: string): Promise<void> {
-    await this.write(`notice:${course}`);
+    const id = `notice:${course}`;
+    await this.entries.insert({ id });
+    // There is no transaction that the job could join, and that has to be said.
+    await this.jobs.createJob({ gid: id, transaction: 'none' }).addStep(DeliverMessage, { text: id }).start();
   }
 
   /** Nothing is passed: the job joins the transaction of the row. */

@@ -1,0 +1,76 @@
+import type { EntityManager } from 'typeorm';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { TestApplication } from '../../support/application.js';
+import { expectNeverRan, expectRanOnce } from '../../support/fates.js';
+import { Order } from '../../support/order.entity.js';
+import { Databases, describePlacements } from '../../support/placements.js';
+import { Ping } from '../../support/steps.js';
+
+/** More than any driver reads ahead. */
+const ROWS = 500;
+
+describePlacements(
+  'a stream that is read in the transaction of its jobs',
+  (backend, placement) => {
+    let databases: Databases;
+    let app: TestApplication;
+
+    beforeAll(async () => {
+      databases = await Databases.create(backend, placement);
+      app = await TestApplication.start(databases);
+      const orders = Array.from({ length: ROWS }, (_, at) => ({ id: `order-${at}` }));
+      await app.dataSource.getRepository(Order).insert(orders);
+    });
+    afterAll(async () => {
+      await app?.close();
+      await databases?.drop();
+    });
+
+    const stream = (manager: EntityManager) => manager.createQueryBuilder(Order, 'o').stream();
+
+    it.each([
+      ['the first job of the transaction', false, undefined],
+      ['a later one', true, undefined],
+      ['one with a gid of its own', true, `of-my-own-${placement}`],
+    ])('is refused at once: %s', async (_, isLater, gid) => {
+      const gids: string[] = [];
+      const started = async (): Promise<void> => {
+        const job = app.jobs.createJob(gid === undefined ? {} : { gid: `${gid}-${gids.length}` });
+        gids.push(job.gid);
+        await job.addStep(Ping).start();
+      };
+      await expect(
+        app.dataSource.transaction(async (manager) => {
+          if (isLater) await started();
+          for await (const row of await stream(manager)) if (row) await started();
+        }),
+      ).rejects.toMatchObject({
+        code: 'STEPPING_CONNECTION_STREAMING',
+        message: expect.stringMatching(/in pages .* query runner of its own/),
+      });
+      expect(gids).toHaveLength(isLater ? 2 : 1);
+      await expectNeverRan(app, ...gids);
+    });
+
+    it('takes jobs before it and after it, and beside it on another connection', async () => {
+      const gids: string[] = [];
+      const started = async (): Promise<void> => {
+        gids.push((await app.jobs.createJob().addStep(Ping).start()).gid);
+      };
+      const beside = app.dataSource.createQueryRunner();
+      await app.dataSource.transaction(async (manager) => {
+        await started();
+        let count = 0;
+        for await (const row of await stream(manager)) if (row) count += 1;
+        expect(count).toBe(ROWS);
+        await started();
+        for await (const row of await stream(beside.manager)) {
+          if (row && gids.length < 10) await started();
+        }
+      });
+      await beside.release();
+      for (const gid of gids) await expectRanOnce(app, gid);
+    });
+  },
+  ['postgres', 'mariadb'],
+);
