@@ -19,7 +19,7 @@ export { StepRegistry } from './core/steps/step.registry.js';
 export type { StepAttempt, StepOutcome } from './core/steps/step-attempt.js';
 
 export { DistributedJobFactory, type CreateJobOptions } from './core/jobs/distributed-job.factory.js';
-export { DistributedJob, MAX_JOB_BYTES } from './core/jobs/distributed-job.js';
+export { DistributedJob, MAX_JOB_BYTES, MAX_JOB_STEPS } from './core/jobs/distributed-job.js';
 export {
   DistributedJobs,
   type RecoveryState,
