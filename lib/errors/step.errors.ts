@@ -90,7 +90,7 @@ export class StepArgumentsTooLargeError extends SteppingError {
   constructor(
     /** The id of the job. */
     readonly gid: string,
-    /** The size of the arguments so far, in bytes. */
+    /** What the steps so far take as they are stored, in bytes. */
     readonly bytes: number,
     /** The most that is taken, in bytes. */
     readonly limit: number,
@@ -99,6 +99,26 @@ export class StepArgumentsTooLargeError extends SteppingError {
       'StepArgumentsTooLargeError',
       `The steps and arguments of job '${gid}' take ${bytes} bytes; the limit is ${limit}. Store large data ` +
         'elsewhere and pass its id.',
+    );
+  }
+}
+
+/**
+ * A job has more steps than a job may have.
+ *
+ * @publicApi
+ */
+export class TooManyStepsError extends SteppingError {
+  constructor(
+    /** The id of the job. */
+    readonly gid: string,
+    /** The most that a job may have. */
+    readonly limit: number,
+  ) {
+    super(
+      'TooManyStepsError',
+      `Job '${gid}' has ${limit} steps, which is the most that a job may have. Start several jobs, or let one step ` +
+        'do the work of many.',
     );
   }
 }

@@ -17,10 +17,13 @@ export function newValues({ gid, name, status, steps, stepName, owner, lookup }:
   return [gid, name, status, steps, 0, stepName, 0, owner, lookup];
 }
 
+/** The columns of a `ClaimedJob`, without its steps, which may be large. */
+export const CLAIMED_COLUMNS_WITHOUT_STEPS = new RawSql(`
+  gid, status, step_index AS "stepIndex", step_name AS "stepName", attempts, mark, crashes, attempt_log AS "attemptLog",
+  owner, lookup, error`);
+
 /** The columns of a `ClaimedJob`. */
-export const CLAIMED_COLUMNS = new RawSql(`
-  gid, status, steps, step_index AS "stepIndex", attempts, mark, crashes, attempt_log AS "attemptLog", owner, lookup,
-  error`);
+export const CLAIMED_COLUMNS = new RawSql(`${CLAIMED_COLUMNS_WITHOUT_STEPS}, steps`);
 
 /**
  * What the databases do with one statement. The subclasses say how each writes times and lists, and hold the statements
@@ -161,7 +164,7 @@ export abstract class JobStatements {
   /** The columns of a `JobRow`. */
   private get columns(): Fragment {
     const [created, due, ended] = ['created_at', 'due_at', 'ended_at'].map((name) => new RawSql(name));
-    return fragment`${CLAIMED_COLUMNS}, name, step_name AS "stepName", ${this.epochOf(created!)} AS "createdAt",
+    return fragment`${CLAIMED_COLUMNS}, name, ${this.epochOf(created!)} AS "createdAt",
                     ${this.epochOf(due!)} AS "dueAt", ${this.epochOf(ended!)} AS "endedAt"`;
   }
 

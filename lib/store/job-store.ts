@@ -51,6 +51,7 @@ export interface ClaimedJob extends Pick<
   | 'status'
   | 'steps'
   | 'stepIndex'
+  | 'stepName'
   | 'attempts'
   | 'mark'
   | 'crashes'
@@ -106,6 +107,10 @@ export interface ClaimRequest {
   readonly steps: readonly string[];
   /** Milliseconds. Jobs that have been due for longer may be left out. */
   readonly dueWithin?: number | undefined;
+  /** How many bytes the steps of all jobs together may take as they are stored. Default: any number. */
+  readonly maxBytes?: number | undefined;
+  /** How many the oldest job may take if it comes alone. Default: any number. */
+  readonly maxLone?: number | undefined;
 }
 
 export interface JobQuery {

@@ -1,4 +1,5 @@
 import type { JobStatus } from '../core/jobs/job-info.js';
+import { fittingJobs } from './claim-bytes.js';
 import { takenOver } from './attempt-marks.js';
 import {
   JobStore,
@@ -63,7 +64,8 @@ export class MemoryJobStore extends JobStore {
     return noTransaction();
   }
 
-  override async claim({ owner, limit, leaseDuration, steps }: ClaimRequest): Promise<ClaimedJob[]> {
+  override async claim(request: ClaimRequest): Promise<ClaimedJob[]> {
+    const { owner, limit, leaseDuration, steps } = request;
     const known = new Set<string | null>(steps);
     const now = this.now();
     const due = [...this.jobs.values()]
@@ -71,7 +73,8 @@ export class MemoryJobStore extends JobStore {
       .filter((job) => job.status === 'prepared' || (job.status === 'submitted' && known.has(job.stepName)))
       .sort((a, b) => a.dueAt!.getTime() - b.dueAt!.getTime())
       .slice(0, limit);
-    return due.map((job) => {
+    const sizes = due.map((job) => Buffer.byteLength(job.steps));
+    return due.slice(0, fittingJobs(sizes, request)).map((job) => {
       const dueFor = now - job.dueAt!.getTime();
       if (job.status === 'submitted' && job.owner !== null) Object.assign(job, takenOver(job));
       job.owner = owner;

@@ -146,6 +146,34 @@ export function describeJobStore(title: string, open: () => Promise<StoreHarness
         if (!claimed.includes(jobs[0]!.gid)) expect(await claimAll(store, 'you')).toHaveLength(1);
       });
 
+      it('takes the oldest jobs whose steps fit into so many bytes, large ones as a whole', async () => {
+        const small = newJob({ dueIn: -4000 });
+        // Two bytes for each of these characters.
+        const large = newJob({
+          dueIn: -3000,
+          steps: JSON.stringify([{ step: 'first', args: 'é'.repeat(100_000) }]),
+        });
+        const behind = newJob({ dueIn: -2000 });
+        await store.insert([small, large, behind]);
+        const size = Buffer.byteLength(large.steps);
+        const claim = async (maxBytes: number, maxLone?: number) => {
+          const request = {
+            owner: 'me',
+            limit: 500,
+            leaseDuration: LEASE,
+            steps: ['first'],
+            maxBytes,
+            maxLone,
+          };
+          return (await store.claim(request)).map(({ gid, steps }) => ({ gid, steps }));
+        };
+        expect(await claim(size)).toEqual([{ gid: small.gid, steps: small.steps }]);
+        expect(await claim(size - 1, size - 1)).toEqual([]);
+        expect(await claim(size - 1)).toEqual([{ gid: large.gid, steps: large.steps }]);
+        await store.insert([{ ...newJob({ dueIn: -5000 }), steps: large.steps }]);
+        expect(await claim(size + small.steps.length)).toHaveLength(2);
+      });
+
       it('gives every job to one of eight claimers only', async () => {
         const jobs = Array.from({ length: 400 }, () => newJob());
         await store.insert(jobs);

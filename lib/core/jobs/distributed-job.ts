@@ -4,6 +4,7 @@ import {
   JobHasNoStepsError,
   JobNotPreparedError,
   StepArgumentsTooLargeError,
+  TooManyStepsError,
   TransactionNotActiveError,
 } from '../../errors/index.js';
 import type { StepArgumentsSerializer } from '../steps/step-arguments.serializer.js';
@@ -13,16 +14,23 @@ import type { TransactionContext } from '../transactions/transaction-context.js'
 import type { PreparedJob, TransactionManager } from '../transaction-manager.js';
 import { isName, NAME_RULE } from '../name.js';
 import { faultPoint } from '../fault-point.js';
-import type { JobMessage, StoredStep } from './job-message.js';
+import { encodedBytes, NO_STEPS_BYTES, type JobMessage, type StoredStep } from './job-message.js';
 import type { Readiness } from './readiness.js';
 import type { TransactionSettler } from './transaction-settler.js';
 
 /**
- * The most bytes that the arguments of all steps of a job may have together, as UTF-8 JSON: 4 MiB.
+ * The most bytes that a job may take as it is stored, 4 MiB: the names and arguments of all its steps, as UTF-8 JSON.
  *
  * @publicApi
  */
 export const MAX_JOB_BYTES = 4 * 1024 * 1024;
+
+/**
+ * The most steps that a job may have: 10,000.
+ *
+ * @publicApi
+ */
+export const MAX_JOB_STEPS = 10_000;
 
 /** What a job needs from its application. */
 export interface JobEnvironment {
@@ -49,7 +57,7 @@ export interface JobSettings {
  */
 export class DistributedJob {
   private readonly steps: StoredStep[] = [];
-  private bytes = 0;
+  private bytes = NO_STEPS_BYTES;
   private phase: 'building' | 'started' | 'prepared' | 'submitted' = 'building';
   private prepared: PreparedJob | undefined;
 
@@ -76,19 +84,22 @@ export class DistributedJob {
    * @throws StepNotFoundError when the class is no provider of this application.
    * @throws InvalidStepArgumentsError when the arguments cannot be stored and restored unchanged, or fail
    * their validation.
-   * @throws StepArgumentsTooLargeError when the job's arguments exceed 4 MiB.
+   * @throws StepArgumentsTooLargeError when the steps take more than 4 MiB as they are stored (`MAX_JOB_BYTES`).
+   * @throws TooManyStepsError for more than 10,000 steps (`MAX_JOB_STEPS`).
    * @throws JobAlreadyStartedError after `start()` or `prepare()`.
    */
   addStep<S extends StepClass>(step: S, ...args: StepArguments<S>): this;
   addStep(step: StepClass | string, ...args: unknown[]): this {
     if (this.phase !== 'building') throw new JobAlreadyStartedError(this.gid, 'addStep');
+    if (this.steps.length === MAX_JOB_STEPS) throw new TooManyStepsError(this.gid, MAX_JOB_STEPS);
     const { registry, serializer } = this.environment;
     const name = typeof step === 'string' ? step : registry.nameOf(step);
     if (!isName(name)) throw new InvalidOptionError('the name of the step', name, NAME_RULE);
     const stored = serializer.serialize(name, registry.get(name), args[0]);
-    this.bytes += stored === undefined ? 0 : Buffer.byteLength(stored);
+    const added = stored === undefined ? { name } : { name, args: stored };
+    this.bytes += encodedBytes(added);
     if (this.bytes > MAX_JOB_BYTES) throw new StepArgumentsTooLargeError(this.gid, this.bytes, MAX_JOB_BYTES);
-    this.steps.push(stored === undefined ? { name } : { name, args: stored });
+    this.steps.push(added);
     return this;
   }
 

@@ -42,6 +42,15 @@ export function encodeSteps(steps: readonly StoredStep[]): string {
   return `[${encoded.join(',')}]`;
 }
 
+/** The bytes of `encodeSteps([])`. */
+export const NO_STEPS_BYTES = 2;
+
+/** How many bytes a step takes in the array of `encodeSteps()`, with the comma before it. */
+export function encodedBytes({ name, args }: StoredStep): number {
+  const argsBytes = args === undefined ? 0 : ',"args":'.length + Buffer.byteLength(args);
+  return ',{"step":}'.length + Buffer.byteLength(JSON.stringify(name)) + argsBytes;
+}
+
 /** A stored step with its arguments parsed. */
 export interface ParsedStep {
   readonly step: string;

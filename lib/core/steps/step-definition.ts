@@ -31,6 +31,8 @@ export interface StepMetadata {
   /** As written on the step; to be laid over the module's default. */
   readonly retry?: RetryPolicy;
   readonly timeout?: Duration;
+  /** How many attempts run at once in one process. */
+  readonly concurrency?: number;
   /** Without `dataSource`: the DataSource of the module. */
   readonly transactional: false | { readonly dataSource?: string };
 }

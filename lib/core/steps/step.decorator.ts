@@ -47,6 +47,13 @@ export interface StepOptions<TArgs = unknown> {
    */
   readonly timeout?: Duration;
   /**
+   * How many attempts of the step run at once in one process. Jobs that wait for a slot do not hold up others. On DTM the
+   * server decides.
+   *
+   * @default 7/8 of the `concurrency` of the process if that is 4 or more and it provides other steps too, else all of it
+   */
+  readonly concurrency?: number;
+  /**
    * Runs `execute` in a database transaction, `context.manager`, in which the step is also marked done, so
    * that what it writes there happens exactly once. `true` takes the DataSource of the module.
    *
@@ -72,7 +79,7 @@ export type StepDecorator<TArgs = never> = <
   target: C,
 ) => void;
 
-const STEP_OPTIONS = ['name', 'aliases', 'args', 'retry', 'timeout', 'transactional', 'scope'];
+const STEP_OPTIONS = ['name', 'aliases', 'args', 'retry', 'timeout', 'concurrency', 'transactional', 'scope'];
 
 /** What `@Injectable()` leaves on a class. */
 const INJECTABLE_METADATA = '__injectable__';
@@ -101,7 +108,16 @@ export function defineStep(
   options: StepOptions,
   checkArguments?: ArgumentsCheck,
 ): void {
-  const { name = target.name, aliases = [], args, retry, timeout, transactional, scope } = options;
+  const {
+    name = target.name,
+    aliases = [],
+    args,
+    retry,
+    timeout,
+    concurrency,
+    transactional,
+    scope,
+  } = options;
   const className = target.name || 'A class without a name';
   refuseUnknown(options, `@Step() of ${className}`, STEP_OPTIONS);
   if (typeof transactional === 'object') {
@@ -117,6 +133,7 @@ export function defineStep(
     argsClass: args as ArgumentsClass | undefined,
     retry,
     timeout,
+    concurrency,
     transactional: transactional === true ? {} : (transactional ?? false),
     checkArguments,
   };

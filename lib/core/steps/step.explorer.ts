@@ -1,6 +1,7 @@
 import { ContextIdFactory, ModuleRef, type ModulesContainer } from '@nestjs/core';
 import { InvalidStepClassError } from '../../errors/index.js';
 import { parseDuration } from '../duration.js';
+import { checkedOption } from '../options.js';
 import { resolveRetryPolicy } from './retry-policy.js';
 import type { ResolvedStep, StepDefinition } from './step-definition.js';
 import { stepMetadataOf } from './step.decorator.js';
@@ -12,6 +13,11 @@ type ProviderWrapper = HostModule['providers'] extends Map<unknown, infer W> ? W
 /** A step of which more may be found: the same instance under another token. */
 type FoundStep = StepDefinition & { place: string; readonly classes: object[] };
 
+const concurrencyOf = checkedOption<number>(
+  (value) => Number.isSafeInteger(value) && Number(value) >= 1,
+  'a whole number from 1',
+);
+
 /** Finds the steps among the providers of all modules of the application. */
 export class StepExplorer {
   constructor(private readonly modules: ModulesContainer) {}
@@ -20,7 +26,7 @@ export class StepExplorer {
    * Call it once all providers are instantiated, never in a constructor.
    *
    * @throws InvalidStepClassError for a class without `execute`, and for a factory that is not a singleton.
-   * @throws InvalidOptionError for a `timeout` or `retry` that cannot be.
+   * @throws InvalidOptionError for a `timeout`, `retry` or `concurrency` that cannot be.
    */
   explore(): StepDefinition[] {
     const found: FoundStep[] = [];
@@ -99,13 +105,14 @@ export class StepExplorer {
     module: HostModule,
     resolve: StepDefinition['resolve'],
   ): FoundStep {
-    const { timeout, ...metadata } = stepMetadataOf(stepClass)!;
+    const { timeout, concurrency, ...metadata } = stepMetadataOf(stepClass)!;
     const option = (name: string): string => `@Step(${metadata.name}).${name}`;
     // Checked here, so that a mistake shows when the application starts. The module's defaults are added later.
     resolveRetryPolicy(metadata.retry, option('retry'));
     return {
       ...metadata,
       timeout: timeout === undefined ? undefined : parseDuration(timeout, option('timeout'), { min: 1 }),
+      concurrency: concurrencyOf(concurrency, option('concurrency')),
       place: placeOf(stepClass, token, module),
       classes: [...new Set(classes)],
       resolve,

@@ -11,6 +11,7 @@ import { stepMetadataOf } from './step.decorator.js';
 export class StepRegistry {
   private readonly byName = new Map<string, StepDefinition>();
   private readonly byClass = new Map<object, StepDefinition>();
+  private count = 0;
 
   /** @internal Made by the library. */
   /**
@@ -27,6 +28,7 @@ export class StepRegistry {
         if (other !== undefined) throw new DuplicateStepNameError(name, [other.place, definition.place]);
         this.byName.set(name, definition);
       }
+      this.count += 1;
       for (const stepClass of definition.classes) this.byClass.set(stepClass, definition);
     }
   }
@@ -39,6 +41,11 @@ export class StepRegistry {
   /** Whether this process provides a step of that name or alias. */
   has(name: string): boolean {
     return this.byName.has(name);
+  }
+
+  /** @internal Whether this process provides more than one step. */
+  get hasSeveral(): boolean {
+    return this.count > 1;
   }
 
   /** The names and aliases of all steps. */

@@ -1,12 +1,19 @@
 import type { RunStatement } from '../connections/internal.connection.js';
 import type { ClaimedJob, ClaimRequest, JobChange, LeaseKey, NewJob, PreparedChange } from '../job-store.js';
 import { TAKE_OVER, takenOver } from '../attempt-marks.js';
+import { ANY_SIZE, fittingJobs } from '../claim-bytes.js';
 import { claimedOf } from '../job-rows.js';
 import { placeholders } from '../sql-template.js';
 import { SqlJobStore } from '../sql.job-store.js';
-import { CLAIMED_COLUMNS } from '../job-statements.js';
+import { CLAIMED_COLUMNS_WITHOUT_STEPS } from '../job-statements.js';
 import { ASSIGNMENTS, assigned, MysqlJobStatements } from './mysql.job-statements.js';
 import { EVER_MS, microseconds } from './mysql.values.js';
+
+/** A due job, without its steps where they are large. */
+interface DueRow extends Omit<ClaimedJob, 'steps'> {
+  readonly steps: string | null;
+  readonly bytes: number | string;
+}
 
 interface LockedRow {
   readonly gid: string;
@@ -43,21 +50,27 @@ export class MysqlJobStore extends SqlJobStore {
     return inserted;
   }
 
+  /** Large steps are read once it is known which jobs are taken; small ones come at once. */
   protected override claimBatch(request: ClaimRequest): Promise<ClaimedJob[]> {
-    const { owner, limit, leaseDuration, steps, dueWithin = EVER_MS } = request;
+    const { owner, limit, leaseDuration, steps, dueWithin = EVER_MS, maxBytes = ANY_SIZE } = request;
+    const small = Math.floor(maxBytes / limit);
     return this.connection.transaction(async (run) => {
       const { rows } = await run(
         `
-        SELECT ${CLAIMED_COLUMNS}, TIMESTAMPDIFF(MICROSECOND, due_at, UTC_TIMESTAMP(6)) / 1000 AS dueFor
+        SELECT ${CLAIMED_COLUMNS_WITHOUT_STEPS}, IF(OCTET_LENGTH(steps) <= ?, steps, NULL) AS steps,
+               OCTET_LENGTH(steps) AS bytes,
+               TIMESTAMPDIFF(MICROSECOND, due_at, UTC_TIMESTAMP(6)) / 1000 AS dueFor
           FROM ${this.jobs} FORCE INDEX (\`${this.dialect.names.dueIndex}\`)
          WHERE due_at BETWEEN UTC_TIMESTAMP(6) - INTERVAL ? MICROSECOND AND UTC_TIMESTAMP(6)
            AND (status = 'prepared' OR (status = 'submitted' AND step_name IN (${placeholders(steps)})))
          ORDER BY due_at
          LIMIT ?
            FOR UPDATE SKIP LOCKED`,
-        [microseconds(dueWithin), ...steps, limit],
+        [small, microseconds(dueWithin), ...steps, limit],
       );
-      const due = rows as ClaimedJob[];
+      const found = rows as DueRow[];
+      const sizes = found.map(({ bytes }) => Number(bytes));
+      const due = found.slice(0, fittingJobs(sizes, request));
       if (due.length === 0) return [];
       await run(
         `
@@ -68,11 +81,14 @@ export class MysqlJobStore extends SqlJobStore {
          WHERE gid IN (${placeholders(due)})`,
         [owner, microseconds(leaseDuration), ...due.map((row) => row.gid)],
       );
-      return due.map((row) => ({
-        ...row,
-        ...(row.status === 'submitted' && row.owner !== null && takenOver(claimedOf(row))),
-        owner,
-      }));
+      const large = await this.stepsOf(
+        run,
+        due.filter((row) => row.steps === null),
+      );
+      return due.map(({ bytes: _, ...row }) => {
+        const job = claimedOf({ ...row, steps: row.steps ?? large.get(row.gid)! });
+        return { ...job, ...(job.status === 'submitted' && job.owner !== null && takenOver(job)), owner };
+      });
     });
   }
 
@@ -153,6 +169,18 @@ export class MysqlJobStore extends SqlJobStore {
       }
       return new Set(allowed.map((change) => change.gid));
     });
+  }
+
+  private async stepsOf(
+    run: RunStatement,
+    jobs: readonly { readonly gid: string }[],
+  ): Promise<Map<string, string>> {
+    if (jobs.length === 0) return new Map();
+    const { rows } = await run(
+      `SELECT gid, steps FROM ${this.jobs} FORCE INDEX (PRIMARY) WHERE gid IN (${placeholders(jobs)})`,
+      jobs.map(({ gid }) => gid),
+    );
+    return new Map((rows as Pick<ClaimedJob, 'gid' | 'steps'>[]).map(({ gid, steps }) => [gid, steps]));
   }
 
   private async changeLocked(

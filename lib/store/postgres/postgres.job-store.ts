@@ -1,5 +1,6 @@
 import type { Statement } from '../connections/internal.connection.js';
 import type { ClaimedJob, ClaimRequest, JobChange, LeaseKey, NewJob, PreparedChange } from '../job-store.js';
+import { ANY_SIZE } from '../claim-bytes.js';
 import { TAKE_OVER } from '../attempt-marks.js';
 import { numberedSql as sql, RawSql } from '../sql-template.js';
 import { SqlJobStore } from '../sql.job-store.js';
@@ -24,6 +25,8 @@ const MAX_INT = new RawSql(String(2 ** 31 - 1));
  * same statement. Statements that change rows lock them first. They skip locked rows or, where they wait for locks,
  * lock in gid order, so they cannot deadlock. `clock_timestamp()` is volatile; in a sub-select it is computed once, so
  * the index can be used.
+ *
+ * The sizes of large texts are known without reading them, so a claim adds them up before it takes the rows.
  *
  * A claim must find its rows by the index even where the table has no statistics, or old ones: sorting all due rows
  * costs more than everything else. So its limit is a sub-select, which the planner takes for a small share of the rows,
@@ -50,10 +53,18 @@ export class PostgresJobStore extends SqlJobStore {
    * A batch is larger than what runs at a time only where it starts within a moment.
    */
   protected override claimBatch(request: ClaimRequest): Promise<ClaimedJob[]> {
-    const { owner, limit, leaseDuration, steps, dueWithin = null } = request;
+    const {
+      owner,
+      limit,
+      leaseDuration,
+      steps,
+      dueWithin = null,
+      maxBytes = ANY_SIZE,
+      maxLone = ANY_SIZE,
+    } = request;
     return this.rows<ClaimedJob>(sql`
       WITH due AS MATERIALIZED (
-        SELECT c.ctid AS place, c.due_at
+        SELECT c.ctid AS place, c.due_at, octet_length(c.steps) AS bytes
           FROM ${this.jobs} c
          WHERE c.due_at <= (SELECT clock_timestamp())
            AND c.due_at >= (SELECT COALESCE(clock_timestamp() - ${dueWithin}::float8 * interval '1 millisecond', '-infinity'))
@@ -61,14 +72,18 @@ export class PostgresJobStore extends SqlJobStore {
          ORDER BY c.due_at
          LIMIT (SELECT ${limit}::int)
            FOR UPDATE SKIP LOCKED
+      ), taken AS MATERIALIZED (
+        SELECT s.place, s.due_at
+          FROM (SELECT d.*, sum(d.bytes) OVER (ORDER BY d.due_at, d.place) AS total FROM due d) s
+         WHERE s.total <= ${maxBytes}::bigint OR (s.total = s.bytes AND s.bytes <= ${maxLone}::bigint)
       )
       UPDATE ${this.jobs} j
          SET owner = ${owner},
              due_at = clock_timestamp() + ${leaseDuration}::float8 * interval '1 millisecond',
              ${new RawSql(TAKE_OVER)}
-       WHERE j.ctid = ANY (ARRAY (SELECT due.place FROM due))
+       WHERE j.ctid = ANY (ARRAY (SELECT taken.place FROM taken))
       RETURNING ${CLAIMED_COLUMNS},
-                (SELECT LEAST(extract(epoch FROM clock_timestamp() - max(due.due_at)) * 1000, ${MAX_INT})::int FROM due)
+                (SELECT LEAST(extract(epoch FROM clock_timestamp() - max(taken.due_at)) * 1000, ${MAX_INT})::int FROM taken)
                   AS "dueFor"`);
   }
 

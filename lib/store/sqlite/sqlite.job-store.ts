@@ -1,6 +1,7 @@
 import type { Statement } from '../connections/internal.connection.js';
 import type { ClaimedJob, ClaimRequest, JobChange, LeaseKey, NewJob, PreparedChange } from '../job-store.js';
 import { TAKE_OVER } from '../attempt-marks.js';
+import { fittingJobs } from '../claim-bytes.js';
 import { SqlJobStore } from '../sql.job-store.js';
 import type { SqliteConnection } from './sqlite.connection.js';
 import { CLAIMED_COLUMNS } from '../job-statements.js';
@@ -9,6 +10,7 @@ import { SqliteJobStatements } from './sqlite.job-statements.js';
 interface DueRow {
   readonly gid: string;
   readonly due_at: number;
+  readonly bytes: number;
 }
 
 /**
@@ -30,7 +32,7 @@ export class SqliteJobStore extends SqlJobStore {
   protected override async claimBatch(request: ClaimRequest): Promise<ClaimedJob[]> {
     const { owner, limit, leaseDuration, steps } = request;
     const due = `
-      SELECT gid, due_at
+      SELECT gid, due_at, length(CAST(steps AS BLOB)) AS bytes
         FROM ${this.jobs}
        WHERE due_at <= ?
          AND (status = 'prepared' OR (status = 'submitted' AND step_name IN (SELECT value FROM json_each(?))))
@@ -42,7 +44,9 @@ export class SqliteJobStore extends SqlJobStore {
     if (rows.length === 0) return [];
     return this.connection.immediate((run) => {
       const now = this.connection.now();
-      return (run(due, [now, known, limit]).rows as DueRow[]).map(({ gid, due_at: dueAt }) => {
+      const found = run(due, [now, known, limit]).rows as DueRow[];
+      const sizes = found.map(({ bytes }) => Number(bytes));
+      return found.slice(0, fittingJobs(sizes, request)).map(({ gid, due_at: dueAt }) => {
         run(
           `
           UPDATE ${this.jobs}

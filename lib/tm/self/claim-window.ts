@@ -38,3 +38,33 @@ export class ClaimWindow {
     this.claimedUntil = sentAt - (newestAge ?? 0);
   }
 }
+
+/** Of prepared jobs, which every claim takes; no step has this name. */
+const PREPARED = '';
+
+/** A claim may leave steps out, so each has a window of its own. */
+export class ClaimWindows {
+  private readonly windows = new Map<string, ClaimWindow>();
+
+  /** For a claim of these steps: the widest of their windows. */
+  dueWithin(steps: readonly string[], now?: number): number | undefined {
+    let widest = this.of(PREPARED).dueWithin(now);
+    for (const step of steps) {
+      if (widest === undefined) return undefined;
+      const dueWithin = this.of(step).dueWithin(now);
+      widest = dueWithin === undefined ? undefined : Math.max(widest, dueWithin);
+    }
+    return widest;
+  }
+
+  ended(steps: readonly string[], claim: EndedClaim): void {
+    this.of(PREPARED).ended(claim);
+    for (const step of steps) this.of(step).ended(claim);
+  }
+
+  private of(step: string): ClaimWindow {
+    let window = this.windows.get(step);
+    if (!window) this.windows.set(step, (window = new ClaimWindow()));
+    return window;
+  }
+}

@@ -4,16 +4,17 @@ import { detached } from '../../core/detached.js';
 import { faultPoint } from '../../core/fault-point.js';
 import type { RecoveryState } from '../../core/jobs/job-info.js';
 import { SingleFlight } from '../../core/single-flight.js';
-import type { StepRegistry } from '../../core/steps/step.registry.js';
+import { MAX_JOB_BYTES } from '../../core/jobs/distributed-job.js';
 import type { ClaimedJob, JobStore } from '../../store/job-store.js';
-import { ClaimSize } from './claim-size.js';
-import { ClaimWindow } from './claim-window.js';
-import type { JobRunner } from './job-runner.js';
+import { ClaimWindows } from './claim-window.js';
+import type { ClaimRoom, JobRunner } from './job-runner.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 import { LeasedJob } from './leased-job.js';
 import type { PreparedJobs } from './prepared-jobs.js';
 import { errorText } from '../../errors/error-text.js';
 
+/** Larger statements cost more per row to parse, and hold their locks for longer. */
+const LARGEST_CLAIM = 500;
 /** Prepared jobs are settled even while this process has no free slots. */
 const PREPARED_BATCH = 50;
 /** How many jobs one line of the log names. */
@@ -21,11 +22,17 @@ const LOGGED_GIDS = 5;
 /** `setTimeout` holds 32 bits. Later wake-ups are left to the interval. */
 const MAX_WAKE_MS = 24 * 3600 * 1000;
 
+interface Claimed {
+  readonly records: readonly ClaimedJob[];
+  /** There may be more. */
+  readonly full: boolean;
+}
+
 /**
  * Claims jobs that are due: delayed ones, failed attempts, jobs without a process, expired leases, and prepared jobs that were
  * never submitted.
  *
- * It claims as many as this process has room for, and again at once while claims are full. It survives a database that is
+ * It claims as many as this process can begin soon, and again at once while claims are full. It survives a database that is
  * down: the outage is logged once, and the next interval tries again.
  */
 export class JobPoller implements BackgroundService {
@@ -36,19 +43,19 @@ export class JobPoller implements BackgroundService {
   private wakeAt = Infinity;
   private timer: NodeJS.Timeout | undefined;
   private state: RecoveryState = { lastRunAt: null, error: null };
-  private readonly claimSize: ClaimSize;
-  private readonly window = new ClaimWindow();
-  /** Of claims of prepared jobs only. */
-  private readonly preparedWindow = new ClaimWindow();
+  private readonly windows = new ClaimWindows();
+  /** The last claim that left steps out was full: there are more jobs of the others behind those. */
+  private moreBehind = false;
 
   constructor(
     private readonly store: JobStore,
     private readonly leases: LeaseKeeper,
     private readonly runner: JobRunner,
-    private readonly registry: StepRegistry,
+    /** Bytes that a claim of prepared jobs takes at most. */
+    private readonly maxPreparedBytes: number,
     private readonly prepared: PreparedJobs,
   ) {
-    this.claimSize = new ClaimSize(runner.concurrency);
+    runner.whenRoom(() => this.wake(0));
   }
 
   get recoveryState(): RecoveryState {
@@ -107,26 +114,15 @@ export class JobPoller implements BackgroundService {
         this.fail(error);
         return;
       }
-      if (this.again && this.runner.takesJobs && !this.hasRoom) {
-        this.again = false;
-        this.runner.whenClaimsBegun(this.claimSize.threshold, () => this.wake(0));
-      }
     }
   }
 
-  private get hasRoom(): boolean {
-    return this.runner.waitingClaims <= this.claimSize.threshold;
-  }
-
   private async claimBatch(): Promise<void> {
-    const { claimSize, runner } = this;
-    const takesSteps = runner.takesJobs && this.hasRoom;
-    const limit = takesSteps ? claimSize.current : PREPARED_BATCH;
+    const { runner } = this;
+    const room = runner.claimRoom();
     const since = performance.now();
     const owner = this.leases.newOwner();
-    const records = takesSteps
-      ? await this.claim(owner, limit, this.registry.names(), this.window)
-      : await this.claim(owner, limit, [], this.preparedWindow);
+    const { records, full } = await this.claim(owner, room);
     const submitted = records.filter((record) => record.status === 'submitted');
     for (const record of submitted) {
       await faultPoint('recovery:claimed', record.gid);
@@ -135,24 +131,31 @@ export class JobPoller implements BackgroundService {
     }
     this.logTakenOver(submitted);
     await this.prepared.resolve(records.filter((record) => record.status === 'prepared'));
-    if (records.length < limit) return;
-    if (takesSteps) claimSize.adapt(runner.begunClaims);
-    this.again = true;
+    if (room && !room.complete) this.moreBehind = full;
+    // The runner tells when the steps that have been filled up may be claimed again.
+    if (full && (!room || !fills(room, runner.claimRoom()) || this.moreBehind)) this.again = true;
   }
 
-  private async claim(
-    owner: string,
-    limit: number,
-    steps: readonly string[],
-    window: ClaimWindow,
-  ): Promise<readonly ClaimedJob[]> {
+  private async claim(owner: string, room: ClaimRoom | undefined): Promise<Claimed> {
+    const { names: steps = [], maxBytes = this.maxPreparedBytes, maxLone } = room ?? {};
+    const limit = room ? this.limitOf(room) : PREPARED_BATCH;
     const { leaseDuration } = this.leases;
     const sentAt = performance.now();
-    const dueWithin = window.dueWithin(sentAt);
-    const records = await this.store.claim({ owner, limit, leaseDuration, steps, dueWithin });
-    const newestAge = records.length === limit ? Math.min(...records.map(({ dueFor }) => dueFor)) : undefined;
-    window.ended({ dueWithin, sentAt, endedAt: performance.now(), newestAge });
-    return records;
+    const dueWithin = this.windows.dueWithin(steps, sentAt);
+    const request = { owner, limit, leaseDuration, steps, dueWithin, maxBytes, maxLone };
+    const records = await this.store.claim(request);
+    const bytes = records.reduce((sum, record) => sum + record.steps.length, 0);
+    // It may have ended at a job that did not fit any more.
+    const full = records.length === limit || (records.length > 0 && bytes + MAX_JOB_BYTES > maxBytes);
+    const newestAge = full ? Math.min(...records.map(({ dueFor }) => dueFor)) : undefined;
+    this.windows.ended(steps, { dueWithin, sentAt, endedAt: performance.now(), newestAge });
+    return { records, full };
+  }
+
+  private limitOf({ room }: ClaimRoom): number {
+    return room === Infinity
+      ? Math.min(LARGEST_CLAIM, this.runner.concurrency)
+      : Math.min(LARGEST_CLAIM, room);
   }
 
   private fail(error: unknown): void {
@@ -171,4 +174,9 @@ export class JobPoller implements BackgroundService {
       `Jobs are taken over, since the process that held them has lost their leases: ${some.join(', ')}${more}.`,
     );
   }
+}
+
+/** Whether a claim has filled up steps, so that fewer may be claimed than before. */
+function fills(before: ClaimRoom, after: ClaimRoom | undefined): boolean {
+  return (after?.names.length ?? 0) < before.names.length;
 }

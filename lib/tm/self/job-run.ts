@@ -40,9 +40,9 @@ export interface JobRunServices {
   readonly gracePeriod: number;
   /** Tells that the job is due again in `delay` milliseconds, for any process. */
   readonly wake: (delay: number) => void;
+  /** Whether a step could begin now, in the slot of the one that has ended. */
+  readonly mayBegin: (stepName: string, ended: string) => boolean;
   readonly onFailed: (gid: string, error: unknown) => Promise<void>;
-  /** The name that the row of a job has for its current step. */
-  readonly storedStepName: (gid: string) => Promise<string>;
   readonly aroundAttempt?: AttemptInterceptor | undefined;
 }
 
@@ -69,11 +69,16 @@ export class JobRun {
     this.stop(new LeaseLostError(this.job.gid));
   }
 
-  async run(): Promise<void> {
+  /**
+   * Runs the steps, as long as the job can go on.
+   *
+   * @param mayGoOn Asked before each later step. With `false` the run ends, and the lease is still held.
+   */
+  async run(mayGoOn = (): boolean => true): Promise<void> {
     const { lease } = this.job;
     lease.onLost(this);
     try {
-      while (await this.runStep());
+      while ((await this.runStep()) && mayGoOn());
     } finally {
       lease.onLost(undefined);
     }
@@ -140,7 +145,12 @@ export class JobRun {
 
   private completion(): JobChange {
     const { executor, registry } = this.services;
-    return this.job.completed((next) => registry.has(next) && executor.mayEndAtFirstFailure(next));
+    return this.job.completed(
+      (next) =>
+        registry.has(next) &&
+        executor.mayEndAtFirstFailure(next) &&
+        this.services.mayBegin(next, this.job.queueName),
+    );
   }
 
   private async attempt(
@@ -227,9 +237,7 @@ export class JobRun {
     const { job, services } = this;
     const text = errorText(error);
     JobRun.logger.error(`Job ${job.gid} cannot run, and is looked at again in ${UNFIT_DELAY_MS} ms: ${text}`);
-    const stepName = await services.storedStepName(job.gid);
-    const change = job.handBack(UNFIT_DELAY_MS, text, stepName);
-    await services.completer.write(job.lease, change);
+    await services.completer.write(job.lease, job.handBack(UNFIT_DELAY_MS, text));
     return this.forget();
   }
 

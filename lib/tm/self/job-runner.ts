@@ -5,100 +5,116 @@ import { swapRemove } from '../../core/swap-remove.js';
 import { WaitGroup } from '../../core/wait-group.js';
 import { errorText } from '../../errors/error-text.js';
 import { StepInterruptedError } from '../../errors/index.js';
+import type { ByteBudget } from './byte-budget.js';
 import type { JobCompleter } from './job-completer.js';
 import type { JobRun } from './job-run.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 import type { LeasedJob } from './leased-job.js';
-
-/** How many jobs that were started here may wait for each one that may run; any process may take the others. */
-const WAITING_PER_RUNNING = 8;
-const MIN_WAITING = 512;
+import type { StepQueue } from './step-queue.js';
+import type { ClaimableSteps, StepQueues } from './step-queues.js';
 
 /** How long a job that has to run alone is left to other processes, when enough of them wait here. */
 const LONE_PAUSE_MS = 1000;
 
-interface WaitingJob {
-  readonly job: LeasedJob;
-  /** It was claimed, not started here. */
-  readonly claimed: boolean;
+/** How often waiting jobs are looked at that may be better off in another process. */
+const LOOK_EVERY_MS = 1000;
+
+/** What a job needs that this process is about to start. */
+export interface JobPlace {
+  /** The first step. */
+  readonly stepName: string;
+  /** As it is stored. */
+  readonly bytes: number;
+}
+
+/** What may be claimed now. */
+export interface ClaimRoom extends ClaimableSteps {
+  readonly maxBytes: number;
+  /** What one job may take if it comes alone; undefined for any size. */
+  readonly maxLone: number | undefined;
+}
+
+export interface JobRunnerOptions {
+  /** False in a process that only starts jobs. */
+  readonly runsSteps: boolean;
+  /** Tells other processes that there are due jobs. */
+  readonly wake: () => void;
 }
 
 /**
- * Runs the jobs that this process holds, `concurrency` at a time; the others wait in a bounded queue. Claimed and locally
- * started jobs have separate quotas.
+ * Runs the jobs that this process holds, `concurrency` at a time; the others wait in bounded queues, one for each step.
  *
  * A job that was at work when its process ended may have caused that. One such job runs at a time: the others would lose an
  * attempt with it. They wait in a queue of their own, so jobs that did nothing wrong do not wait behind them.
  */
 export class JobRunner implements BackgroundService {
   private readonly logger = new Logger(JobRunner.name);
-  private readonly queue: WaitingJob[] = [];
   private readonly lone: LeasedJob[] = [];
   private loneIsRunning = false;
   /** An array, for the reason that `LeaseTable` gives. */
   private readonly running: JobRun[] = [];
   private readonly runs = new WaitGroup();
-  private reserved = 0;
-  private claimsWaiting = 0;
-  private claimsBegun = 0;
   private state: 'waiting' | 'running' | 'stopped' = 'waiting';
-  private onClaimsBegun: { readonly left: number; readonly listener: () => void } | undefined;
-  private readonly capacity: number;
+  private lookTimer: NodeJS.Timeout | undefined;
+  private bytesLeftOut = false;
+  private onRoom = (): void => undefined;
 
   constructor(
     private readonly leases: LeaseKeeper,
     private readonly completer: JobCompleter,
     private readonly runOf: (job: LeasedJob) => JobRun,
-    readonly concurrency: number,
-    /** False in a process that only starts jobs. */
-    private readonly runsSteps: boolean,
-  ) {
-    this.capacity = concurrency + Math.max(MIN_WAITING, concurrency * WAITING_PER_RUNNING);
+    private readonly queues: StepQueues,
+    private readonly budget: ByteBudget,
+    private readonly options: JobRunnerOptions,
+  ) {}
+
+  get concurrency(): number {
+    return this.queues.concurrency;
   }
 
   /** Whether this process takes jobs at all. */
   get takesJobs(): boolean {
-    return this.runsSteps && this.state !== 'stopped';
+    return this.options.runsSteps && this.state !== 'stopped';
   }
 
-  /** How many claimed jobs wait in the queue. */
-  get waitingClaims(): number {
-    return this.claimsWaiting;
-  }
-
-  /** How many claimed jobs have begun, ever. */
-  get begunClaims(): number {
-    return this.claimsBegun;
-  }
-
-  /** Reserves a slot for a job that this process is about to start; `false` when there is none. */
-  reserve(): boolean {
-    const taken = this.queue.length - this.claimsWaiting + this.running.length + this.reserved;
-    if (!this.takesJobs || taken >= this.capacity) return false;
-    this.reserved += 1;
+  /** Reserves a place for a job that this process is about to start; `false` when it had better be left to any process. */
+  reserve({ stepName, bytes }: JobPlace): boolean {
+    const queue = this.queues.of(stepName);
+    if (!this.takesJobs || !queue.takesStarted || !this.budget.allows(bytes)) return false;
+    queue.reserve();
+    this.budget.hold(bytes);
     return true;
   }
 
-  cancelReservation(): void {
-    this.reserved -= 1;
+  cancelReservation({ stepName, bytes }: JobPlace): void {
+    this.queues.of(stepName).cancelReservation();
+    this.budget.release(bytes);
+    this.announceRoom();
   }
 
-  /** Takes a job that a slot was reserved for. */
+  /** Takes a job that a place was reserved for. */
   offer(job: LeasedJob): void {
-    this.reserved -= 1;
-    this.take({ job, claimed: false });
+    this.queues.of(job.queueName).cancelReservation();
+    this.take(job, false);
   }
 
   offerClaimed(job: LeasedJob): void {
-    if (job.runsAlone) return this.takeLone(job);
-    this.claimsWaiting += 1;
-    this.take({ job, claimed: true });
+    this.budget.hold(job.bytes);
+    if (job.runsAlone) this.takeLone(job);
+    else this.take(job, true);
   }
 
-  /** Calls back once, when no more than `left` claimed jobs wait. */
-  whenClaimsBegun(left: number, listener: () => void): void {
-    this.onClaimsBegun = { left, listener };
-    this.announceClaims();
+  /** What may be claimed now. When a step that is left out may be claimed again, `onRoom` is called, once. */
+  claimRoom(): ClaimRoom | undefined {
+    if (!this.takesJobs) return undefined;
+    this.bytesLeftOut = !this.budget.allowsClaim;
+    const steps = this.queues.claimable();
+    if (this.bytesLeftOut || steps.names.length === 0) return undefined;
+    return { ...steps, maxBytes: this.budget.ofClaim, maxLone: this.budget.ofLargest };
+  }
+
+  whenRoom(listener: () => void): void {
+    this.onRoom = listener;
   }
 
   start(): void {
@@ -109,87 +125,135 @@ export class JobRunner implements BackgroundService {
   /** Hands waiting jobs back, signals running steps, and waits until they have settled or their grace period is over. */
   async stop(): Promise<void> {
     this.state = 'stopped';
+    clearTimeout(this.lookTimer);
     for (const run of this.running) run.stop(new StepInterruptedError('shutdown'));
-    await this.handBackQueue();
+    await this.handBackQueues();
     await this.runs.wait();
     await this.completer.flush();
   }
 
   private startWaiting(): void {
     if (this.canStart) detached(() => this.startUntilFull());
+    this.lookLater();
   }
 
   private get canStart(): boolean {
-    const isWaiting = this.queue.length > 0 || (this.lone.length > 0 && !this.loneIsRunning);
-    return this.state === 'running' && this.running.length < this.concurrency && isWaiting;
+    if (this.state !== 'running' || this.running.length >= this.concurrency) return false;
+    return this.queues.next() !== undefined || this.nextLone() >= 0;
   }
 
   private startUntilFull(): void {
     while (this.canStart) {
-      if (this.lone.length > 0 && !this.loneIsRunning) {
-        this.startLone(this.lone.shift()!);
-        continue;
-      }
-      const { job, claimed } = this.queue.shift()!;
-      if (claimed) {
-        this.claimsWaiting -= 1;
-        this.claimsBegun += 1;
-      }
-      if (!job.lease.lost) void this.runs.run(() => this.run(job));
+      const lone = this.nextLone();
+      const queue = lone < 0 ? this.queues.next()! : this.queues.of(this.lone[lone]!.queueName);
+      const job = lone < 0 ? queue.shift() : this.lone.splice(lone, 1)[0]!;
+      if (job.lease.lost) this.forget(job);
+      else void this.runs.run(() => this.run(job, queue, lone >= 0));
     }
-    this.announceClaims();
+    this.announceRoom();
   }
 
-  private startLone(job: LeasedJob): void {
-    if (job.lease.lost) return;
-    this.loneIsRunning = true;
-    void this.runs.run(() => this.run(job, () => (this.loneIsRunning = false)));
+  /** Where the first lone job waits that may begin; -1 when there is none. */
+  private nextLone(): number {
+    if (this.loneIsRunning) return -1;
+    return this.lone.findIndex((job) => this.queues.hasRoom(this.queues.of(job.queueName)));
   }
 
-  private async run(job: LeasedJob, ended?: () => void): Promise<void> {
+  private async run(job: LeasedJob, first: StepQueue, alone: boolean): Promise<void> {
     const run = this.runOf(job);
     this.running.push(run);
+    if (alone) this.loneIsRunning = true;
+    let queue = first;
+    let begunAt = this.queues.begin(queue);
+    let waits = false;
+    const mayGoOn = (): boolean => {
+      const next = this.queues.of(job.queueName);
+      waits = this.state !== 'stopped' && !this.queues.hasRoom(next, queue);
+      if (waits) return false;
+      this.queues.end(queue, begunAt);
+      queue = next;
+      begunAt = this.queues.begin(queue);
+      return true;
+    };
     try {
-      await run.run();
+      await run.run(mayGoOn);
     } catch (error) {
+      waits = false;
       this.logger.error(`Running job ${job.gid} failed unexpectedly: ${errorText(error)}`);
       this.leases.drop(job.lease);
     } finally {
       swapRemove(this.running, run);
-      ended?.();
+      this.queues.end(queue, begunAt);
+      if (alone) this.loneIsRunning = false;
+      if (waits) this.giveWay(job);
+      else this.forget(job);
       this.startWaiting();
     }
   }
 
-  private take(waiting: WaitingJob): void {
-    this.queue.push(waiting);
-    if (this.state === 'stopped') void this.handBackQueue();
-    else this.startWaiting();
+  /** The next step of the job is at its limit. */
+  private giveWay(job: LeasedJob): void {
+    const queue = this.queues.of(job.queueName);
+    // A begin that is stored already would be counted if this process ended while the job waits.
+    if (job.begun || !queue.takesStarted) void this.handBack([job], 0);
+    else this.take(job, false);
+  }
+
+  private take(job: LeasedJob, claimed: boolean): void {
+    this.queues.push(this.queues.of(job.queueName), job, claimed);
+    this.afterTaking();
   }
 
   private takeLone(job: LeasedJob): void {
-    if (this.lone.length >= this.concurrency) return void this.handBack(job, LONE_PAUSE_MS);
+    if (this.lone.length >= this.concurrency) return void this.handBack([job], LONE_PAUSE_MS);
     this.lone.push(job);
-    if (this.state === 'stopped') void this.handBackQueue();
+    this.afterTaking();
+  }
+
+  private afterTaking(): void {
+    if (this.state === 'stopped') void this.handBackQueues();
     else this.startWaiting();
   }
 
-  private announceClaims(): void {
-    if (!this.onClaimsBegun || this.claimsWaiting > this.onClaimsBegun.left) return;
-    const { listener } = this.onClaimsBegun;
-    this.onClaimsBegun = undefined;
-    listener();
+  /** The job is gone from this process. */
+  private forget(job: LeasedJob): void {
+    this.budget.release(job.bytes);
+    this.announceRoom();
   }
 
-  private async handBackQueue(): Promise<void> {
-    this.claimsWaiting = 0;
-    const waiting = this.queue.splice(0).map(({ job }) => job);
-    await Promise.all([...waiting, ...this.lone.splice(0)].map((job) => this.handBack(job, 0)));
+  private announceRoom(): void {
+    const reopened = this.queues.reopened();
+    if (this.bytesLeftOut && this.budget.allowsClaim) this.bytesLeftOut = false;
+    else if (!reopened) return;
+    this.onRoom();
   }
 
-  private async handBack(job: LeasedJob, delay: number): Promise<void> {
-    if (job.lease.lost) return;
-    if (job.unreadable === undefined) await this.completer.write(job.lease, job.handBack(delay));
-    this.leases.drop(job.lease);
+  private lookLater(): void {
+    if (this.lookTimer !== undefined || this.state !== 'running' || this.queues.waiting === 0) return;
+    this.lookTimer = detached(() => setTimeout(() => this.look(), LOOK_EVERY_MS));
+  }
+
+  /** Steps may have turned out to be slow since their jobs began to wait. */
+  private look(): void {
+    this.lookTimer = undefined;
+    const excess = this.queues.takeExcess();
+    if (excess.length > 0) void this.handBack(excess, 0).then(() => this.options.wake());
+    this.lookLater();
+  }
+
+  private async handBackQueues(): Promise<void> {
+    await this.handBack([...this.queues.takeAll(), ...this.lone.splice(0)], 0);
+  }
+
+  private async handBack(jobs: readonly LeasedJob[], delay: number): Promise<void> {
+    await Promise.all(
+      jobs.map(async (job) => {
+        if (!job.lease.lost) {
+          await this.completer.write(job.lease, job.handBack(delay));
+          this.leases.drop(job.lease);
+        }
+        this.forget(job);
+      }),
+    );
   }
 }

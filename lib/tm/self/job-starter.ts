@@ -147,7 +147,7 @@ export class JobStarter {
     transaction: TransactionContext,
     runner: QueryRunnerLike,
   ): Promise<SelfPreparedJob> {
-    const slot = this.reserveSlot(message);
+    const slot = this.reserveSlot(message, steps);
     const owner = this.leases.newOwner();
     const job: NewJob = {
       ...this.row(message, steps),
@@ -196,7 +196,7 @@ export class JobStarter {
   private async submitAlone(message: JobMessage): Promise<void> {
     if (this.options.insideOwnTransaction()) throw new StandaloneJobInTransactionError(message.gid);
     const steps = encodeSteps(message.steps);
-    const slot = this.reserveSlot(message);
+    const slot = this.reserveSlot(message, steps);
     const owner = slot ? this.leases.newOwner() : null;
     const sent = { sentAt: performance.now() };
     let inserted = false;
@@ -216,7 +216,7 @@ export class JobStarter {
   }
 
   private async submitPrepared(message: JobMessage, { steps, owner }: SelfPreparedJob): Promise<void> {
-    const slot = this.reserveSlot(message);
+    const slot = this.reserveSlot(message, steps);
     const sent = { sentAt: performance.now() };
     let submitted = false;
     try {
@@ -238,7 +238,7 @@ export class JobStarter {
   private run({ gid, delay }: JobMessage, { slot, steps, owner, sent }: StartedJob): void {
     if (!slot || !this.slots.use(slot)) return this.options.wake(delay);
     const lease = this.leases.hold({ gid, owner: owner! }, sent.sentAt);
-    const job = LeasedJob.started(steps, lease);
+    const job = LeasedJob.started(steps, lease, slot);
     if (lease.remaining > this.leases.leaseDuration / 2) return this.runner.offer(job);
     // The transaction was open for so long that the lease is about to expire, or has.
     void this.leases
@@ -247,13 +247,14 @@ export class JobStarter {
       .then((isHeld) => {
         if (isHeld) return this.runner.offer(job);
         this.leases.drop(lease);
-        this.runner.cancelReservation();
+        this.runner.cancelReservation(slot);
       });
   }
 
   /** Reserves a slot for a job that this process can run at once. */
-  private reserveSlot(message: JobMessage): ReservedSlot | undefined {
-    return this.isRunnable(message) ? this.slots.reserve() : undefined;
+  private reserveSlot(message: JobMessage, steps: string): ReservedSlot | undefined {
+    if (!this.isRunnable(message)) return undefined;
+    return this.slots.reserve({ stepName: message.steps[0]!.name, bytes: Buffer.byteLength(steps) });
   }
 
   private isRunnable(message: JobMessage): boolean {

@@ -9,11 +9,18 @@ type Change = Pick<JobChange, 'due'> & Partial<JobChange>;
 
 type JobProgress = Pick<
   ClaimedJob,
-  'steps' | 'stepIndex' | 'attempts' | 'mark' | 'crashes' | 'attemptLog' | 'error'
+  'steps' | 'stepIndex' | 'stepName' | 'attempts' | 'mark' | 'crashes' | 'attemptLog' | 'error'
 >;
 
 /** What the column holds everywhere. */
 const MAX_LOG_LENGTH = 60_000;
+
+/** Where a job that has just been stored is to run. */
+interface FirstStep {
+  readonly stepName: string;
+  /** Of all that is stored of its steps. */
+  readonly bytes: number;
+}
 
 const NOT_STARTED = { stepIndex: 0, attempts: 0, mark: null, crashes: null, attemptLog: null, error: null };
 
@@ -31,13 +38,17 @@ export class LeasedJob {
   private log: string | null;
   private readonly encoded: string;
   private parsed: readonly ParsedStep[] | undefined;
+  private rowStepName: string | null;
   /** The last step whose parsed arguments were given away, and may have been changed. */
   private given = -1;
 
   private constructor(
     readonly lease: Lease,
-    { steps, stepIndex, attempts, mark, crashes, attemptLog, error }: JobProgress,
+    { steps, stepIndex, stepName, attempts, mark, crashes, attemptLog, error }: JobProgress,
+    /** What it takes as it is stored. */
+    readonly bytes: number,
   ) {
+    this.rowStepName = stepName;
     this.encoded = steps;
     this.index = stepIndex;
     this.failedAttempts = attempts;
@@ -48,12 +59,12 @@ export class LeasedJob {
   }
 
   /** A job that this process has just stored. */
-  static started(steps: string, lease: Lease): LeasedJob {
-    return new LeasedJob(lease, { steps, ...NOT_STARTED });
+  static started(steps: string, lease: Lease, { stepName, bytes }: FirstStep): LeasedJob {
+    return new LeasedJob(lease, { steps, stepName, ...NOT_STARTED }, bytes);
   }
 
   static claimed(record: JobProgress, lease: Lease): LeasedJob {
-    return new LeasedJob(lease, record);
+    return new LeasedJob(lease, record, Buffer.byteLength(record.steps));
   }
 
   get gid(): string {
@@ -72,6 +83,11 @@ export class LeasedJob {
 
   get stepIndex(): number {
     return this.index;
+  }
+
+  /** The name of the current step as the row tells it: the steps are parsed when the job's turn comes. */
+  get queueName(): string {
+    return this.rowStepName ?? '';
   }
 
   get stepName(): string {
@@ -164,14 +180,15 @@ export class LeasedJob {
   }
 
   /** Lets any process take the job, without counting an attempt; one that had begun is taken back. */
-  handBack(delay: number, error = this.error, stepName?: string): JobChange {
-    return this.change({ ...this.released(), error, due: delay }, stepName);
+  handBack(delay: number, error = this.error): JobChange {
+    return this.change({ ...this.released(), error, due: delay }, this.queueName);
   }
 
   /** Moves on to the next step, after its `completed()` was stored. */
-  advance({ mark }: JobChange): void {
+  advance({ mark, stepName }: JobChange): void {
     if (this.failedAttempts > 0) this.log = this.extendedLog();
     this.index += 1;
+    this.rowStepName = stepName;
     this.failedAttempts = 0;
     this.mark = mark;
     this.crashesInRow = null;

@@ -1,8 +1,8 @@
 import { swapRemove } from '../../core/swap-remove.js';
-import type { JobRunner } from './job-runner.js';
+import type { JobPlace, JobRunner } from './job-runner.js';
 
 /** A slot of the runner, reserved for a job whose transaction is open. */
-export interface ReservedSlot {
+export interface ReservedSlot extends JobPlace {
   /** By `performance.now()`. */
   readonly since: number;
 }
@@ -24,24 +24,24 @@ export class ReservedSlots {
   ) {}
 
   /** Undefined when all slots are taken. */
-  reserve(): ReservedSlot | undefined {
-    if (!this.runner.reserve()) {
+  reserve(place: JobPlace): ReservedSlot | undefined {
+    if (!this.runner.reserve(place)) {
       this.releaseExpired();
-      if (!this.runner.reserve()) return undefined;
+      if (!this.runner.reserve(place)) return undefined;
     }
-    const slot = { since: performance.now() };
+    const slot = { ...place, since: performance.now() };
     this.reserved.push(slot);
     return slot;
   }
 
   /** Uses the slot for its job; if it has expired, another one. False when there is none. */
   use(slot: ReservedSlot): boolean {
-    return swapRemove(this.reserved, slot) || this.runner.reserve();
+    return swapRemove(this.reserved, slot) || this.runner.reserve(slot);
   }
 
   /** The job does not come. */
   release(slot: ReservedSlot): void {
-    if (swapRemove(this.reserved, slot)) this.runner.cancelReservation();
+    if (swapRemove(this.reserved, slot)) this.runner.cancelReservation(slot);
   }
 
   private releaseExpired(): void {

@@ -6,6 +6,7 @@ import type { JobInfo } from '../../core/jobs/job-info.js';
 import { insideTransactionOf } from '../../transactions/surroundings.js';
 import type { TransactionalStepRunner } from '../../transactions/transactional-step.runner.js';
 import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
+import { ByteBudget } from './byte-budget.js';
 import { JobCompleter } from './job-completer.js';
 import { jobInfoOf } from './job-info.mapper.js';
 import { JobPoller } from './job-poller.js';
@@ -19,6 +20,7 @@ import { RecoverySchedule } from './recovery-schedule.js';
 import { RetentionService } from './retention.service.js';
 import type { ResolvedSelfTmOptions } from './self-tm.options.js';
 import { SelfTransactionalSteps } from './self-transactional-steps.js';
+import { StepQueues } from './step-queues.js';
 import type { OpenStore } from './store-opener.js';
 import { UnknownStepReporter } from './unknown-step.reporter.js';
 import { errorText } from '../../errors/error-text.js';
@@ -62,6 +64,7 @@ export class SelfTmRuntime {
     this.leases = new LeaseKeeper(store, leaseDuration);
     this.completer = new JobCompleter(store, this.leases, (gid, error) => this.reportFailed(gid, error));
     const { leases, completer } = this;
+    const queues = new StepQueues(registry, concurrency);
     this.runServices = {
       ...services,
       transactional: new SelfTransactionalSteps(
@@ -75,12 +78,16 @@ export class SelfTmRuntime {
       completer,
       gracePeriod: options.gracePeriod,
       wake,
-      storedStepName: async (gid) => (await store.find(gid))?.stepName ?? '',
+      mayBegin: (next, ended) => queues.hasRoom(queues.of(next), queues.of(ended)),
       onFailed: (gid, error) => this.reportFailed(gid, error),
     };
-    const runner = new JobRunner(leases, completer, (job) => this.runOf(job), concurrency, runSteps);
+    const budget = new ByteBudget(options.maxBytes);
+    const runner = new JobRunner(leases, completer, (job) => this.runOf(job), queues, budget, {
+      runsSteps: runSteps,
+      wake: () => wake(0),
+    });
     this.prepared = new PreparedJobs(store, databases, wake, queryPreparedAfter);
-    this.poller = new JobPoller(store, leases, runner, registry, this.prepared);
+    this.poller = new JobPoller(store, leases, runner, budget.ofClaim, this.prepared);
     this.starter = new JobStarter(store, leases, runner, registry, {
       dataSource,
       queryPreparedAfter,

@@ -4,7 +4,10 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import {
   InvalidStepArgumentsError,
   Step,
+  MAX_JOB_BYTES,
+  MAX_JOB_STEPS,
   StepArgumentsTooLargeError,
+  TooManyStepsError,
   UnrecoverableStepError,
   type StepContext,
   type StepHandler,
@@ -12,6 +15,7 @@ import {
 import { TestApplication } from '../../support/application.js';
 import { Databases, describeManagers } from '../../support/placements.js';
 import { Order } from '../../support/order.entity.js';
+import { encodedBytes } from '../../../lib/core/jobs/job-message.js';
 import { Recording } from '../../support/recording.js';
 import { Ping, ReserveStock } from '../../support/steps.js';
 
@@ -115,8 +119,8 @@ describeManagers(
 
     it('may have up to 4 MiB together, and no more', async ({ skip }) => {
       if (app.atDtm) skip('DTM takes 4 MiB as one message, with everything around the arguments');
-      // As JSON text, in quotes.
-      const half = 'x'.repeat(2 * MIB - 2);
+      const around = encodedBytes({ name: 'anything', args: JSON.stringify('') }) + 1;
+      const half = 'x'.repeat(2 * MIB - around);
       const job = app.jobs.createJob().addStep(Anything, half).addStep(Anything, half);
       expect(() => job.addStep(Anything, 1)).toThrow(StepArgumentsTooLargeError);
       const { gid } = await job.start();
@@ -128,6 +132,20 @@ describeManagers(
       expect(() => app.jobs.createJob().addStep(Anything, 'x'.repeat(4 * MIB))).toThrow(
         StepArgumentsTooLargeError,
       );
+    });
+
+    it('count with the names of their steps, of which there are 10,000 at most', () => {
+      const job = app.jobs.createJob();
+      const name = 'n'.repeat(255);
+      const many = Math.floor(MAX_JOB_BYTES / encodedBytes({ name }));
+      expect(many).toBeGreaterThan(MAX_JOB_STEPS);
+      for (let n = 0; n < MAX_JOB_STEPS; n += 1) job.addStep(name);
+      expect(() => job.addStep(name)).toThrow(TooManyStepsError);
+
+      const large = app.jobs.createJob();
+      const args = 'x'.repeat(MAX_JOB_BYTES / 100);
+      for (let n = 0; n < 99; n += 1) large.addStep(name, args);
+      expect(() => large.addStep(name, args)).toThrow(StepArgumentsTooLargeError);
     });
 
     it('are restored as instances of their class', async () => {

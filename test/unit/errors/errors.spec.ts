@@ -42,6 +42,7 @@ const samples: SteppingError[] = [
   new errors.StatementTimeoutError(1000),
   new errors.StepAbandonedError('s', 3, 2),
   new errors.StepArgumentsTooLargeError('g', 10, 5),
+  new errors.TooManyStepsError('g', 5),
   new errors.StepInterruptedError('shutdown'),
   new errors.StepNotFoundError('s', ['t']),
   new errors.StepNotTransactionalError('s'),

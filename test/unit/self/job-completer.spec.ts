@@ -30,7 +30,10 @@ async function held(gid: string): Promise<LeasedJob> {
   const owner = leases.newOwner();
   const job = newJob(gid, { owner, dueIn: 30_000 });
   await store.insert([job]);
-  return LeasedJob.started(job.steps, leases.hold({ gid, owner }, performance.now()));
+  return LeasedJob.started(job.steps, leases.hold({ gid, owner }, performance.now()), {
+    stepName: job.stepName,
+    bytes: job.steps.length,
+  });
 }
 
 it('groups the ends of jobs that come within a moment into one statement', async () => {

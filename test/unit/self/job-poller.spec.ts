@@ -1,40 +1,45 @@
 import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import type { StepRegistry } from '../../../lib/core/steps/step.registry.js';
 import { MemoryJobStore } from '../../../lib/store/memory.job-store.js';
 import { JobPoller } from '../../../lib/tm/self/job-poller.js';
-import type { JobRunner } from '../../../lib/tm/self/job-runner.js';
+import type { ClaimRoom, JobRunner } from '../../../lib/tm/self/job-runner.js';
 import { LeaseKeeper } from '../../../lib/tm/self/lease-keeper.js';
 import type { LeasedJob } from '../../../lib/tm/self/leased-job.js';
 import type { PreparedJobs } from '../../../lib/tm/self/prepared-jobs.js';
 import { newJob } from './support.js';
 
 const CONCURRENCY = 4;
+const MAX_BYTES = 8 * 1024 * 1024;
 
-/** Keeps claimed jobs until the test begins them. */
+/** Keeps claimed jobs until the test begins them; as many may wait as run at once. */
 class FakeRunner {
   readonly concurrency = CONCURRENCY;
   readonly waiting: LeasedJob[] = [];
   takesJobs = true;
-  begunClaims = 0;
-  private callback: { left: number; listener: () => void } | undefined;
+  /** Steps that are left out of claims. */
+  leftOut: string[] = [];
+  private onRoom = (): void => undefined;
+  private wanted = false;
 
-  get waitingClaims(): number {
-    return this.waiting.length;
+  claimRoom(): ClaimRoom | undefined {
+    const room = CONCURRENCY - this.waiting.length;
+    this.wanted = room < CONCURRENCY / 2;
+    if (!this.takesJobs || this.wanted) return undefined;
+    const names = ['ping', 'pong'].filter((name) => !this.leftOut.includes(name));
+    return { names, room, complete: this.leftOut.length === 0, maxBytes: MAX_BYTES, maxLone: undefined };
   }
 
   offerClaimed(job: LeasedJob): void {
     this.waiting.push(job);
   }
 
-  whenClaimsBegun(left: number, listener: () => void): void {
-    this.callback = { left, listener };
+  whenRoom(listener: () => void): void {
+    this.onRoom = listener;
   }
 
   begin(count: number): string[] {
     const begun = this.waiting.splice(0, count).map(({ gid }) => gid);
-    this.begunClaims += begun.length;
-    if (this.callback && this.waiting.length <= this.callback.left) this.callback.listener();
+    if (this.wanted && this.waiting.length <= CONCURRENCY / 2) this.onRoom();
     return begun;
   }
 }
@@ -50,13 +55,9 @@ beforeEach(() => {
   store = new MemoryJobStore(() => Date.now());
   runner = new FakeRunner();
   leases = new LeaseKeeper(store, 30_000);
-  poller = new JobPoller(
-    store,
-    leases,
-    runner as unknown as JobRunner,
-    { names: () => ['ping'] } as unknown as StepRegistry,
-    { resolve: resolvePrepared } as unknown as PreparedJobs,
-  );
+  poller = new JobPoller(store, leases, runner as unknown as JobRunner, MAX_BYTES, {
+    resolve: resolvePrepared,
+  } as unknown as PreparedJobs);
 });
 
 afterEach(async () => {
@@ -105,6 +106,27 @@ it('claims again at once while batches come back full and there is room', async 
   }
   expect(new Set(begun).size).toBe(10);
   expect(claim.mock.calls.length).toBeLessThanOrEqual(5);
+});
+
+it('claims at once again after a claim that its bytes have ended', async () => {
+  const claim = vi.spyOn(store, 'claim');
+  const steps = JSON.stringify([{ step: 'ping', args: 'x'.repeat(MAX_BYTES * 0.75) }]);
+  await store.insert(['a', 'b'].map((gid) => newJob(gid, { steps })));
+  poller.start();
+  await passed();
+  expect(runner.waiting.map(({ gid }) => gid)).toEqual(['a', 'b']);
+  expect(claim).toHaveBeenCalledTimes(3);
+});
+
+it('claims the jobs of other steps while one is left out, at once as long as there are more', async () => {
+  await insert(10);
+  await store.insert(Array.from({ length: 6 }, (_, n) => newJob(`pong-${n}`, { stepName: 'pong' })));
+  runner.leftOut = ['ping'];
+  poller.start();
+  await passed();
+  expect(runner.begin(4)).toHaveLength(4);
+  await passed();
+  expect(runner.waiting.map(({ gid }) => gid)).toEqual(['pong-4', 'pong-5']);
 });
 
 it('takes prepared jobs only while there is no room for others', async () => {

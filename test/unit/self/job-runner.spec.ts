@@ -6,36 +6,52 @@ import type { JobRun } from '../../../lib/tm/self/job-run.js';
 import { JobRunner } from '../../../lib/tm/self/job-runner.js';
 import type { LeaseKeeper } from '../../../lib/tm/self/lease-keeper.js';
 import type { LeasedJob } from '../../../lib/tm/self/leased-job.js';
-import { leasedJob } from './support.js';
+import { ByteBudget } from '../../../lib/tm/self/byte-budget.js';
+import { StepQueues } from '../../../lib/tm/self/step-queues.js';
+import { leasedJob, registryOf } from './support.js';
 
 const CONCURRENCY = 2;
+const MAX_BYTES = 10_000;
+const PLACE = { stepName: 'ping', bytes: 1 };
 /** What may be started here: those that run, and those that wait. */
 const CAPACITY = CONCURRENCY + 512;
 
 let written: JobChange[];
-let running: Map<string, { end(): void; fail(error: Error): void; stopped?: unknown }>;
+let running: Map<string, { end(): void; succeed(): void; fail(error: Error): void; stopped?: unknown }>;
 let dropped: string[];
 let flushes: number;
+let woken: number;
 
-function runnerOf(runsSteps = true): JobRunner {
+function runnerOf({
+  runsSteps = true,
+  concurrency = CONCURRENCY,
+  steps = {} as Record<string, number | undefined>,
+} = {}): JobRunner {
   const completer = {
     write: async (_: unknown, change: JobChange) => written.push(change) > 0,
     flush: async () => void (flushes += 1),
   } as unknown as JobCompleter;
   const leases = { drop: ({ gid }: { gid: string }) => dropped.push(gid) } as unknown as LeaseKeeper;
-  const runOf = ({ gid }: LeasedJob): JobRun =>
+  const runOf = (job: LeasedJob): JobRun =>
     ({
-      run: () =>
+      run: (mayGoOn: () => boolean) =>
         new Promise<void>((resolve, reject) => {
+          const { gid } = job;
           const ended = (settle: () => void) => () => {
             running.delete(gid);
             settle();
           };
-          running.set(gid, { end: ended(resolve), fail: (error) => ended(() => reject(error))() });
+          const succeed = (): void => {
+            job.advance(job.completed(() => false));
+            if (!mayGoOn()) ended(resolve)();
+          };
+          running.set(gid, { end: ended(resolve), fail: (error) => ended(() => reject(error))(), succeed });
         }),
-      stop: (reason: unknown) => void (running.get(gid)!.stopped = reason),
+      stop: (reason: unknown) => void (running.get(job.gid)!.stopped = reason),
     }) as unknown as JobRun;
-  return new JobRunner(leases, completer, runOf, CONCURRENCY, runsSteps);
+  const queues = new StepQueues(registryOf({ ping: undefined, ...steps }), concurrency);
+  const wake = (): void => void (woken += 1);
+  return new JobRunner(leases, completer, runOf, queues, new ByteBudget(MAX_BYTES), { runsSteps, wake });
 }
 
 const passed = () => vi.advanceTimersByTimeAsync(0);
@@ -47,6 +63,7 @@ beforeEach(() => {
   running = new Map();
   dropped = [];
   flushes = 0;
+  woken = 0;
 });
 afterEach(() => {
   vi.restoreAllMocks();
@@ -55,7 +72,7 @@ afterEach(() => {
 
 function offer(runner: JobRunner, ...names: string[]): void {
   for (const gid of names) {
-    expect(runner.reserve()).toBe(true);
+    expect(runner.reserve(PLACE)).toBe(true);
     runner.offer(leasedJob(gid));
   }
 }
@@ -87,7 +104,7 @@ it('goes on after a run that threw, and drops its lease', async () => {
 it('skips a waiting job whose lease was lost', async () => {
   const runner = runnerOf();
   const lost = leasedJob('lost');
-  runner.reserve();
+  runner.reserve(PLACE);
   runner.offer(lost);
   offer(runner, 'a');
   lost.lease.lose();
@@ -98,33 +115,32 @@ it('skips a waiting job whose lease was lost', async () => {
 it('has slots for so many started jobs, and gives one back for each that ends or does not come', async () => {
   const runner = runnerOf();
   runner.start();
-  for (let n = 0; n < CAPACITY; n += 1) expect(runner.reserve()).toBe(true);
-  expect(runner.reserve()).toBe(false);
-  runner.cancelReservation();
-  expect(runner.reserve()).toBe(true);
+  for (let n = 0; n < CAPACITY; n += 1) expect(runner.reserve(PLACE)).toBe(true);
+  expect(runner.reserve(PLACE)).toBe(false);
+  runner.cancelReservation(PLACE);
+  expect(runner.reserve(PLACE)).toBe(true);
   runner.offer(leasedJob('a'));
-  expect(runner.reserve()).toBe(false);
+  expect(runner.reserve(PLACE)).toBe(false);
   running.get('a')!.end();
   await passed();
-  expect(runner.reserve()).toBe(true);
+  expect(runner.reserve(PLACE)).toBe(true);
 });
 
-it('counts claimed jobs apart from those that were started here', async () => {
+it('counts claimed jobs apart from those that were started here', () => {
   const runner = runnerOf();
-  for (let n = 0; n < CAPACITY; n += 1) runner.offerClaimed(leasedJob(`claimed-${n}`));
-  expect(runner.waitingClaims).toBe(CAPACITY);
-  offer(runner, 'a');
-  runner.start();
-  expect(runner.waitingClaims).toBe(CAPACITY - CONCURRENCY);
-  expect(runner.begunClaims).toBe(CONCURRENCY);
+  for (let n = 0; n < CAPACITY; n += 1) offer(runner, `started-${n}`);
+  expect(runner.claimRoom()).toMatchObject({ names: ['ping'], complete: true });
+  for (let n = 0; n < CONCURRENCY; n += 1) runner.offerClaimed(leasedJob(`claimed-${n}`));
+  expect(runner.claimRoom()).toBeUndefined();
 });
 
-it('tells once when no more than so many claimed jobs wait', async () => {
-  const runner = runnerOf();
+it('leaves a step with enough waiting jobs out of claims, and tells once when it may be claimed again', async () => {
+  const runner = runnerOf({ steps: { pong: undefined } });
+  const listener = vi.fn();
+  runner.whenRoom(listener);
   runner.start();
   for (const gid of ['a', 'b', 'c', 'd']) runner.offerClaimed(leasedJob(gid));
-  const listener = vi.fn();
-  runner.whenClaimsBegun(1, listener);
+  expect(runner.claimRoom()).toMatchObject({ names: ['pong'], complete: false });
   expect(listener).not.toHaveBeenCalled();
   running.get('a')!.end();
   await passed();
@@ -132,6 +148,100 @@ it('tells once when no more than so many claimed jobs wait', async () => {
   running.get('b')!.end();
   await passed();
   expect(listener).toHaveBeenCalledTimes(1);
+});
+
+it('runs one step in 7 of 8 slots, of those that the others leave, and never lets its jobs block others', async () => {
+  const runner = runnerOf({ concurrency: 32, steps: { slow: undefined, slower: undefined } });
+  runner.start();
+  const start = (stepName: string, count: number): void => {
+    for (let n = 0; n < count; n += 1) {
+      expect(runner.reserve({ stepName, bytes: 1 })).toBe(true);
+      runner.offer(leasedJob(`${stepName}-${n}`, 'owner', stepName));
+    }
+  };
+  const ofStep = (stepName: string) => gids().filter((gid) => gid.startsWith(`${stepName}-`));
+  start('slow', 100);
+  expect(ofStep('slow')).toHaveLength(28);
+  start('slower', 100);
+  expect(ofStep('slower')).toHaveLength(3);
+  start('ping', 2);
+  expect(ofStep('ping')).toEqual(['ping-0']);
+  running.get('ping-0')!.end();
+  await passed();
+  expect(ofStep('ping')).toEqual(['ping-1']);
+});
+
+it('keeps to the limit of a step, and runs its jobs in order', async () => {
+  const runner = runnerOf({ concurrency: 4, steps: { one: 1 } });
+  runner.start();
+  for (const gid of ['a', 'b', 'c']) runner.offerClaimed(leasedJob(gid, 'owner', 'one'));
+  runner.offerClaimed(leasedJob('other'));
+  expect(gids()).toEqual(['a', 'other']);
+  running.get('a')!.end();
+  await passed();
+  expect(gids()).toEqual(['other', 'b']);
+});
+
+it('lets a job wait whose next step is at its limit, and gives its slot to another', async () => {
+  const runner = runnerOf({ concurrency: 4, steps: { pong: 1 } });
+  runner.start();
+  offer(runner, 'a', 'b', 'c', 'd');
+  running.get('a')!.succeed();
+  running.get('b')!.succeed();
+  await passed();
+  expect(gids()).toEqual(['a', 'c', 'd']);
+  expect(written).toEqual([]);
+  running.get('a')!.end();
+  await passed();
+  expect(gids()).toEqual(['c', 'd', 'b']);
+});
+
+it('hands back the last jobs, which cannot begin soon, by how long the step has been taking', async () => {
+  const runner = runnerOf();
+  runner.start();
+  offer(runner, ...Array.from({ length: 100 }, (_, n) => `job-${n}`));
+  await vi.advanceTimersByTimeAsync(999);
+  expect(written).toEqual([]);
+  await vi.advanceTimersByTimeAsync(1);
+  // Two run, each for a second by now: two more can begin within the next second.
+  expect(written.map(({ gid }) => gid)).toEqual(Array.from({ length: 96 }, (_, n) => `job-${n + 4}`));
+  expect(written[0]).toMatchObject({ due: 0, release: true, attempts: 0, mark: null });
+  expect(woken).toBe(1);
+  expect(runner.reserve(PLACE)).toBe(false);
+});
+
+it('takes many jobs of a step that has been quick, and few of one that has been slow', async () => {
+  const runner = runnerOf();
+  runner.start();
+  offer(runner, 'quick');
+  await vi.advanceTimersByTimeAsync(10);
+  running.get('quick')!.end();
+  await passed();
+  for (let n = 0; n < 100; n += 1) runner.offerClaimed(leasedJob(`claimed-${n}`));
+  expect(runner.claimRoom()).toMatchObject({ names: ['ping'], room: 102 });
+  await vi.advanceTimersByTimeAsync(500);
+  expect(runner.claimRoom()).toBeUndefined();
+});
+
+it('holds no more bytes than its budget, but a larger job when there is no other', async () => {
+  const runner = runnerOf();
+  runner.start();
+  const place = (bytes: number) => ({ stepName: 'ping', bytes });
+  expect(runner.reserve(place(MAX_BYTES * 2))).toBe(true);
+  expect(runner.reserve(PLACE)).toBe(false);
+  expect(runner.claimRoom()).toBeUndefined();
+  const listener = vi.fn();
+  runner.whenRoom(listener);
+  runner.cancelReservation(place(MAX_BYTES * 2));
+  expect(listener).toHaveBeenCalledTimes(1);
+
+  runner.offerClaimed(leasedJob('large', 'owner', 'ping', MAX_BYTES * 0.75));
+  expect(runner.claimRoom()).toMatchObject({ maxBytes: MAX_BYTES / 4, maxLone: MAX_BYTES / 4 });
+  expect(runner.reserve(place(MAX_BYTES / 4))).toBe(true);
+  expect(runner.claimRoom()).toBeUndefined();
+  running.get('large')!.end();
+  await passed();
+  expect(runner.claimRoom()).toMatchObject({ maxLone: MAX_BYTES * 0.75 });
 });
 
 it('hands waiting jobs back at its stop, signals those that run, and waits for them', async () => {
@@ -158,9 +268,9 @@ it('hands waiting jobs back at its stop, signals those that run, and waits for t
 it('hands back what comes after its stop, and reserves nothing', async () => {
   const runner = runnerOf();
   runner.start();
-  expect(runner.reserve()).toBe(true);
+  expect(runner.reserve(PLACE)).toBe(true);
   await runner.stop();
-  expect(runner.reserve()).toBe(false);
+  expect(runner.reserve(PLACE)).toBe(false);
   runner.offer(leasedJob('late'));
   await passed();
   expect(written.map(({ gid }) => gid)).toEqual(['late']);
@@ -168,8 +278,8 @@ it('hands back what comes after its stop, and reserves nothing', async () => {
 });
 
 it('takes no jobs in a process that only starts them', () => {
-  const runner = runnerOf(false);
+  const runner = runnerOf({ runsSteps: false });
   runner.start();
   expect(runner.takesJobs).toBe(false);
-  expect(runner.reserve()).toBe(false);
+  expect(runner.reserve(PLACE)).toBe(false);
 });

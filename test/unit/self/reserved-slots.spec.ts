@@ -3,6 +3,7 @@ import type { JobRunner } from '../../../lib/tm/self/job-runner.js';
 import { ReservedSlots } from '../../../lib/tm/self/reserved-slots.js';
 
 const LEASE_MS = 1_000;
+const PLACE = { stepName: 'ping', bytes: 1 };
 
 /** A runner with a number of slots. */
 function runnerWith(slots: number) {
@@ -19,8 +20,8 @@ afterEach(() => void vi.useRealTimers());
 it('reserves as many slots as the runner has, and releases each once', () => {
   const { runner, free } = runnerWith(3);
   const slots = new ReservedSlots(runner, LEASE_MS);
-  const reserved = [slots.reserve()!, slots.reserve()!, slots.reserve()!];
-  expect(slots.reserve()).toBeUndefined();
+  const reserved = [slots.reserve(PLACE)!, slots.reserve(PLACE)!, slots.reserve(PLACE)!];
+  expect(slots.reserve(PLACE)).toBeUndefined();
   for (const slot of [reserved[1]!, reserved[1]!, reserved[0]!, reserved[2]!, reserved[0]!])
     slots.release(slot);
   expect(free()).toBe(3);
@@ -29,11 +30,11 @@ it('reserves as many slots as the runner has, and releases each once', () => {
 it('uses a reserved slot, and another one for a slot that has expired', () => {
   const { runner, free } = runnerWith(2);
   const slots = new ReservedSlots(runner, LEASE_MS);
-  const old = slots.reserve()!;
+  const old = slots.reserve(PLACE)!;
   vi.advanceTimersByTime(LEASE_MS / 2);
-  const young = slots.reserve()!;
+  const young = slots.reserve(PLACE)!;
   vi.advanceTimersByTime(LEASE_MS / 2);
-  const next = slots.reserve()!;
+  const next = slots.reserve(PLACE)!;
   expect(slots.use(young)).toBe(true);
   expect(slots.use(old)).toBe(false);
   expect(free()).toBe(0);
@@ -45,10 +46,10 @@ it('uses a reserved slot, and another one for a slot that has expired', () => {
 it('releases expired slots as soon as somebody needs one', () => {
   const { runner, free } = runnerWith(1);
   const slots = new ReservedSlots(runner, LEASE_MS);
-  slots.reserve();
-  expect(slots.reserve()).toBeUndefined();
+  slots.reserve(PLACE);
+  expect(slots.reserve(PLACE)).toBeUndefined();
   vi.advanceTimersByTime(LEASE_MS);
-  expect(slots.reserve()).toBeDefined();
-  expect(slots.reserve()).toBeUndefined();
+  expect(slots.reserve(PLACE)).toBeDefined();
+  expect(slots.reserve(PLACE)).toBeUndefined();
   expect(free()).toBe(0);
 });

@@ -1,0 +1,156 @@
+import type { LeasedJob } from './leased-job.js';
+
+/** A job that would wait for longer is left to other processes. */
+const SOON_MS = 1000;
+/** Two claims of the largest size. */
+const MOST_CLAIMED = 1000;
+/** How much a new duration counts in the average. */
+const WEIGHT = 1 / 8;
+
+export interface WaitingJob {
+  readonly job: LeasedJob;
+  /** It was claimed, not started here. */
+  readonly claimed: boolean;
+  /** Its place in the order of all jobs that wait here. */
+  readonly turn: number;
+}
+
+/**
+ * The jobs of this process that are at one step: how many run, and those that wait for a slot.
+ *
+ * No more may wait than can probably begin within a second, by how long the attempts of the step have been taking: another
+ * process may be idle. Claimed and locally started jobs are counted apart, since neither may keep the others out.
+ */
+export class StepQueue {
+  private readonly jobs: WaitingJob[] = [];
+  private claimsWaiting = 0;
+  private reserved = 0;
+  private runs = 0;
+  /** The sum of the times at which those that run have begun. */
+  private begun = 0;
+  private averageMs: number | undefined;
+  /** The last claim has left the step out, since enough jobs wait. */
+  leftOut = false;
+
+  constructor(
+    /** How many attempts may run at once. */
+    readonly limit: number,
+    /** How many jobs that were started here may wait at most. */
+    private readonly mostStarted: number,
+  ) {}
+
+  get running(): number {
+    return this.runs;
+  }
+
+  get waiting(): number {
+    return this.jobs.length;
+  }
+
+  /** The turn of the job that has waited for longest. */
+  get turn(): number {
+    return this.jobs[0]?.turn ?? Infinity;
+  }
+
+  /** How many more claimed jobs may wait. */
+  get room(): number {
+    return this.claimable - this.claimsWaiting;
+  }
+
+  /** Enough of them have begun for another claim to be worth it. */
+  get wantsClaims(): boolean {
+    return this.room * 2 >= this.claimable;
+  }
+
+  /** There are more jobs than slots. */
+  get isPressed(): boolean {
+    return this.jobs.length > 0 || this.runs >= this.limit;
+  }
+
+  /** Whether one more job that was started here may wait, or can begin at once. */
+  get takesStarted(): boolean {
+    return this.startedWaiting + this.reserved + this.runs < this.limit + this.startable;
+  }
+
+  reserve(): void {
+    this.reserved += 1;
+  }
+
+  cancelReservation(): void {
+    this.reserved -= 1;
+  }
+
+  push(waiting: WaitingJob): void {
+    this.jobs.push(waiting);
+    if (waiting.claimed) this.claimsWaiting += 1;
+  }
+
+  shift(): LeasedJob {
+    const { job, claimed } = this.jobs.shift()!;
+    if (claimed) this.claimsWaiting -= 1;
+    return job;
+  }
+
+  /** Takes the jobs out that came last and cannot begin soon. */
+  takeExcess(): LeasedJob[] {
+    const { claimable, startable } = this;
+    // Not for a few: the estimate goes up and down.
+    const claims = this.claimsWaiting > claimable * 2 ? this.claimsWaiting - claimable : 0;
+    const started = this.startedWaiting > startable * 2 ? this.startedWaiting - startable : 0;
+    return this.takeLast(claims, started);
+  }
+
+  takeAll(): LeasedJob[] {
+    return this.takeLast(this.claimsWaiting, this.startedWaiting);
+  }
+
+  /** An attempt begins. Returns what `end()` is to be told. */
+  begin(now = performance.now()): number {
+    this.runs += 1;
+    this.begun += now;
+    return now;
+  }
+
+  end(begunAt: number, now = performance.now()): void {
+    this.runs -= 1;
+    this.begun = this.runs === 0 ? 0 : this.begun - begunAt;
+    const took = now - begunAt;
+    this.averageMs = this.averageMs === undefined ? took : this.averageMs + (took - this.averageMs) * WEIGHT;
+  }
+
+  private get startedWaiting(): number {
+    return this.jobs.length - this.claimsWaiting;
+  }
+
+  /** Few where nothing is known yet: a claim of many slow jobs would keep them from other processes. */
+  private get claimable(): number {
+    return this.soon(this.averageMs === undefined ? this.limit : MOST_CLAIMED);
+  }
+
+  /** Many where nothing is known yet: to start a job for another process costs a claim. */
+  private get startable(): number {
+    return this.soon(this.mostStarted);
+  }
+
+  /** How many jobs can begin soon. Attempts that have not ended yet tell something as well. */
+  private soon(most: number): number {
+    const age = this.runs === 0 ? 0 : performance.now() - this.begun / this.runs;
+    const duration = Math.max(this.averageMs ?? 0, age);
+    return Math.max(1, Math.min(most, Math.floor((this.limit * SOON_MS) / duration)));
+  }
+
+  private takeLast(claims: number, started: number): LeasedJob[] {
+    const taken: LeasedJob[] = [];
+    let [claimsLeft, startedLeft] = [claims, started];
+    for (let at = this.jobs.length - 1; claimsLeft + startedLeft > 0; at -= 1) {
+      const { job, claimed } = this.jobs[at]!;
+      if ((claimed ? claimsLeft : startedLeft) === 0) continue;
+      if (claimed) claimsLeft -= 1;
+      else startedLeft -= 1;
+      this.jobs.splice(at, 1);
+      taken.push(job);
+    }
+    this.claimsWaiting -= claims;
+    return taken.reverse();
+  }
+}

@@ -1,0 +1,97 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { SelfTmOptions } from '../../../lib/index.js';
+import { TestApplication } from '../../support/application.js';
+import { Databases, describePlacements } from '../../support/placements.js';
+import { ReserveStock } from '../../support/steps.js';
+import { waitFor } from '../../support/wait-for.js';
+
+const KB = 1024;
+const JOBS = 60;
+const MAX = 64;
+
+let databases: Databases;
+const apps: TestApplication[] = [];
+
+async function start(selfTm: SelfTmOptions = {}): Promise<TestApplication> {
+  const app = await TestApplication.start(databases, { selfTm: { maxBytes: `${MAX}kB`, ...selfTm } });
+  apps.push(app);
+  return app;
+}
+
+/** Starts jobs of so many kB each, one after the other. */
+async function startJobs(app: TestApplication, count: number, kilobytes: number): Promise<string[]> {
+  const gids: string[] = [];
+  const args = { orderId: 'x'.repeat(kilobytes * KB - 100) };
+  for (let n = 0; n < count; n += 1) {
+    gids.push((await app.jobs.createJob().addStep(ReserveStock, args).start()).gid);
+  }
+  return gids;
+}
+
+function hold(app: TestApplication): () => void {
+  let release = (): void => undefined;
+  const released = new Promise<void>((resolve) => (release = resolve));
+  app.recording.onExecute = () => released;
+  return release;
+}
+
+/** How many jobs this process or another holds. */
+async function leased(): Promise<number> {
+  const [row] = await databases.store.query<{ count: number | string }>(
+    `SELECT count(*) AS count FROM stepping_jobs WHERE owner IS NOT NULL AND status = 'submitted'`,
+  );
+  return Number(row!.count);
+}
+
+async function succeed(app: TestApplication, gids: readonly string[]): Promise<void> {
+  for (const gid of gids) expect((await app.ended(gid)).status).toBe('succeeded');
+}
+
+afterEach(async () => {
+  for (const app of apps.splice(0)) await app.close();
+  await databases.drop();
+});
+
+describePlacements('the bytes that a process holds', (backend, placement) => {
+  beforeEach(async () => {
+    databases = await Databases.create(backend, placement);
+  });
+
+  it('are bounded where it starts jobs: the others wait in the database, and any process may take them', async () => {
+    const app = await start({ recoveryInterval: '1h' });
+    const release = hold(app);
+    const gids = await startJobs(app, JOBS, 8);
+    await waitFor(() => app.recording.executions.length === MAX / 8);
+    expect(await leased()).toBe(MAX / 8);
+    release();
+    await succeed(app, gids);
+  });
+
+  it('are bounded where it claims them', async () => {
+    const starter = await start({ runSteps: false });
+    const gids = await startJobs(starter, JOBS, 8);
+    const app = await start();
+    const release = hold(app);
+    await waitFor(() => app.recording.executions.length === MAX / 8);
+    expect(await leased()).toBe(MAX / 8);
+    release();
+    await succeed(app, gids);
+  });
+
+  it('are those of one job, if it is larger than they may be', async () => {
+    const starter = await start({ runSteps: false });
+    const gids = await startJobs(starter, 3, 2 * MAX);
+    const app = await start();
+    let running = 0;
+    app.recording.onExecute = async () => {
+      running += 1;
+      expect(running).toBe(1);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      running -= 1;
+    };
+    await succeed(app, gids);
+    const own = await startJobs(app, 3, 2 * MAX);
+    await succeed(app, own);
+    expect(app.recording.executions.map(({ attempt }) => attempt)).toEqual([1, 1, 1, 1, 1, 1]);
+  });
+});
