@@ -120,6 +120,7 @@ export class JobPoller implements BackgroundService {
 
   private async claimBatch(): Promise<void> {
     const { claimSize, runner } = this;
+    await this.leases.afterPause();
     const takesSteps = runner.takesJobs && this.hasRoom;
     const limit = takesSteps ? claimSize.current : PREPARED_BATCH;
     const since = performance.now();

@@ -9,6 +9,7 @@ import type { JobCompleter } from './job-completer.js';
 import type { JobRun } from './job-run.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 import type { LeasedJob } from './leased-job.js';
+import { UnsettledAttempts } from './unsettled-attempts.js';
 
 /** How many jobs that were started here may wait for each one that may run; any process may take the others. */
 const WAITING_PER_RUNNING = 8;
@@ -16,6 +17,9 @@ const MIN_WAITING = 512;
 
 /** How long a job that has to run alone is left to other processes, when enough of them wait here. */
 const LONE_PAUSE_MS = 1000;
+
+/** How long a job is left to other processes while an earlier attempt of it is still at work here. */
+const UNSETTLED_PAUSE_MS = 1000;
 
 interface WaitingJob {
   readonly job: LeasedJob;
@@ -52,6 +56,7 @@ export class JobRunner implements BackgroundService {
     readonly concurrency: number,
     /** False in a process that only starts jobs. */
     private readonly runsSteps: boolean,
+    private readonly unsettled = new UnsettledAttempts(),
   ) {
     this.capacity = concurrency + Math.max(MIN_WAITING, concurrency * WAITING_PER_RUNNING);
   }
@@ -90,6 +95,7 @@ export class JobRunner implements BackgroundService {
   }
 
   offerClaimed(job: LeasedJob): void {
+    if (this.unsettled.has(job.gid)) return void this.handBack(job, UNSETTLED_PAUSE_MS);
     if (job.runsAlone) return this.takeLone(job);
     this.claimsWaiting += 1;
     this.take({ job, claimed: true });

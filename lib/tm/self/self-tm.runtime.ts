@@ -21,6 +21,7 @@ import type { ResolvedSelfTmOptions } from './self-tm.options.js';
 import { SelfTransactionalSteps } from './self-transactional-steps.js';
 import type { OpenStore } from './store-opener.js';
 import { UnknownStepReporter } from './unknown-step.reporter.js';
+import { UnsettledAttempts } from './unsettled-attempts.js';
 import { errorText } from '../../errors/error-text.js';
 
 export interface SelfTmServices extends Pick<
@@ -60,6 +61,7 @@ export class SelfTmRuntime {
     this.leases = new LeaseKeeper(store, leaseDuration);
     this.completer = new JobCompleter(store, this.leases, (gid, error) => this.reportFailed(gid, error));
     const { leases, completer } = this;
+    const unsettled = new UnsettledAttempts();
     this.runServices = {
       ...services,
       transactional: new SelfTransactionalSteps(
@@ -71,12 +73,20 @@ export class SelfTmRuntime {
       ),
       leases,
       completer,
+      unsettled,
       gracePeriod: options.gracePeriod,
       wake,
       storedStepName: async (gid) => (await store.find(gid))?.stepName ?? '',
       onFailed: (gid, error) => this.reportFailed(gid, error),
     };
-    const runner = new JobRunner(leases, completer, (job) => this.runOf(job), concurrency, runSteps);
+    const runner = new JobRunner(
+      leases,
+      completer,
+      (job) => this.runOf(job),
+      concurrency,
+      runSteps,
+      unsettled,
+    );
     this.prepared = new PreparedJobs(store, databases, wake, queryPreparedAfter);
     this.poller = new JobPoller(store, leases, runner, registry, this.prepared);
     this.starter = new JobStarter(store, leases, runner, registry, {

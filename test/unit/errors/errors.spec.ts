@@ -36,6 +36,7 @@ const samples: SteppingError[] = [
   new errors.MemoryStoreInProductionError(),
   new errors.SchemaOutdatedError(['stepping_jobs']),
   new errors.StandaloneJobInTransactionError('g'),
+  new errors.StatementTimeoutError(1000),
   new errors.StepAbandonedError('s', 3, 2),
   new errors.StepArgumentsTooLargeError('g', 10, 5),
   new errors.StepInterruptedError('shutdown'),
