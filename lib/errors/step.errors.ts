@@ -214,7 +214,8 @@ export class HttpRequestError extends SteppingError {
 }
 
 /**
- * The process ended while the step was running, perhaps again and again. When no attempts are left, the job fails with it.
+ * The process ended while the step was running, perhaps again and again, or it could not tell how the attempt ended. When
+ * no attempts are left, the job fails with it.
  *
  * @publicApi
  */
@@ -229,8 +230,11 @@ export class StepAbandonedError extends SteppingError {
   ) {
     super(
       'StepAbandonedError',
-      `Of ${attempts} counted attempts of the step '${stepName}' the last ${crashes} ended with their process. See ` +
-        'whether the step brings its process down. If the job has failed, it goes on with DistributedJobs.retry().',
+      `Of ${attempts} counted attempts of the step '${stepName}' ` +
+        (crashes > 0
+          ? `the last ${crashes} ended with their process. See whether the step brings its process down. `
+          : 'none has succeeded. ') +
+        'If the job has failed, it goes on with DistributedJobs.retry().',
     );
   }
 }

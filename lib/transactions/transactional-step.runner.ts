@@ -7,9 +7,13 @@ import type { Dialect } from '../store/dialect.js';
 import type { TypeOrmDatabases } from './typeorm-databases.js';
 import type { DoneMark } from './done-mark.js';
 import { StepTransaction } from './step-transaction.js';
+import { inTransactionCall } from './surroundings.js';
 
-/** The outcome of a transactional step. `stored`: its own transaction has told the transaction manager. */
-export type TransactionalOutcome = StepOutcome & { readonly stored?: boolean };
+/**
+ * The outcome of a transactional step. `stored`: its own transaction has told the transaction manager. `inDoubt`: it may
+ * have been committed.
+ */
+export type TransactionalOutcome = StepOutcome & { readonly stored?: boolean; readonly inDoubt?: boolean };
 
 /** Nothing of the step has run: the attempt does not count. */
 const NOT_BEGUN: TransactionalOutcome = { kind: 'interrupted', settled: true };
@@ -29,13 +33,18 @@ export class TransactionalStepRunner {
     dataSource: DataSourceLike,
     mark: DoneMark,
   ): Promise<TransactionalOutcome> {
-    if (await mark.isSet()) return { kind: 'succeeded', stored: mark.stores };
+    const asked = performance.now();
+    try {
+      if (await mark.isSet()) return { kind: 'succeeded', stored: mark.stores };
+    } catch (error) {
+      return { kind: 'unfit', error };
+    }
     const { dialect } = this.databases.access(dataSource);
     // The step's transaction takes its turn among the application's.
-    if (!dialect.gate) return this.runIn(dataSource, dialect, attempt, mark);
+    if (!dialect.gate) return this.runIn(dataSource, dialect, attempt, mark, asked);
     const gate = dialect.gate;
     return inTurn(attempt, (begin) =>
-      gate.run(() => (begin() ? this.runIn(dataSource, dialect, attempt, mark) : NOT_BEGUN)),
+      gate.run(() => (begin() ? this.runIn(dataSource, dialect, attempt, mark, asked) : NOT_BEGUN)),
     );
   }
 
@@ -44,25 +53,56 @@ export class TransactionalStepRunner {
     dialect: Dialect,
     attempt: KnownAttempt,
     mark: DoneMark,
+    /** When the connection was first wanted, by `performance.now()`. */
+    asked: number,
   ): Promise<TransactionalOutcome> {
+    let transaction: StepTransaction | undefined;
+    try {
+      transaction = await this.begin(dataSource, dialect, attempt, mark, asked);
+    } catch (error) {
+      // The step has not begun, and is not to blame.
+      return { kind: 'unfit', error };
+    }
+    return transaction ? this.runWith(transaction, attempt, mark) : NOT_BEGUN;
+  }
+
+  /** Undefined when the attempt is to end before its step has begun. */
+  private async begin(
+    dataSource: DataSourceLike,
+    dialect: Dialect,
+    attempt: KnownAttempt,
+    mark: DoneMark,
+    asked: number,
+  ): Promise<StepTransaction | undefined> {
     const runner = dataSource.createQueryRunner('master') as QueryRunnerLike;
-    const asked = performance.now();
-    const connected = await inTurn(attempt, async (begin) => {
+    const late = await inTurn(attempt, async (begin) => {
       await runner.connect();
       if (begin()) return undefined;
       // It came too late, from a pool that was busy.
       await runner.release();
       return NOT_BEGUN;
     });
-    if (connected) return connected;
+    if (late) return undefined;
     // Meanwhile the job may have been canceled, or taken over.
-    const mayBegin = performance.now() - asked < LONG_WAIT_MS || (await mayStillBegin(mark));
+    const ask = () => mayStillBegin(mark);
+    const mayBegin =
+      performance.now() - asked < LONG_WAIT_MS ||
+      // The turn is taken: whatever waited for another one would wait for itself.
+      (await (dialect.gate ? inTransactionCall(dataSource, ask) : ask()));
     if (!mayBegin) {
       await runner.release();
-      return NOT_BEGUN;
+      return undefined;
     }
+    const { gracePeriod = GRACE_PERIOD_MS } = attempt;
+    return StepTransaction.begin(dataSource, runner, dialect, attempt.gid, gracePeriod);
+  }
+
+  private async runWith(
+    transaction: StepTransaction,
+    attempt: KnownAttempt,
+    mark: DoneMark,
+  ): Promise<TransactionalOutcome> {
     const { stop, gracePeriod = GRACE_PERIOD_MS } = attempt;
-    const transaction = await StepTransaction.begin(dataSource, runner, dialect, attempt.gid, gracePeriod);
     // At shutdown the step may still finish. After a time-out or a lost lease it may not.
     let ended = false;
     stop.onRequest(() => {
@@ -118,7 +158,11 @@ export class TransactionalStepRunner {
     await faultPoint('step:committed', attempt.gid);
     const succeeded = { kind: 'succeeded', stored: mark.stores } as const;
     if (transaction.outcome === 'committed') return succeeded;
-    if (transaction.outcome !== 'rolledBack' && (await mark.isCommitted())) return succeeded;
+    try {
+      if (transaction.outcome !== 'rolledBack' && (await mark.isCommitted())) return succeeded;
+    } catch {
+      return { kind: 'failed', error, inDoubt: true };
+    }
     // If the COMMIT arrives after all, the next attempt finds the mark.
     return { kind: 'failed', error };
   }

@@ -116,7 +116,7 @@ export class AttemptRunner {
     // A step's time is over even if it comes to an end after all: what it did late may overlap the next try.
     if (reason instanceof StepTimeoutError) return { kind: 'failed', error: reason };
     if (reason instanceof StepInterruptedError && last?.kind === 'succeeded') return last;
-    return { kind: 'interrupted', settled: last !== undefined };
+    return last ? { kind: 'interrupted', settled: true } : { kind: 'interrupted', settled: false, ended };
   }
 }
 

@@ -33,9 +33,10 @@ export interface KnownAttempt extends StepAttempt {
  *
  * - `succeeded`: the next step may run.
  * - `failed`: the attempt counts. `StepExecutor.retryDelay()` tells when the next one is due.
- * - `unfit`: this process cannot run the step, because it does not provide it or because the stored arguments do not
- *   fit. Another process may.
- * - `interrupted`: the attempt was stopped and does not count. Unless `settled`, the step is still at work.
+ * - `unfit`: the step has not begun, and the attempt does not count. This process does not provide it, the stored
+ *   arguments do not fit, or there was no transaction for it. Another process may run it.
+ * - `interrupted`: the attempt was stopped and does not count. Unless `settled`, the step is still at work, until `ended`
+ *   resolves.
  *
  * @publicApi
  */
@@ -43,4 +44,4 @@ export type StepOutcome =
   | { readonly kind: 'succeeded' }
   | { readonly kind: 'failed'; readonly error: unknown }
   | { readonly kind: 'unfit'; readonly error: unknown }
-  | { readonly kind: 'interrupted'; readonly settled: boolean };
+  | { readonly kind: 'interrupted'; readonly settled: boolean; readonly ended?: Promise<unknown> };

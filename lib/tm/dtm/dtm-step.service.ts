@@ -116,7 +116,7 @@ export class DtmStepService {
         this.attempts.takeBack(key);
         return 'ongoing';
       }
-      if (outcome.kind === 'unfit') return fail(outcome.error, 'does not fit this process');
+      if (outcome.kind === 'unfit') return fail(outcome.error, 'cannot begin in this process');
       if (outcome.kind === 'failed') return isNotFinished(outcome.error) ? 'ongoing' : fail(outcome.error);
       await faultPoint('progress:before-write', gid);
       this.attempts.forget(key);

@@ -119,6 +119,7 @@ export class JobPoller implements BackgroundService {
 
   private async claimBatch(): Promise<void> {
     const { runner } = this;
+    await this.leases.afterPause();
     const room = runner.claimRoom();
     const since = performance.now();
     const owner = this.leases.newOwner();

@@ -14,6 +14,7 @@ import type { JobCompleter } from './job-completer.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 import type { LeasedJob } from './leased-job.js';
 import type { SelfTransactionalSteps } from './self-transactional-steps.js';
+import type { UnsettledAttempts } from './unsettled-attempts.js';
 
 /** When a job that this process cannot run is due again, for this process or another. */
 const UNFIT_DELAY_MS = 10_000;
@@ -36,6 +37,7 @@ export interface JobRunServices {
   readonly transactional: SelfTransactionalSteps;
   readonly leases: LeaseKeeper;
   readonly completer: JobCompleter;
+  readonly unsettled: UnsettledAttempts;
   /** Milliseconds. */
   readonly gracePeriod: number;
   /** Tells that the job is due again in `delay` milliseconds, for any process. */
@@ -50,6 +52,9 @@ export interface JobRunServices {
 export class JobRun {
   private static readonly logger = new Logger('SteppingJob');
   private current: StepStop | undefined;
+  /** The attempt that is under way. */
+  private working:
+    { readonly definition: StepDefinition; readonly outcome: Promise<TransactionalOutcome> } | undefined;
   private stopReason: unknown;
   private startedAt = 0;
 
@@ -66,6 +71,7 @@ export class JobRun {
 
   /** Called by the lease. */
   leaseLost(): void {
+    if (this.working) this.keepAlone(this.working);
     this.stop(new LeaseLostError(this.job.gid));
   }
 
@@ -103,18 +109,28 @@ export class JobRun {
 
     this.current = new StepStop();
     const completion = this.completion();
-    const outcome = await this.attempt(definition, completion, this.current);
+    this.working = { definition, outcome: this.attempt(definition, completion, this.current) };
+    const outcome = await this.working.outcome;
+    this.working = undefined;
     switch (outcome.kind) {
       case 'succeeded':
         return this.succeeded(completion, outcome.stored === true);
       case 'failed':
-        return this.failed(outcome.error);
+        return this.failed(outcome.error, outcome.inDoubt);
       case 'unfit':
         return this.unfit(outcome.error);
       case 'interrupted':
         // A step that did not settle may still be running: its lease is left to expire.
         return outcome.settled && !job.lease.lost ? this.handBack(0) : this.forget();
     }
+  }
+
+  /** The step may go on for a while, and this process may claim the job again meanwhile. */
+  private keepAlone({ definition, outcome }: NonNullable<typeof this.working>): void {
+    const { gid } = this.job;
+    const settled = outcome.then((end) => (end.kind === 'interrupted' ? end.ended : undefined));
+    const { timeout = Infinity } = definition;
+    this.services.unsettled.add(gid, settled, this.startedAt + timeout + this.services.gracePeriod);
   }
 
   /** An attempt has ended with its process, or no attempts are left. */
@@ -135,12 +151,18 @@ export class JobRun {
         return await this.succeeded(this.completion(), false);
       }
     } catch (unknown) {
-      this.log('may be done, which cannot be looked up now', job.failed, unknown, UNFIT_DELAY_MS);
-      const change = { ...job.handBack(UNFIT_DELAY_MS), mark: 'crashed' } as const;
-      await services.completer.write(job.lease, change);
-      return this.forget();
+      return this.askLater(job.failed, unknown);
     }
     return this.fail(job.failed, error);
+  }
+
+  /** A transactional step may be committed in a database that cannot be asked now. */
+  private async askLater(attempts: number, error: unknown): Promise<boolean> {
+    const { job, services } = this;
+    this.log('may be done, which cannot be looked up now', attempts, error, UNFIT_DELAY_MS);
+    const change = job.askLater(attempts, UNFIT_DELAY_MS, errorReport(error, MAX_ERROR_LENGTH));
+    await services.completer.write(job.lease, change);
+    return this.forget();
   }
 
   private completion(): JobChange {
@@ -206,10 +228,10 @@ export class JobRun {
     return true;
   }
 
-  private async failed(error: unknown): Promise<boolean> {
+  private async failed(error: unknown, inDoubt = false): Promise<boolean> {
     const { job, services } = this;
     const delay = services.executor.retryDelay(job.stepName, job.attempt, error);
-    if (delay === false) return this.fail(job.attempt, error);
+    if (delay === false) return inDoubt ? this.askLater(job.attempt, error) : this.fail(job.attempt, error);
 
     this.log('failed', job.attempt, error, delay);
     await services.completer.write(job.lease, job.retryLater(delay, errorReport(error, MAX_ERROR_LENGTH)));
@@ -228,7 +250,7 @@ export class JobRun {
   }
 
   private async unfit(error: unknown): Promise<boolean> {
-    this.log('does not fit this process', this.job.attempt, error, UNFIT_DELAY_MS);
+    this.log('cannot begin in this process', this.job.attempt, error, UNFIT_DELAY_MS);
     return this.handBack(UNFIT_DELAY_MS, errorReport(error, MAX_ERROR_LENGTH));
   }
 

@@ -12,9 +12,13 @@ import type { LeaseKeeper } from './lease-keeper.js';
 import type { LeasedJob } from './leased-job.js';
 import type { StepQueue } from './step-queue.js';
 import type { ClaimableSteps, StepQueues } from './step-queues.js';
+import { UnsettledAttempts } from './unsettled-attempts.js';
 
 /** How long a job that has to run alone is left to other processes, when enough of them wait here. */
 const LONE_PAUSE_MS = 1000;
+
+/** How long a job is left to other processes while an earlier attempt of it is still at work here. */
+const UNSETTLED_PAUSE_MS = 1000;
 
 /** How often waiting jobs are looked at that may be better off in another process. */
 const LOOK_EVERY_MS = 1000;
@@ -66,6 +70,7 @@ export class JobRunner implements BackgroundService {
     private readonly queues: StepQueues,
     private readonly budget: ByteBudget,
     private readonly options: JobRunnerOptions,
+    private readonly unsettled = new UnsettledAttempts(),
   ) {}
 
   get concurrency(): number {
@@ -100,7 +105,8 @@ export class JobRunner implements BackgroundService {
 
   offerClaimed(job: LeasedJob): void {
     this.budget.hold(job.bytes);
-    if (job.runsAlone) this.takeLone(job);
+    if (this.unsettled.has(job.gid)) void this.handBack([job], UNSETTLED_PAUSE_MS);
+    else if (job.runsAlone) this.takeLone(job);
     else this.take(job, true);
   }
 

@@ -3,6 +3,7 @@ import { Logger } from '@nestjs/common';
 import type { BackgroundService } from '../../core/background-service.js';
 import { detached } from '../../core/detached.js';
 import { SingleFlight } from '../../core/single-flight.js';
+import { within } from '../../core/within.js';
 import type { JobRecord, JobStore, LeaseKey } from '../../store/job-store.js';
 import { LeaseTable } from './lease-table.js';
 import { Lease } from './lease.js';
@@ -22,13 +23,20 @@ export class LeaseKeeper implements BackgroundService {
   private readonly process = randomBytes(9).toString('base64url');
   private owners = 0;
   private timer: NodeJS.Timeout | undefined;
+  private readonly interval: number;
+  /** When the timer last ran, by `performance.now()`. */
+  private checkedAt = 0;
+  /** Set while the store is asked which leases have outlived a pause of the process. */
+  private asking: Promise<void> | undefined;
   private readonly renewing = new SingleFlight(() => this.renewDue());
 
   constructor(
     private readonly store: JobStore,
     /** Milliseconds. */
     readonly leaseDuration: number,
-  ) {}
+  ) {
+    this.interval = Math.max(MIN_CHECK_MS, leaseDuration / CHECKS_PER_LEASE);
+  }
 
   /** A token that tells one claim from every other: a random part for the process, a number for the claim. */
   newOwner(): string {
@@ -38,15 +46,25 @@ export class LeaseKeeper implements BackgroundService {
 
   /** The timer runs while there are leases: `hold()` calls this, too. */
   start(): void {
-    if (this.held.size === 0) return;
-    const interval = Math.max(MIN_CHECK_MS, this.leaseDuration / CHECKS_PER_LEASE);
-    this.timer ??= detached(() => setInterval(() => this.check(), interval));
+    if (this.held.size === 0 || this.timer) return;
+    this.checkedAt = performance.now();
+    this.timer = detached(() => setInterval(() => this.check(), this.interval));
   }
 
   /** Renews nothing more. For a process that has handed its jobs back. */
   async stop(): Promise<void> {
     this.stopTimer();
+    await this.asking;
     await this.renewing.landed();
+  }
+
+  /**
+   * After a pause of the process: resolves when the store has told which leases are still held. Until then a claim would
+   * take this process's own jobs from it.
+   */
+  async afterPause(): Promise<void> {
+    if (this.timer && this.pause > 0) this.check();
+    await this.asking;
   }
 
   /** Holds a lease that was taken by a statement sent at `since`, by `performance.now()`. */
@@ -88,11 +106,39 @@ export class LeaseKeeper implements BackgroundService {
     this.timer = undefined;
   }
 
+  /** How many milliseconds the timer is late; 0 where that is nothing unusual. */
+  private get pause(): number {
+    const late = performance.now() - this.checkedAt - this.interval;
+    return late > this.interval ? late : 0;
+  }
+
   private check(): void {
-    for (const lease of this.held.all()) {
-      if (!this.isGood(lease)) this.lose(lease, 'it could not be renewed in time');
-    }
+    const { pause } = this;
+    this.checkedAt = performance.now();
+    const over = this.held.all().filter((lease) => !this.isGood(lease));
+    if (over.length > 0 && pause > 0)
+      this.asking ??= this.ask(pause).finally(() => (this.asking = undefined));
+    else if (!this.asking) this.giveUp(over);
     void this.renewing.run();
+  }
+
+  /**
+   * Nobody could watch the leases while the event loop was blocked or the process stopped. Where no other process has taken
+   * the job meanwhile, the lease goes on: a step that has ended by now need not run again.
+   */
+  private async ask(pause: number): Promise<void> {
+    this.logger.warn(
+      `The event loop was blocked, or the process stopped, for ${Math.round(pause)} ms. Leases could not be renewed for so ` +
+        'long that other processes may run the jobs a second time. Move CPU-bound work of steps out of the event loop.',
+    );
+    // A renewal that was sent before counts from then.
+    const renewed = this.renewing.landed().then(() => this.renewing.run());
+    await within(this.leaseDuration * RENEW_AFTER, renewed);
+    this.giveUp(this.held.all().filter((lease) => !this.isGood(lease)));
+  }
+
+  private giveUp(leases: readonly Lease[]): void {
+    for (const lease of leases) this.lose(lease, 'it could not be renewed in time');
   }
 
   private async renewDue(): Promise<void> {

@@ -110,7 +110,7 @@ export class LeasedJob {
     return this.failedAttempts;
   }
 
-  /** The last attempt has ended with its process, and nothing has been done about that yet. */
+  /** The last attempt has ended with its process, or in doubt, and nothing has been done about that yet. */
   get crashed(): boolean {
     return this.mark === 'crashed';
   }
@@ -173,6 +173,11 @@ export class LeasedJob {
   retryLater(delay: number, error: string): JobChange {
     const attempts = Math.min(this.attempt, MAX_ATTEMPTS);
     return this.change({ ...this.released(), attempts, crashes: null, error, due: delay });
+  }
+
+  /** Whether the last attempt has not succeeded after all is asked when the job is claimed next. */
+  askLater(attempts: number, delay: number, error: string): JobChange {
+    return this.change({ release: true, mark: 'crashed', attempts, error, due: delay });
   }
 
   failedForGood(attempts: number, error: string): JobChange {

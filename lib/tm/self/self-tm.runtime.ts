@@ -23,6 +23,7 @@ import { SelfTransactionalSteps } from './self-transactional-steps.js';
 import { StepQueues } from './step-queues.js';
 import type { OpenStore } from './store-opener.js';
 import { UnknownStepReporter } from './unknown-step.reporter.js';
+import { UnsettledAttempts } from './unsettled-attempts.js';
 import { errorText } from '../../errors/error-text.js';
 
 export interface SelfTmServices extends Pick<
@@ -65,6 +66,7 @@ export class SelfTmRuntime {
     this.completer = new JobCompleter(store, this.leases, (gid, error) => this.reportFailed(gid, error));
     const { leases, completer } = this;
     const queues = new StepQueues(registry, concurrency);
+    const unsettled = new UnsettledAttempts();
     this.runServices = {
       ...services,
       transactional: new SelfTransactionalSteps(
@@ -76,16 +78,25 @@ export class SelfTmRuntime {
       ),
       leases,
       completer,
+      unsettled,
       gracePeriod: options.gracePeriod,
       wake,
       mayBegin: (next, ended) => queues.hasRoom(queues.of(next), queues.of(ended)),
       onFailed: (gid, error) => this.reportFailed(gid, error),
     };
     const budget = new ByteBudget(options.maxBytes);
-    const runner = new JobRunner(leases, completer, (job) => this.runOf(job), queues, budget, {
-      runsSteps: runSteps,
-      wake: () => wake(0),
-    });
+    const runner = new JobRunner(
+      leases,
+      completer,
+      (job) => this.runOf(job),
+      queues,
+      budget,
+      {
+        runsSteps: runSteps,
+        wake: () => wake(0),
+      },
+      unsettled,
+    );
     this.prepared = new PreparedJobs(store, databases, wake, queryPreparedAfter);
     this.poller = new JobPoller(store, leases, runner, budget.ofClaim, this.prepared);
     this.starter = new JobStarter(store, leases, runner, registry, {

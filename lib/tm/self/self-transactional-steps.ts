@@ -26,9 +26,15 @@ export class SelfTransactionalSteps {
   ) {}
 
   async run(attempt: KnownAttempt, lease: Lease, completion: JobChange): Promise<TransactionalOutcome> {
-    const dataSource = this.dataSourceOf(attempt);
-    const mark = await this.markOf(dataSource, attempt, lease, completion);
-    return this.runner.run(attempt, dataSource, { ...mark, mayBegin: () => this.leases.confirm(lease) });
+    let dataSource: DataSourceLike;
+    let mark: DoneMark;
+    try {
+      dataSource = this.dataSourceOf(attempt);
+      mark = await this.markOf(dataSource, attempt, lease, completion);
+    } catch (error) {
+      return { kind: 'unfit', error };
+    }
+    return this.runner.run(attempt, dataSource, { ...mark, mayBegin: () => this.isHeld(lease) });
   }
 
   /** Whether an earlier attempt has committed, and only its process did not live to tell. */
@@ -36,6 +42,11 @@ export class SelfTransactionalSteps {
     if (!attempt.definition.transactional) return false;
     const mark = await this.markOf(this.dataSourceOf(attempt), attempt, lease, completion);
     return mark.isSet();
+  }
+
+  /** A look at the row. A renewal might become part of a transaction of the application where there is one connection. */
+  private async isHeld(lease: Lease): Promise<boolean> {
+    return (await this.store.held([lease])).has(lease.gid);
   }
 
   private dataSourceOf({ definition }: KnownAttempt): DataSourceLike {

@@ -9,8 +9,8 @@ import type { JobStore } from '../../store/job-store.js';
 import { MemoryJobStore } from '../../store/memory.job-store.js';
 import type { ResolvedSelfTmOptions } from './self-tm.options.js';
 
-/** Which part of the lease a renewal may wait for the connection beside the pool. */
-const RENEWAL_PATIENCE = 6;
+/** Which part of the lease a renewal may wait for the connection beside the pool: a COMMIT on a busy disk is no silence. */
+const RENEWAL_PATIENCE = 4;
 
 /** An open job store, and what its database provides. */
 export interface OpenStore {

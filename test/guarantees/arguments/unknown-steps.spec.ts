@@ -76,7 +76,7 @@ describeBackends('a stored job that this process cannot run', (backend) => {
     expect(unfit.error).toContain('InvalidStepArgumentsError');
     expect(unfit.error).toContain('price');
     const lines = warn.mock.calls.map(([line]) => line as { message?: string; gid?: string });
-    expect(lines.find((line) => line.gid === gid)?.message).toContain('does not fit this process');
+    expect(lines.find((line) => line.gid === gid)?.message).toContain('cannot begin in this process');
     await fence(newer);
     expect(newer.recording.of(gid)).toEqual([]);
 

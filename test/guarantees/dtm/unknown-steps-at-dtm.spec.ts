@@ -29,7 +29,7 @@ describeAtDtm(
     const reported = (warn: { mock: { calls: unknown[][] } }, gid: string) =>
       warn.mock.calls
         .map(([line]) => line as { gid?: string; message?: string; error?: string })
-        .find((line) => line.gid === gid && line.message?.includes('does not fit this process'));
+        .find((line) => line.gid === gid && line.message?.includes('cannot begin in this process'));
 
     beforeEach(async () => {
       databases = await Databases.create(backend, placement);

@@ -107,7 +107,7 @@ describeManagers(
       try {
         const [line] = await waitFor(() => linesOf(gid).length > 0 && linesOf(gid));
         expect(line).toMatchObject({
-          message: `Step refund-card of job ${gid} does not fit this process`,
+          message: `Step refund-card of job ${gid} cannot begin in this process`,
           attempt: 1,
           nextAttemptInMs: 10_000,
           error: expect.stringMatching(/^InvalidStepArgumentsError: .*cents/),
