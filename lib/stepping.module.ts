@@ -98,8 +98,15 @@ const ASYNC_OPTIONS = ['imports', 'inject', ...FACTORIES, 'transactionManager', 
 function assertImportedOnce(modules: ModulesContainer): void {
   const ours = [...modules.values()].filter(({ metatype }) => metatype === SteppingModule);
   if (ours.length < 2) return;
-  const importers = [...modules.values()].filter(({ imports }) => ours.some((module) => imports.has(module)));
+  // Nest binds a global module to all others, so the imports of the instances tell nothing.
+  const importers = [...modules.values()].filter(({ metatype }) =>
+    [Reflect.getMetadata('imports', metatype) as unknown].flat().some(isOurs),
+  );
   throw new ModuleImportedTwiceError([...new Set(importers.map(({ name }) => name))]);
+}
+
+function isOurs(imported: unknown): boolean {
+  return (imported as Partial<DynamicModule> | undefined)?.module === SteppingModule;
 }
 
 function define(

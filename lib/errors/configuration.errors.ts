@@ -36,10 +36,10 @@ export class InvalidOptionError extends SteppingError {
  * @publicApi
  */
 export class ModuleImportedTwiceError extends SteppingError {
-  constructor(/** The modules that import it. */ readonly importedBy: readonly string[]) {
+  constructor(/** The modules in whose decorators it stands. */ readonly importedBy: readonly string[]) {
     super(
       'ModuleImportedTwiceError',
-      `SteppingModule is imported more than once, by ${describeList(importedBy)}. Call forRoot() or forRootAsync() in ` +
+      `SteppingModule is imported more than once (found in: ${describeList(importedBy)}). Call forRoot() or forRootAsync() in ` +
         'one module only, such as the root module; it is global, so that all others can inject what it exports.',
     );
   }

@@ -81,7 +81,7 @@ describe('override()', () => {
       }),
     ]) {
       const jobs = await start(module);
-      await jobs.createJob().addStep(Ping).start();
+      await jobs.createJob({ transaction: 'none' }).addStep(Ping).start();
       expect((await stepping.drain()).ran).toMatchObject([{ step: 'ping', outcome: 'succeeded' }]);
       expect(await stepping.jobs()).toHaveLength(1);
     }
@@ -90,7 +90,7 @@ describe('override()', () => {
   it('lets settings of a job that are meant for DTM be', async () => {
     const jobs = await start(SteppingModule.forRoot({ transactionManager: dtm(server) }));
     await jobs
-      .createJob({ manager: dtmJob({ retryInterval: '5s' }) })
+      .createJob({ transaction: 'none', manager: dtmJob({ retryInterval: '5s' }) })
       .addStep(Ping)
       .start();
     expect((await stepping.drain()).ran).toHaveLength(1);

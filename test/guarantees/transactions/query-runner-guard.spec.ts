@@ -1,6 +1,7 @@
 import type { EntitySubscriberInterface, InsertEvent } from 'typeorm';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { TestApplication } from '../../support/application.js';
+import { connect, TestApplication } from '../../support/application.js';
+import { createDatabase } from '../../support/database.js';
 import { Databases, describePlacements } from '../../support/placements.js';
 import { expectNeverRan, expectRanOnce, startPing } from '../../support/fates.js';
 import { Order } from '../../support/order.entity.js';
@@ -72,6 +73,75 @@ describePlacements(
         await expectRanOnce(app, gid);
       } finally {
         app.dataSource.subscribers.splice(app.dataSource.subscribers.indexOf(subscriber), 1);
+      }
+    });
+
+    it('is never joined by a sibling, which starts its own job once it is over', async () => {
+      const runner = app.dataSource.createQueryRunner();
+      let finish!: () => void;
+      const finished = new Promise<void>((resolve) => (finish = resolve));
+      const holder = async (): Promise<void> => {
+        await runner.startTransaction();
+        await finished;
+        await runner.rollbackTransaction();
+      };
+      const sibling = async (): Promise<string> => {
+        // The context of the caller is that of both: the guard may be seen here, and then refuses.
+        await expect(startPing(app)).rejects.toMatchObject(notPassed);
+        finish();
+        await ended;
+        return startPing(app);
+      };
+      const ended = holder();
+      const gid = await sibling();
+      await runner.release();
+      await expectRanOnce(app, gid);
+    });
+
+    it('around dataSource.transaction() leaves the job to the inner one, and is there again after it', async () => {
+      const runner = app.dataSource.createQueryRunner();
+      await runner.startTransaction();
+      const gid = await app.dataSource.transaction(() => startPing(app));
+      await expect(startPing(app)).rejects.toMatchObject(notPassed);
+      await runner.rollbackTransaction();
+      await runner.release();
+      // Where all share one connection, the inner one is a savepoint of it.
+      if (backend === 'sqlite') await expectNeverRan(app, gid);
+      else await expectRanOnce(app, gid);
+    });
+
+    it('that a helper opens inside dataSource.transaction() refuses there, and its caller stays in the outer one', async () => {
+      const helper = async (): Promise<void> => {
+        // Not in the caller's own tick, which would be the caller's context.
+        await Promise.resolve();
+        const runner = app.dataSource.createQueryRunner();
+        await runner.startTransaction();
+        if (backend !== 'sqlite') await expect(startPing(app)).rejects.toMatchObject(notPassed);
+        await runner.commitTransaction();
+        await runner.release();
+      };
+      let gid = '';
+      const refused = app.dataSource.transaction(async () => {
+        await helper();
+        gid = await startPing(app);
+        throw new Error('rolled back');
+      });
+      await expect(refused).rejects.toThrow('rolled back');
+      await expectNeverRan(app, gid);
+    });
+
+    it('of a DataSource that the application does not provide is not seen: such a job is refused, or names it', async () => {
+      const database = await createDatabase(backend);
+      const unknown = await connect(database, { name: 'unknown' });
+      const strict = await TestApplication.start(databases, { module: { requireTransaction: true } });
+      try {
+        await unknown.transaction(async () => {
+          await expect(startPing(strict)).rejects.toMatchObject({ code: 'STEPPING_TRANSACTION_REQUIRED' });
+        });
+      } finally {
+        await strict.close();
+        await unknown.destroy();
+        await database.drop();
       }
     });
 
