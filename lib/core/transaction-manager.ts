@@ -31,6 +31,13 @@ export interface PreparedJob {
    * barrier row in the transaction, which tells the manager later how the transaction ended.
    */
   readonly enlisted: boolean;
+  /**
+   * The calls that follow need no steps: the message of `submit()`, `abort()` and `inDoubt()` has none then. They may be large,
+   * and would be kept until the transaction ends.
+   *
+   * @default false
+   */
+  readonly needsNoSteps?: boolean;
 }
 
 /**

@@ -3,15 +3,21 @@ import type { ClaimRequest } from './job-store.js';
 /** A claim is not bounded by the size of its jobs. */
 export const ANY_SIZE = Number.MAX_SAFE_INTEGER;
 
-/** How many of the jobs, whose sizes are in the order of the claim, fit into it. */
-export function fittingJobs(
-  sizes: readonly number[],
-  { maxBytes = ANY_SIZE, maxLone = ANY_SIZE }: Pick<ClaimRequest, 'maxBytes' | 'maxLone'>,
-): number {
-  let total = 0;
-  for (const [at, size] of sizes.entries()) {
-    total += size;
-    if (total > maxBytes) return at === 0 && size <= maxLone ? 1 : at;
+/** Adds up the sizes of jobs, in the order of the claim. */
+export class ClaimBytes {
+  private total = 0;
+  private readonly maxBytes: number;
+  private readonly maxLone: number;
+
+  constructor({ maxBytes = ANY_SIZE, maxLone = ANY_SIZE }: Pick<ClaimRequest, 'maxBytes' | 'maxLone'>) {
+    this.maxBytes = maxBytes;
+    this.maxLone = maxLone;
   }
-  return sizes.length;
+
+  /** Whether the claim takes the next job. After one that does not fit, it takes no more. */
+  takes(size: number): boolean {
+    const isFirst = this.total === 0;
+    this.total += size;
+    return this.total <= this.maxBytes || (isFirst && size <= this.maxLone);
+  }
 }

@@ -1,5 +1,5 @@
 import type { JobStatus } from '../core/jobs/job-info.js';
-import { fittingJobs } from './claim-bytes.js';
+import { ClaimBytes } from './claim-bytes.js';
 import { takenOver } from './attempt-marks.js';
 import {
   JobStore,
@@ -73,8 +73,9 @@ export class MemoryJobStore extends JobStore {
       .filter((job) => job.status === 'prepared' || (job.status === 'submitted' && known.has(job.stepName)))
       .sort((a, b) => a.dueAt!.getTime() - b.dueAt!.getTime())
       .slice(0, limit);
-    const sizes = due.map((job) => Buffer.byteLength(job.steps));
-    return due.slice(0, fittingJobs(sizes, request)).map((job) => {
+    const bytes = new ClaimBytes(request);
+    const taken = due.filter((job) => bytes.takes(Buffer.byteLength(job.steps)));
+    return taken.map((job) => {
       const dueFor = now - job.dueAt!.getTime();
       if (job.status === 'submitted' && job.owner !== null) Object.assign(job, takenOver(job));
       job.owner = owner;

@@ -133,7 +133,7 @@ export class DistributedJob {
     const { settler } = this.environment;
     const participant = settler.participant(message, transaction);
     await transaction.enlist(participant, async () => {
-      participant.prepared = await this.prepareIn(transaction, message);
+      participant.isPrepared(await this.prepareIn(transaction, message));
       await faultPoint('job:started', this.gid);
     });
     return { gid: this.gid };

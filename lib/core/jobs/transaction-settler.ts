@@ -7,9 +7,10 @@ import { WaitGroup } from '../wait-group.js';
 import type { JobMessage } from './job-message.js';
 import { errorText } from '../../errors/error-text.js';
 
-/** A job's part in a transaction; `prepared` is set once the manager knows the job. */
+/** A job's part in a transaction. */
 export interface JobParticipant extends TransactionParticipant {
-  prepared: PreparedJob | undefined;
+  /** The manager knows the job. */
+  isPrepared(prepared: PreparedJob): void;
 }
 
 /**
@@ -25,18 +26,22 @@ export class TransactionSettler {
   constructor(private readonly manager: TransactionManager) {}
 
   participant(message: JobMessage, transaction: TransactionContext): JobParticipant {
+    const { gid } = message;
+    let [told, known]: [JobMessage, PreparedJob | undefined] = [message, undefined];
     const settle = (work: (prepared: PreparedJob) => Promise<void>): void => {
-      const { prepared } = participant;
-      if (prepared) void this.run(message.gid, () => work(prepared));
+      const prepared = known;
+      if (prepared) void this.run(gid, () => work(prepared));
     };
-    const participant: JobParticipant = {
-      gid: message.gid,
-      prepared: undefined,
-      committed: () => settle((prepared) => this.submit(message, prepared)),
-      rolledBack: () => settle((prepared) => this.manager.abort(message, prepared)),
-      inDoubt: () => settle((prepared) => this.decide(message, prepared, transaction)),
+    return {
+      gid,
+      isPrepared: (prepared) => {
+        known = prepared;
+        if (prepared.needsNoSteps) told = { ...told, steps: [] };
+      },
+      committed: () => settle((prepared) => this.submit(told, prepared)),
+      rolledBack: () => settle((prepared) => this.manager.abort(told, prepared)),
+      inDoubt: () => settle((prepared) => this.decide(told, prepared, transaction)),
     };
-    return participant;
   }
 
   /** `submit()` of a job whose transaction nobody observed: trusted, but looked up before a step runs. */

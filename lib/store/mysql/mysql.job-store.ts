@@ -1,7 +1,7 @@
 import type { RunStatement } from '../connections/internal.connection.js';
 import type { ClaimedJob, ClaimRequest, JobChange, LeaseKey, NewJob, PreparedChange } from '../job-store.js';
 import { TAKE_OVER, takenOver } from '../attempt-marks.js';
-import { ANY_SIZE, fittingJobs } from '../claim-bytes.js';
+import { ANY_SIZE, ClaimBytes } from '../claim-bytes.js';
 import { claimedOf } from '../job-rows.js';
 import { placeholders } from '../sql-template.js';
 import { SqlJobStore } from '../sql.job-store.js';
@@ -68,9 +68,8 @@ export class MysqlJobStore extends SqlJobStore {
            FOR UPDATE SKIP LOCKED`,
         [small, microseconds(dueWithin), ...steps, limit],
       );
-      const found = rows as DueRow[];
-      const sizes = found.map(({ bytes }) => Number(bytes));
-      const due = found.slice(0, fittingJobs(sizes, request));
+      const sum = new ClaimBytes(request);
+      const due = (rows as DueRow[]).filter(({ bytes }) => sum.takes(Number(bytes)));
       if (due.length === 0) return [];
       await run(
         `

@@ -6,6 +6,7 @@ const COMMIT = 'COMMIT';
 
 /** A batch is built in memory, and the server answers it as a whole. */
 const MOST_STATEMENTS = 100;
+const MOST_CHARS = 1024 * 1024;
 
 /** These neither end the transaction nor change its settings. */
 const HARMLESS = /^\s*(?:select|insert|update|delete|merge|with|values)\b/i;
@@ -20,6 +21,7 @@ const HARMFUL = /;|set_config/i;
  */
 export class PostgresDeferredStatements implements DeferredStatements {
   private waiting: DeferredStatement[] = [];
+  private chars = 0;
   private readonly send: (...args: any[]) => any;
   private readonly parsed: ParsedStatements;
 
@@ -53,12 +55,14 @@ export class PostgresDeferredStatements implements DeferredStatements {
   /** Queues a statement. Returns the flush, which never fails, if the queue is full. */
   add(statement: DeferredStatement): Promise<void> | undefined {
     this.waiting.push(statement);
-    return this.waiting.length < MOST_STATEMENTS ? undefined : this.flush();
+    for (const value of statement.params) if (typeof value === 'string') this.chars += value.length;
+    return this.waiting.length < MOST_STATEMENTS && this.chars < MOST_CHARS ? undefined : this.flush();
   }
 
   /** Forgets the statements: the transaction is rolled back, or gone. */
   drop(): void {
     this.waiting = [];
+    this.chars = 0;
   }
 
   private query(args: any[]): any {

@@ -26,7 +26,8 @@ const MAX_INT = new RawSql(String(2 ** 31 - 1));
  * lock in gid order, so they cannot deadlock. `clock_timestamp()` is volatile; in a sub-select it is computed once, so
  * the index can be used.
  *
- * The sizes of large texts are known without reading them, so a claim adds them up before it takes the rows.
+ * The sizes of large texts are known without reading them, so a claim adds them up before it takes the rows, in the order in
+ * which it has found them.
  *
  * A claim must find its rows by the index even where the table has no statistics, or old ones: sorting all due rows
  * costs more than everything else. So its limit is a sub-select, which the planner takes for a small share of the rows,
@@ -74,7 +75,7 @@ export class PostgresJobStore extends SqlJobStore {
            FOR UPDATE SKIP LOCKED
       ), taken AS MATERIALIZED (
         SELECT s.place, s.due_at
-          FROM (SELECT d.*, sum(d.bytes) OVER (ORDER BY d.due_at, d.place) AS total FROM due d) s
+          FROM (SELECT d.*, sum(d.bytes) OVER (ROWS UNBOUNDED PRECEDING) AS total FROM due d) s
          WHERE s.total <= ${maxBytes}::bigint OR (s.total = s.bytes AND s.bytes <= ${maxLone}::bigint)
       )
       UPDATE ${this.jobs} j

@@ -1,7 +1,8 @@
 import type { Statement } from '../connections/internal.connection.js';
 import type { ClaimedJob, ClaimRequest, JobChange, LeaseKey, NewJob, PreparedChange } from '../job-store.js';
-import { TAKE_OVER } from '../attempt-marks.js';
-import { fittingJobs } from '../claim-bytes.js';
+import { TAKE_OVER, takenOver } from '../attempt-marks.js';
+import { ClaimBytes } from '../claim-bytes.js';
+import { claimedOf } from '../job-rows.js';
 import { SqlJobStore } from '../sql.job-store.js';
 import type { SqliteConnection } from './sqlite.connection.js';
 import { CLAIMED_COLUMNS } from '../job-statements.js';
@@ -10,7 +11,6 @@ import { SqliteJobStatements } from './sqlite.job-statements.js';
 interface DueRow {
   readonly gid: string;
   readonly due_at: number;
-  readonly bytes: number;
 }
 
 /**
@@ -32,7 +32,7 @@ export class SqliteJobStore extends SqlJobStore {
   protected override async claimBatch(request: ClaimRequest): Promise<ClaimedJob[]> {
     const { owner, limit, leaseDuration, steps } = request;
     const due = `
-      SELECT gid, due_at, length(CAST(steps AS BLOB)) AS bytes
+      SELECT gid, due_at
         FROM ${this.jobs}
        WHERE due_at <= ?
          AND (status = 'prepared' OR (status = 'submitted' AND step_name IN (SELECT value FROM json_each(?))))
@@ -44,9 +44,12 @@ export class SqliteJobStore extends SqlJobStore {
     if (rows.length === 0) return [];
     return this.connection.immediate((run) => {
       const now = this.connection.now();
-      const found = run(due, [now, known, limit]).rows as DueRow[];
-      const sizes = found.map(({ bytes }) => Number(bytes));
-      return found.slice(0, fittingJobs(sizes, request)).map(({ gid, due_at: dueAt }) => {
+      const bytes = new ClaimBytes(request);
+      const claimed: ClaimedJob[] = [];
+      for (const { gid, due_at: dueAt } of run(due, [now, known, limit]).rows as DueRow[]) {
+        const [row] = run(`SELECT ${CLAIMED_COLUMNS} FROM ${this.jobs} WHERE gid = ?`, [gid]).rows;
+        const job = claimedOf({ ...(row as ClaimedJob), dueFor: now - dueAt });
+        if (!bytes.takes(Buffer.byteLength(job.steps))) break;
         run(
           `
           UPDATE ${this.jobs}
@@ -54,10 +57,13 @@ export class SqliteJobStore extends SqlJobStore {
            WHERE gid = ?`,
           [owner, now + Math.round(leaseDuration), gid],
         );
-        const [row] = run(`SELECT ${CLAIMED_COLUMNS} FROM ${this.jobs} WHERE gid = ?`, [gid])
-          .rows as ClaimedJob[];
-        return { ...row!, dueFor: now - dueAt };
-      });
+        claimed.push({
+          ...job,
+          ...(job.status === 'submitted' && job.owner !== null && takenOver(job)),
+          owner,
+        });
+      }
+      return claimed;
     });
   }
 

@@ -6,6 +6,7 @@ import type { RecoveryState } from '../../core/jobs/job-info.js';
 import { SingleFlight } from '../../core/single-flight.js';
 import { MAX_JOB_BYTES } from '../../core/jobs/distributed-job.js';
 import type { ClaimedJob, JobStore } from '../../store/job-store.js';
+import type { ByteBudget } from './byte-budget.js';
 import { ClaimWindows } from './claim-window.js';
 import type { ClaimRoom, JobRunner } from './job-runner.js';
 import type { LeaseKeeper } from './lease-keeper.js';
@@ -51,8 +52,7 @@ export class JobPoller implements BackgroundService {
     private readonly store: JobStore,
     private readonly leases: LeaseKeeper,
     private readonly runner: JobRunner,
-    /** Bytes that a claim of prepared jobs takes at most. */
-    private readonly maxPreparedBytes: number,
+    private readonly budget: ByteBudget,
     private readonly prepared: PreparedJobs,
   ) {
     runner.whenRoom(() => this.wake(0));
@@ -138,13 +138,15 @@ export class JobPoller implements BackgroundService {
   }
 
   private async claim(owner: string, room: ClaimRoom | undefined): Promise<Claimed> {
-    const { names: steps = [], maxBytes = this.maxPreparedBytes, maxLone } = room ?? {};
+    const { names: steps = [], maxBytes = this.budget.ofClaim, maxLone } = room ?? {};
     const limit = room ? this.limitOf(room) : PREPARED_BATCH;
     const { leaseDuration } = this.leases;
     const sentAt = performance.now();
     const dueWithin = this.windows.dueWithin(steps, sentAt);
     const request = { owner, limit, leaseDuration, steps, dueWithin, maxBytes, maxLone };
-    const records = await this.store.claim(request);
+    // Jobs that are started meanwhile must not take what the claim may bring.
+    this.budget.hold(this.budget.ofClaim);
+    const records = await this.store.claim(request).finally(() => this.budget.release(this.budget.ofClaim));
     const bytes = records.reduce((sum, record) => sum + record.steps.length, 0);
     // It may have ended at a job that did not fit any more.
     const full = records.length === limit || (records.length > 0 && bytes + MAX_JOB_BYTES > maxBytes);

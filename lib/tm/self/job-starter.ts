@@ -1,5 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { type JobMessage, encodeSteps, sameSteps, stepNamesOf } from '../../core/jobs/job-message.js';
+import { type JobMessage, encodeSteps } from '../../core/jobs/job-message.js';
 import type { StepRegistry } from '../../core/steps/step.registry.js';
 import type { SentStatement, TransactionContext } from '../../core/transactions/transaction-context.js';
 import type { PreparedJob } from '../../core/transaction-manager.js';
@@ -9,7 +8,6 @@ import {
   type QueryRunnerLike,
 } from '../../core/transactions/typeorm.types.js';
 import {
-  DuplicateGidError,
   JobOutsideTransactionError,
   StandaloneJobInTransactionError,
   SteppingError,
@@ -18,8 +16,9 @@ import {
 import { Batcher } from './batcher.js';
 import { LeasedJob } from './leased-job.js';
 import type { JobRunner } from './job-runner.js';
-import type { JobRecord, JobStore, LeaseKey, NewJob, PreparedChange } from '../../store/job-store.js';
+import type { JobStore, LeaseKey, NewJob, PreparedChange } from '../../store/job-store.js';
 import type { LeaseKeeper } from './lease-keeper.js';
+import { assertSame, findSubmitted } from './same-job.js';
 import { ReservedSlots, type ReservedSlot } from './reserved-slots.js';
 import { encodeLookup } from './prepared-lookup.js';
 
@@ -45,10 +44,6 @@ export interface SelfPreparedJob extends PreparedJob, StartedJob {
   /** The same job was started before: there is nothing to run or to undo. */
   readonly existing: boolean;
 }
-
-/** How long the same job may be found prepared, since its transaction has committed and the submit is on its way. */
-const SUBMIT_PATIENCE_MS = 500;
-const SUBMIT_PAUSE_MS = 10;
 
 const EXISTING = { existing: true, steps: '', owner: null, slot: undefined, sent: { sentAt: 0 } };
 
@@ -104,7 +99,7 @@ export class JobStarter {
     const sent = { sentAt: performance.now() };
     const inserted = await this.insert({ ...job, dueIn: this.options.queryPreparedAfter });
     if (inserted) return { enlisted: false, existing: false, steps, owner, slot: undefined, sent };
-    await this.assertSame(message, steps, () => this.findSubmitted(message.gid));
+    await assertSame(message, steps, () => findSubmitted(this.store, message.gid));
     return { enlisted: true, ...EXISTING };
   }
 
@@ -165,7 +160,7 @@ export class JobStarter {
       if (!deferred && !(await this.store.insertIn(runner, job))) {
         const find = async () =>
           (await this.store.findIn(runner, message.gid)) ?? this.store.find(message.gid);
-        await this.assertSame(message, steps, find);
+        await assertSame(message, steps, find);
         return { enlisted: true, ...EXISTING };
       }
       if (transaction.outside) {
@@ -174,7 +169,16 @@ export class JobStarter {
       }
       kept = true;
       if (slot) transaction.beforeCommit(this.renewOld, { gid: message.gid, owner, runner, sent });
-      return { enlisted: true, existing: false, steps, owner, slot, sent };
+      // Only this process, with a slot, runs it from memory.
+      return {
+        enlisted: true,
+        needsNoSteps: true,
+        existing: false,
+        steps: slot ? steps : '',
+        owner,
+        slot,
+        sent,
+      };
     } finally {
       if (slot && !kept) this.slots.release(slot);
     }
@@ -208,7 +212,7 @@ export class JobStarter {
         dueIn: slot ? this.leases.leaseDuration : message.delay,
         lookup: null,
       });
-      if (!inserted) await this.assertSame(message, steps, () => this.findSubmitted(message.gid));
+      if (!inserted) await assertSame(message, steps, () => findSubmitted(this.store, message.gid));
     } finally {
       if (slot && !inserted) this.slots.release(slot);
     }
@@ -273,32 +277,6 @@ export class JobStarter {
     } catch (cause) {
       if (cause instanceof SteppingError) throw cause;
       throw new TransactionManagerUnavailableError('The job store', { cause });
-    }
-  }
-
-  private async findSubmitted(gid: string): Promise<JobRecord | null> {
-    const deadline = performance.now() + SUBMIT_PATIENCE_MS;
-    for (;;) {
-      const record = await this.store.find(gid);
-      if (record?.status !== 'prepared' || performance.now() >= deadline) return record;
-      await sleep(SUBMIT_PAUSE_MS);
-    }
-  }
-
-  /** The same gid with the same steps is the same job while it lives, and after it succeeded. */
-  private async assertSame(
-    message: JobMessage,
-    steps: string,
-    find: () => Promise<JobRecord | null>,
-  ): Promise<void> {
-    const existing = await find();
-    // It is gone again when the other transaction was rolled back while this one waited for it.
-    const status = existing?.status ?? 'rolledBack';
-    const names = existing ? stepNamesOf(existing.steps) : [];
-    // A prepared job may still vanish with its own transaction.
-    const alive = status === 'submitted' || status === 'succeeded';
-    if (!existing || !alive || !sameSteps(existing.steps, steps)) {
-      throw new DuplicateGidError(message.gid, { status, steps: names });
     }
   }
 }

@@ -98,7 +98,7 @@ export class SelfTmRuntime {
       unsettled,
     );
     this.prepared = new PreparedJobs(store, databases, wake, queryPreparedAfter);
-    this.poller = new JobPoller(store, leases, runner, budget.ofClaim, this.prepared);
+    this.poller = new JobPoller(store, leases, runner, budget, this.prepared);
     this.starter = new JobStarter(store, leases, runner, registry, {
       dataSource,
       queryPreparedAfter,

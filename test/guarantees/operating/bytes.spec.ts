@@ -83,15 +83,17 @@ describePlacements('the bytes that a process holds', (backend, placement) => {
     const gids = await startJobs(starter, 3, 2 * MAX);
     const app = await start();
     let running = 0;
+    let most = 0;
     app.recording.onExecute = async () => {
       running += 1;
-      expect(running).toBe(1);
+      most = Math.max(most, running);
       await new Promise((resolve) => setTimeout(resolve, 20));
       running -= 1;
     };
     await succeed(app, gids);
     const own = await startJobs(app, 3, 2 * MAX);
     await succeed(app, own);
-    expect(app.recording.executions.map(({ attempt }) => attempt)).toEqual([1, 1, 1, 1, 1, 1]);
+    expect(most).toBe(1);
+    expect(app.recording.executions).toHaveLength(6);
   });
 });

@@ -75,7 +75,7 @@ describePlacements('the share of one step', (backend, placement) => {
   it('is what the step says, and its jobs hold up no others', async () => {
     const app = await start();
     const one = async () => (await app.jobs.createJob().addStep(OneAtATime).start()).gid;
-    let release = hold(app, ({ step }) => step === 'one-at-a-time');
+    const release = hold(app, ({ step }) => step === 'one-at-a-time');
     const limited = await times(200, one);
     await succeed(app, await times(50, () => reserve(app)));
     expect(executed(app, 'one-at-a-time')).toBe(1);

@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { MemoryJobStore } from '../../../lib/store/memory.job-store.js';
+import { ByteBudget } from '../../../lib/tm/self/byte-budget.js';
 import { JobPoller } from '../../../lib/tm/self/job-poller.js';
 import type { ClaimRoom, JobRunner } from '../../../lib/tm/self/job-runner.js';
 import { LeaseKeeper } from '../../../lib/tm/self/lease-keeper.js';
@@ -55,7 +56,7 @@ beforeEach(() => {
   store = new MemoryJobStore(() => Date.now());
   runner = new FakeRunner();
   leases = new LeaseKeeper(store, 30_000);
-  poller = new JobPoller(store, leases, runner as unknown as JobRunner, MAX_BYTES, {
+  poller = new JobPoller(store, leases, runner as unknown as JobRunner, new ByteBudget(4 * MAX_BYTES), {
     resolve: resolvePrepared,
   } as unknown as PreparedJobs);
 });
