@@ -11,6 +11,7 @@ export { type StepHandler, type StepContext, StepStop } from './core/steps/step-
 export type { StepArguments, StepClass } from './core/steps/step-class.js';
 export type { RetryPolicy, RetryPolicyOptions } from './core/steps/retry-policy.js';
 export { HttpRequestStep, type HttpRequestArguments } from './core/steps/http-request.step.js';
+export type { ByteSize } from './core/byte-size.js';
 export type { Duration } from './core/duration.js';
 
 export { StepExecutor } from './core/steps/step.executor.js';

@@ -1,4 +1,5 @@
 import { InvalidOptionError } from '../errors/index.js';
+import { parseByteSize, type ByteSize } from './byte-size.js';
 import { parseDuration, type Duration, type DurationRange } from './duration.js';
 
 /** Checks the value of an option and returns what the library uses; `undefined` stands for an option left out. */
@@ -52,6 +53,11 @@ export function integerOption(fallback: number, min: number, max: number): Optio
 /** A duration, in milliseconds. */
 export function durationOption(fallback: Duration, range?: DurationRange): OptionReader<number> {
   return (value = fallback, option) => parseDuration(value, option, range);
+}
+
+/** A size, in bytes. */
+export function byteSizeOption(fallback: ByteSize, min: number, max: number): OptionReader<number> {
+  return (value = fallback, option) => parseByteSize(value, option, min, max);
 }
 
 export function functionOption<T>(): OptionReader<T | undefined> {

@@ -1,6 +1,8 @@
+import type { ByteSize } from '../../core/byte-size.js';
 import { MAX_STORED_DURATION_MS, type Duration } from '../../core/duration.js';
 import {
   booleanOption,
+  byteSizeOption,
   checkedOption,
   durationOption,
   integerOption,
@@ -44,6 +46,12 @@ export interface SelfTmOptions {
    * has not answered by then is closed. Migrations are exempt. Default: 10 s.
    */
   readonly statementTimeout?: Duration;
+  /**
+   * How much the jobs that this process holds may take as they are stored, those that run and those that wait. One claim, and
+   * one page of a list, takes a quarter of it. A larger job is run all the same, with no other one beside it. A number of
+   * bytes, or a text such as `'64MB'`. Default: 64 MB.
+   */
+  readonly maxBytes?: ByteSize;
   /** With `false`, this process only starts jobs, and other processes run them. Default: `true`. */
   readonly runSteps?: boolean;
 }
@@ -53,6 +61,8 @@ const MIN_LEASE_MS = 200;
 const MIN_STATEMENT_MS = 100;
 const MAX_LEASE_MS = 24 * 3600 * 1000;
 const MAX_INTERVAL_MS = 3600 * 1000;
+const MIN_BYTES = 1024;
+const MAX_BYTES = 1024 ** 4;
 
 const OPTIONS = {
   dataSource: checkedOption<string>(
@@ -70,6 +80,7 @@ const OPTIONS = {
   retention: durationOption('7d', { max: MAX_STORED_DURATION_MS }),
   gracePeriod: durationOption('10s', { max: MAX_INTERVAL_MS }),
   statementTimeout: durationOption('10s', { min: MIN_STATEMENT_MS, max: MAX_INTERVAL_MS }),
+  maxBytes: byteSizeOption('64MB', MIN_BYTES, MAX_BYTES),
   runSteps: booleanOption(true),
 };
 
