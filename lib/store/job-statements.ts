@@ -50,6 +50,11 @@ export abstract class JobStatements {
   /** Whether the value of a column is one of `values`. */
   protected abstract among(column: string, values: readonly string[]): Fragment;
 
+  /** The same for a column of names, of which none ends with a space. */
+  protected amongNames(column: string, names: readonly string[]): Fragment {
+    return this.among(column, names);
+  }
+
   /** Deletes a row that is as it was inserted, under `owner` or, for `null`, unleased. */
   deleteNew(gid: string, owner: string | null): Statement {
     const isOwner = owner === null ? fragment`owner IS NULL` : fragment`owner = ${owner}`;
@@ -78,8 +83,8 @@ export abstract class JobStatements {
   list(query: JobQuery): Statement {
     const conditions = [
       ...when(query.status, (status) => this.among('status', status)),
-      ...when(query.step, (step) => fragment`step_name = ${step}`),
-      ...when(query.name, (name) => fragment`name = ${name}`),
+      ...when(query.step, (step) => this.amongNames('step_name', [step])),
+      ...when(query.name, (name) => this.amongNames('name', [name])),
       ...when(query.createdAfter, (date) => fragment`created_at >= ${this.timeOf(date)}`),
       ...when(query.createdBefore, (date) => fragment`created_at < ${this.timeOf(date)}`),
       ...when(query.before, (gid) => fragment`gid < ${gid}`),
@@ -138,7 +143,7 @@ export abstract class JobStatements {
                WHERE due_at <= ${this.ago(overdue)}
                ORDER BY due_at
                LIMIT ${MAX_OVERDUE_ROWS}) AS oldest
-       WHERE status = 'submitted' AND NOT (${this.among('step_name', known)})
+       WHERE status = 'submitted' AND NOT (${this.amongNames('step_name', known)})
        LIMIT ${MAX_OVERDUE_STEPS}`;
   }
 
@@ -147,7 +152,7 @@ export abstract class JobStatements {
     return this.sql`
       SELECT ${this.epochOf(new RawSql('min(due_at)'))} - ${this.epochOf(this.now)} AS "dueIn"
         FROM ${this.jobs}
-       WHERE status = 'prepared' OR (status = 'submitted' AND ${this.among('step_name', steps)})`;
+       WHERE status = 'prepared' OR (status = 'submitted' AND ${this.amongNames('step_name', steps)})`;
   }
 
   /** Moves every stored time back by whole milliseconds. */

@@ -143,6 +143,11 @@ export abstract class JobStore {
   /** Creates or upgrades the tables, or checks them when `autoMigrate` is off (`SchemaOutdatedError`). */
   abstract initialize(autoMigrate: boolean): Promise<void>;
 
+  /** @throws InvalidOptionError for a name of a job or a step that cannot be stored here, although it is one. */
+  checkNames(_name: string | null, _steps: readonly string[]): void {
+    // Most stores hold every name.
+  }
+
   /** Inserts jobs, each unless its gid is taken; returns the gids inserted. */
   abstract insert(jobs: readonly NewJob[]): Promise<Set<string>>;
   /** Inserts one job in the transaction of `runner` with one statement; false when its gid is taken. */

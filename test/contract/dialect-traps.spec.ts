@@ -388,10 +388,9 @@ describeBackends('dialect', (backend) => {
           let blocks = NaN;
           open.connection.query = async (sql, params) => {
             const { rows } = await original(`EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${sql}`, params);
-            const [plan] = (rows as { 'QUERY PLAN': { Plan: { 'Shared Hit Blocks': number } }[] }[])[0]![
-              'QUERY PLAN'
-            ];
-            blocks = plan!.Plan['Shared Hit Blocks'];
+            const [{ 'QUERY PLAN': text }] = rows as [{ 'QUERY PLAN': string }];
+            const [{ Plan: plan }] = JSON.parse(text) as [{ Plan: { 'Shared Hit Blocks': number } }];
+            blocks = plan['Shared Hit Blocks'];
             return { rows: [], affected: 0 };
           };
           await open.store.claim({

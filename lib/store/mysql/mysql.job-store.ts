@@ -6,7 +6,7 @@ import { placeholders } from '../sql-template.js';
 import { SqlJobStore } from '../sql.job-store.js';
 import { CLAIMED_COLUMNS } from '../job-statements.js';
 import { ASSIGNMENTS, assigned, MysqlJobStatements } from './mysql.job-statements.js';
-import { EVER_MS, microseconds } from './mysql.values.js';
+import { EVER_MS, microseconds, NO_SPACE_AT_END } from './mysql.values.js';
 
 interface LockedRow {
   readonly gid: string;
@@ -51,7 +51,7 @@ export class MysqlJobStore extends SqlJobStore {
         SELECT ${CLAIMED_COLUMNS}, TIMESTAMPDIFF(MICROSECOND, due_at, UTC_TIMESTAMP(6)) / 1000 AS dueFor
           FROM ${this.jobs} FORCE INDEX (\`${this.dialect.names.dueIndex}\`)
          WHERE due_at BETWEEN UTC_TIMESTAMP(6) - INTERVAL ? MICROSECOND AND UTC_TIMESTAMP(6)
-           AND (status = 'prepared' OR (status = 'submitted' AND step_name IN (${placeholders(steps)})))
+           AND (status = 'prepared' OR (status = 'submitted' AND step_name IN (${placeholders(steps)}) AND step_name ${NO_SPACE_AT_END}))
          ORDER BY due_at
          LIMIT ?
            FOR UPDATE SKIP LOCKED`,

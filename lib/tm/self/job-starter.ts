@@ -1,5 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { type JobMessage, encodeSteps, sameSteps, stepNamesOf } from '../../core/jobs/job-message.js';
+import { type JobMessage, encodeSteps } from '../../core/jobs/job-message.js';
 import type { StepRegistry } from '../../core/steps/step.registry.js';
 import type { SentStatement, TransactionContext } from '../../core/transactions/transaction-context.js';
 import type { PreparedJob } from '../../core/transaction-manager.js';
@@ -9,15 +8,15 @@ import {
   type QueryRunnerLike,
 } from '../../core/transactions/typeorm.types.js';
 import {
-  DuplicateGidError,
   JobOutsideTransactionError,
   StandaloneJobInTransactionError,
   TransactionManagerUnavailableError,
 } from '../../errors/index.js';
 import { Batcher } from './batcher.js';
+import { ExistingJobs } from './existing-jobs.js';
 import { LeasedJob } from './leased-job.js';
 import type { JobRunner } from './job-runner.js';
-import type { JobRecord, JobStore, LeaseKey, NewJob, PreparedChange } from '../../store/job-store.js';
+import type { JobStore, LeaseKey, NewJob, PreparedChange } from '../../store/job-store.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 import { ReservedSlots, type ReservedSlot } from './reserved-slots.js';
 import { encodeLookup } from './prepared-lookup.js';
@@ -45,10 +44,6 @@ export interface SelfPreparedJob extends PreparedJob, StartedJob {
   readonly existing: boolean;
 }
 
-/** How long the same job may be found prepared, since its transaction has committed and the submit is on its way. */
-const SUBMIT_PATIENCE_MS = 500;
-const SUBMIT_PAUSE_MS = 10;
-
 const EXISTING = { existing: true, steps: '', owner: null, slot: undefined, sent: { sentAt: 0 } };
 
 export interface JobStarterOptions {
@@ -75,6 +70,7 @@ export class JobStarter {
   private readonly inserts: Batcher<NewJob>;
   private readonly preparedChanges: Batcher<PreparedChange>;
   private readonly slots: ReservedSlots;
+  private readonly existing: ExistingJobs;
 
   constructor(
     private readonly store: JobStore,
@@ -83,6 +79,7 @@ export class JobStarter {
     private readonly registry: StepRegistry,
     private readonly options: JobStarterOptions,
   ) {
+    this.existing = new ExistingJobs(store);
     this.slots = new ReservedSlots(runner, leases.leaseDuration);
     this.inserts = new Batcher((jobs) => store.insert(jobs));
     this.preparedChanges = new Batcher((changes) => store.changePrepared(changes));
@@ -90,7 +87,7 @@ export class JobStarter {
 
   async prepare(message: JobMessage, transaction: TransactionContext): Promise<SelfPreparedJob> {
     const runner = transaction.queryRunner;
-    const steps = encodeSteps(message.steps);
+    const steps = this.encode(message);
     if (runner && this.options.dataSource !== undefined && dataSourceOf(runner) === this.options.dataSource) {
       return this.enlist(message, steps, transaction, runner);
     }
@@ -103,7 +100,7 @@ export class JobStarter {
     const sent = { sentAt: performance.now() };
     const inserted = await this.insert({ ...job, dueIn: this.options.queryPreparedAfter });
     if (inserted) return { enlisted: false, existing: false, steps, owner, slot: undefined, sent };
-    await this.assertSame(message, steps, () => this.findSubmitted(message.gid));
+    await this.existing.assertSame(message, steps, () => this.existing.findSubmitted(message.gid));
     return { enlisted: true, ...EXISTING };
   }
 
@@ -164,7 +161,7 @@ export class JobStarter {
       if (!deferred && !(await this.store.insertIn(runner, job))) {
         const find = async () =>
           (await this.store.findIn(runner, message.gid)) ?? this.store.find(message.gid);
-        await this.assertSame(message, steps, find);
+        await this.existing.assertSame(message, steps, find);
         return { enlisted: true, ...EXISTING };
       }
       if (transaction.outside) {
@@ -194,7 +191,7 @@ export class JobStarter {
 
   private async submitAlone(message: JobMessage): Promise<void> {
     if (this.options.insideOwnTransaction()) throw new StandaloneJobInTransactionError(message.gid);
-    const steps = encodeSteps(message.steps);
+    const steps = this.encode(message);
     const slot = this.reserveSlot(message);
     const owner = slot ? this.leases.newOwner() : null;
     const sent = { sentAt: performance.now() };
@@ -207,7 +204,8 @@ export class JobStarter {
         dueIn: slot ? this.leases.leaseDuration : message.delay,
         lookup: null,
       });
-      if (!inserted) await this.assertSame(message, steps, () => this.findSubmitted(message.gid));
+      if (!inserted)
+        await this.existing.assertSame(message, steps, () => this.existing.findSubmitted(message.gid));
     } finally {
       if (slot && !inserted) this.slots.release(slot);
     }
@@ -259,6 +257,14 @@ export class JobStarter {
     return message.delay === 0 && this.registry.has(message.steps[0]!.name);
   }
 
+  private encode({ name, steps }: JobMessage): string {
+    this.store.checkNames(
+      name,
+      steps.map((step) => step.name),
+    );
+    return encodeSteps(steps);
+  }
+
   private row(message: JobMessage, steps: string): Pick<NewJob, 'gid' | 'name' | 'steps' | 'stepName'> {
     return { gid: message.gid, name: message.name, steps, stepName: message.steps[0]!.name };
   }
@@ -270,32 +276,6 @@ export class JobStarter {
       return await this.inserts.call(job);
     } catch (cause) {
       throw new TransactionManagerUnavailableError('The job store', { cause });
-    }
-  }
-
-  private async findSubmitted(gid: string): Promise<JobRecord | null> {
-    const deadline = performance.now() + SUBMIT_PATIENCE_MS;
-    for (;;) {
-      const record = await this.store.find(gid);
-      if (record?.status !== 'prepared' || performance.now() >= deadline) return record;
-      await sleep(SUBMIT_PAUSE_MS);
-    }
-  }
-
-  /** The same gid with the same steps is the same job while it lives, and after it succeeded. */
-  private async assertSame(
-    message: JobMessage,
-    steps: string,
-    find: () => Promise<JobRecord | null>,
-  ): Promise<void> {
-    const existing = await find();
-    // It is gone again when the other transaction was rolled back while this one waited for it.
-    const status = existing?.status ?? 'rolledBack';
-    const names = existing ? stepNamesOf(existing.steps) : [];
-    // A prepared job may still vanish with its own transaction.
-    const alive = status === 'submitted' || status === 'succeeded';
-    if (!existing || !alive || !sameSteps(existing.steps, steps)) {
-      throw new DuplicateGidError(message.gid, { status, steps: names });
     }
   }
 }
