@@ -1,3 +1,4 @@
+import type { JobStatus } from '../core/jobs/job-info.js';
 import type { Statement } from './connections/internal.connection.js';
 import type { JobChange, JobQuery, LeaseKey, NewJob } from './job-store.js';
 import { fragment, RawSql, type Fragment, type SqlTemplate } from './sql-template.js';
@@ -55,6 +56,20 @@ export abstract class JobStatements {
     return this.among(column, names);
   }
 
+  /** Whether a job has one of these statuses, in a form that finds the index of failed jobs. */
+  protected hasStatus(statuses: readonly JobStatus[]): RawSql {
+    if (statuses.length === 0) return new RawSql('FALSE');
+    const literals = statuses.map((status) => `'${status}'`);
+    return new RawSql(
+      literals.length === 1 ? `status = ${literals[0]!}` : `status IN (${literals.join(', ')})`,
+    );
+  }
+
+  /** The size of a text as it is stored, which reads the text only where it must. */
+  protected bytesOf(column: string): RawSql {
+    return new RawSql(`octet_length(${column})`);
+  }
+
   /** Deletes a row that is as it was inserted, under `owner` or, for `null`, unleased. */
   deleteNew(gid: string, owner: string | null): Statement {
     const isOwner = owner === null ? fragment`owner IS NULL` : fragment`owner = ${owner}`;
@@ -80,9 +95,14 @@ export abstract class JobStatements {
     return this.sql`SELECT ${this.columns} FROM ${this.jobs} WHERE gid = ${gid}`;
   }
 
+  /**
+   * Answers with the `JobRow`s of a page, each with the number of those that were `found`: one more than the page has when
+   * others follow. Only filters that are given stand in the text, and statuses as literals, so that every plan can use the
+   * index of failed jobs. The steps of a job are read only when it is known that they fit.
+   */
   list(query: JobQuery): Statement {
     const conditions = [
-      ...when(query.status, (status) => this.among('status', status)),
+      ...when(query.status, (status) => fragment`${this.hasStatus(status)}`),
       ...when(query.step, (step) => this.amongNames('step_name', [step])),
       ...when(query.name, (name) => this.amongNames('name', [name])),
       ...when(query.createdAfter, (date) => fragment`created_at >= ${this.timeOf(date)}`),
@@ -90,11 +110,18 @@ export abstract class JobStatements {
       ...when(query.before, (gid) => fragment`gid < ${gid}`),
     ];
     return this.sql`
-      SELECT ${this.columns}
-        FROM ${this.jobs}
-       WHERE ${conditions.reduce((all, condition) => fragment`${all} AND ${condition}`, fragment`TRUE`)}
-       ORDER BY gid DESC
-       LIMIT ${query.limit}`;
+      SELECT ${this.columns}, found
+        FROM (SELECT gid AS fitting, found
+                FROM (SELECT gid, place, size, SUM(size) OVER (ORDER BY gid DESC) AS total, COUNT(*) OVER () AS found
+                        FROM (SELECT gid, ROW_NUMBER() OVER (ORDER BY gid DESC) AS place, size
+                                FROM (SELECT gid, ${this.bytesOf('steps')} AS size
+                                        FROM ${this.jobs}
+                                       WHERE ${conditions.reduce((all, condition) => fragment`${all} AND ${condition}`, fragment`TRUE`)}
+                                       ORDER BY gid DESC
+                                       LIMIT ${query.limit + 1}) AS page) AS numbered) AS summed
+               WHERE place = 1 OR (place <= ${query.limit} AND total <= ${query.maxBytes ?? Number.MAX_SAFE_INTEGER})) AS chosen
+        JOIN ${this.jobs} ON gid = fitting
+       ORDER BY gid DESC`;
   }
 
   retry(gid: string): Statement {

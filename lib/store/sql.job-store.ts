@@ -22,6 +22,7 @@ import {
   type LeaseKey,
   type NewJob,
   type PreparedChange,
+  type RecordPage,
 } from './job-store.js';
 import { SchemaMigrator } from './migrations/schema-migrator.js';
 import { RawSql } from './sql-template.js';
@@ -201,10 +202,11 @@ export abstract class SqlJobStore extends JobStore {
   }
 
   /** `createdAfter` is inclusive and `createdBefore` exclusive. Throws `InvalidGidError` for a `before` that is none. */
-  override async list(query: JobQuery): Promise<JobRecord[]> {
+  override async list(query: JobQuery): Promise<RecordPage> {
     if (query.before !== undefined) checkGid(query.before);
     const { rows } = await this.run(this.statements.list(this.text.ofQuery(query)));
-    return (rows as JobRow[]).map(recordOf);
+    const jobs = (rows as (JobRow & { found: unknown })[]).map(({ found: _found, ...row }) => recordOf(row));
+    return { jobs, more: jobs.length > 0 && Number(rows[0].found) > jobs.length };
   }
 
   override async retry(gid: string): Promise<boolean> {

@@ -1,3 +1,4 @@
+import type { JobStatus } from '../../core/jobs/job-info.js';
 import type { Statement } from '../connections/internal.connection.js';
 import { JobStatements, NEW_COLUMNS, newValues } from '../job-statements.js';
 import type { JobChange, NewJob } from '../job-store.js';
@@ -92,6 +93,12 @@ export class MysqlJobStatements extends JobStatements {
 
   protected override among(column: string, values: readonly string[]): Fragment {
     return values.length === 0 ? fragment`FALSE` : fragment`${new RawSql(column)} IN (${values})`;
+  }
+
+  protected override hasStatus(statuses: readonly JobStatus[]): RawSql {
+    return statuses.length === 1 && statuses[0] === 'failed'
+      ? new RawSql('failed = 1')
+      : super.hasStatus(statuses);
   }
 
   protected override amongNames(column: string, names: readonly string[]): Fragment {

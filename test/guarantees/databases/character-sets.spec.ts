@@ -1,5 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { InvalidOptionError, selfTm, Step, UnsupportedDatabaseError, type StepContext } from '../../../lib/index.js';
+import {
+  InvalidOptionError,
+  selfTm,
+  Step,
+  UnsupportedDatabaseError,
+  type StepContext,
+} from '../../../lib/index.js';
 import { connect, startApplication, TestApplication } from '../../support/application.js';
 import { describeBackends, itOn, type Backend, type ExtraOptions } from '../../support/database.js';
 import { Databases } from '../../support/placements.js';
@@ -90,10 +96,7 @@ describeBackends('texts beyond the character set', (backend) => {
       app.recording.onExecute = () => {
         throw new Error(TEXT);
       };
-      const { gid } = await app.jobs
-        .createJob({ transaction: 'none' })
-        .addStep(Send, { text: TEXT })
-        .start();
+      const { gid } = await app.jobs.createJob({ transaction: 'none' }).addStep(Send, { text: TEXT }).start();
       const job = await app.ended(gid);
       expect(job.status).toBe('failed');
       expect(app.recording.trace(gid)).toEqual(['send#1', 'send#2']);

@@ -73,7 +73,10 @@ describeBackends('a row that cannot be read', (backend) => {
     await damage('other', `steps = '[{"step":"elsewhere"}]'`);
     await makeDue(databases, 'other', 5);
     const put = async () => (await app.admin.find('other'))!;
-    await waitFor(async () => (await put()).dueAt!.getTime() > Date.now() + 5_000);
+    await waitFor(async () => {
+      const { dueAt, steps } = await put();
+      return steps[0]!.status === 'waiting' && dueAt!.getTime() > Date.now() + 5_000;
+    });
     expect((await put()).steps).toMatchObject([{ name: 'elsewhere', attempts: 0 }]);
   });
 
