@@ -6,11 +6,17 @@ import type {
 } from '../core/transactions/typeorm.types.js';
 import type { ConnectionProbe } from './connections/connection-probe.js';
 import type { ConnectionBeside, SourceBeside } from './connections/connection-beside.js';
-import type { InternalConnection, Queryable } from './connections/internal.connection.js';
+import {
+  runOn,
+  type InternalConnection,
+  type Queryable,
+  type StatementResult,
+} from './connections/internal.connection.js';
 import type { SerialGate } from './connections/serial-gate.js';
 import type { DatabaseErrors } from './driver-errors.js';
 import type { Migration, SchemaStatements } from './migrations/migration.js';
 import type { SqlTemplate } from './sql-template.js';
+import { StoredText } from './stored-text.js';
 import {
   resolveTableNames,
   type QualifiedTables,
@@ -63,7 +69,7 @@ export abstract class Dialect {
   statementTimeout = DEFAULT_STATEMENT_TIMEOUT_MS;
 
   readonly names: TableNames;
-  private resolved: QualifiedTables | undefined;
+  private resolved: { readonly tables: QualifiedTables; readonly text: StoredText } | undefined;
   private resolving: Promise<void> | undefined;
 
   constructor(
@@ -75,8 +81,12 @@ export abstract class Dialect {
 
   /** The tables in SQL; known once `initialize()` has returned. */
   get tables(): QualifiedTables {
-    if (!this.resolved) throw new TypeError('initialize() of the dialect has to be awaited first.');
-    return this.resolved;
+    return this.known.tables;
+  }
+
+  /** How texts are written; known once `initialize()` has returned. */
+  get text(): StoredText {
+    return this.known.text;
   }
 
   /** The schema of the tables, `undefined` where there are none; known once `initialize()` has returned. */
@@ -131,6 +141,16 @@ export abstract class Dialect {
     return undefined;
   }
 
+  /** Runs a statement on `runner`, and reads its answer whatever the application has told its driver about types. */
+  send(
+    runner: QueryRunnerLike,
+    sql: string,
+    params: readonly unknown[],
+    _prepared = false,
+  ): Promise<StatementResult> {
+    return runOn(runner, sql, params);
+  }
+
   /** What a connection that `queryRunner.connect()` returned tells about its transaction. */
   abstract probe(connection: unknown): ConnectionProbe;
 
@@ -172,6 +192,8 @@ export abstract class Dialect {
   /** Throws `UnsupportedDatabaseError` for a server that is too old. */
   protected abstract checkVersion(connection: Queryable): Promise<void>;
   protected abstract qualify(connection: Queryable): Promise<QualifiedTables>;
+  /** Whether connection and database hold every character. Throws `UnsupportedDatabaseError` where texts would be damaged. */
+  protected abstract isUnicode(connection: Queryable): Promise<boolean>;
 
   /** The statements of those migrations that are not recorded. */
   protected async pendingStatements(
@@ -188,7 +210,13 @@ export abstract class Dialect {
 
   private async resolve(connection: Queryable): Promise<void> {
     await this.checkVersion(connection);
-    this.resolved = await this.qualify(connection);
+    const tables = await this.qualify(connection);
+    this.resolved = { tables, text: new StoredText(await this.isUnicode(connection)) };
+  }
+
+  private get known() {
+    if (!this.resolved) throw new TypeError('initialize() of the dialect has to be awaited first.');
+    return this.resolved;
   }
 
   /** The error to throw for an `error` of the database that says that tables of the library are not there. */

@@ -1,4 +1,5 @@
 import type { ClaimedJob, JobRecord } from './job-store.js';
+import { decodeText } from './stored-text.js';
 
 type Milliseconds = number | string | bigint;
 
@@ -22,6 +23,9 @@ export interface SweptRow {
 export function recordOf(row: JobRow): JobRecord {
   return {
     ...row,
+    name: textOf(row.name),
+    stepName: textOf(row.stepName),
+    error: textOf(row.error),
     stepIndex: Number(row.stepIndex),
     attempts: Number(row.attempts),
     crashes: numberOf(row.crashes),
@@ -34,6 +38,7 @@ export function recordOf(row: JobRow): JobRecord {
 export function claimedOf(row: ClaimedJob): ClaimedJob {
   return {
     ...row,
+    error: textOf(row.error),
     stepIndex: Number(row.stepIndex),
     attempts: Number(row.attempts),
     crashes: numberOf(row.crashes),
@@ -42,7 +47,11 @@ export function claimedOf(row: ClaimedJob): ClaimedJob {
 }
 
 export function isTrue(value: unknown): boolean {
-  return value === true || Number(value) === 1;
+  return value === true || value === 't' || Number(value) === 1;
+}
+
+function textOf(value: string | null): string | null {
+  return value === null ? null : decodeText(value);
 }
 
 function numberOf(value: number | string | null): number | null {

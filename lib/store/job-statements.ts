@@ -1,3 +1,4 @@
+import type { JobStatus } from '../core/jobs/job-info.js';
 import type { Statement } from './connections/internal.connection.js';
 import type { JobChange, JobQuery, LeaseKey, NewJob } from './job-store.js';
 import { fragment, RawSql, type Fragment, type SqlTemplate } from './sql-template.js';
@@ -53,6 +54,25 @@ export abstract class JobStatements {
   /** Whether the value of a column is one of `values`. */
   protected abstract among(column: string, values: readonly string[]): Fragment;
 
+  /** The same for a column of names, of which none ends with a space. */
+  protected amongNames(column: string, names: readonly string[]): Fragment {
+    return this.among(column, names);
+  }
+
+  /** Whether a job has one of these statuses, in a form that finds the index of failed jobs. */
+  protected hasStatus(statuses: readonly JobStatus[]): RawSql {
+    if (statuses.length === 0) return new RawSql('FALSE');
+    const literals = statuses.map((status) => `'${status}'`);
+    return new RawSql(
+      literals.length === 1 ? `status = ${literals[0]!}` : `status IN (${literals.join(', ')})`,
+    );
+  }
+
+  /** The size of a text as it is stored, which reads the text only where it must. */
+  protected bytesOf(column: string): RawSql {
+    return new RawSql(`octet_length(${column})`);
+  }
+
   /** Deletes a row that is as it was inserted, under `owner` or, for `null`, unleased. */
   deleteNew(gid: string, owner: string | null): Statement {
     const isOwner = owner === null ? fragment`owner IS NULL` : fragment`owner = ${owner}`;
@@ -78,21 +98,33 @@ export abstract class JobStatements {
     return this.sql`SELECT ${this.columns} FROM ${this.jobs} WHERE gid = ${gid}`;
   }
 
+  /**
+   * Answers with the `JobRow`s of a page, each with the number of those that were `found`: one more than the page has when
+   * others follow. Only filters that are given stand in the text, and statuses as literals, so that every plan can use the
+   * index of failed jobs. The steps of a job are read only when it is known that they fit.
+   */
   list(query: JobQuery): Statement {
     const conditions = [
-      ...when(query.status, (status) => this.among('status', status)),
-      ...when(query.step, (step) => fragment`step_name = ${step}`),
-      ...when(query.name, (name) => fragment`name = ${name}`),
+      ...when(query.status, (status) => fragment`${this.hasStatus(status)}`),
+      ...when(query.step, (step) => this.amongNames('step_name', [step])),
+      ...when(query.name, (name) => this.amongNames('name', [name])),
       ...when(query.createdAfter, (date) => fragment`created_at >= ${this.timeOf(date)}`),
       ...when(query.createdBefore, (date) => fragment`created_at < ${this.timeOf(date)}`),
       ...when(query.before, (gid) => fragment`gid < ${gid}`),
     ];
     return this.sql`
-      SELECT ${this.columns}
-        FROM ${this.jobs}
-       WHERE ${conditions.reduce((all, condition) => fragment`${all} AND ${condition}`, fragment`TRUE`)}
-       ORDER BY gid DESC
-       LIMIT ${query.limit}`;
+      SELECT ${this.columns}, found
+        FROM (SELECT gid AS fitting, found
+                FROM (SELECT gid, place, size, SUM(size) OVER (ORDER BY gid DESC) AS total, COUNT(*) OVER () AS found
+                        FROM (SELECT gid, ROW_NUMBER() OVER (ORDER BY gid DESC) AS place, size
+                                FROM (SELECT gid, ${this.bytesOf('steps')} AS size
+                                        FROM ${this.jobs}
+                                       WHERE ${conditions.reduce((all, condition) => fragment`${all} AND ${condition}`, fragment`TRUE`)}
+                                       ORDER BY gid DESC
+                                       LIMIT ${query.limit + 1}) AS page) AS numbered) AS summed
+               WHERE place = 1 OR (place <= ${query.limit} AND total <= ${query.maxBytes ?? Number.MAX_SAFE_INTEGER})) AS chosen
+        JOIN ${this.jobs} ON gid = fitting
+       ORDER BY gid DESC`;
   }
 
   retry(gid: string): Statement {
@@ -141,7 +173,7 @@ export abstract class JobStatements {
                WHERE due_at <= ${this.ago(overdue)}
                ORDER BY due_at
                LIMIT ${MAX_OVERDUE_ROWS}) AS oldest
-       WHERE status = 'submitted' AND NOT (${this.among('step_name', known)})
+       WHERE status = 'submitted' AND NOT (${this.amongNames('step_name', known)})
        LIMIT ${MAX_OVERDUE_STEPS}`;
   }
 
@@ -150,7 +182,7 @@ export abstract class JobStatements {
     return this.sql`
       SELECT ${this.epochOf(new RawSql('min(due_at)'))} - ${this.epochOf(this.now)} AS "dueIn"
         FROM ${this.jobs}
-       WHERE status = 'prepared' OR (status = 'submitted' AND ${this.among('step_name', steps)})`;
+       WHERE status = 'prepared' OR (status = 'submitted' AND ${this.amongNames('step_name', steps)})`;
   }
 
   /** Moves every stored time back by whole milliseconds. */

@@ -121,8 +121,17 @@ export interface JobQuery {
   readonly createdAfter?: Date;
   readonly createdBefore?: Date;
   readonly limit: number;
+  /** Bytes of the stored steps; the first job of a page may be larger. Default: no bound. */
+  readonly maxBytes?: number;
   /** Only jobs whose gid sorts before this one: the gid of the last job of the page before. */
   readonly before?: string;
+}
+
+/** A page of jobs. */
+export interface RecordPage {
+  readonly jobs: JobRecord[];
+  /** Others follow, which `limit` or `maxBytes` left out. */
+  readonly more: boolean;
 }
 
 /** Ended jobs whose retention is over, and how far the sweep has got. */
@@ -147,6 +156,11 @@ export interface ExpiredPage {
 export abstract class JobStore {
   /** Creates or upgrades the tables, or checks them when `autoMigrate` is off (`SchemaOutdatedError`). */
   abstract initialize(autoMigrate: boolean): Promise<void>;
+
+  /** @throws InvalidOptionError for a name of a job or a step that cannot be stored here, although it is one. */
+  checkNames(_name: string | null, _steps: readonly string[]): void {
+    // Most stores hold every name.
+  }
 
   /** Inserts jobs, each unless its gid is taken; returns the gids inserted. */
   abstract insert(jobs: readonly NewJob[]): Promise<Set<string>>;
@@ -192,7 +206,7 @@ export abstract class JobStore {
   /** Reads a job through the transaction of `runner`, which sees its own uncommitted rows. */
   abstract findIn(runner: QueryRunnerLike, gid: string): Promise<JobRecord | null>;
   /** Newest gid first. */
-  abstract list(query: JobQuery): Promise<JobRecord[]>;
+  abstract list(query: JobQuery): Promise<RecordPage>;
   /** `failed` → `submitted`, due now, at the failed step with no attempts and no mark; false when it was not failed. */
   abstract retry(gid: string): Promise<boolean>;
   /** `submitted` → `canceled`, also `failed` → `canceled`; false when it was neither. */

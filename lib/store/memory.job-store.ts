@@ -12,6 +12,7 @@ import {
   type LeaseKey,
   type NewJob,
   type PreparedChange,
+  type RecordPage,
 } from './job-store.js';
 
 type MutableJob = { -readonly [K in keyof JobRecord]: JobRecord[K] };
@@ -141,18 +142,20 @@ export class MemoryJobStore extends JobStore {
     return noTransaction();
   }
 
-  override async list(query: JobQuery): Promise<JobRecord[]> {
-    const { status, step, name, createdAfter, createdBefore, before, limit } = query;
-    return [...this.jobs.values()]
+  override async list(query: JobQuery): Promise<RecordPage> {
+    const { status, step, name, createdAfter, createdBefore, before, limit, maxBytes = Infinity } = query;
+    const found = [...this.jobs.values()]
       .filter((job) => status === undefined || status.includes(job.status))
       .filter((job) => step === undefined || job.stepName === step)
       .filter((job) => name === undefined || job.name === name)
       .filter((job) => createdAfter === undefined || job.createdAt >= createdAfter)
       .filter((job) => createdBefore === undefined || job.createdAt < createdBefore)
       .filter((job) => before === undefined || job.gid < before)
-      .sort((a, b) => compare(b.gid, a.gid))
-      .slice(0, limit)
-      .map((job) => ({ ...job }));
+      .sort((a, b) => compare(b.gid, a.gid));
+    let bytes = 0;
+    const fitting = found.findIndex((job) => (bytes += Buffer.byteLength(job.steps)) > maxBytes);
+    const count = Math.min(limit, fitting === -1 ? found.length : Math.max(fitting, 1));
+    return { jobs: found.slice(0, count).map((job) => ({ ...job })), more: count < found.length };
   }
 
   override async retry(gid: string): Promise<boolean> {

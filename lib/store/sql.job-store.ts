@@ -4,7 +4,7 @@ import { checkGid, isGid } from '../core/jobs/gid.js';
 import type { QueryRunnerLike } from '../core/transactions/typeorm.types.js';
 import { errorText } from '../errors/error-text.js';
 import { TransactionConflictError } from '../errors/index.js';
-import { insertIn, runIn } from './connections/application-transaction.js';
+import { insertIn, readIn, runIn } from './connections/application-transaction.js';
 import type { InternalConnection, Statement, StatementResult } from './connections/internal.connection.js';
 import type { Dialect } from './dialect.js';
 import { orUnavailable } from './driver-errors.js';
@@ -22,9 +22,11 @@ import {
   type LeaseKey,
   type NewJob,
   type PreparedChange,
+  type RecordPage,
 } from './job-store.js';
 import { SchemaMigrator } from './migrations/schema-migrator.js';
 import { RawSql } from './sql-template.js';
+import { decodeText, type StoredText } from './stored-text.js';
 
 /** Renewals and claims lock rows for moments only. */
 const LOCKED_RETRIES = 6;
@@ -82,6 +84,11 @@ export abstract class SqlJobStore extends JobStore {
     });
   }
 
+  override checkNames(name: string | null, steps: readonly string[]): void {
+    if (name !== null) this.text.checkName(name, 'name');
+    for (const step of steps) this.text.checkName(step, 'the name of the step');
+  }
+
   /**
    * A job whose own values cannot be written is logged and missing from the answer when others came with it. Alone, it
    * makes the insert throw.
@@ -91,7 +98,8 @@ export abstract class SqlJobStore extends JobStore {
       if (jobs.length === 1) throw error;
       this.report(job.gid, error);
     };
-    return this.own(() => this.batched(jobs, (batch) => this.insertBatch(batch), leaveOut));
+    const written = jobs.map((job) => this.text.ofJob(job));
+    return this.own(() => this.batched(written, (batch) => this.insertBatch(batch), leaveOut));
   }
 
   /**
@@ -101,7 +109,7 @@ export abstract class SqlJobStore extends JobStore {
   override async insertIn(runner: QueryRunnerLike, job: NewJob): Promise<boolean> {
     const { gid, owner } = job;
     try {
-      const insert = this.statements.insert(job);
+      const insert = this.statements.insert(this.text.ofJob(job));
       return await insertIn(this.dialect, runner, gid, insert, () => this.deleteNew(gid, owner));
     } catch (error) {
       if (this.dialect.errors.isUniqueViolation(error)) return false;
@@ -110,7 +118,8 @@ export abstract class SqlJobStore extends JobStore {
   }
 
   override claim(request: ClaimRequest): Promise<ClaimedJob[]> {
-    return this.own(async () => (await this.claimBatch(request)).map(claimedOf));
+    const steps = this.encoded(request.steps);
+    return this.own(async () => (await this.claimBatch({ ...request, steps })).map(claimedOf));
   }
 
   override renew(keys: readonly LeaseKey[], leaseDuration: number): Promise<Set<string>> {
@@ -133,7 +142,7 @@ export abstract class SqlJobStore extends JobStore {
         settled.add(change.gid);
         onRefused(change.gid, error);
       };
-      let remaining = changes;
+      let remaining: readonly JobChange[] = changes.map((change) => this.text.ofChange(change));
       for (let tries = 0; ; tries += 1) {
         const patient = tries === LOCKED_RETRIES;
         const done = await this.changeOnce(remaining, patient, leaveOut);
@@ -159,7 +168,8 @@ export abstract class SqlJobStore extends JobStore {
   override async changeIn(runner: QueryRunnerLike, change: JobChange): Promise<boolean> {
     if ((await this.dialect.isInTransaction(runner, change.gid)) === false)
       throw new TransactionConflictError(change.gid);
-    const result = await runIn(this.dialect, runner, change.gid, this.statements.change(change));
+    const statement = this.statements.change(this.text.ofChange(change));
+    const result = await runIn(this.dialect, runner, change.gid, statement);
     return (result.affected ?? 0) > 0;
   }
 
@@ -187,15 +197,16 @@ export abstract class SqlJobStore extends JobStore {
 
   override async findIn(runner: QueryRunnerLike, gid: string): Promise<JobRecord | null> {
     if (!isGid(gid)) return null;
-    const { records = [] } = await runIn(this.dialect, runner, gid, this.statements.find(gid));
-    return firstOf(records);
+    const { rows } = await readIn(this.dialect, runner, gid, this.statements.find(gid));
+    return firstOf(rows);
   }
 
   /** `createdAfter` is inclusive and `createdBefore` exclusive. Throws `InvalidGidError` for a `before` that is none. */
-  override async list(query: JobQuery): Promise<JobRecord[]> {
+  override async list(query: JobQuery): Promise<RecordPage> {
     if (query.before !== undefined) checkGid(query.before);
-    const { rows } = await this.run(this.statements.list(query));
-    return (rows as JobRow[]).map(recordOf);
+    const { rows } = await this.run(this.statements.list(this.text.ofQuery(query)));
+    const jobs = (rows as (JobRow & { found: unknown })[]).map(({ found: _found, ...row }) => recordOf(row));
+    return { jobs, more: jobs.length > 0 && Number(rows[0].found) > jobs.length };
   }
 
   override async retry(gid: string): Promise<boolean> {
@@ -221,18 +232,26 @@ export abstract class SqlJobStore extends JobStore {
   }
 
   override async unknownSteps(known: readonly string[], overdue: number): Promise<string[]> {
-    const { rows } = await this.run(this.statements.overdueSteps(known, overdue));
-    return (rows as { stepName: string }[]).map((row) => row.stepName);
+    const { rows } = await this.run(this.statements.overdueSteps(this.encoded(known), overdue));
+    return (rows as { stepName: string }[]).map((row) => decodeText(row.stepName));
   }
 
   override async dueIn(steps: readonly string[]): Promise<number | null> {
-    const { rows } = await this.run(this.statements.dueIn(steps));
+    const { rows } = await this.run(this.statements.dueIn(this.encoded(steps)));
     const [{ dueIn }] = rows as [{ dueIn: number | string | null }];
     return dueIn === null ? null : Number(dueIn);
   }
 
   override async elapse(milliseconds: number): Promise<void> {
     await this.run(this.statements.elapse(milliseconds));
+  }
+
+  protected get text(): StoredText {
+    return this.dialect.text;
+  }
+
+  private encoded(names: readonly string[]): string[] {
+    return names.map((name) => this.text.encode(name));
   }
 
   /** The table, qualified and quoted. */

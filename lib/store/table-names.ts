@@ -29,6 +29,7 @@ export interface TableNames {
   readonly barrier: string;
   readonly migrations: string;
   readonly dueIndex: string;
+  readonly failedIndex: string;
   readonly barrierKey: string;
 }
 
@@ -61,6 +62,7 @@ export function resolveTableNames(options: TableOptions = {}): TableNames {
     barrier: `${prefix}barrier`,
     migrations: `${prefix}migrations`,
     dueIndex: `${prefix}jobs_due_at`,
+    failedIndex: `${prefix}jobs_failed`,
     // DTM's clients name this constraint in their SQL. On PostgreSQL it must be unique in its schema, so only the
     // default table, and the one that they share, can carry it.
     barrierKey: prefix === DEFAULT_TABLE_PREFIX || prefix === '' ? 'uniq_barrier' : `${prefix}uniq_barrier`,

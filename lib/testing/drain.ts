@@ -88,7 +88,7 @@ export class Drain {
     const open = await store.list({ status: ['submitted', 'prepared'], limit: OPEN_JOBS });
     return new DrainLimitError(
       this.limit,
-      open.map((record) => describeJob(jobInfoOf(record))),
+      open.jobs.map((record) => describeJob(jobInfoOf(record))),
     );
   }
 }

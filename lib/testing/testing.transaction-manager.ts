@@ -153,8 +153,8 @@ async function allRecords(
   for (;;) {
     const before = records.at(-1)?.gid;
     const page = await store.list({ limit: PAGE, ...filter, ...(before !== undefined && { before }) });
-    records.push(...page);
-    if (page.length < PAGE) return records;
+    records.push(...page.jobs);
+    if (!page.more) return records;
   }
 }
 

@@ -171,10 +171,9 @@ describeBackends('dialect', (backend) => {
       expect(found).toEqual(await here.store.find(later.gid));
       expect((await claimAll(here.store, 'here', ['zoned'])).map((job) => job.gid)).toEqual([due.gid]);
       const since = new Date(Date.now() - 10_000);
-      expect((await here.store.list({ createdAfter: since, limit: 10 })).map((job) => job.gid)).toContain(
-        later.gid,
-      );
-      expect(await here.store.list({ createdBefore: since, limit: 10 })).toEqual([]);
+      const young = await here.store.list({ createdAfter: since, limit: 10 });
+      expect(young.jobs.map((job) => job.gid)).toContain(later.gid);
+      expect(await here.store.list({ createdBefore: since, limit: 10 })).toEqual({ jobs: [], more: false });
     } finally {
       await Promise.all([here.close(), there.close()]);
     }
@@ -376,6 +375,30 @@ describeBackends('dialect', (backend) => {
     }
   });
 
+  it('finds failed jobs by an index of their own, whatever else is asked', async () => {
+    const open = await openStore(database, { tables: { prefix: 'failed_' } });
+    try {
+      const jobs = Array.from({ length: 1_000 }, () => newJob({ owner: 'me' }));
+      await open.store.insert(jobs);
+      await open.store.change(
+        jobs.map(({ gid }, index) => ({
+          ...end(gid, 'me'),
+          ...(index === 0 && { status: 'failed' as const }),
+        })),
+      );
+      const how = backend === 'sqlite' ? 'EXPLAIN QUERY PLAN' : 'EXPLAIN';
+      for (const query of [{}, { name: 'a' }, { step: 'first', before: 'x', createdAfter: new Date(0) }]) {
+        const { sql, params } = open.store.statements.list({ status: ['failed'], limit: 10, ...query });
+        const { rows } = await open.connection.query(`${how} ${sql}`, params);
+        expect(JSON.stringify(rows)).toContain('failed_jobs_failed');
+      }
+      const { jobs: failed } = await open.store.list({ status: ['failed'], limit: 10 });
+      expect(failed.map(({ gid }) => gid)).toEqual([jobs[0]!.gid]);
+    } finally {
+      await open.close();
+    }
+  });
+
   itOn(backend, 'postgres')(
     'claims without walking over what an open transaction keeps, if told to',
     async () => {
@@ -388,10 +411,9 @@ describeBackends('dialect', (backend) => {
           let blocks = NaN;
           open.connection.query = async (sql, params) => {
             const { rows } = await original(`EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${sql}`, params);
-            const [plan] = (rows as { 'QUERY PLAN': { Plan: { 'Shared Hit Blocks': number } }[] }[])[0]![
-              'QUERY PLAN'
-            ];
-            blocks = plan!.Plan['Shared Hit Blocks'];
+            const [{ 'QUERY PLAN': text }] = rows as [{ 'QUERY PLAN': string }];
+            const [{ Plan: plan }] = JSON.parse(text) as [{ Plan: { 'Shared Hit Blocks': number } }];
+            blocks = plan['Shared Hit Blocks'];
             return { rows: [], affected: 0 };
           };
           await open.store.claim({

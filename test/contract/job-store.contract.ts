@@ -628,7 +628,7 @@ export function describeJobStore(title: string, open: () => Promise<StoreHarness
         await store.insert([a, b, c]);
         await store.change([success('c', 'me')]);
         const gids = async (query: Partial<Parameters<JobStore['list']>[0]>): Promise<string[]> =>
-          (await store.list({ limit: 10, ...query })).map((job) => job.gid);
+          (await store.list({ limit: 10, ...query })).jobs.map((job) => job.gid);
         expect(await gids({})).toEqual(['c', 'b', 'a']);
         expect(await gids({ status: ['submitted', 'failed'] })).toEqual(['b', 'a']);
         expect(await gids({ status: ['failed'] })).toEqual([]);
@@ -642,14 +642,29 @@ export function describeJobStore(title: string, open: () => Promise<StoreHarness
         expect(await gids({ createdBefore: new Date(createdAt.getTime() - 60_000) })).toEqual([]);
       });
 
+      it('ends a page where its steps have so many bytes, but not before the first job', async () => {
+        const steps = JSON.stringify([{ step: 'first', args: 'ä'.repeat(500) }]);
+        await store.insert(['a', 'b', 'c', 'd'].map((gid) => newJob({ gid, steps })));
+        const page = async (maxBytes: number, limit = 10) => {
+          const { jobs, more } = await store.list({ limit, maxBytes });
+          return { gids: jobs.map(({ gid }) => gid), more };
+        };
+        expect(await page(3_500)).toEqual({ gids: ['d', 'c', 'b'], more: true });
+        expect(await page(1)).toEqual({ gids: ['d'], more: true });
+        expect(await page(3_500, 2)).toEqual({ gids: ['d', 'c'], more: true });
+        expect(await page(1_000_000)).toEqual({ gids: ['d', 'c', 'b', 'a'], more: false });
+        expect(await page(1_000_000, 4)).toEqual({ gids: ['d', 'c', 'b', 'a'], more: false });
+      });
+
       it('goes through all jobs page by page', async () => {
         const all = Array.from({ length: 25 }, (_, index) => `job-${String(index).padStart(2, '0')}`);
         await store.insert(all.map((gid) => newJob({ gid })));
         const seen: string[] = [];
         for (let before: string | undefined; ; before = seen.at(-1)) {
           const page = await store.list({ limit: 10, ...(before === undefined ? {} : { before }) });
-          seen.push(...page.map((job) => job.gid));
-          if (page.length < 10) break;
+          seen.push(...page.jobs.map((job) => job.gid));
+          expect(page.more).toBe(seen.length < all.length);
+          if (!page.more) break;
         }
         expect(seen).toEqual([...all].reverse());
       });
@@ -663,7 +678,7 @@ export function describeJobStore(title: string, open: () => Promise<StoreHarness
         newJob({ gid: 'ended', owner: 'me' }),
       ]);
       await store.change([success('ended', 'me')]);
-      const before = (await store.list({ limit: 10 })).map(({ createdAt, dueAt, endedAt }) => [
+      const before = (await store.list({ limit: 10 })).jobs.map(({ createdAt, dueAt, endedAt }) => [
         createdAt.getTime(),
         dueAt?.getTime(),
         endedAt?.getTime(),
@@ -676,7 +691,7 @@ export function describeJobStore(title: string, open: () => Promise<StoreHarness
       expect(all).toBeLessThanOrEqual(10_000);
 
       await store.elapse(60_000);
-      const after = (await store.list({ limit: 10 })).map(({ createdAt, dueAt, endedAt }) => [
+      const after = (await store.list({ limit: 10 })).jobs.map(({ createdAt, dueAt, endedAt }) => [
         createdAt.getTime(),
         dueAt?.getTime(),
         endedAt?.getTime(),
@@ -722,7 +737,7 @@ export function describeJobStore(title: string, open: () => Promise<StoreHarness
 
       await store.delete([...swept.map((job) => job.gid), 'job-19', 'job-21']);
       await store.delete([]);
-      expect((await store.list({ limit: 100 })).map((job) => job.gid)).toEqual(['job-21', 'job-19']);
+      expect((await store.list({ limit: 100 })).jobs.map((job) => job.gid)).toEqual(['job-21', 'job-19']);
     });
   });
 }

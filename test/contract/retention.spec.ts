@@ -25,7 +25,8 @@ async function ended(store: CountingStore, gids: readonly string[]): Promise<voi
 }
 
 const own = (count: number): string[] => Array.from({ length: count }, () => newGid());
-const left = async (store: CountingStore): Promise<number> => (await store.list({ limit: 100_000 })).length;
+const left = async (store: CountingStore): Promise<number> =>
+  (await store.list({ limit: 100_000 })).jobs.length;
 
 it('looks at few of the jobs that are too young, and at all others', async () => {
   const store = new CountingStore();
@@ -71,6 +72,6 @@ it.each(['', '{{{', 'null', '5', '{}', '{"database":null}'])(
     await store.change([success('broken', 'me')]);
     await ended(store, ['after', 'before']);
     await new RetentionService(store, noBarriers, 0).run();
-    expect((await store.list({ limit: 10 })).map(({ gid }) => gid)).toEqual(['broken']);
+    expect((await store.list({ limit: 10 })).jobs.map(({ gid }) => gid)).toEqual(['broken']);
   },
 );

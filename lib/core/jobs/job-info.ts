@@ -38,8 +38,11 @@ export interface StepInfo {
   readonly name: string;
   /** Where the step stands. */
   readonly status: StepStatus;
-  /** The arguments as they were stored: plain data, whatever class they are restored to. */
-  readonly args: unknown;
+  /**
+   * The arguments as they were stored: plain data, whatever class they are restored to. Absent from `list()` without
+   * `includeArgs`.
+   */
+  readonly args?: unknown;
   /** How many attempts have begun. One that ended with its process counts, except the first of a job of which nothing was stored. */
   readonly attempts: number;
 }
@@ -87,7 +90,9 @@ export interface JobFilter {
   readonly createdAfter?: Date;
   /** Created before. */
   readonly createdBefore?: Date;
-  /** How many jobs at most, 1 to 1,000. Default: 100. */
+  /** Whether the steps come with their arguments. Default: `false`. */
+  readonly includeArgs?: boolean;
+  /** How many jobs at most, 1 to 1,000; a page may be shorter, since it is bounded in bytes as well. Default: 100. */
   readonly limit?: number;
   /** The `cursor` of the page before. */
   readonly cursor?: string;
@@ -127,7 +132,8 @@ export abstract class DistributedJobs {
   abstract find(gid: string): Promise<JobInfo | null>;
 
   /**
-   * Lists jobs page by page.
+   * Lists jobs page by page. A page ends with a quarter of `maxBytes` (option of `selfTm()`) of stored steps, if not before;
+   * its `cursor` tells whether there are more.
    *
    * @throws InvalidOptionError for a filter that cannot be.
    */

@@ -6,7 +6,7 @@ import {
 import type { QueryRunnerLike, StructuredResult } from '../../core/transactions/typeorm.types.js';
 import type { Dialect } from '../dialect.js';
 import { inTime } from './in-time.js';
-import type { Statement } from './internal.connection.js';
+import type { Statement, StatementResult } from './internal.connection.js';
 
 const turns = new WeakMap<QueryRunnerLike, Promise<unknown>>();
 
@@ -16,15 +16,38 @@ const turns = new WeakMap<QueryRunnerLike, Promise<unknown>>();
  * @throws TransactionConflictError when the database has given up the transaction; TablesMissingError when the library's
  * tables are gone; StatementTimeoutError, after which the connection is closed; other errors of the driver unchanged.
  */
-export async function runIn(
+export function runIn(
   dialect: Dialect,
   runner: QueryRunnerLike,
   gid: string,
   { sql, params }: Statement,
 ): Promise<StructuredResult> {
+  return guarded(
+    dialect,
+    runner,
+    gid,
+    () => runner.query(sql, [...params], true) as Promise<StructuredResult>,
+  );
+}
+
+/** Reads rows in the same way. */
+export function readIn(
+  dialect: Dialect,
+  runner: QueryRunnerLike,
+  gid: string,
+  { sql, params }: Statement,
+): Promise<StatementResult> {
+  return guarded(dialect, runner, gid, () => dialect.send(runner, sql, params));
+}
+
+async function guarded<T>(
+  dialect: Dialect,
+  runner: QueryRunnerLike,
+  gid: string,
+  work: () => Promise<T>,
+): Promise<T> {
   try {
-    const send = () => inTime(dialect.statementTimeout, runner.query(sql, [...params], true));
-    return (await inTurn(runner, send)) as StructuredResult;
+    return await inTurn(runner, () => inTime(dialect.statementTimeout, work()));
   } catch (error) {
     if (error instanceof StatementTimeoutError) {
       // Its transaction must not commit what arrives after all.

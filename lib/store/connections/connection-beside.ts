@@ -1,5 +1,5 @@
 import type { DataSourceLike, StructuredResult } from '../../core/transactions/typeorm.types.js';
-import { InternalConnection, type RunStatement, type StatementResult } from './internal.connection.js';
+import { InternalConnection, runOn, type RunStatement, type StatementResult } from './internal.connection.js';
 import { PooledConnection, type PooledSessions } from './pooled.connection.js';
 
 /** A connection that is not the pool's, while one statement or transaction has it. */
@@ -37,6 +37,7 @@ export class ConnectionBeside extends InternalConnection {
       beginReadCommitted: sessions.beginReadCommitted,
       errors: sessions.errors,
       statementTimeout,
+      send: (runner, sql, params) => runOn(runner, sql, params),
       statementsNeedReadCommitted: (run) => sessions.statementsNeedReadCommitted(run),
       discard: (runner) => (runner as unknown as RunnerBeside).destroy(),
       interrupt: () => Promise.resolve(),

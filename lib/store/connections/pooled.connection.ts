@@ -3,7 +3,7 @@ import type { QueryRunnerLike } from '../../core/transactions/typeorm.types.js';
 import { StatementTimeoutError } from '../../errors/index.js';
 import { inTime } from './in-time.js';
 import type { DatabaseErrors } from '../driver-errors.js';
-import { InternalConnection, runOn, type RunStatement, type StatementResult } from './internal.connection.js';
+import { InternalConnection, type RunStatement, type StatementResult } from './internal.connection.js';
 
 /** A conflict that survives this many tries is no coincidence, and the caller has a loop of its own. */
 const MAX_ATTEMPTS = 6;
@@ -31,8 +31,16 @@ export interface PooledSessions {
   readonly statementTimeout: number;
   /** Whether even single statements need a READ COMMITTED transaction around them. */
   statementsNeedReadCommitted(run: RunStatement): Promise<boolean>;
-  /** Runs a statement whose text is always the same, where the database gains by knowing that. */
-  runPrepared?(runner: QueryRunnerLike, sql: string, params: readonly unknown[]): Promise<StatementResult>;
+  /**
+   * Runs a statement, and reads its answer whatever the application has told its driver about types. `prepared`: its text is
+   * always the same.
+   */
+  send(
+    runner: QueryRunnerLike,
+    sql: string,
+    params: readonly unknown[],
+    prepared: boolean,
+  ): Promise<StatementResult>;
   /** Closes the connection of `runner` instead of returning it to the pool. */
   discard(runner: QueryRunnerLike): void;
   /** Asks the server, on another connection, to end the statement that runs on `runner`, or the `whole` session. */
@@ -69,13 +77,9 @@ class Session {
     }
   }
 
-  run(sql: string, params?: readonly unknown[]): Promise<StatementResult> {
-    return this.send((runner) => runOn(runner, sql, params));
-  }
-
-  async send<T>(statement: (runner: QueryRunnerLike) => Promise<T>): Promise<T> {
+  async run(sql: string, params: readonly unknown[] = [], prepared = false): Promise<StatementResult> {
     try {
-      return await inTime(this.timeout, statement(this.runner));
+      return await inTime(this.timeout, this.sessions.send(this.runner, sql, params, prepared));
     } catch (error) {
       if (error instanceof StatementTimeoutError) {
         // The server would go on waiting for a lock, and hold locks of its own meanwhile.
@@ -121,14 +125,7 @@ export class PooledConnection extends InternalConnection {
     { prepared = false }: { readonly prepared?: boolean } = {},
   ): Promise<StatementResult> {
     if (await this.wrapsStatements()) return this.transaction((run) => run(sql, params));
-    const { runPrepared } = this.sessions;
-    return this.retry(() =>
-      this.withRunner((session) =>
-        prepared && runPrepared
-          ? session.send((runner) => runPrepared.call(this.sessions, runner, sql, params))
-          : session.run(sql, params),
-      ),
-    );
+    return this.retry(() => this.withRunner((session) => session.run(sql, params, prepared)));
   }
 
   override transaction<T>(

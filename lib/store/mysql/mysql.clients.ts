@@ -9,7 +9,11 @@ const END_MS = 1_000;
 /** What is used of the driver's connections. */
 export interface MysqlClient {
   readonly threadId?: number;
-  query(sql: string, params: readonly unknown[], callback: (error: unknown, result: unknown) => void): void;
+  query(
+    sql: string | object,
+    params: readonly unknown[],
+    callback: (error: unknown, result: unknown) => void,
+  ): void;
   release(): void;
   destroy?(): void;
 }
@@ -72,7 +76,7 @@ export class MysqlClientBeside implements SourceBeside {
       this.pool.getConnection((error, client) => {
         if (error) return reject(error as Error);
         resolve({
-          query: (sql, params) => queryOn(client, sql, params),
+          query: (sql, params) => queryClient(client, sql, params),
           release: () => client.release(),
           destroy: () => client.destroy?.(),
         });
@@ -88,9 +92,21 @@ export class MysqlClientBeside implements SourceBeside {
   }
 }
 
-function queryOn(client: MysqlClient, sql: string, params: readonly unknown[]): Promise<StatementResult> {
+/** Instead of what the application has set for its connections. Numbers may still come as texts. */
+const READING = {
+  typeCast: (_field: unknown, next: () => unknown) => next(),
+  nestTables: false,
+  rowsAsArray: false,
+};
+
+/** Runs one statement. */
+export function queryClient(
+  client: MysqlClient,
+  sql: string,
+  params: readonly unknown[],
+): Promise<StatementResult> {
   return new Promise((resolve, reject) => {
-    client.query(sql, params, (error, result) => {
+    client.query({ sql, ...READING }, params, (error, result) => {
       if (error) reject(error as Error);
       else if (Array.isArray(result)) resolve({ rows: result, affected: 0 });
       else resolve({ rows: [], affected: (result as { affectedRows?: number }).affectedRows ?? 0 });

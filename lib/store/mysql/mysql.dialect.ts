@@ -1,16 +1,30 @@
 import { createHash } from 'node:crypto';
-import { InvalidOptionError, TransactionManagerUnavailableError } from '../../errors/index.js';
-import type { QueryRunnerLike, StructuredResult } from '../../core/transactions/typeorm.types.js';
+import {
+  InvalidOptionError,
+  TransactionManagerUnavailableError,
+  UnsupportedDatabaseError,
+} from '../../errors/index.js';
+import {
+  dataSourceOf,
+  type QueryRunnerLike,
+  type StructuredResult,
+} from '../../core/transactions/typeorm.types.js';
 import { runIn } from '../connections/application-transaction.js';
 import { ConnectionBeside } from '../connections/connection-beside.js';
 import type { ConnectionProbe } from '../connections/connection-probe.js';
-import type { InternalConnection, Queryable } from '../connections/internal.connection.js';
+import type { InternalConnection, Queryable, StatementResult } from '../connections/internal.connection.js';
 import { PooledConnection, type PooledSessions } from '../connections/pooled.connection.js';
 import { Dialect, type JobNotifications } from '../dialect.js';
 import type { Migration } from '../migrations/migration.js';
 import { qualifyTables, type QualifiedTables } from '../table-names.js';
 import { questionMarkSql } from '../sql-template.js';
-import { discardIdleClients, kill, MysqlClientBeside, type MysqlClient } from './mysql.clients.js';
+import {
+  discardIdleClients,
+  kill,
+  MysqlClientBeside,
+  queryClient,
+  type MysqlClient,
+} from './mysql.clients.js';
 import { mysqlErrors } from './mysql.errors.js';
 import { probeMysql } from './mysql.probe.js';
 import { mysqlSchema } from './mysql.schema.js';
@@ -119,6 +133,23 @@ export class MysqlDialect extends Dialect implements PooledSessions {
     return Promise.resolve(false);
   }
 
+  override async send(
+    runner: QueryRunnerLike,
+    sql: string,
+    params: readonly unknown[],
+  ): Promise<StatementResult> {
+    const client = (await runner.connect()) as MysqlClient;
+    const values = [...params];
+    const { logger } = dataSourceOf(runner);
+    logger?.logQuery(sql, values, runner);
+    try {
+      return await queryClient(client, sql, values);
+    } catch (error) {
+      logger?.logQueryError?.(error as Error, sql, values, runner);
+      throw error;
+    }
+  }
+
   override discard(runner: QueryRunnerLike): void {
     (runner as { databaseConnection?: MysqlClient }).databaseConnection?.destroy?.();
   }
@@ -142,6 +173,25 @@ export class MysqlDialect extends Dialect implements PooledSessions {
     const newEnough =
       Number(major) > oldest[0] || (Number(major) === oldest[0] && Number(minor) >= oldest[1]);
     if (!newEnough) this.refuseVersion(`${mariadb ? 'MariaDB' : 'MySQL'} ${version}`);
+  }
+
+  /**
+   * The tables are utf8mb4, the connection is what the application made it. The driver escapes texts with backslashes, and
+   * cannot be told that they mean nothing.
+   */
+  protected override async isUnicode(connection: Queryable): Promise<boolean> {
+    const { rows } = await connection.query(
+      `SELECT @@character_set_client AS client, @@character_set_connection AS connection,
+              COALESCE(@@character_set_results, 'utf8mb4') AS results, @@sql_mode AS mode`,
+    );
+    const [{ mode, ...charsets }] = rows as [Record<string, unknown>];
+    if (String(mode).includes('NO_BACKSLASH_ESCAPES')) {
+      throw new UnsupportedDatabaseError(
+        'sql_mode NO_BACKSLASH_ESCAPES, in which the driver damages texts',
+        'any sql_mode without it',
+      );
+    }
+    return Object.values(charsets).every((charset) => String(charset) === 'utf8mb4');
   }
 
   protected override async qualify(connection: Queryable): Promise<QualifiedTables> {

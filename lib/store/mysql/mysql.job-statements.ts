@@ -1,8 +1,9 @@
+import type { JobStatus } from '../../core/jobs/job-info.js';
 import type { Statement } from '../connections/internal.connection.js';
 import { JobStatements, NEW_COLUMNS, newValues } from '../job-statements.js';
 import type { JobChange, NewJob } from '../job-store.js';
 import { fragment, placeholders, questionMarkSql as sql, RawSql, type Fragment } from '../sql-template.js';
-import { microseconds } from './mysql.values.js';
+import { microseconds, NO_SPACE_AT_END } from './mysql.values.js';
 
 const EPOCH = new RawSql(`TIMESTAMP'1970-01-01 00:00:00'`);
 
@@ -92,5 +93,15 @@ export class MysqlJobStatements extends JobStatements {
 
   protected override among(column: string, values: readonly string[]): Fragment {
     return values.length === 0 ? fragment`FALSE` : fragment`${new RawSql(column)} IN (${values})`;
+  }
+
+  protected override hasStatus(statuses: readonly JobStatus[]): RawSql {
+    return statuses.length === 1 && statuses[0] === 'failed'
+      ? new RawSql('failed = 1')
+      : super.hasStatus(statuses);
+  }
+
+  protected override amongNames(column: string, names: readonly string[]): Fragment {
+    return fragment`(${this.among(column, names)} AND ${new RawSql(column)} ${NO_SPACE_AT_END})`;
   }
 }

@@ -7,7 +7,7 @@ import { placeholders } from '../sql-template.js';
 import { SqlJobStore } from '../sql.job-store.js';
 import { CLAIMED_COLUMNS_WITHOUT_STEPS } from '../job-statements.js';
 import { ASSIGNMENTS, assigned, MysqlJobStatements } from './mysql.job-statements.js';
-import { EVER_MS, microseconds } from './mysql.values.js';
+import { EVER_MS, microseconds, NO_SPACE_AT_END } from './mysql.values.js';
 
 /** A due job, without its steps where they are large. */
 interface DueRow extends Omit<ClaimedJob, 'steps'> {
@@ -62,7 +62,7 @@ export class MysqlJobStore extends SqlJobStore {
                TIMESTAMPDIFF(MICROSECOND, due_at, UTC_TIMESTAMP(6)) / 1000 AS dueFor
           FROM ${this.jobs} FORCE INDEX (\`${this.dialect.names.dueIndex}\`)
          WHERE due_at BETWEEN UTC_TIMESTAMP(6) - INTERVAL ? MICROSECOND AND UTC_TIMESTAMP(6)
-           AND (status = 'prepared' OR (status = 'submitted' AND step_name IN (${placeholders(steps)})))
+           AND (status = 'prepared' OR (status = 'submitted' AND step_name IN (${placeholders(steps)}) AND step_name ${NO_SPACE_AT_END}))
          ORDER BY due_at
          LIMIT ?
            FOR UPDATE SKIP LOCKED`,

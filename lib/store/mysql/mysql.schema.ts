@@ -26,7 +26,8 @@ export const mysqlSchema: SchemaStatements = {
   barrier,
   migrations: {
     // Character sets and collations are spelled out: a database's default may compare gids without regard to case.
-    // `steps` is text: a JSON type would refuse escaped NUL characters and reorder keys.
+    // `steps` is text: a JSON type would refuse escaped NUL characters and reorder keys. `failed` stands in for a partial
+    // index: as long as a job has not failed, its entry there never changes.
     1: (tables) => [
       `
     CREATE TABLE IF NOT EXISTS ${tables.jobs} (
@@ -46,7 +47,9 @@ export const mysqlSchema: SchemaStatements = {
       created_at DATETIME(6) NOT NULL,
       due_at DATETIME(6) NULL,
       ended_at DATETIME(6) NULL,
-      KEY \`${tables.names.dueIndex}\` (due_at)
+      failed TINYINT GENERATED ALWAYS AS (IF(status = 'failed', 1, NULL)) VIRTUAL,
+      KEY \`${tables.names.dueIndex}\` (due_at),
+      KEY \`${tables.names.failedIndex}\` (failed, gid)
     ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`,
       barrier(tables),
     ],

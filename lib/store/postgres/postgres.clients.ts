@@ -1,4 +1,5 @@
 import { detached } from '../../core/detached.js';
+import type { StatementResult } from '../connections/internal.connection.js';
 
 /** What is used of `pg`'s clients. */
 export interface PostgresClient {
@@ -7,6 +8,38 @@ export interface PostgresClient {
   readonly host?: string;
   readonly port?: number;
   readonly connection?: any;
+  query(config: object, callback: (error: Error | null, result: PostgresResult) => void): void;
+  getTypeParser?(oid: number, format?: string): unknown;
+}
+
+interface PostgresResult {
+  readonly rows?: unknown[];
+  readonly rowCount?: number | null;
+}
+
+const asItIs = (text: string): string => text;
+
+/**
+ * Runs one statement. All values come back as the server's texts: applications set parsers of their own, for all
+ * connections of a process. With a callback: the promises of `pg` keep each statement and its rows reachable from the next.
+ */
+export function queryClient(
+  client: PostgresClient,
+  text: string,
+  values: readonly unknown[],
+  name?: string,
+): Promise<StatementResult> {
+  const getTypeParser = (oid: number, format?: string): unknown =>
+    format === 'binary' ? client.getTypeParser?.(oid, format) : asItIs;
+  return new Promise((resolve, reject) => {
+    client.query(
+      { text, values, types: { getTypeParser }, ...(name !== undefined && { name }) },
+      (error, result) => {
+        if (error) reject(error);
+        else resolve({ rows: result.rows ?? [], affected: result.rowCount ?? 0 });
+      },
+    );
+  });
 }
 
 /**

@@ -111,8 +111,13 @@ export class PostgresDialect extends Dialect implements PooledSessions {
     return row?.default_transaction_isolation !== 'read committed';
   }
 
-  runPrepared(runner: QueryRunnerLike, sql: string, params: readonly unknown[]): Promise<StatementResult> {
-    return this.preparedStatements.run(runner, sql, params);
+  override send(
+    runner: QueryRunnerLike,
+    sql: string,
+    params: readonly unknown[],
+    prepared = false,
+  ): Promise<StatementResult> {
+    return this.preparedStatements.run(runner, sql, params, prepared);
   }
 
   override discard(runner: QueryRunnerLike): void {
@@ -138,6 +143,12 @@ export class PostgresDialect extends Dialect implements PooledSessions {
     const { rows } = await connection.query('SHOW server_version_num');
     const version = Number((rows as { server_version_num: string }[])[0]?.server_version_num);
     if (!(version >= OLDEST_VERSION)) this.refuseVersion(`PostgreSQL ${Math.floor(version / 10_000)}`);
+  }
+
+  /** The driver's own side is always UTF-8. */
+  protected override async isUnicode(connection: Queryable): Promise<boolean> {
+    const { rows } = await connection.query('SHOW server_encoding');
+    return (rows as { server_encoding: string }[])[0]?.server_encoding === 'UTF8';
   }
 
   protected override async qualify(connection: Queryable): Promise<QualifiedTables> {

@@ -88,7 +88,7 @@ export class PostgresJobStatements extends JobStatements {
   }
 
   protected override epochOf(time: RawSql): Fragment {
-    return fragment`(extract(epoch FROM ${time}) * 1000)::float8`;
+    return fragment`floor(extract(epoch FROM ${time}) * 1000)::bigint`;
   }
 
   protected override among(column: string, values: readonly string[]): Fragment {

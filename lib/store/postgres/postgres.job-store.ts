@@ -42,7 +42,7 @@ export class PostgresJobStore extends SqlJobStore {
   }
 
   override commitStatement(job: NewJob): Statement {
-    return this.statements.insertNew(job);
+    return this.statements.insertNew(this.text.ofJob(job));
   }
 
   protected override insertBatch(jobs: readonly NewJob[]): Promise<Set<string>> {

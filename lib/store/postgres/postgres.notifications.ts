@@ -4,6 +4,7 @@ import { detached } from '../../core/detached.js';
 import type { DataSourceLike } from '../../core/transactions/typeorm.types.js';
 import type { JobNotifications } from '../dialect.js';
 import type { ClientBeside, SourceBeside } from '../connections/connection-beside.js';
+import { queryClient } from './postgres.clients.js';
 import { inTime } from '../connections/in-time.js';
 import type { InternalConnection } from '../connections/internal.connection.js';
 import { errorText } from '../../errors/error-text.js';
@@ -84,10 +85,7 @@ export class PostgresNotifications implements JobNotifications {
       throw new Error('The listening connection is away.');
     }
     return {
-      query: async (text, values) => {
-        const { rows, rowCount } = await client.query({ text, values });
-        return { rows: rows ?? [], affected: rowCount ?? 0 };
-      },
+      query: (text, values) => queryClient(client, text, values),
       release: leave,
       destroy: () => {
         leave();

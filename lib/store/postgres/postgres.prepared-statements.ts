@@ -1,21 +1,10 @@
 import { createHash } from 'node:crypto';
 import { dataSourceOf, type QueryRunnerLike } from '../../core/transactions/typeorm.types.js';
-import { runOn, type StatementResult } from '../connections/internal.connection.js';
+import type { StatementResult } from '../connections/internal.connection.js';
+import { queryClient, type PostgresClient } from './postgres.clients.js';
 
 /** No such prepared statement, another one of that name, a plan that no longer fits the tables. */
 const LOST = new Set(['26000', '42P05', '0A000']);
-
-interface PostgresResult {
-  readonly rows?: unknown[];
-  readonly rowCount?: number | null;
-}
-
-interface PostgresClient {
-  query(
-    config: { readonly name: string; readonly text: string; readonly values: unknown[] },
-    callback: (error: Error | null, result: PostgresResult) => void,
-  ): void;
-}
 
 /**
  * Statements that PostgreSQL parses and plans once for each connection. For the update of a batch of jobs, that is half
@@ -25,40 +14,34 @@ interface PostgresClient {
  * refuses the statement before it does anything. It is sent again as a plain one, and so are all later ones, since it
  * would happen again. Not for statements inside a transaction: that error would end it.
  *
- * TypeORM cannot prepare, so these go to the driver's client, and to TypeORM's log.
+ * TypeORM can neither prepare nor choose how values are read, so statements go to the driver's client, and to TypeORM's log.
  */
 export class PreparedStatements {
   private readonly names = new Map<string, string>();
   private lost = false;
 
-  /** The statement must be one of a few fixed texts. */
-  async run(runner: QueryRunnerLike, sql: string, params: readonly unknown[]): Promise<StatementResult> {
-    if (this.lost) return runOn(runner, sql, params);
+  /** What is `prepared` must be one of a few fixed texts. */
+  async run(
+    runner: QueryRunnerLike,
+    sql: string,
+    params: readonly unknown[],
+    prepared: boolean,
+  ): Promise<StatementResult> {
     const client = (await runner.connect()) as PostgresClient;
     const values = [...params];
+    const name = prepared && !this.lost ? this.nameOf(sql) : undefined;
     const { logger } = dataSourceOf(runner);
     logger?.logQuery(sql, values, runner);
     try {
-      const { rows, rowCount } = await this.send(client, sql, values);
-      return { rows: rows ?? [], affected: rowCount ?? 0 };
+      return await queryClient(client, sql, values, name);
     } catch (error) {
-      if (LOST.has(String((error as { code?: unknown }).code))) {
+      if (name !== undefined && LOST.has(String((error as { code?: unknown }).code))) {
         this.lost = true;
-        return runOn(runner, sql, params);
+        return this.run(runner, sql, params, false);
       }
       logger?.logQueryError?.(error as Error, sql, values, runner);
       throw error;
     }
-  }
-
-  /** With a callback: the promises of `pg` keep each statement and its rows reachable from the next (`runOn()`). */
-  private send(client: PostgresClient, sql: string, values: unknown[]): Promise<PostgresResult> {
-    return new Promise((resolve, reject) => {
-      client.query({ name: this.nameOf(sql), text: sql, values }, (error, result) => {
-        if (error) reject(error);
-        else resolve(result);
-      });
-    });
   }
 
   private nameOf(sql: string): string {

@@ -26,7 +26,8 @@ export const postgresSchema: SchemaStatements = {
   barrier,
   migrations: {
     // The collation is spelled out: a database's default may compare gids without regard to case. `steps` is text: a
-    // JSON type would refuse escaped NUL characters and reorder keys. The index leaves out ended jobs.
+    // JSON type would refuse escaped NUL characters and reorder keys. The indexes leave out whatever is not asked for:
+    // ended jobs, and those that have not failed.
     1: (tables) => [
       `
     CREATE TABLE IF NOT EXISTS ${tables.jobs} (
@@ -50,6 +51,9 @@ export const postgresSchema: SchemaStatements = {
       `
     CREATE INDEX IF NOT EXISTS "${tables.names.dueIndex}"
       ON ${tables.jobs} (due_at) WHERE due_at IS NOT NULL`,
+      `
+    CREATE INDEX IF NOT EXISTS "${tables.names.failedIndex}"
+      ON ${tables.jobs} (gid) WHERE status = 'failed'`,
       barrier(tables),
     ],
   },

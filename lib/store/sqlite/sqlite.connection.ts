@@ -29,6 +29,7 @@ interface SqliteStatement {
   readonly reader: boolean;
   all(...params: unknown[]): unknown[];
   run(...params: unknown[]): { changes: number };
+  safeIntegers(toggle: boolean): unknown;
 }
 
 const CANNOT_RUN_YET = Symbol('cannot run yet');
@@ -158,7 +159,11 @@ export class SqliteConnection extends InternalConnection {
     let prepared = this.statements.get(handle);
     if (!prepared) this.statements.set(handle, (prepared = new Map<string, SqliteStatement>()));
     let statement = prepared.get(sql);
-    if (!statement) prepared.set(sql, (statement = handle.prepare(sql)));
+    if (!statement) {
+      prepared.set(sql, (statement = handle.prepare(sql)));
+      // Whatever the application has set for its connection.
+      statement.safeIntegers(false);
+    }
     return statement;
   }
 

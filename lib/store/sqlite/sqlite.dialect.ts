@@ -67,6 +67,10 @@ export class SqliteDialect extends Dialect {
     }
   }
 
+  protected override isUnicode(): Promise<boolean> {
+    return Promise.resolve(true);
+  }
+
   /** With the name of the main database: a temporary table of the same name is never meant. */
   protected override qualify(): Promise<QualifiedTables> {
     return Promise.resolve(qualifyTables('main', '"', this.names));

@@ -56,6 +56,10 @@ export class SqliteJobStatements extends JobStatements {
     return this.clock();
   }
 
+  protected override bytesOf(column: string): RawSql {
+    return new RawSql(`length(CAST(${column} AS BLOB))`);
+  }
+
   protected override duration(milliseconds: number): Fragment {
     return fragment`${milliseconds}`;
   }

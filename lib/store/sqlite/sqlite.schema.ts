@@ -25,7 +25,7 @@ export const sqliteSchema: SchemaStatements = {
   record: (tables, id) => `INSERT OR IGNORE INTO ${tables.migrations} (id) VALUES (${id})`,
   barrier,
   migrations: {
-    // The index leaves out ended jobs.
+    // The indexes leave out whatever is not asked for: ended jobs, and those that have not failed.
     1: (tables) => [
       `
     CREATE TABLE IF NOT EXISTS ${tables.jobs} (
@@ -49,6 +49,9 @@ export const sqliteSchema: SchemaStatements = {
       `
     CREATE INDEX IF NOT EXISTS main."${tables.names.dueIndex}"
       ON "${tables.names.jobs}" (due_at) WHERE due_at IS NOT NULL`,
+      `
+    CREATE INDEX IF NOT EXISTS main."${tables.names.failedIndex}"
+      ON "${tables.names.jobs}" (gid) WHERE status = 'failed'`,
       barrier(tables),
     ],
   },

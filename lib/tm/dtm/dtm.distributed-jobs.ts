@@ -1,4 +1,4 @@
-import { checkJobFilter } from '../../core/jobs/job-filter.js';
+import { checkJobFilter, withoutArgs } from '../../core/jobs/job-filter.js';
 import {
   DistributedJobs,
   type RecoveryState,
@@ -73,7 +73,8 @@ export class DtmDistributedJobs extends DistributedJobs {
     const jobs = found.filter(
       (job) => (!wanted || wanted.has(job.status)) && (name === undefined || job.name === name),
     );
-    return next === undefined ? { jobs } : { jobs, cursor: next };
+    const shown = checked.includeArgs ? jobs : jobs.map(withoutArgs);
+    return next === undefined ? { jobs: shown } : { jobs: shown, cursor: next };
   }
 
   /** Lets an unfinished job go on now, instead of when its wait is over. DTM's boltdb store ignores it. */

@@ -96,7 +96,9 @@ export class JobRun {
     const unreadable = job.unreadable;
     if (unreadable !== undefined) return this.unreadable(unreadable);
     const definition = services.registry.get(job.stepName);
-    if (this.stopReason !== undefined || !definition) return this.handBack(0);
+    if (this.stopReason !== undefined) return this.handBack(0);
+    // Claimed for a step of this process, although it has another one: its row is damaged, or names are compared loosely there.
+    if (!definition) return this.handBack(this.startedAt === 0 ? UNFIT_DELAY_MS : 0);
     this.startedAt = performance.now();
     if (!services.leases.isGood(job.lease)) return this.handBack(0);
     if (job.crashed || job.failed >= services.executor.maxAttempts(job.stepName)) {

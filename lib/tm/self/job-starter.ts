@@ -86,7 +86,7 @@ export class JobStarter {
 
   async prepare(message: JobMessage, transaction: TransactionContext): Promise<SelfPreparedJob> {
     const runner = transaction.queryRunner;
-    const steps = encodeSteps(message.steps);
+    const steps = this.encode(message);
     if (runner && this.options.dataSource !== undefined && dataSourceOf(runner) === this.options.dataSource) {
       return this.enlist(message, steps, transaction, runner);
     }
@@ -199,7 +199,7 @@ export class JobStarter {
 
   private async submitAlone(message: JobMessage): Promise<void> {
     if (this.options.insideOwnTransaction()) throw new StandaloneJobInTransactionError(message.gid);
-    const steps = encodeSteps(message.steps);
+    const steps = this.encode(message);
     const slot = this.reserveSlot(message, steps);
     const owner = slot ? this.leases.newOwner() : null;
     const sent = { sentAt: performance.now() };
@@ -263,6 +263,14 @@ export class JobStarter {
 
   private isRunnable(message: JobMessage): boolean {
     return message.delay === 0 && this.registry.has(message.steps[0]!.name);
+  }
+
+  private encode({ name, steps }: JobMessage): string {
+    this.store.checkNames(
+      name,
+      steps.map((step) => step.name),
+    );
+    return encodeSteps(steps);
   }
 
   private row(message: JobMessage, steps: string): Pick<NewJob, 'gid' | 'name' | 'steps' | 'stepName'> {

@@ -122,6 +122,11 @@ export class SelfTmRuntime {
     return this.open.store;
   }
 
+  /** Of the stored steps of a page. */
+  get maxPageBytes(): number {
+    return Math.floor(this.options.maxBytes / 4);
+  }
+
   /** The run of a job that this process holds the lease of. */
   runOf(job: LeasedJob): JobRun {
     return new JobRun(job, this.runServices);

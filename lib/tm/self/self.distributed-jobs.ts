@@ -6,10 +6,9 @@ import {
   type JobPage,
 } from '../../core/jobs/job-info.js';
 import { checkGid } from '../../core/jobs/gid.js';
-import { checkJobFilter } from '../../core/jobs/job-filter.js';
+import { checkJobFilter, withoutArgs } from '../../core/jobs/job-filter.js';
 import { JobNotFoundError, JobStateError } from '../../errors/index.js';
 import { jobInfoOf } from './job-info.mapper.js';
-import type { JobQuery } from '../../store/job-store.js';
 import type { SelfTmRuntime } from './self-tm.runtime.js';
 import type { SelfTransactionManager } from './self.transaction-manager.js';
 
@@ -26,12 +25,14 @@ export class SelfDistributedJobs extends DistributedJobs {
   }
 
   async list(filter: JobFilter = {}): Promise<JobPage> {
-    const query = toQuery(filter);
-    // One more than asked for tells whether there is another page.
-    const { store } = await this.manager.runtime();
-    const records = await store.list({ ...query, limit: query.limit + 1 });
-    const jobs = records.slice(0, query.limit).map(jobInfoOf);
-    return records.length > query.limit ? { jobs, cursor: jobs.at(-1)!.gid } : { jobs };
+    const { cursor, includeArgs, ...query } = checkJobFilter(filter);
+    const before = cursor === undefined ? {} : { before: checkGid(cursor) };
+    const { store, maxPageBytes } = await this.manager.runtime();
+    const page = await store.list({ ...query, ...before, maxBytes: maxPageBytes });
+    const jobs = page.jobs.map((record) =>
+      includeArgs ? jobInfoOf(record) : withoutArgs(jobInfoOf(record)),
+    );
+    return page.more ? { jobs, cursor: jobs.at(-1)!.gid } : { jobs };
   }
 
   async retry(gid: string): Promise<void> {
@@ -56,9 +57,4 @@ export class SelfDistributedJobs extends DistributedJobs {
     if (!record) throw new JobNotFoundError(gid);
     throw new JobStateError(gid, action, record.status);
   }
-}
-
-function toQuery(filter: JobFilter): JobQuery {
-  const { cursor, ...query } = checkJobFilter(filter);
-  return { ...query, ...(cursor !== undefined && { before: checkGid(cursor) }) };
 }

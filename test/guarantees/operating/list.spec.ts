@@ -61,6 +61,43 @@ describeBackends('listing jobs', (backend) => {
     expect((await app.admin.list({ limit: 7 })).cursor).toBeUndefined();
   });
 
+  it('tells arguments only when asked', async () => {
+    const steps = async (filter: Parameters<TestApplication['admin']['list']>[0]) =>
+      (await app.admin.list({ ...filter, name: 'even', step: 'send-email' })).jobs.map((job) => job.steps[0]);
+    const args = { orderId: '1' };
+    expect(await steps({ includeArgs: true })).toEqual([
+      expect.objectContaining({ name: 'send-email', args }),
+      expect.objectContaining({ name: 'send-email', args }),
+    ]);
+    for (const step of await steps({})) expect(step).not.toHaveProperty('args');
+    expect((await app.admin.find('job-4'))!.steps[0]!.args).toEqual(args);
+  });
+
+  it('bounds a page in bytes, and goes on at its cursor', async () => {
+    const large = { orderId: 'x'.repeat(300_000) };
+    const other = await TestApplication.start(databases, {
+      selfTm: { maxBytes: '4MB', runSteps: false, recoveryInterval: '1h' },
+    });
+    try {
+      for (let index = 0; index < 7; index += 1) {
+        const job = other.jobs.createJob({ name: 'large', gid: `large-${index}`, delay: '1h' });
+        await job.addStep(SendEmail, large).start();
+      }
+      const sizes: number[] = [];
+      let cursor: string | undefined;
+      do {
+        const page = await other.admin.list({ name: 'large', limit: 1000, ...(cursor && { cursor }) });
+        sizes.push(page.jobs.length);
+        cursor = page.cursor;
+      } while (cursor);
+      expect(sizes).toEqual([3, 3, 1]);
+    } finally {
+      for (let index = 0; index < 7; index += 1) await other.admin.cancel(`large-${index}`);
+      await databases.store.query(`DELETE FROM stepping_jobs WHERE name = 'large'`);
+      await other.close();
+    }
+  });
+
   it('refuses filters that cannot be', async () => {
     const bad: unknown[] = [
       { limit: 0 },
@@ -74,6 +111,7 @@ describeBackends('listing jobs', (backend) => {
       { step: 1 },
       { name: {} },
       { stauts: 'failed' },
+      { includeArgs: 'yes' },
     ];
     for (const filter of bad)
       await expect(app.admin.list(filter as never), JSON.stringify(filter)).rejects.toThrow(

@@ -54,6 +54,32 @@ describeBackends('a row that cannot be read', (backend) => {
     expect(await app.ended('damaged-0')).toMatchObject({ status: 'succeeded', error: null });
   });
 
+  it('may name a step that differs by a space at the end, and is left alone', async () => {
+    await start('space', 3600_000);
+    await damage('space', `step_name = 'ping ', steps = '[{"step":"ping "}]'`);
+    await makeDue(databases, 'space', 60);
+    const due = async () => (await app.admin.find('space'))!.dueAt!.getTime();
+    const before = await due();
+    await start('beside-space', 100);
+    expect((await app.ended('beside-space')).status).toBe('succeeded');
+    expect(await due()).toBe(before);
+    expect((await app.admin.list({ step: 'ping', status: 'submitted' })).jobs).not.toContainEqual(
+      expect.objectContaining({ gid: 'space' }),
+    );
+  });
+
+  it('may have another step than its row says, and is put off', async () => {
+    await start('other', 3600_000);
+    await damage('other', `steps = '[{"step":"elsewhere"}]'`);
+    await makeDue(databases, 'other', 5);
+    const put = async () => (await app.admin.find('other'))!;
+    await waitFor(async () => {
+      const { dueAt, steps } = await put();
+      return steps[0]!.status === 'waiting' && dueAt!.getTime() > Date.now() + 5_000;
+    });
+    expect((await put()).steps).toMatchObject([{ name: 'elsewhere', attempts: 0 }]);
+  });
+
   it('may stand at a step that it does not have', async () => {
     await start('beyond', 3600_000);
     await damage('beyond', 'step_index = 7');
