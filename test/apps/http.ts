@@ -52,7 +52,10 @@ class Closing implements BeforeApplicationShutdown, OnApplicationShutdown {
 
 @Module({
   imports: [
-    SteppingModule.forRoot({ transactionManager: selfTm({ leaseDuration: '1h', recoveryInterval: 50 }) }),
+    SteppingModule.forRoot({
+      // As many steps as the pool has connections: there is nothing to warn of.
+      transactionManager: selfTm({ leaseDuration: '1h', recoveryInterval: 50, concurrency: 10 }),
+    }),
   ],
   controllers: [OrdersController],
   providers: [{ provide: DataSource, useValue: dataSource }, ReserveStock, SendEmail, Closing],
