@@ -125,8 +125,8 @@ export class JobPoller implements BackgroundService {
     const owner = this.leases.newOwner();
     const { records, full } = await this.claim(owner, room);
     const submitted = records.filter((record) => record.status === 'submitted');
+    for (const { gid } of submitted) await faultPoint('recovery:claimed', gid);
     for (const record of submitted) {
-      await faultPoint('recovery:claimed', record.gid);
       const lease = this.leases.hold({ gid: record.gid, owner }, since);
       runner.offerClaimed(LeasedJob.claimed(record, lease));
     }
