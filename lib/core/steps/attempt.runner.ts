@@ -37,6 +37,8 @@ export class AttemptRunner {
       const provided = definition.resolve();
       const late = (step: ResolvedStep) => this.release(attempt, step);
       resolved = provided instanceof Promise ? await this.ready(attempt, provided, late) : provided;
+      // While its transaction was opened, for one, the lease may have been lost, and others may have gone on with the job.
+      if (stop.requested) throw NOT_READY;
       const { handler } = resolved;
       const call = (manager?: EntityManagerLike): unknown =>
         handler.execute(args, createStepContext(attempt, manager));
