@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,6 +13,8 @@ export interface Behaviour {
   readonly die?: boolean;
   /** Holds the event loop for so many milliseconds. */
   readonly block?: number;
+  /** Holds the event loop until there is a file of this name. */
+  readonly blockUntil?: string;
   /** Waits for so many milliseconds, or until the test says `release`; a signal does not wake it. */
   readonly wait?: number | 'release';
   /** Applies in the process with this name only: the job of a process that died must run in the next one. */
@@ -50,6 +53,12 @@ async function behave(args: Behaviour | undefined, context: Omit<StepContext, 'm
     // Back from a file, the loop is in its poll phase: what is written next goes out before any timer runs.
     await readFile('/dev/null');
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, args.block);
+  }
+  if (args.blockUntil !== undefined) {
+    await readFile('/dev/null');
+    while (!existsSync(args.blockUntil)) {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+    }
   }
   if (args.wait === 'release') await releases.wait();
   else if (args.wait !== undefined) await sleep(args.wait);

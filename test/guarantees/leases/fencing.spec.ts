@@ -1,3 +1,7 @@
+import { randomUUID } from 'node:crypto';
+import { rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { TestApplication } from '../../support/application.js';
 import { Databases, describePlacements } from '../../support/placements.js';
@@ -9,19 +13,21 @@ import { itOn, itWhere } from '../../support/database.js';
 import { waitFor } from '../../support/wait-for.js';
 
 const LEASE = { leaseDuration: 1000, recoveryInterval: 100 };
-const BLOCKED = 3000;
 const GID = 'contested';
 
 describePlacements('a process that was held up for longer than its lease', (backend, placement) => {
   let databases: Databases;
   let other: TestApplication;
   let zombie: AppProcess;
+  /** The name of the file that ends the zombie's block. */
+  let takenOver: string;
   /** Lets the other process end the step that it has taken over. */
   let proceed: () => void;
 
   beforeEach(async () => {
     databases = await Databases.create(backend, placement);
     other = await TestApplication.start(databases, { selfTm: LEASE, providers: [BusinessEffect] });
+    takenOver = join(tmpdir(), `stepping-${randomUUID()}`);
     const held = new Promise<void>((resolve) => (proceed = resolve));
     other.recording.onExecute = ({ index }) => (index === 0 ? held : undefined);
     // Its attempt has left the transaction, or the step, when it passes this point.
@@ -31,6 +37,7 @@ describePlacements('a process that was held up for longer than its lease', (back
   afterEach(async () => {
     proceed();
     await zombie?.kill('SIGKILL');
+    rmSync(takenOver, { force: true });
     await other?.close();
     await databases?.drop();
   });
@@ -45,9 +52,10 @@ describePlacements('a process that was held up for longer than its lease', (back
 
   it('cannot change the job while the next process runs it', async () => {
     // The event loop stands still: no timer of the zombie can tell that the lease is over.
-    const blocked = ['reserve-stock', { only: 'zombie', block: BLOCKED }];
+    const blocked = ['reserve-stock', { only: 'zombie', blockUntil: takenOver }];
     zombie.send({ start: { gid: GID, steps: [blocked, ['send-email']] } });
     await waitFor(() => other.recording.of(GID).length === 1);
+    writeFileSync(takenOver, '');
     await flushed();
     expect((await other.admin.find(GID))!.steps.map(({ status }) => status)).toEqual(['running', 'pending']);
     proceed();
@@ -79,9 +87,10 @@ describePlacements('a process that was held up for longer than its lease', (back
     'postgres',
     'mariadb',
   )('cannot commit its transactional step', async () => {
-    const blocked = ['business-effect', { only: 'zombie', block: BLOCKED }];
+    const blocked = ['business-effect', { only: 'zombie', blockUntil: takenOver }];
     zombie.send({ start: { gid: GID, steps: [blocked, ['send-email']] } });
     await waitFor(() => other.recording.of(GID).length === 1);
+    writeFileSync(takenOver, '');
     await flushed();
     expect(await other.count(Effect)).toBe(0);
     proceed();
