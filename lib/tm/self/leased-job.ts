@@ -24,8 +24,6 @@ interface FirstStep {
 
 const NOT_STARTED = { stepIndex: 0, attempts: 0, mark: null, crashes: null, attemptLog: null, error: null };
 
-const UNMARKED = { mark: null, crashes: null };
-
 /** A job that this process holds the lease of: its steps and its progress. */
 export class LeasedJob {
   private index: number;
@@ -149,7 +147,9 @@ export class LeasedJob {
   completed(begins: (stepName: string) => boolean): JobChange {
     const next = this.index + 1;
     // The last step stays current, so that its name can still be searched for.
-    if (next === this.steps.length) return this.change({ ...UNMARKED, status: 'succeeded', due: null });
+    if (next === this.steps.length) {
+      return this.change({ mark: null, crashes: null, status: 'succeeded', due: null });
+    }
     const { step: stepName } = this.steps[next]!;
     const attemptLog = this.failedAttempts === 0 ? null : this.extendedLog();
     const mark = begins(stepName) ? 'begun' : null;
@@ -186,7 +186,7 @@ export class LeasedJob {
 
   /** Lets any process take the job, without counting an attempt; one that had begun is taken back. */
   handBack(delay: number, error = this.error): JobChange {
-    return this.change({ ...this.released(), error, due: delay }, this.queueName);
+    return this.change({ ...this.released(), stepName: this.queueName, error, due: delay });
   }
 
   /** Moves on to the next step, after its `completed()` was stored. */
@@ -217,21 +217,34 @@ export class LeasedJob {
     return log.length <= MAX_LOG_LENGTH ? log : log.slice(log.indexOf(',', log.length - MAX_LOG_LENGTH) + 1);
   }
 
-  private change(change: Change, stepName = this.stepName): JobChange {
+  /** Written out: with a spread, this took a tenth of all work on a job. */
+  private change(change: Change): JobChange {
+    const {
+      status = 'submitted',
+      stepIndex = this.index,
+      stepName = this.stepName,
+      attempts = this.failedAttempts,
+      mark = this.mark,
+      crashes = this.crashesInRow,
+      attemptLog = null,
+      error = null,
+      release = false,
+      due,
+    } = change;
     return {
       gid: this.gid,
       owner: this.lease.owner,
       atStep: this.index,
-      status: 'submitted',
-      stepIndex: this.index,
+      status,
+      stepIndex,
       stepName,
-      attempts: this.failedAttempts,
-      mark: this.mark,
-      crashes: this.crashesInRow,
-      attemptLog: null,
-      error: null,
-      release: false,
-      ...change,
+      attempts,
+      mark,
+      crashes,
+      attemptLog,
+      error,
+      release,
+      due,
     };
   }
 }
