@@ -115,10 +115,10 @@ export abstract class Dialect {
   }
 
   /**
-   * Asks the server to end the statement that runs on `runner`; never fails, and ends in time. With `whole`, the session
-   * as well, where the server can be asked: it may hold locks, and does not know that nobody listens.
+   * Asks the server to end the statement that runs on `runner`, with its session where that can be asked: it may hold locks, and
+   * does not know that nobody listens. Never fails, and ends in time.
    */
-  interrupt(_runner: QueryRunnerLike, _whole?: boolean): Promise<void> {
+  interrupt(_runner: QueryRunnerLike): Promise<void> {
     return Promise.resolve();
   }
 

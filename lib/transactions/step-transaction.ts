@@ -157,7 +157,7 @@ export class StepTransaction {
       return await inTime(patience, work);
     } catch (error) {
       if (error instanceof StatementTimeoutError) {
-        await this.dialect.interrupt(this.runner, true);
+        await this.dialect.interrupt(this.runner);
         this.dialect.discard(this.runner);
         this.giveUp(error);
       }

@@ -51,7 +51,7 @@ async function guarded<T>(
   } catch (error) {
     if (error instanceof StatementTimeoutError) {
       // Its transaction must not commit what arrives after all.
-      void dialect.interrupt(runner, true);
+      void dialect.interrupt(runner);
       dialect.discard(runner);
     }
     const lost = dialect.lostTables(error);

@@ -43,8 +43,8 @@ export interface PooledSessions {
   ): Promise<StatementResult>;
   /** Closes the connection of `runner` instead of returning it to the pool. */
   discard(runner: QueryRunnerLike): void;
-  /** Asks the server, on another connection, to end the statement that runs on `runner`, or the `whole` session. */
-  interrupt(runner: QueryRunnerLike, whole?: boolean): Promise<void>;
+  /** Asks the server, on another connection, to end what runs on `runner`. */
+  interrupt(runner: QueryRunnerLike): Promise<void>;
   /** Closes the connections that lie idle in the pool: they may have fallen silent together with the one that was used. */
   discardIdle(): void;
 }
@@ -83,7 +83,7 @@ class Session {
     } catch (error) {
       if (error instanceof StatementTimeoutError) {
         // The server would go on waiting for a lock, and hold locks of its own meanwhile.
-        void this.sessions.interrupt(this.runner, true);
+        void this.sessions.interrupt(this.runner);
         this.sessions.discardIdle();
       }
       if (error instanceof StatementTimeoutError || this.sessions.errors.spoilsConnection(error)) {

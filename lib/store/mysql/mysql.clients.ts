@@ -36,10 +36,9 @@ export function poolOfOne({ driver, options }: DataSourceLike): MysqlPool | unde
   }) as MysqlPool;
 }
 
-/** Asks the server to end a connection, or its statement. It proves nothing that it was asked. */
+/** Asks the server to end a connection. It proves nothing that it was asked. */
 export async function kill(
   dataSource: DataSourceLike,
-  what: 'CONNECTION' | 'QUERY',
   client: MysqlClient | undefined,
   timeout: number,
 ): Promise<void> {
@@ -48,7 +47,7 @@ export async function kill(
   const killing = new Promise<MysqlClient | undefined>((resolve) => {
     pool.getConnection((error, own) => {
       if (error) resolve(undefined);
-      else own.query(`KILL ${what} ${client!.threadId}`, [], () => resolve(own));
+      else own.query(`KILL CONNECTION ${client!.threadId}`, [], () => resolve(own));
     });
   });
   (await within(timeout, killing))?.destroy?.();

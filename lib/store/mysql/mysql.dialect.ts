@@ -154,9 +154,9 @@ export class MysqlDialect extends Dialect implements PooledSessions {
     (runner as { databaseConnection?: MysqlClient }).databaseConnection?.destroy?.();
   }
 
-  override async interrupt(runner: QueryRunnerLike, whole = false): Promise<void> {
+  override async interrupt(runner: QueryRunnerLike): Promise<void> {
     const { databaseConnection } = runner as { databaseConnection?: MysqlClient };
-    await kill(this.dataSource, whole ? 'CONNECTION' : 'QUERY', databaseConnection, this.statementTimeout);
+    await kill(this.dataSource, databaseConnection, this.statementTimeout);
   }
 
   discardIdle(): void {
