@@ -17,6 +17,10 @@ export class UnsettledAttempts {
 
   has(gid: string): boolean {
     const attempt = this.attempts.get(gid);
-    return attempt !== undefined && performance.now() < attempt.until;
+    if (attempt === undefined) return false;
+    if (performance.now() < attempt.until) return true;
+    // It may never settle.
+    this.attempts.delete(gid);
+    return false;
   }
 }
