@@ -35,9 +35,11 @@ export function recordOf(row: JobRow): JobRecord {
   };
 }
 
+/** To be called once for a row: texts are decoded. */
 export function claimedOf(row: ClaimedJob): ClaimedJob {
   return {
     ...row,
+    stepName: textOf(row.stepName),
     error: textOf(row.error),
     stepIndex: Number(row.stepIndex),
     attempts: Number(row.attempts),

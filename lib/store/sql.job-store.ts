@@ -9,7 +9,7 @@ import type { InternalConnection, Statement, StatementResult } from './connectio
 import type { Dialect } from './dialect.js';
 import { orUnavailable } from './driver-errors.js';
 import { inBatches } from './job-batches.js';
-import { claimedOf, isTrue, recordOf, type JobRow, type SweptRow } from './job-rows.js';
+import { isTrue, recordOf, type JobRow, type SweptRow } from './job-rows.js';
 import type { JobStatements } from './job-statements.js';
 import {
   JobStore,
@@ -119,7 +119,7 @@ export abstract class SqlJobStore extends JobStore {
 
   override claim(request: ClaimRequest): Promise<ClaimedJob[]> {
     const steps = this.encoded(request.steps);
-    return this.own(async () => (await this.claimBatch({ ...request, steps })).map(claimedOf));
+    return this.own(() => this.claimBatch({ ...request, steps }));
   }
 
   override renew(keys: readonly LeaseKey[], leaseDuration: number): Promise<Set<string>> {

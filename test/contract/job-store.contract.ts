@@ -433,6 +433,18 @@ export function describeJobStore(title: string, open: () => Promise<StoreHarness
           .toMatchObject([{ gid: soon.gid, attempts: 1, error: 'Error: 🙁' }]);
       });
 
+      it('tells names and errors as they were written, also those that look like escapes', async () => {
+        const text = String.raw`a \u0041 \\u0041 \u005cu0041`;
+        const job = newJob({ owner: 'me', stepName: text });
+        await store.insert([job]);
+        await store.change([
+          success(job.gid, 'me', { ...RETRY, stepName: text, attempts: 1, error: text, due: 0 }),
+        ]);
+        const claim = () => store.claim({ owner: 'you', limit: 10, leaseDuration: LEASE, steps: [text] });
+        await expect.poll(claim).toMatchObject([{ gid: job.gid, stepName: text, error: text }]);
+        expect(await store.find(job.gid)).toMatchObject({ stepName: text, error: text });
+      });
+
       it('keeps the attempt log unless there is a new one, and clears the error', async () => {
         const job = newJob({ owner: 'me' });
         await store.insert([job]);

@@ -1,6 +1,7 @@
 import type { Statement } from '../connections/internal.connection.js';
 import type { ClaimedJob, ClaimRequest, JobChange, LeaseKey, NewJob, PreparedChange } from '../job-store.js';
 import { ANY_SIZE } from '../claim-bytes.js';
+import { claimedOf } from '../job-rows.js';
 import { TAKE_OVER } from '../attempt-marks.js';
 import { numberedSql as sql, RawSql } from '../sql-template.js';
 import { SqlJobStore } from '../sql.job-store.js';
@@ -53,7 +54,7 @@ export class PostgresJobStore extends SqlJobStore {
    * The rows come in no order: joining the due times to them, for the order's sake, took the server a fifth of the claim.
    * A batch is larger than what runs at a time only where it starts within a moment.
    */
-  protected override claimBatch(request: ClaimRequest): Promise<ClaimedJob[]> {
+  protected override async claimBatch(request: ClaimRequest): Promise<ClaimedJob[]> {
     const {
       owner,
       limit,
@@ -63,7 +64,7 @@ export class PostgresJobStore extends SqlJobStore {
       maxBytes = ANY_SIZE,
       maxLone = ANY_SIZE,
     } = request;
-    return this.rows<ClaimedJob>(sql`
+    const rows = await this.rows<ClaimedJob>(sql`
       WITH due AS MATERIALIZED (
         SELECT c.ctid AS place, c.due_at, octet_length(c.steps) AS bytes
           FROM ${this.jobs} c
@@ -86,6 +87,7 @@ export class PostgresJobStore extends SqlJobStore {
       RETURNING ${CLAIMED_COLUMNS},
                 (SELECT LEAST(extract(epoch FROM clock_timestamp() - max(taken.due_at)) * 1000, ${MAX_INT})::int FROM taken)
                   AS "dueFor"`);
+    return rows.map(claimedOf);
   }
 
   protected override renewBatch(keys: readonly LeaseKey[], leaseDuration: number): Promise<Set<string>> {
