@@ -147,7 +147,7 @@ export class JobPoller implements BackgroundService {
     // Jobs that are started meanwhile must not take what the claim may bring.
     this.budget.hold(this.budget.ofClaim);
     const records = await this.store.claim(request).finally(() => this.budget.release(this.budget.ofClaim));
-    const bytes = records.reduce((sum, record) => sum + record.steps.length, 0);
+    const bytes = records.reduce((sum, record) => sum + Buffer.byteLength(record.steps), 0);
     // It may have ended at a job that did not fit any more.
     const full = records.length === limit || (records.length > 0 && bytes + MAX_JOB_BYTES > maxBytes);
     const newestAge = full ? Math.min(...records.map(({ dueFor }) => dueFor)) : undefined;
