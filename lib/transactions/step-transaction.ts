@@ -157,7 +157,8 @@ export class StepTransaction {
       return await inTime(patience, work);
     } catch (error) {
       if (error instanceof StatementTimeoutError) {
-        await this.dialect.interrupt(this.runner);
+        // Not awaited: the server may not be there, and the step's slot has its time.
+        void this.dialect.interrupt(this.runner);
         this.dialect.discard(this.runner);
         this.giveUp(error);
       }
