@@ -29,7 +29,10 @@ const place = globalThis as { [HOOK]?: FaultHook };
 
 export type FaultHook = (point: FaultPoint, gid: string) => void | Promise<void>;
 
-/** Await it: a hook may stop the process there. */
+/**
+ * Await it: a hook may stop the process there. On the way of every job only what is returned is awaited, since `await`
+ * costs a turn of the microtask queue even where there is no hook.
+ */
 export function faultPoint(point: FaultPoint, gid: string): void | Promise<void> {
   return place[HOOK]?.(point, gid);
 }

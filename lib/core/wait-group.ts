@@ -5,13 +5,22 @@ export class WaitGroup {
 
   /** Counts `work`, which is called at once, until it settles. */
   async run<T>(work: () => Promise<T>): Promise<T> {
-    this.count += 1;
+    this.add();
     try {
       return await work();
     } finally {
-      this.count -= 1;
-      if (this.count === 0) for (const resolve of this.waiting.splice(0)) resolve();
+      this.done();
     }
+  }
+
+  /** Something begins that tells its end by `done()`. */
+  add(): void {
+    this.count += 1;
+  }
+
+  done(): void {
+    this.count -= 1;
+    if (this.count === 0) for (const resolve of this.waiting.splice(0)) resolve();
   }
 
   /** Resolves when nothing is under way. */

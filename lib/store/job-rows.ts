@@ -37,13 +37,33 @@ export function recordOf(row: JobRow): JobRecord {
 
 /** To be called once for a row: texts are decoded. */
 export function claimedOf(row: ClaimedJob): ClaimedJob {
+  const {
+    gid,
+    status,
+    steps,
+    stepIndex,
+    stepName,
+    attempts,
+    mark,
+    crashes,
+    attemptLog,
+    owner,
+    lookup,
+    error,
+  } = row;
   return {
-    ...row,
-    stepName: textOf(row.stepName),
-    error: textOf(row.error),
-    stepIndex: Number(row.stepIndex),
-    attempts: Number(row.attempts),
-    crashes: numberOf(row.crashes),
+    gid,
+    status,
+    steps,
+    stepIndex: Number(stepIndex),
+    stepName: textOf(stepName),
+    attempts: Number(attempts),
+    mark,
+    crashes: numberOf(crashes),
+    attemptLog,
+    owner,
+    lookup,
+    error: textOf(error),
     dueFor: Number(row.dueFor),
   };
 }

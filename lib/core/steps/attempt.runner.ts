@@ -28,15 +28,19 @@ export class AttemptRunner {
   async run(attempt: KnownAttempt, body?: StepBody): Promise<StepOutcome> {
     const { definition, stop, stepName } = attempt;
     const { timeout } = definition;
-    const expire = (): void => stop.request(new StepTimeoutError(stepName, timeout!));
-    const timer = timeout === undefined ? undefined : setTimeout(expire, timeout);
+    const timer =
+      timeout === undefined
+        ? undefined
+        : setTimeout(() => stop.request(new StepTimeoutError(stepName, timeout)), timeout);
     let resolved: ResolvedStep | undefined;
     try {
       const restored: unknown = this.serializer.restore(stepName, definition, attempt.readArgs());
       const args = restored instanceof Promise ? await this.ready(attempt, restored) : restored;
       const provided = definition.resolve();
-      const late = (step: ResolvedStep) => this.release(attempt, step);
-      resolved = provided instanceof Promise ? await this.ready(attempt, provided, late) : provided;
+      resolved =
+        provided instanceof Promise
+          ? await this.ready(attempt, provided, (late) => this.release(attempt, late))
+          : provided;
       // While its transaction was opened, for one, the lease may have been lost, and others may have gone on with the job.
       if (stop.requested) throw NOT_READY;
       const { handler } = resolved;

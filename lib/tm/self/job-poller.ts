@@ -125,11 +125,15 @@ export class JobPoller implements BackgroundService {
     const owner = this.leases.newOwner();
     const { records, full } = await this.claim(owner, room);
     const submitted = records.filter((record) => record.status === 'submitted');
-    for (const { gid } of submitted) await faultPoint('recovery:claimed', gid);
-    for (const record of submitted) {
-      const lease = this.leases.hold({ gid: record.gid, owner }, since);
-      runner.offerClaimed(LeasedJob.claimed(record, lease));
+    for (const { gid } of submitted) {
+      const claimed = faultPoint('recovery:claimed', gid);
+      if (claimed) await claimed;
     }
+    runner.offerClaimed(
+      submitted.map((record) =>
+        LeasedJob.claimed(record, this.leases.hold({ gid: record.gid, owner }, since)),
+      ),
+    );
     this.logTakenOver(submitted);
     await this.prepared.resolve(records.filter((record) => record.status === 'prepared'));
     if (room && !room.complete) this.moreBehind = full;

@@ -184,18 +184,26 @@ export class JobRun {
   ): Promise<TransactionalOutcome> {
     const { job, services } = this;
     const attempt = this.known(definition, stop);
-    await faultPoint('step:before-execute', job.gid);
-    const run = () =>
-      definition.transactional
-        ? services.transactional.run(attempt, job.lease, completion)
-        : services.attempts.run(attempt);
+    const before = faultPoint('step:before-execute', job.gid);
+    if (before) await before;
     try {
-      const outcome = await (services.aroundAttempt ? services.aroundAttempt(attempt, run) : run());
-      await faultPoint('step:executed', job.gid);
+      const { aroundAttempt } = services;
+      const outcome = await (aroundAttempt
+        ? aroundAttempt(attempt, () => this.execute(attempt, completion))
+        : this.execute(attempt, completion));
+      const executed = faultPoint('step:executed', job.gid);
+      if (executed) await executed;
       return outcome;
     } catch (error) {
       return { kind: 'failed', error };
     }
+  }
+
+  private execute(attempt: KnownAttempt, completion: JobChange): Promise<TransactionalOutcome> {
+    const { transactional, attempts } = this.services;
+    return attempt.definition.transactional
+      ? transactional.run(attempt, this.job.lease, completion)
+      : attempts.run(attempt);
   }
 
   private known(definition: StepDefinition, stop: StepStop): KnownAttempt {
@@ -216,14 +224,16 @@ export class JobRun {
     const { job, services } = this;
     const isLast = completion.status === 'succeeded';
     if (!stored) {
-      await faultPoint('progress:before-write', job.gid);
+      const before = faultPoint('progress:before-write', job.gid);
+      if (before) await before;
       if (isLast) {
         // Not awaited: the slot is free for another job while the end is stored.
         services.completer.finish(job.lease, completion);
         return false;
       }
       if (!(await services.completer.write(job.lease, completion))) return this.forget();
-      await faultPoint('progress:written', job.gid);
+      const written = faultPoint('progress:written', job.gid);
+      if (written) await written;
     }
     if (isLast) return this.forget();
     job.advance(completion);

@@ -100,14 +100,18 @@ export class JobRunner implements BackgroundService {
   /** Takes a job that a place was reserved for. */
   offer(job: LeasedJob): void {
     this.queues.of(job.queueName).cancelReservation();
-    this.take(job, false);
+    this.take(job);
   }
 
-  offerClaimed(job: LeasedJob): void {
-    this.budget.hold(job.bytes);
-    if (this.unsettled.has(job.gid)) void this.handBack([job], UNSETTLED_PAUSE_MS);
-    else if (job.runsAlone) this.takeLone(job);
-    else this.take(job, true);
+  /** Takes the jobs of a claim. */
+  offerClaimed(jobs: readonly LeasedJob[]): void {
+    for (const job of jobs) {
+      this.budget.hold(job.bytes);
+      if (this.unsettled.has(job.gid)) void this.handBack([job], UNSETTLED_PAUSE_MS);
+      else if (job.runsAlone) this.takeLone(job);
+      else this.queues.push(this.queues.of(job.queueName), job, true);
+    }
+    this.afterTaking();
   }
 
   /** What may be claimed now. When a step that is left out may be claimed again, `onRoom` is called, once. */
@@ -140,6 +144,7 @@ export class JobRunner implements BackgroundService {
 
   private startWaiting(): void {
     if (this.canStart) detached(() => this.startUntilFull());
+    this.announceRoom();
     this.lookLater();
   }
 
@@ -153,21 +158,21 @@ export class JobRunner implements BackgroundService {
       const lone = this.nextLone();
       const queue = lone < 0 ? this.queues.next()! : this.queues.of(this.lone[lone]!.queueName);
       const job = lone < 0 ? queue.shift() : this.lone.splice(lone, 1)[0]!;
-      if (job.lease.lost) this.forget(job);
-      else void this.runs.run(() => this.run(job, queue, lone >= 0));
+      if (job.lease.lost) this.budget.release(job.bytes);
+      else void this.run(job, queue, lone >= 0);
     }
-    this.announceRoom();
   }
 
   /** Where the first lone job waits that may begin; -1 when there is none. */
   private nextLone(): number {
-    if (this.loneIsRunning) return -1;
+    if (this.loneIsRunning || this.lone.length === 0) return -1;
     return this.lone.findIndex((job) => this.queues.hasRoom(this.queues.of(job.queueName)));
   }
 
   private async run(job: LeasedJob, first: StepQueue, alone: boolean): Promise<void> {
     const run = this.runOf(job);
     this.running.push(run);
+    this.runs.add();
     if (alone) this.loneIsRunning = true;
     let queue = first;
     let begunAt = this.queues.begin(queue);
@@ -192,8 +197,9 @@ export class JobRunner implements BackgroundService {
       this.queues.end(queue, begunAt);
       if (alone) this.loneIsRunning = false;
       if (waits) this.giveWay(job);
-      else this.forget(job);
+      else this.budget.release(job.bytes);
       this.startWaiting();
+      this.runs.done();
     }
   }
 
@@ -202,18 +208,17 @@ export class JobRunner implements BackgroundService {
     const queue = this.queues.of(job.queueName);
     // A begin that is stored already would be counted if this process ended while the job waits.
     if (job.begun || !queue.takesStarted) void this.handBack([job], 0);
-    else this.take(job, false);
+    else this.take(job);
   }
 
-  private take(job: LeasedJob, claimed: boolean): void {
-    this.queues.push(this.queues.of(job.queueName), job, claimed);
+  private take(job: LeasedJob): void {
+    this.queues.push(this.queues.of(job.queueName), job, false);
     this.afterTaking();
   }
 
   private takeLone(job: LeasedJob): void {
-    if (this.lone.length >= this.concurrency) return void this.handBack([job], LONE_PAUSE_MS);
-    this.lone.push(job);
-    this.afterTaking();
+    if (this.lone.length >= this.concurrency) void this.handBack([job], LONE_PAUSE_MS);
+    else this.lone.push(job);
   }
 
   private afterTaking(): void {

@@ -57,9 +57,10 @@ export class StepQueue {
     return this.claimable - this.claimsWaiting;
   }
 
-  /** Enough of them have begun for another claim to be worth it. */
+  /** Enough of them have begun for another claim to be worth it. Asked after each job, so it reads no clock while the answer is plain. */
   get wantsClaims(): boolean {
-    return this.room * 2 >= this.claimable;
+    const most = this.claimsWaiting * 2;
+    return most <= this.mostClaimed && most <= this.claimable;
   }
 
   /** There are more jobs than slots. */
@@ -123,8 +124,12 @@ export class StepQueue {
   }
 
   /** Few where nothing is known yet: a claim of many slow jobs would keep them from other processes. */
+  private get mostClaimed(): number {
+    return this.averageMs === undefined ? this.limit : MOST_CLAIMED;
+  }
+
   private get claimable(): number {
-    return this.soon(this.averageMs === undefined ? this.limit : MOST_CLAIMED);
+    return this.soon(this.mostClaimed);
   }
 
   /** Many where nothing is known yet: to start a job for another process costs a claim. */

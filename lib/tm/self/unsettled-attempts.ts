@@ -16,6 +16,7 @@ export class UnsettledAttempts {
   }
 
   has(gid: string): boolean {
+    if (this.attempts.size === 0) return false;
     const attempt = this.attempts.get(gid);
     if (attempt === undefined) return false;
     if (performance.now() < attempt.until) return true;

@@ -30,8 +30,8 @@ class FakeRunner {
     return { names, room, complete: this.leftOut.length === 0, maxBytes: MAX_BYTES, maxLone: undefined };
   }
 
-  offerClaimed(job: LeasedJob): void {
-    this.waiting.push(job);
+  offerClaimed(jobs: readonly LeasedJob[]): void {
+    this.waiting.push(...jobs);
   }
 
   whenRoom(listener: () => void): void {

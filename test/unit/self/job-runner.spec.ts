@@ -130,7 +130,7 @@ it('counts claimed jobs apart from those that were started here', () => {
   const runner = runnerOf();
   for (let n = 0; n < CAPACITY; n += 1) offer(runner, `started-${n}`);
   expect(runner.claimRoom()).toMatchObject({ names: ['ping'], complete: true });
-  for (let n = 0; n < CONCURRENCY; n += 1) runner.offerClaimed(leasedJob(`claimed-${n}`));
+  for (let n = 0; n < CONCURRENCY; n += 1) runner.offerClaimed([leasedJob(`claimed-${n}`)]);
   expect(runner.claimRoom()).toBeUndefined();
 });
 
@@ -139,7 +139,7 @@ it('leaves a step with enough waiting jobs out of claims, and tells once when it
   const listener = vi.fn();
   runner.whenRoom(listener);
   runner.start();
-  for (const gid of ['a', 'b', 'c', 'd']) runner.offerClaimed(leasedJob(gid));
+  for (const gid of ['a', 'b', 'c', 'd']) runner.offerClaimed([leasedJob(gid)]);
   expect(runner.claimRoom()).toMatchObject({ names: ['pong'], complete: false });
   expect(listener).not.toHaveBeenCalled();
   running.get('a')!.end();
@@ -174,8 +174,8 @@ it('runs one step in 7 of 8 slots, of those that the others leave, and never let
 it('keeps to the limit of a step, and runs its jobs in order', async () => {
   const runner = runnerOf({ concurrency: 4, steps: { one: 1 } });
   runner.start();
-  for (const gid of ['a', 'b', 'c']) runner.offerClaimed(leasedJob(gid, 'owner', 'one'));
-  runner.offerClaimed(leasedJob('other'));
+  for (const gid of ['a', 'b', 'c']) runner.offerClaimed([leasedJob(gid, 'owner', 'one')]);
+  runner.offerClaimed([leasedJob('other')]);
   expect(gids()).toEqual(['a', 'other']);
   running.get('a')!.end();
   await passed();
@@ -217,7 +217,7 @@ it('takes many jobs of a step that has been quick, and few of one that has been 
   await vi.advanceTimersByTimeAsync(10);
   running.get('quick')!.end();
   await passed();
-  for (let n = 0; n < 100; n += 1) runner.offerClaimed(leasedJob(`claimed-${n}`));
+  for (let n = 0; n < 100; n += 1) runner.offerClaimed([leasedJob(`claimed-${n}`)]);
   expect(runner.claimRoom()).toMatchObject({ names: ['ping'], room: 102 });
   await vi.advanceTimersByTimeAsync(500);
   expect(runner.claimRoom()).toBeUndefined();
@@ -235,7 +235,7 @@ it('holds no more bytes than its budget, but a larger job when there is no other
   runner.cancelReservation(place(MAX_BYTES * 2));
   expect(listener).toHaveBeenCalledTimes(1);
 
-  runner.offerClaimed(leasedJob('large', 'owner', 'ping', MAX_BYTES * 0.75));
+  runner.offerClaimed([leasedJob('large', 'owner', 'ping', MAX_BYTES * 0.75)]);
   expect(runner.claimRoom()).toMatchObject({ maxBytes: MAX_BYTES / 4, maxLone: MAX_BYTES / 4 });
   expect(runner.reserve(place(MAX_BYTES / 4))).toBe(true);
   expect(runner.claimRoom()).toBeUndefined();
@@ -248,7 +248,7 @@ it('hands waiting jobs back at its stop, signals those that run, and waits for t
   const runner = runnerOf();
   runner.start();
   offer(runner, 'a', 'b', 'c');
-  runner.offerClaimed(leasedJob('d'));
+  runner.offerClaimed([leasedJob('d')]);
   let stopped = false;
   const stopping = runner.stop().then(() => (stopped = true));
   await passed();
