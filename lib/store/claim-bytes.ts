@@ -14,6 +14,11 @@ export class ClaimBytes {
     this.maxLone = maxLone;
   }
 
+  /** How many more it takes. */
+  get left(): number {
+    return this.maxBytes - this.total;
+  }
+
   /** Whether the claim takes the next job. After one that does not fit, it takes no more. */
   takes(size: number): boolean {
     const isFirst = this.total === 0;

@@ -101,7 +101,7 @@ export abstract class JobStatements {
   /**
    * Answers with the `JobRow`s of a page, each with the number of those that were `found`: one more than the page has when
    * others follow. Only filters that are given stand in the text, and statuses as literals, so that every plan can use the
-   * index of failed jobs. The steps of a job are read only when it is known that they fit.
+   * index of failed jobs. The steps of a job are answered only when it is known that they fit.
    */
   list(query: JobQuery): Statement {
     const conditions = [
@@ -122,7 +122,7 @@ export abstract class JobStatements {
                                        WHERE ${conditions.reduce((all, condition) => fragment`${all} AND ${condition}`, fragment`TRUE`)}
                                        ORDER BY gid DESC
                                        LIMIT ${query.limit + 1}) AS page) AS numbered) AS summed
-               WHERE place = 1 OR (place <= ${query.limit} AND total <= ${query.maxBytes ?? Number.MAX_SAFE_INTEGER})) AS chosen
+               WHERE place <= ${query.continued ? 0 : 1} OR (place <= ${query.limit} AND total <= ${query.maxBytes ?? Number.MAX_SAFE_INTEGER})) AS chosen
         JOIN ${this.jobs} ON gid = fitting
        ORDER BY gid DESC`;
   }

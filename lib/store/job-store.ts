@@ -123,6 +123,8 @@ export interface JobQuery {
   readonly limit: number;
   /** Bytes of the stored steps; the first job of a page may be larger. Default: no bound. */
   readonly maxBytes?: number;
+  /** A page goes on with these jobs, so that the first one has to fit as well. */
+  readonly continued?: boolean;
   /** Only jobs whose gid sorts before this one: the gid of the last job of the page before. */
   readonly before?: string;
 }

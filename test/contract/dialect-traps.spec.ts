@@ -399,6 +399,37 @@ describeBackends('dialect', (backend) => {
     }
   });
 
+  itOn(backend, 'mariadb')('looks at few more large jobs than fit, since it has to read them', async () => {
+    const open = await openStore(database, { tables: { prefix: 'large_' }, extra: { poolSize: 1 } });
+    try {
+      const steps = JSON.stringify([{ step: 'first', args: 'x'.repeat(100_000) }]);
+      for (let part = 0; part < 10; part += 1)
+        await open.store.insert(Array.from({ length: 30 }, () => newJob({ steps })));
+      const rowsReadBy = async (work: () => Promise<number>): Promise<{ got: number; read: number }> => {
+        await open.connection.query('FLUSH LOCAL STATUS');
+        const got = await work();
+        const { rows } = await open.connection.query(
+          `SHOW SESSION STATUS WHERE Variable_name IN ('Handler_read_next', 'Handler_read_prev')`,
+        );
+        return { got, read: rows.reduce((sum, { Value }) => sum + Number(Value), 0) };
+      };
+      const maxBytes = 1_050_000;
+      for (let turn = 0; turn < 2; turn += 1) {
+        const listed = await rowsReadBy(
+          async () => (await open.store.list({ limit: 300, maxBytes })).jobs.length,
+        );
+        expect(listed.got).toBe(10);
+        expect(listed.read).toBeLessThan(40);
+        const claim = { owner: 'me', limit: 300, leaseDuration: 30_000, steps: ['first'], maxBytes };
+        const claimed = await rowsReadBy(async () => (await open.store.claim(claim)).length);
+        expect(claimed.got).toBe(10);
+        expect(claimed.read).toBeLessThan(40);
+      }
+    } finally {
+      await open.close();
+    }
+  });
+
   itOn(backend, 'postgres')(
     'claims without walking over what an open transaction keeps, if told to',
     async () => {

@@ -668,6 +668,36 @@ export function describeJobStore(title: string, open: () => Promise<StoreHarness
         expect(await page(1_000_000, 4)).toEqual({ gids: ['d', 'c', 'b', 'a'], more: false });
       });
 
+      it('fills a page of many jobs, whatever their sizes, and no page beyond its bytes', async () => {
+        const sizes = Array.from({ length: 150 }, (_, index) =>
+          index < 90 ? 3_000 : index % 40 === 0 ? 9_000 : 30,
+        );
+        const stepsOf = (size: number): string => JSON.stringify([{ step: 'first', args: 'x'.repeat(size) }]);
+        const gidOf = (index: number): string => `job-${String(index).padStart(3, '0')}`;
+        await store.insert(sizes.map((size, index) => newJob({ gid: gidOf(index), steps: stepsOf(size) })));
+        for (const [limit, maxBytes] of [
+          [1000, 60_000],
+          [70, 1_000_000],
+          [1000, 5_000],
+          [17, 1_000_000],
+          [1000, 16 * Buffer.byteLength(stepsOf(3_000)) + 100],
+        ] as const) {
+          for (let next = sizes.length - 1, before: string | undefined; next >= 0;) {
+            const expected: string[] = [];
+            let bytes = 0;
+            for (; next >= 0 && expected.length < limit; next -= 1) {
+              bytes += Buffer.byteLength(stepsOf(sizes[next]!));
+              if (bytes > maxBytes && expected.length > 0) break;
+              expected.push(gidOf(next));
+            }
+            const page = await store.list({ limit, maxBytes, ...(before !== undefined && { before }) });
+            expect(page.jobs.map(({ gid }) => gid)).toEqual(expected);
+            expect(page.more).toBe(next >= 0);
+            before = expected.at(-1);
+          }
+        }
+      });
+
       it('goes through all jobs page by page', async () => {
         const all = Array.from({ length: 25 }, (_, index) => `job-${String(index).padStart(2, '0')}`);
         await store.insert(all.map((gid) => newJob({ gid })));

@@ -1,19 +1,25 @@
+import { ANY_SIZE } from '../claim-bytes.js';
 import type { RunStatement } from '../connections/internal.connection.js';
-import type { ClaimedJob, ClaimRequest, JobChange, LeaseKey, NewJob, PreparedChange } from '../job-store.js';
-import { TAKE_OVER, takenOver } from '../attempt-marks.js';
-import { ANY_SIZE, ClaimBytes } from '../claim-bytes.js';
-import { claimedOf } from '../job-rows.js';
+import type {
+  ClaimedJob,
+  ClaimRequest,
+  JobChange,
+  JobQuery,
+  JobRecord,
+  LeaseKey,
+  NewJob,
+  PreparedChange,
+  RecordPage,
+} from '../job-store.js';
 import { placeholders } from '../sql-template.js';
 import { SqlJobStore } from '../sql.job-store.js';
-import { CLAIMED_COLUMNS_WITHOUT_STEPS } from '../job-statements.js';
+import { MysqlClaims } from './mysql.claims.js';
 import { ASSIGNMENTS, assigned, MysqlJobStatements } from './mysql.job-statements.js';
-import { EVER_MS, microseconds, NO_SPACE_AT_END } from './mysql.values.js';
+import { SizeEstimate } from './mysql.size-estimate.js';
+import { microseconds } from './mysql.values.js';
 
-/** A due job, without its steps where they are large. */
-interface DueRow extends Omit<ClaimedJob, 'steps'> {
-  readonly steps: string | null;
-  readonly bytes: number | string;
-}
+/** How many times as many jobs as before a page may look at next: those may be larger. */
+const GROWTH = 4;
 
 interface LockedRow {
   readonly gid: string;
@@ -31,6 +37,7 @@ interface LockedRow {
  */
 export class MysqlJobStore extends SqlJobStore {
   private built: MysqlJobStatements | undefined;
+  private claims: MysqlClaims | undefined;
 
   override get statements(): MysqlJobStatements {
     return (this.built ??= new MysqlJobStatements(this.jobs));
@@ -50,45 +57,34 @@ export class MysqlJobStore extends SqlJobStore {
     return inserted;
   }
 
-  /** Large steps are read once it is known which jobs are taken; small ones come at once. */
   protected override claimBatch(request: ClaimRequest): Promise<ClaimedJob[]> {
-    const { owner, limit, leaseDuration, steps, dueWithin = EVER_MS, maxBytes = ANY_SIZE } = request;
-    const small = Math.floor(maxBytes / limit);
-    return this.connection.transaction(async (run) => {
-      const { rows } = await run(
-        `
-        SELECT ${CLAIMED_COLUMNS_WITHOUT_STEPS}, IF(OCTET_LENGTH(steps) <= ?, steps, NULL) AS steps,
-               OCTET_LENGTH(steps) AS bytes,
-               TIMESTAMPDIFF(MICROSECOND, due_at, UTC_TIMESTAMP(6)) / 1000 AS dueFor
-          FROM ${this.jobs} FORCE INDEX (\`${this.dialect.names.dueIndex}\`)
-         WHERE due_at BETWEEN UTC_TIMESTAMP(6) - INTERVAL ? MICROSECOND AND UTC_TIMESTAMP(6)
-           AND (status = 'prepared' OR (status = 'submitted' AND step_name IN (${placeholders(steps)}) AND step_name ${NO_SPACE_AT_END}))
-         ORDER BY due_at
-         LIMIT ?
-           FOR UPDATE SKIP LOCKED`,
-        [small, microseconds(dueWithin), ...steps, limit],
-      );
-      const sum = new ClaimBytes(request);
-      const due = (rows as DueRow[]).filter(({ bytes }) => sum.takes(Number(bytes)));
-      if (due.length === 0) return [];
-      await run(
-        `
-        UPDATE ${this.jobs} FORCE INDEX (PRIMARY)
-           SET ${TAKE_OVER},
-               owner = ?,
-               due_at = UTC_TIMESTAMP(6) + INTERVAL ? MICROSECOND
-         WHERE gid IN (${placeholders(due)})`,
-        [owner, microseconds(leaseDuration), ...due.map((row) => row.gid)],
-      );
-      const large = await this.stepsOf(
-        run,
-        due.filter((row) => row.steps === null),
-      );
-      return due.map(({ bytes: _, ...row }) => {
-        const job = claimedOf({ ...row, steps: row.steps ?? large.get(row.gid)! });
-        return { ...job, ...(job.status === 'submitted' && job.owner !== null && takenOver(job)), owner };
-      });
-    });
+    this.claims ??= new MysqlClaims(this.jobs, this.dialect.names.dueIndex);
+    return this.claims.claim(this.connection, request);
+  }
+
+  /**
+   * The size of a large text is known only when all of it has been read. So a page is read in growing parts, each about as
+   * large as what still fits.
+   */
+  override async list(query: JobQuery): Promise<RecordPage> {
+    const { limit, maxBytes = ANY_SIZE } = query;
+    const jobs: JobRecord[] = [];
+    const sizes = new SizeEstimate();
+    let bytes = 0;
+    for (let more = true; ;) {
+      const before = jobs.at(-1)?.gid;
+      const after = before === undefined ? {} : { before, continued: true };
+      const growth = jobs.length === 0 ? limit : GROWTH * jobs.length;
+      const part = Math.min(limit - jobs.length, growth, sizes.fitting(maxBytes - bytes));
+      const page = await super.list({ ...query, ...after, limit: part, maxBytes: maxBytes - bytes });
+      for (const job of page.jobs) bytes += Buffer.byteLength(job.steps);
+      jobs.push(...page.jobs);
+      sizes.saw(jobs.length, bytes);
+      // Without jobs, it does not tell whether there are any.
+      if (page.jobs.length > 0 || jobs.length === 0) more = page.more;
+      if (page.jobs.length < part || !more || jobs.length === limit || bytes >= maxBytes)
+        return { jobs, more };
+    }
   }
 
   protected override renewBatch(keys: readonly LeaseKey[], leaseDuration: number): Promise<Set<string>> {
@@ -168,18 +164,6 @@ export class MysqlJobStore extends SqlJobStore {
       }
       return new Set(allowed.map((change) => change.gid));
     });
-  }
-
-  private async stepsOf(
-    run: RunStatement,
-    jobs: readonly { readonly gid: string }[],
-  ): Promise<Map<string, string>> {
-    if (jobs.length === 0) return new Map();
-    const { rows } = await run(
-      `SELECT gid, steps FROM ${this.jobs} FORCE INDEX (PRIMARY) WHERE gid IN (${placeholders(jobs)})`,
-      jobs.map(({ gid }) => gid),
-    );
-    return new Map((rows as Pick<ClaimedJob, 'gid' | 'steps'>[]).map(({ gid, steps }) => [gid, steps]));
   }
 
   private async changeLocked(
