@@ -56,9 +56,13 @@ export function booleanOption(fallback: boolean): OptionReader<boolean> {
   return checkedOption((value) => typeof value === 'boolean', 'true or false', fallback);
 }
 
-export function integerOption(fallback: number, min: number, max: number): OptionReader<number> {
+export function integerOption<F extends number | undefined>(
+  fallback: F,
+  min: number,
+  max: number,
+): OptionReader<number | F> {
   const accepts = (value: unknown) => Number.isInteger(value) && Number(value) >= min && Number(value) <= max;
-  return checkedOption(accepts, `a whole number from ${min} to ${max}`, fallback);
+  return checkedOption<number, F>(accepts, `a whole number from ${min} to ${max}`, fallback);
 }
 
 /** A duration, in milliseconds. */

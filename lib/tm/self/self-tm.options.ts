@@ -23,7 +23,10 @@ export interface SelfTmOptions {
    * restart loses them. Default: `'typeorm'` when the application has a `DataSource`, else `'memory'` with a warning.
    */
   readonly store?: 'typeorm' | 'memory';
-  /** How many jobs run at once in this process. Default: 32. */
+  /**
+   * How many jobs run at once in this process. Default: 32. The start warns when the pool of the `DataSource` has fewer
+   * connections; with the default, when it has fewer than the 10 that a driver's own default gives it.
+   */
   readonly concurrency?: number;
   /** How long a process keeps a job without renewing its claim; it renews while the job runs. Default: 30 s. */
   readonly leaseDuration?: Duration;
@@ -64,6 +67,9 @@ const MAX_INTERVAL_MS = 3600 * 1000;
 const MIN_BYTES = 1024;
 const MAX_BYTES = 1024 ** 4;
 
+/** Most steps spend most of their time elsewhere than in the database. */
+export const DEFAULT_CONCURRENCY = 32;
+
 const OPTIONS = {
   dataSource: checkedOption<string>(
     (value) => typeof value === 'string' && value !== '',
@@ -73,7 +79,7 @@ const OPTIONS = {
     (value) => value === 'typeorm' || value === 'memory',
     "'typeorm' or 'memory'",
   ),
-  concurrency: integerOption(32, 1, 10_000),
+  concurrency: integerOption(undefined, 1, 10_000),
   leaseDuration: durationOption('30s', { min: MIN_LEASE_MS, max: MAX_LEASE_MS }),
   recoveryInterval: durationOption('1s', { min: 10, max: MAX_INTERVAL_MS }),
   queryPreparedAfter: durationOption('10s', { min: 10, max: MAX_LEASE_MS }),

@@ -18,7 +18,7 @@ import type { LeasedJob } from './leased-job.js';
 import { PreparedJobs } from './prepared-jobs.js';
 import { RecoverySchedule } from './recovery-schedule.js';
 import { RetentionService } from './retention.service.js';
-import type { ResolvedSelfTmOptions } from './self-tm.options.js';
+import { DEFAULT_CONCURRENCY, type ResolvedSelfTmOptions } from './self-tm.options.js';
 import { SelfTransactionalSteps } from './self-transactional-steps.js';
 import { StepQueues } from './step-queues.js';
 import type { OpenStore } from './store-opener.js';
@@ -36,6 +36,9 @@ export interface SelfTmServices extends Pick<
   /** The application's registry of timers, if it has one. */
   readonly schedulerRegistry: () => SchedulerRegistry | undefined;
 }
+
+/** How many connections the pools of `pg` and `mysql2` have by default. */
+const DRIVERS_POOL_SIZE = 10;
 
 /** The parts of the self-TM, put together for one store. */
 export class SelfTmRuntime {
@@ -60,7 +63,7 @@ export class SelfTmRuntime {
   ) {
     const { store, dataSource } = open;
     const { registry, databases } = services;
-    const { leaseDuration, queryPreparedAfter, concurrency, runSteps } = options;
+    const { leaseDuration, queryPreparedAfter, concurrency = DEFAULT_CONCURRENCY, runSteps } = options;
     const wake = (delay: number) => this.wake(delay);
     this.leases = new LeaseKeeper(store, leaseDuration);
     this.completer = new JobCompleter(store, this.leases, (gid, error) => this.reportFailed(gid, error));
@@ -164,11 +167,15 @@ export class SelfTmRuntime {
     );
   }
 
-  /** Steps that use the database wait for each other then, and progress waits behind them. */
+  /**
+   * Steps that use the database wait for each other then, and progress waits behind them. Nobody has chosen the two
+   * defaults, which most applications do well with.
+   */
   private warnOfSmallPool(): void {
-    const { concurrency, runSteps } = this.options;
+    const { concurrency = DEFAULT_CONCURRENCY, runSteps } = this.options;
     const { poolSize } = this.open;
-    if (!runSteps || poolSize === undefined || concurrency <= poolSize) return;
+    const needed = this.options.concurrency ?? DRIVERS_POOL_SIZE;
+    if (!runSteps || poolSize === undefined || needed <= poolSize) return;
     this.logger.warn(
       `'concurrency' is ${concurrency}, but the pool of the DataSource has ${poolSize} connections. Steps that use the ` +
         "database wait for a connection. Raise 'poolSize', or lower 'concurrency'.",

@@ -56,12 +56,33 @@ describeBackends(
       expect(app.recording.trace(gid)).toEqual(['reserve-stock#1']);
     });
 
-    it('say at start that the pool is too small', async () => {
-      const warnings = vi.spyOn(Logger.prototype, 'warn');
-      await start({ poolSize: 3 }, 7);
-      const [line] = warnings.mock.calls.flat().filter((text) => String(text).includes('concurrency'));
-      expect(line).toMatch(/'concurrency' is 7, but the pool of the DataSource has 3 connections/);
-    });
+    it.each([
+      [
+        'that was chosen',
+        { poolSize: 3 },
+        7,
+        /'concurrency' is 7, but the pool of the DataSource has 3 connections/,
+      ],
+      [
+        'by default',
+        { poolSize: 3 },
+        undefined,
+        /'concurrency' is 32, but the pool of the DataSource has 3 conn/,
+      ],
+      ['that nobody chose', { poolSize: undefined }, undefined, undefined],
+    ] as const)(
+      'say at start that the pool is too small for a concurrency %s',
+      async (_, dataSource, concurrency, expected) => {
+        const warnings = vi.spyOn(Logger.prototype, 'warn');
+        app = await TestApplication.start(databases, {
+          dataSource,
+          selfTm: concurrency === undefined ? {} : { concurrency },
+        });
+        const [line] = warnings.mock.calls.flat().filter((text) => String(text).includes('concurrency'));
+        if (expected) expect(line).toMatch(expected);
+        else expect(line).toBeUndefined();
+      },
+    );
   },
   ['postgres', 'mariadb'],
 );
