@@ -6,7 +6,7 @@ import { fragment, RawSql, type Fragment, type SqlTemplate } from './sql-templat
 /** One name is enough to report a missing step, and nobody reads a longer list. */
 const MAX_OVERDUE_STEPS = 100;
 
-/** A backlog may have any size, and jobs that nobody takes are the oldest in it. */
+/** A backlog may have any size, and jobs that nobody takes are the oldest in it. So may the jobs that are due later. */
 const MAX_OVERDUE_ROWS = 10_000;
 
 /** The columns of a new row: `newValues()`, and the two times. */
@@ -164,7 +164,7 @@ export abstract class JobStatements {
        ORDER BY gid`;
   }
 
-  /** The unknown steps (`stepName`) among the jobs that have been due for longest. */
+  /** The unknown steps (`stepName`) among the jobs that have been due for longest, of which nobody holds a job. */
   overdueSteps(known: readonly string[], overdue: number): Statement {
     return this.sql`
       SELECT DISTINCT step_name AS "stepName"
@@ -174,6 +174,14 @@ export abstract class JobStatements {
                ORDER BY due_at
                LIMIT ${MAX_OVERDUE_ROWS}) AS oldest
        WHERE status = 'submitted' AND NOT (${this.amongNames('step_name', known)})
+         AND step_name NOT IN
+             (SELECT step_name
+                FROM (SELECT status, step_name, owner
+                        FROM ${this.jobs}
+                       WHERE due_at > ${this.ago(0)}
+                       ORDER BY due_at
+                       LIMIT ${MAX_OVERDUE_ROWS}) AS later
+               WHERE status = 'submitted' AND owner IS NOT NULL)
        LIMIT ${MAX_OVERDUE_STEPS}`;
   }
 

@@ -217,7 +217,10 @@ export abstract class JobStore {
   /** One page of a sweep over ended (never `failed`) jobs older than `retention` ms, in gid order. */
   abstract expired(after: string, limit: number, retention: number): Promise<ExpiredPage>;
   abstract delete(gids: readonly string[]): Promise<void>;
-  /** Names of steps, other than `known`, of jobs that have been due for at least `overdue` ms. */
+  /**
+   * Names of steps, other than `known`, of jobs that have been due for at least `overdue` ms. Steps of which anybody holds a
+   * job are left out: their jobs only have to wait for their turn.
+   */
   abstract unknownSteps(known: readonly string[], overdue: number): Promise<string[]>;
 
   /**

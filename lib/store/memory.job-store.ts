@@ -205,13 +205,15 @@ export class MemoryJobStore extends JobStore {
   }
 
   override async unknownSteps(known: readonly string[], overdue: number): Promise<string[]> {
-    const latest = this.now() - overdue;
+    const now = this.now();
     const names = new Set<string>();
-    for (const job of this.jobs.values()) {
-      if (job.status !== 'submitted' || job.dueAt === null || job.dueAt.getTime() > latest) continue;
-      if (job.stepName !== null && !known.includes(job.stepName)) names.add(job.stepName);
+    const held = new Set<string>();
+    for (const { status, dueAt, stepName, owner } of this.jobs.values()) {
+      if (status !== 'submitted' || dueAt === null || stepName === null) continue;
+      if (owner !== null && dueAt.getTime() > now) held.add(stepName);
+      if (dueAt.getTime() <= now - overdue && !known.includes(stepName)) names.add(stepName);
     }
-    return [...names];
+    return [...names].filter((name) => !held.has(name));
   }
 
   override async dueIn(steps: readonly string[]): Promise<number | null> {

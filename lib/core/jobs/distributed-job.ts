@@ -73,7 +73,8 @@ export class DistributedJob {
   }
 
   /**
-   * Adds a step that only another process provides, by the name it is registered under there.
+   * Adds a step that only another process provides, by the name it is registered under there. Jobs wait for a name that
+   * nobody provides, which is logged once.
    *
    * @throws InvalidOptionError for a name that no step can have.
    */
@@ -95,7 +96,9 @@ export class DistributedJob {
     const { registry, serializer } = this.environment;
     const name = typeof step === 'string' ? step : registry.nameOf(step);
     if (!isName(name)) throw new InvalidOptionError('the name of the step', name, NAME_RULE);
-    const stored = serializer.serialize(name, registry.get(name), args[0]);
+    const definition = registry.get(name);
+    if (!definition) registry.noteForeign(name);
+    const stored = serializer.serialize(name, definition, args[0]);
     const added = stored === undefined ? { name } : { name, args: stored };
     this.bytes += encodedBytes(added);
     if (this.bytes > MAX_JOB_BYTES) throw new StepArgumentsTooLargeError(this.gid, this.bytes, MAX_JOB_BYTES);

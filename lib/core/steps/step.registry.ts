@@ -3,6 +3,9 @@ import type { StepClass } from './step-class.js';
 import type { StepDefinition } from './step-definition.js';
 import { stepMetadataOf } from './step.decorator.js';
 
+/** Names may be made up at run time, any number of them. */
+const MAX_FOREIGN = 1000;
+
 /**
  * Knows the steps that this process provides, from the application's bootstrap on. Inject it into a strategy of your own.
  *
@@ -12,8 +15,8 @@ export class StepRegistry {
   private readonly byName = new Map<string, StepDefinition>();
   private readonly byClass = new Map<object, StepDefinition>();
   private count = 0;
+  private readonly others = new Set<string>();
 
-  /** @internal Made by the library. */
   /**
    * Adds steps.
    *
@@ -46,6 +49,16 @@ export class StepRegistry {
   /** @internal Whether this process provides more than one step. */
   get hasSeveral(): boolean {
     return this.count > 1;
+  }
+
+  /** @internal Notes a name that a job was given here, and that this process does not provide. */
+  noteForeign(name: string): void {
+    if (this.others.size < MAX_FOREIGN) this.others.add(name);
+  }
+
+  /** @internal Names that jobs were given here and that other processes have to provide. */
+  get foreign(): ReadonlySet<string> {
+    return this.others;
   }
 
   /** The names and aliases of all steps. */

@@ -114,7 +114,7 @@ export class SelfTmRuntime {
       this.notifications(),
       leases,
       this.retention,
-      ...(runSteps ? [new UnknownStepReporter(store, registry, options.retention)] : []),
+      new UnknownStepReporter(store, registry, options),
       runner,
       this.poller,
       new RecoverySchedule(services.schedulerRegistry, options.recoveryInterval, () => this.tick()),

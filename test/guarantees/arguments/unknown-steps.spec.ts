@@ -63,6 +63,26 @@ describeBackends('a stored job that this process cannot run', (backend) => {
     expect(told()).toHaveLength(1);
   });
 
+  it.each([
+    ['that runs steps', true],
+    ['that only starts jobs', false],
+  ])(
+    'for a name that nobody provides is reported within seconds, once, by a process %s',
+    async (_, runSteps) => {
+      const warn = vi.spyOn(Logger.prototype, 'warn');
+      const told = () =>
+        warn.mock.calls.filter(([message]) => String(message).includes("the step 'misspelled'"));
+      const app = await start([], { runSteps });
+      const add = () => app.jobs.createJob().addStep('misspelled').start();
+      await add();
+      await waitFor(() => told().length > 0);
+      await add();
+      await app.jobs.createJob().addStep('another-one').start();
+      await waitFor(() => warn.mock.calls.some(([message]) => String(message).includes('another-one')));
+      expect(told()).toHaveLength(1);
+    },
+  );
+
   it('since its arguments do not fit is kept for one where they do, and reported', async () => {
     const warn = vi.spyOn(Logger.prototype, 'warn');
     const starter = await start([ChargeCents], { runSteps: false });
