@@ -19,6 +19,8 @@ export interface StepAttempt {
   readonly readArgs: () => unknown;
   /** Ends the attempt early. */
   readonly stop: StepStop;
+  /** The gid of the job's barrier rows, as `PreparedJob.barrierGid` told it. Default: `gid`. */
+  readonly barrierGid?: string | undefined;
   /** How many milliseconds the step may take to settle once it was stopped. Default: 10,000. */
   readonly gracePeriod?: number;
 }

@@ -72,7 +72,7 @@ export class DtmTransactionManager extends TransactionManager<DtmPreparedJob> {
     if (answer.kind === 'done') {
       // DTM also answers this when it already has a prepared job of this gid, and keeps that one's steps.
       if (message.callerGid) await this.existing.assertSame(message, 'prepared');
-      return { enlisted: false, request, transaction };
+      return { enlisted: false, barrierGid: request.gid, request, transaction };
     }
     if (answer.kind !== 'refused') throw this.problem(message, answer);
     await this.existing.assertSame(message, answer.status);
@@ -90,7 +90,7 @@ export class DtmTransactionManager extends TransactionManager<DtmPreparedJob> {
    */
   async abort(message: JobMessage, { request, transaction }: DtmPreparedJob): Promise<void> {
     if (!request || !transaction) return;
-    if (message.callerGid && (await transaction.queryPrepared(message.gid)) !== 'rolledBack') return;
+    if (message.callerGid && (await transaction.queryPrepared(request.gid)) !== 'rolledBack') return;
     // If this fails, DTM asks the barrier.
     await this.sendAbort(request);
   }

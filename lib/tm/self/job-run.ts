@@ -216,6 +216,7 @@ export class JobRun {
       attempt: job.attempt,
       readArgs: () => job.readArgs(),
       stop,
+      barrierGid: job.barrierGid,
       gracePeriod: services.gracePeriod,
     };
   }
