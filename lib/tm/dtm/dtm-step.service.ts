@@ -113,6 +113,7 @@ export class DtmStepService {
       const outcome = await this.executor.execute({
         gid,
         barrierGid: toWireGid(gid),
+        tenant: payload.tenant,
         stepName: step,
         stepIndex,
         attempt,

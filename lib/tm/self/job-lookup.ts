@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { JobMessage } from '../../core/jobs/job-message.js';
+import type { JobOrigin } from '../../core/jobs/job-origin.js';
 import { isRecord } from '../../core/options.js';
-import type { DatabaseLookup } from '../../core/transactions/transaction-context.js';
+import type { DatabaseLookup, TransactionContext } from '../../core/transactions/transaction-context.js';
 import { UnreadableJobError } from '../../errors/index.js';
 
 /** What the transaction of a job has left in its row. Most jobs need nothing of it, and store nothing. */
@@ -15,6 +16,8 @@ export interface JobLookup {
    * can have.
    */
   readonly barrierGid?: string;
+  /** With a gid of the caller's own, of a job that was written submitted in a transaction: the database of that. */
+  readonly origin?: DatabaseLookup;
 }
 
 /** Of a prepared job. */
@@ -32,8 +35,12 @@ export function preparedLookup(
 }
 
 /** For a job that is written submitted; undefined where there is nothing to store. */
-export function submittedLookup({ gid, callerGid }: JobMessage): JobLookup | undefined {
-  return callerGid ? { barrierGid: barrierGidOf(gid) } : undefined;
+export function submittedLookup(
+  { gid, callerGid }: JobMessage,
+  transaction?: TransactionContext,
+): JobLookup | undefined {
+  if (!callerGid) return undefined;
+  return { barrierGid: barrierGidOf(gid), ...(transaction && { origin: transaction.lookup }) };
 }
 
 /** @throws UnreadableJobError. */
@@ -55,6 +62,11 @@ export function decodePrepared(text: string | null): PreparedLookup {
   return { database, delay, ...rest };
 }
 
+/** Undefined stands for a job without a lookup. */
+export function originOf(lookup: JobLookup | undefined): JobOrigin | undefined {
+  return lookup?.database ?? lookup?.origin;
+}
+
 /** What fits beside the rest of a barrier's gid. */
 const SHOWN_LENGTH = 91;
 
@@ -64,9 +76,9 @@ function barrierGidOf(gid: string): string {
 
 function isLookup(value: unknown): value is JobLookup {
   if (!isRecord(value)) return false;
-  const { database, barrierGid } = value;
+  const { database, barrierGid, origin } = value;
   const hasGid = barrierGid === undefined ? database !== undefined : typeof barrierGid === 'string';
-  return hasGid && (database === undefined || isDatabase(database));
+  return hasGid && [database, origin].every((named) => named === undefined || isDatabase(named));
 }
 
 function isDatabase(value: unknown): value is DatabaseLookup {

@@ -217,6 +217,7 @@ export class JobRun {
       readArgs: () => job.readArgs(),
       stop,
       barrierGid: job.barrierGid,
+      tenant: job.tenant,
       gracePeriod: services.gracePeriod,
     };
   }

@@ -102,7 +102,7 @@ export class JobStarter {
     const { barrierGid } = lookup;
     if (inserted)
       return { enlisted: false, existing: false, barrierGid, steps, owner, slot: undefined, sent, lookup };
-    await assertSame(message, steps, () => findSubmitted(this.store, message.gid));
+    await assertSame(message, steps, lookup, () => findSubmitted(this.store, message.gid));
     return { enlisted: true, ...EXISTING };
   }
 
@@ -147,7 +147,7 @@ export class JobStarter {
   ): Promise<SelfPreparedJob> {
     const slot = this.reserveSlot(message, steps);
     const owner = this.leases.newOwner();
-    const lookup = submittedLookup(message);
+    const lookup = submittedLookup(message, transaction);
     const job: NewJob = {
       ...this.row(message, steps, lookup),
       status: 'submitted',
@@ -163,7 +163,7 @@ export class JobStarter {
       if (!deferred && !(await this.store.insertIn(runner, job))) {
         const find = async () =>
           (await this.store.findIn(runner, message.gid)) ?? this.store.find(message.gid);
-        await assertSame(message, steps, find);
+        await assertSame(message, steps, lookup, find);
         return { enlisted: true, ...EXISTING };
       }
       if (transaction.outside) {
@@ -216,7 +216,7 @@ export class JobStarter {
         owner,
         dueIn: slot ? this.leases.leaseDuration : message.delay,
       });
-      if (!inserted) await assertSame(message, steps, () => findSubmitted(this.store, message.gid));
+      if (!inserted) await assertSame(message, steps, lookup, () => findSubmitted(this.store, message.gid));
     } finally {
       if (slot && !inserted) this.slots.release(slot);
     }

@@ -2,7 +2,7 @@ import { parseSteps, type ParsedStep } from '../../core/jobs/job-message.js';
 import { UnreadableJobError } from '../../errors/index.js';
 import { MAX_ATTEMPTS, type AttemptMark } from '../../store/attempt-marks.js';
 import type { ClaimedJob, JobChange } from '../../store/job-store.js';
-import { decodeLookup, type JobLookup } from './job-lookup.js';
+import { decodeLookup, originOf, type JobLookup } from './job-lookup.js';
 import type { Lease } from './lease.js';
 
 /** A change of a job that leaves its current step as it is. */
@@ -88,6 +88,11 @@ export class LeasedJob {
   /** The gid of its barrier rows; undefined where it is its own. */
   get barrierGid(): string | undefined {
     return this.lookup === undefined ? undefined : this.decodeLookup(this.lookup).barrierGid;
+  }
+
+  /** The tenant of a job whose gid is the caller's own. */
+  get tenant(): string | undefined {
+    return this.barrierGid === undefined ? undefined : originOf(this.decodeLookup(this.lookup!))?.tenant;
   }
 
   get stepIndex(): number {
