@@ -32,6 +32,12 @@ export interface PreparedJob {
    */
   readonly enlisted: boolean;
   /**
+   * The gid of the job's barrier rows: up to 128 printable ASCII characters. Give `StepExecutor.execute()` the same one.
+   *
+   * @default the gid of the job
+   */
+  readonly barrierGid?: string | undefined;
+  /**
    * The calls that follow need no steps: the message of `submit()`, `abort()` and `inDoubt()` has none then. They may be large,
    * and would be kept until the transaction ends.
    *

@@ -78,14 +78,24 @@ export class DuplicateGidError extends SteppingError {
   constructor(
     /** The gid that is taken. */
     readonly gid: string,
-    /** The job that has the gid: its status and the names of its steps. */
-    readonly existing: { readonly status: JobStatus; readonly steps: readonly string[] },
+    /**
+     * The job that has the gid: its status, the names of its steps, and whether it was started for another tenant, or in
+     * a transaction of another database.
+     */
+    readonly existing: {
+      readonly status: JobStatus;
+      readonly steps: readonly string[];
+      readonly otherTenant?: boolean;
+    },
   ) {
     super(
       'DuplicateGidError',
-      `A job with the gid '${gid}' exists already: it is ${existing.status} and has the steps ` +
-        `${describeList(existing.steps)}. A gid can be started again only with the same steps and arguments, while ` +
-        'its job lives or after it succeeded; use another gid, or DistributedJobs.retry() for a failed job.',
+      existing.otherTenant
+        ? `A job with the gid '${gid}' exists already, and was started for another tenant or in another database. All ` +
+            "tenants whose jobs are kept in one place share the gids: make the tenant part of the gid, as in 'acme:order-7'."
+        : `A job with the gid '${gid}' exists already: it is ${existing.status} and has the steps ` +
+            `${describeList(existing.steps)}. A gid can be started again only with the same steps and arguments, while ` +
+            'its job lives or after it succeeded; use another gid, or DistributedJobs.retry() for a failed job.',
     );
   }
 }

@@ -1,6 +1,10 @@
-import { checkGid } from '../core/jobs/gid.js';
 import type { QueryRunnerLike } from '../core/transactions/typeorm.types.js';
-import { TransactionManagerUnavailableError, UnresolvedTransactionError } from '../errors/index.js';
+import {
+  InvalidGidError,
+  TransactionManagerUnavailableError,
+  UnresolvedTransactionError,
+  UnsupportedDatabaseError,
+} from '../errors/index.js';
 import { insertIn } from './connections/application-transaction.js';
 import type { InternalConnection, Statement, StatementResult } from './connections/internal.connection.js';
 import type { Dialect } from './dialect.js';
@@ -9,10 +13,15 @@ import { SchemaMigrator } from './migrations/schema-migrator.js';
 import { fragment, RawSql, type Fragment } from './sql-template.js';
 
 /** The `trans_type` of every row of the library: two-phase messages. */
-export const BARRIER_TRANS_TYPE = 'msg';
+const BARRIER_TRANS_TYPE = 'msg';
 
 /** The first barrier of a branch; the library never needs a second one. */
-export const BARRIER_ID = '01';
+const BARRIER_ID = '01';
+
+/** Tables that DTM's scripts have made do not all set the times by themselves, and rows are deleted by their age. */
+export const BARRIER_COLUMNS = new RawSql(
+  '(trans_type, gid, branch_id, op, barrier_id, reason, create_time, update_time)',
+);
 
 /** This reason stands for a rollback; any other one stands for a commit. */
 const ROLLBACK_REASON = 'rollback';
@@ -20,19 +29,29 @@ const ROLLBACK_REASON = 'rollback';
 /** Half of the time that DTM waits for an answer: a later one would count as none. */
 const DEFAULT_LOCK_TIMEOUT_MS = 1000;
 
-/** A row to insert; the defaults are those of the transaction that starts a job. */
-export interface BarrierInsert {
-  readonly gid: string;
-  readonly branchId?: string;
-  readonly op?: string;
-  readonly reason?: string;
-}
-
-/** A row as it is stored; `reason` says who came first. */
-export type BarrierRow = Required<BarrierInsert>;
+/** A longer gid would be cut without a word by MySQL, and a space at its end overlooked. */
+const MAX_GID_LENGTH = 128;
+const GID = /^[\x21-\x7e]+$/;
 
 /** The unique key of a row, to which `BARRIER_ID` belongs as well. */
-export type BarrierKey = Omit<BarrierRow, 'reason'>;
+export interface BarrierKey {
+  /** The job's own, or the one that its transaction manager has given its barriers. */
+  readonly gid: string;
+  readonly branchId: string;
+  readonly op: string;
+}
+
+/** A row as it is stored; `reason` says who came first: `op`, or the rollback. */
+export interface BarrierRow extends BarrierKey {
+  readonly reason: string;
+}
+
+/** A row to insert; the defaults are those of the transaction that starts a job. */
+export interface BarrierInsert extends Partial<BarrierKey> {
+  readonly gid: string;
+  /** The gid of the job, for errors. */
+  readonly job?: string;
+}
 
 export interface BarrierOptions {
   /** Milliseconds that `queryPrepared()` waits for a transaction that holds the row. */
@@ -43,6 +62,9 @@ export interface BarrierOptions {
  * The barrier of one database: a row whose unique key decides, once and for all, whether a transaction committed. The
  * transaction inserts it. Whoever asks inserts the opposite. The second one to come obeys. Table and values are those
  * of DTM. The SQL is in its subclasses, one for each database.
+ *
+ * Somebody else may have made the table, with columns that are compared without regard to case or to spaces at the end. So
+ * the key is read back with every row, and compared here.
  *
  * @internal Internal to the library: it changes without notice.
  */
@@ -57,10 +79,10 @@ export abstract class Barrier {
     this.lockTimeout = lockTimeout;
   }
 
-  /** Deletes every row of these gids. */
+  /** Deletes every row of exactly these gids. */
   protected abstract purgeStatement(gids: readonly string[]): Statement;
   /**
-   * Inserts the row unless its key is taken, and reads the reason, in a READ COMMITTED transaction of its own. Throws
+   * Inserts the row unless its key is taken, and selects it, in a READ COMMITTED transaction of its own. Throws
    * the database's error when another transaction holds the key for more than `lockTimeout` milliseconds, without
    * trying again.
    */
@@ -84,11 +106,16 @@ export abstract class Barrier {
    */
   async insert(
     runner: QueryRunnerLike,
-    { gid, branchId = '00', op = 'msg', reason = op }: BarrierInsert,
+    { gid, branchId = '00', op = 'msg', job = gid }: BarrierInsert,
   ): Promise<boolean> {
-    const row = { gid: checkGid(gid), branchId, op, reason };
-    return insertIn(this.dialect, runner, gid, this.insertStatement(row), () =>
-      this.run(this.dialect.sql`DELETE FROM ${this.table} WHERE ${isKey(row)} AND reason = ${reason}`),
+    const row = { gid: checkBarrierGid(gid), branchId, op, reason: op };
+    return insertIn(this.dialect, runner, job, this.insertStatement(row), () => this.withdraw(row));
+  }
+
+  /** Deletes the row that `insert()` has written where it should not have been. */
+  async withdraw({ gid, branchId = '00', op = 'msg' }: BarrierInsert): Promise<void> {
+    await this.run(
+      this.dialect.sql`DELETE FROM ${this.table} WHERE ${isKey({ gid, branchId, op })} AND reason = ${op}`,
     );
   }
 
@@ -97,7 +124,7 @@ export abstract class Barrier {
     return (await this.reasonOf({ gid, branchId, op })) !== undefined;
   }
 
-  /** Whether the transaction of `gid` is known to have committed. No row means neither yes nor no. */
+  /** Whether the transaction with the row of `gid` is known to have committed. No row means neither yes nor no. */
   async isCommitted(gid: string): Promise<boolean> {
     const reason = await this.reasonOf({ gid, branchId: '00', op: 'msg' });
     return reason !== undefined && reason !== ROLLBACK_REASON;
@@ -105,14 +132,18 @@ export abstract class Barrier {
 
   /**
    * Finds out how the transaction of a prepared job ended; one that has not inserted its barrier yet can no longer
-   * commit. Throws `UnresolvedTransactionError` while the transaction is open, and `TransactionManagerUnavailableError`
-   * when the database cannot be asked. Neither is an answer.
+   * commit. Throws `UnresolvedTransactionError` while the transaction is open, `TransactionManagerUnavailableError`
+   * when the database cannot be asked, and `UnsupportedDatabaseError` when its table takes another gid for this one. None of
+   * them is an answer.
    */
   async queryPrepared(gid: string): Promise<'committed' | 'rolledBack'> {
-    const row = { gid: checkGid(gid), branchId: '00', op: 'msg', reason: ROLLBACK_REASON };
+    const row = { gid: checkBarrierGid(gid), branchId: '00', op: 'msg', reason: ROLLBACK_REASON };
     const reason = await this.own(async () => {
       try {
-        return reasonIn(await this.decide(row, this.lockTimeout));
+        const found = await this.decide(row, this.lockTimeout);
+        const exact = reasonIn(found, row);
+        if (exact === undefined && found.rows.length > 0) throw confused(gid);
+        return exact;
       } catch (error) {
         const open =
           this.dialect.errors.isTransient(error) || error instanceof TransactionManagerUnavailableError;
@@ -134,13 +165,14 @@ export abstract class Barrier {
   protected insertStatement(row: BarrierRow): Statement {
     // Names no constraint: the table may be one that another library has created.
     return this.dialect.sql`
-        INSERT INTO ${this.table} (trans_type, gid, branch_id, op, barrier_id, reason)
-        VALUES (${BARRIER_TRANS_TYPE}, ${row.gid}, ${row.branchId}, ${row.op}, ${BARRIER_ID}, ${row.reason})
+        INSERT INTO ${this.table} ${BARRIER_COLUMNS}
+        VALUES (${barrierValues(row)})
             ON CONFLICT DO NOTHING`;
   }
 
   protected selectStatement(key: BarrierKey): Statement {
-    return this.dialect.sql`SELECT reason FROM ${this.table} WHERE ${isKey(key)}`;
+    return this.dialect
+      .sql`SELECT gid, branch_id, op, barrier_id, reason FROM ${this.table} WHERE ${isKey(key)}`;
   }
 
   /** Qualified and quoted. */
@@ -149,7 +181,7 @@ export abstract class Barrier {
   }
 
   private async reasonOf(key: BarrierKey): Promise<string | undefined> {
-    return reasonIn(await this.run(this.selectStatement(key)));
+    return reasonIn(await this.run(this.selectStatement(key)), key);
   }
 
   private run({ sql, params }: Statement): Promise<StatementResult> {
@@ -161,10 +193,37 @@ export abstract class Barrier {
   }
 }
 
+/** For `BARRIER_COLUMNS`. */
+export function barrierValues({ gid, branchId, op, reason }: BarrierRow): Fragment {
+  return fragment`${BARRIER_TRANS_TYPE}, ${gid}, ${branchId}, ${op}, ${BARRIER_ID}, ${reason}, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP`;
+}
+
 function isKey({ gid, branchId, op }: BarrierKey): Fragment {
   return fragment`gid = ${gid} AND branch_id = ${branchId} AND op = ${op} AND barrier_id = ${BARRIER_ID}`;
 }
 
-function reasonIn({ rows }: StatementResult): string | undefined {
-  return (rows as { reason: string }[])[0]?.reason;
+/** Columns may be binary, whose values come as bytes. */
+function reasonIn({ rows }: StatementResult, { gid, branchId, op }: BarrierKey): string | undefined {
+  const found = (rows as Record<string, unknown>[]).find(
+    (row) =>
+      String(row.gid) === gid &&
+      String(row.branch_id) === branchId &&
+      String(row.op) === op &&
+      String(row.barrier_id) === BARRIER_ID,
+  );
+  return found && String(found.reason);
+}
+
+function checkBarrierGid(gid: string): string {
+  if (gid.length > MAX_GID_LENGTH)
+    throw new InvalidGidError(gid, `in barrier tables it has ${gid.length} characters`);
+  if (!GID.test(gid)) throw new InvalidGidError(gid, 'barrier tables do not keep it as it is');
+  return gid;
+}
+
+function confused(gid: string): Error {
+  return new UnsupportedDatabaseError(
+    `A barrier table that takes another gid for '${gid}'`,
+    'a table whose columns compare exactly, such as COLLATE utf8mb4_bin',
+  );
 }

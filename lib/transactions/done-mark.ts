@@ -35,13 +35,14 @@ export function barrierMark(
   confirm: () => Promise<boolean>,
 ): DoneMark {
   const branchId = branchIdOf(attempt.stepIndex);
-  const isSet = () => barrier.exists(attempt.gid, branchId, 'action');
+  const { gid: job, barrierGid: gid = job } = attempt;
+  const isSet = () => barrier.exists(gid, branchId, 'action');
   return {
     stores: false,
     isSet,
     isCommitted: isSet,
     set: async (transaction) => {
-      const row = { gid: attempt.gid, branchId, op: 'action', reason: 'action' };
+      const row = { gid, job, branchId, op: 'action' };
       return (await barrier.insert(transaction.runner, row)) && (await confirm());
     },
   };

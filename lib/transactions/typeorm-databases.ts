@@ -134,20 +134,20 @@ export class TypeOrmDatabases {
     }
   }
 
-  /** Asks the database of a stored lookup how the transaction of `gid` ended, which settles it. */
-  async queryPrepared(lookup: DatabaseLookup, gid: string): Promise<TransactionOutcome> {
-    return (await this.find(lookup)).queryPrepared(gid);
+  /** Asks the database of a stored lookup how the transaction with this barrier ended, which settles it. */
+  async queryPrepared(lookup: DatabaseLookup, barrierGid: string): Promise<TransactionOutcome> {
+    return (await this.find(lookup)).queryPrepared(barrierGid);
   }
 
-  /** Whether the transaction of `gid` is known to have committed. Settles nothing. */
-  async isCommitted(lookup: DatabaseLookup, gid: string): Promise<boolean> {
+  /** Whether the transaction with this barrier is known to have committed. Settles nothing. */
+  async isCommitted(lookup: DatabaseLookup, barrierGid: string): Promise<boolean> {
     const found = await this.registry.find(lookup);
-    return !isBarrierDatabase(found) && (await this.barrierOf(found)).isCommitted(gid);
+    return !isBarrierDatabase(found) && (await this.barrierOf(found)).isCommitted(barrierGid);
   }
 
   /** Deletes barrier rows of jobs that are known to have ended, in the database of their lookup. */
-  async purge(lookup: DatabaseLookup, gids: readonly string[]): Promise<void> {
-    await (await this.find(lookup)).purge(gids);
+  async purge(lookup: DatabaseLookup, barrierGids: readonly string[]): Promise<void> {
+    await (await this.find(lookup)).purge(barrierGids);
   }
 
   /** The barriers opened so far, which may hold done-marks of transactional steps. */

@@ -71,12 +71,12 @@ export class TypeOrmTransactionContext extends TransactionContext {
     await this.barrier.within();
   }
 
-  async insertBarrier(gid: string): Promise<void> {
+  async insertBarrier(barrierGid: string, gid = barrierGid): Promise<void> {
     const barrier = await this.barrier.within();
-    const inserted = await barrier.insert(this.queryRunner, { gid });
+    const inserted = await barrier.insert(this.queryRunner, { gid: barrierGid, job: gid });
     if (this.outside) {
       // The row was committed on its own. It would look like the commit of a transaction that is gone.
-      if (inserted) await barrier.purge([gid]);
+      if (inserted) await barrier.withdraw({ gid: barrierGid });
       throw new JobOutsideTransactionError(gid);
     }
     if (inserted) return;
@@ -85,7 +85,7 @@ export class TypeOrmTransactionContext extends TransactionContext {
     throw error;
   }
 
-  async queryPrepared(gid: string): Promise<TransactionOutcome> {
-    return (await this.barrier.afterwards()).queryPrepared(gid);
+  async queryPrepared(barrierGid: string): Promise<TransactionOutcome> {
+    return (await this.barrier.afterwards()).queryPrepared(barrierGid);
   }
 }

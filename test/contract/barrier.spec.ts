@@ -123,6 +123,17 @@ describeBackends('Barrier', (backend) => {
     expect(await rowsOf(gid)).toEqual([]);
   });
 
+  it('withdraws one row, and no other of its gid', async () => {
+    const gid = randomUUID();
+    await onRunner(open.dataSource, async (runner) => {
+      await barrier.insert(runner, { gid });
+      await barrier.insert(runner, { gid, branchId: '01', op: 'action' });
+      await runner.commitTransaction();
+    });
+    await barrier.withdraw({ gid });
+    expect(await rowsOf(gid)).toMatchObject([{ branch_id: '01', reason: 'action' }]);
+  });
+
   it('compares gids exactly, and refuses those that do not fit', async () => {
     const gid = `Case-${randomUUID()}`;
     await onRunner(open.dataSource, async (runner) => {
@@ -133,6 +144,7 @@ describeBackends('Barrier', (backend) => {
     expect(await barrier.queryPrepared(gid.toLowerCase())).toBe('rolledBack');
     expect(await barrier.queryPrepared(gid)).toBe('committed');
     await expect(barrier.queryPrepared('x'.repeat(129))).rejects.toBeInstanceOf(InvalidGidError);
+    await expect(barrier.queryPrepared('space at the end ')).rejects.toBeInstanceOf(InvalidGidError);
   });
 
   itOn(

@@ -39,6 +39,11 @@ export class Databases {
     return new Databases(backend, placement, business, store, dtm, balancer);
   }
 
+  /** Another application on the same business database, with a store of its own. Drop that one, and the first. */
+  static async beside({ backend, business }: Databases): Promise<Databases> {
+    return new Databases(backend, 'two', business, await createDatabase(backend), undefined, undefined);
+  }
+
   /** For one more process of the application, where DTM keeps the jobs. */
   async dtmPlace(): Promise<DtmPlace | undefined> {
     const { dtm, balancer, placement } = this;

@@ -184,7 +184,7 @@ export class DistributedJob {
     await faultPoint('job:prepared', this.gid);
     if (!prepared.enlisted) {
       await faultPoint('job:before-barrier', this.gid);
-      await transaction.insertBarrier(this.gid);
+      await transaction.insertBarrier(prepared.barrierGid ?? this.gid, this.gid);
     }
     return prepared;
   }

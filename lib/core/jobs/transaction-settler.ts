@@ -69,7 +69,7 @@ export class TransactionSettler {
     transaction: TransactionContext,
   ): Promise<void> {
     if (prepared.enlisted) return this.manager.inDoubt(message, prepared);
-    const outcome = await transaction.queryPrepared(message.gid);
+    const outcome = await transaction.queryPrepared(prepared.barrierGid ?? message.gid);
     if (outcome === 'committed') await this.submit(message, prepared);
     else await this.manager.abort(message, prepared);
   }

@@ -19,6 +19,10 @@ export interface StepAttempt {
   readonly readArgs: () => unknown;
   /** Ends the attempt early. */
   readonly stop: StepStop;
+  /** The gid of the job's barrier rows, as `PreparedJob.barrierGid` told it. Default: `gid`. */
+  readonly barrierGid?: string | undefined;
+  /** The tenant of a job whose gid is the caller's own. Its idempotency keys name it. */
+  readonly tenant?: string | undefined;
   /** How many milliseconds the step may take to settle once it was stopped. Default: 10,000. */
   readonly gracePeriod?: number;
 }

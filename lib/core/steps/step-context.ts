@@ -19,7 +19,8 @@ export interface StepContext<TManager = EntityManagerLike> {
   readonly attempt: number;
   /**
    * `gid:stepIndex`: the same in every attempt of this step, and no other step's. Hand it to services that
-   * remember keys, so that they do the work once however often the step runs.
+   * remember keys, so that they do the work once however often the step runs. With a gid of the caller's own in a tenant's
+   * transaction it is `tenant/gid:stepIndex`, since other tenants may have the same gid elsewhere.
    */
   readonly idempotencyKey: string;
   /**
@@ -37,13 +38,14 @@ export interface StepContext<TManager = EntityManagerLike> {
 
 /** What a context is made of. */
 export interface StepContextValues extends Pick<StepContext, 'gid' | 'stepIndex' | 'stepName' | 'attempt'> {
+  readonly tenant?: string | undefined;
   readonly stop: StepStop;
 }
 
 /** Makes the context of one attempt; `manager` only for a transactional step. */
 export function createStepContext(values: StepContextValues, manager?: EntityManagerLike): StepContext {
-  const { gid, stepIndex, stepName, attempt, stop } = values;
-  return Object.freeze(new AttemptContext(gid, stepIndex, stepName, attempt, stop.signal, manager));
+  const { gid, stepIndex, stepName, attempt, stop, tenant } = values;
+  return Object.freeze(new AttemptContext(gid, stepIndex, stepName, attempt, stop.signal, manager, tenant));
 }
 
 class AttemptContext implements StepContext {
@@ -58,8 +60,11 @@ class AttemptContext implements StepContext {
     readonly attempt: number,
     readonly signal: AbortSignal,
     manager: EntityManagerLike | undefined,
+    tenant: string | undefined,
   ) {
-    this.idempotencyKey = `${gid}:${stepIndex}`;
+    const key = `${gid}:${stepIndex}`;
+    // Written for HTTP headers. No gid has a slash in it.
+    this.idempotencyKey = tenant === undefined ? key : `${encodeURIComponent(tenant)}/${key}`;
     this.#manager = manager;
   }
 

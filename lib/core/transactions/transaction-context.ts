@@ -120,18 +120,22 @@ export abstract class TransactionContext {
   /**
    * Writes the barrier row in this transaction.
    *
+   * @param barrierGid the gid of the row, which the transaction manager has chosen: up to 128 printable ASCII characters,
+   * compared exactly. A gid of the caller's own is another one here, so that the rows of other applications in the same
+   * table do not answer for it.
+   * @param gid the gid of the job, for errors.
    * @throws DuplicateBarrierError when the row is there already: the transaction manager has given the job
    * up, and this transaction must not commit.
    */
-  abstract insertBarrier(gid: string): Promise<void>;
+  abstract insertBarrier(barrierGid: string, gid?: string): Promise<void>;
 
   /**
-   * Asks the database how the transaction of `gid` ended, outside any transaction, and settles it for good
-   * when it has not been committed.
+   * Asks the database how the transaction with the barrier row of `barrierGid` ended, outside any transaction, and settles
+   * it for good when it has not been committed.
    *
    * @throws UnresolvedTransactionError while it cannot be told.
    */
-  abstract queryPrepared(gid: string): Promise<TransactionOutcome>;
+  abstract queryPrepared(barrierGid: string): Promise<TransactionOutcome>;
 }
 
 /**
@@ -142,13 +146,14 @@ export abstract class TransactionContext {
  */
 export interface BarrierDatabase {
   /**
-   * How the transaction of `gid` ended: inserts the rollback row if no row is there, then reads the row's reason.
+   * How the transaction ended whose row `insertBarrier(barrierGid)` has written: inserts the rollback row if no row is
+   * there, then reads the row's reason.
    *
    * @throws UnresolvedTransactionError while it cannot be told. Any other error is reported, and it is asked again.
    */
-  queryPrepared(gid: string): Promise<TransactionOutcome>;
+  queryPrepared(barrierGid: string): Promise<TransactionOutcome>;
   /** Deletes the barrier rows of jobs that are known to have ended. */
-  purge(gids: readonly string[]): Promise<void>;
+  purge(barrierGids: readonly string[]): Promise<void>;
 }
 
 export function isBarrierDatabase(value: unknown): value is BarrierDatabase {

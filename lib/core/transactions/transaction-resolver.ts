@@ -3,6 +3,8 @@ import type { TransactionContext } from './transaction-context.js';
 import { InvalidOptionError } from '../../errors/index.js';
 
 const MAX_TENANT_LENGTH = 255;
+/** No text that could be stored, or sent. */
+const HALF_CHARACTER = /\p{Surrogate}/u;
 
 /**
  * A transaction together with the tenant whose database it is in. Made by `tenantTransaction()`.
@@ -30,7 +32,12 @@ export function tenantTransaction(
   transaction: EntityManagerLike | QueryRunnerLike,
   tenant: string,
 ): TenantTransaction {
-  if (typeof tenant !== 'string' || tenant.length === 0 || tenant.length > MAX_TENANT_LENGTH) {
+  const isTenant =
+    typeof tenant === 'string' &&
+    tenant.length > 0 &&
+    tenant.length <= MAX_TENANT_LENGTH &&
+    !HALF_CHARACTER.test(tenant);
+  if (!isTenant) {
     throw new InvalidOptionError('tenant', tenant, `a text of 1 to ${MAX_TENANT_LENGTH} characters`);
   }
   return new TenantTransaction(transaction, tenant);

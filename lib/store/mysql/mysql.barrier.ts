@@ -1,4 +1,4 @@
-import { Barrier, BARRIER_ID, BARRIER_TRANS_TYPE, type BarrierRow } from '../barrier.js';
+import { Barrier, BARRIER_COLUMNS, barrierValues, type BarrierRow } from '../barrier.js';
 import type { Statement, StatementResult } from '../connections/internal.connection.js';
 import { questionMarkSql as sql } from '../sql-template.js';
 
@@ -6,12 +6,13 @@ import { questionMarkSql as sql } from '../sql-template.js';
 export class MysqlBarrier extends Barrier {
   protected override insertStatement(row: BarrierRow): Statement {
     return sql`
-        INSERT IGNORE INTO ${this.table} (trans_type, gid, branch_id, op, barrier_id, reason)
-        VALUES (${BARRIER_TRANS_TYPE}, ${row.gid}, ${row.branchId}, ${row.op}, ${BARRIER_ID}, ${row.reason})`;
+        INSERT IGNORE INTO ${this.table} ${BARRIER_COLUMNS}
+        VALUES (${barrierValues(row)})`;
   }
 
+  /** The first condition finds the rows by the index, the second leaves out gids that only the table takes for these. */
   protected override purgeStatement(gids: readonly string[]): Statement {
-    return sql`DELETE FROM ${this.table} WHERE gid IN (${gids})`;
+    return sql`DELETE FROM ${this.table} WHERE gid IN (${gids}) AND CAST(gid AS BINARY) IN (${gids})`;
   }
 
   /**

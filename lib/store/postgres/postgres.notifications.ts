@@ -12,11 +12,22 @@ import { errorText } from '../../errors/error-text.js';
 const RECONNECT_MS = 5_000;
 const END_MS = 1_000;
 
+/** Notifications of the library carry nothing. */
+const NOTIFICATION_BYTES = 64;
+/** More in one second are a flood: reading them would take a noticeable part of the CPU. */
+const FLOOD_BYTES = 1024 * 1024;
+const FLOOD_WINDOW_MS = 1_000;
+/** A flood is logged again after so long without one. */
+const FLOOD_QUIET_MS = 60_000;
+
 /**
  * PostgreSQL's LISTEN and NOTIFY for one job table.
  *
  * LISTEN needs a connection of its own, outside the pool. Where it cannot have one (PgBouncer, a closed port), jobs are
  * found by polling, and connecting is tried again meanwhile.
+ *
+ * Any role that may connect to the database can notify this channel, with 8,000 bytes each time. The driver parses whatever
+ * the server sends, and the server keeps what is not read. So in a flood the connection is closed for a while.
  */
 export class PostgresNotifications implements JobNotifications {
   private readonly logger = new Logger(PostgresNotifications.name);
@@ -30,6 +41,9 @@ export class PostgresNotifications implements JobNotifications {
   private listening = false;
   private onNotification: () => void = () => undefined;
   private turn = Promise.resolve();
+  private receivedBytes = 0;
+  private receivedSince = -Infinity;
+  private lastFlood = -Infinity;
   readonly beside: SourceBeside = { take: () => this.take(), close: () => Promise.resolve() };
 
   constructor(
@@ -89,11 +103,35 @@ export class PostgresNotifications implements JobNotifications {
       release: leave,
       destroy: () => {
         leave();
-        if (client !== this.client) return;
-        client.connection?.stream?.destroy();
-        this.lost(this.onNotification, undefined);
+        this.drop(client);
       },
     };
+  }
+
+  private drop(client: any): void {
+    if (client !== this.client) return;
+    client.connection?.stream?.destroy();
+    this.lost(this.onNotification, undefined);
+  }
+
+  private received(client: any, payload: string | undefined): void {
+    if (client !== this.client) return;
+    const now = performance.now();
+    if (now - this.receivedSince > FLOOD_WINDOW_MS) {
+      this.receivedSince = now;
+      this.receivedBytes = 0;
+    }
+    this.receivedBytes += NOTIFICATION_BYTES + (payload?.length ?? 0);
+    if (this.receivedBytes <= FLOOD_BYTES) return this.onNotification();
+    this.receivedSince = -Infinity;
+    if (now - this.lastFlood > FLOOD_QUIET_MS) {
+      this.logger.warn(
+        `The channel ${this.channel} is flooded with notifications, as any role of the database can do. New jobs of other ` +
+          'processes are found by polling meanwhile.',
+      );
+    }
+    this.lastFlood = now;
+    this.drop(client);
   }
 
   /** A server that has fallen silent does not agree to the end. */
@@ -126,7 +164,7 @@ export class PostgresNotifications implements JobNotifications {
     const client = new Client({ ...pool.options, keepAlive: true });
     client.on('error', (error: Error) => this.lost(onNotification, error));
     client.on('end', () => this.lost(onNotification, undefined));
-    client.on('notification', onNotification);
+    client.on('notification', ({ payload }: { payload?: string }) => this.received(client, payload));
     this.client = client;
     await this.inTime(detached(() => client.connect()));
     await this.inTime(client.query(`LISTEN "${this.channel}"`));

@@ -41,8 +41,10 @@ export class DtmRequestFactory {
   create(message: JobMessage, database: DatabaseLookup | undefined): DtmRequest {
     const options = this.optionsOf(message);
     const gid = toWireGid(message.gid);
-    const steps = message.steps.map((step, index) => this.encode(gid, step, index, options));
     const { requestTimeout } = options;
+    // Nobody else has a gid that the library has made.
+    const tenant = message.callerGid ? database?.tenant : undefined;
+    const steps = message.steps.map((step, index) => this.encode(gid, step, index, options, tenant));
     const token = sealQuery(gid, { ...(database && { database }), requestTimeout }, this.signature);
     const query = this.addresses.query(token);
     const request: DtmRequest = {
@@ -91,12 +93,14 @@ export class DtmRequestFactory {
     step: StoredStep,
     index: number,
     { directHttpSteps, requestTimeout }: ResolvedDtmJobOptions,
+    tenant: string | undefined,
   ): { readonly action: string; readonly payload: string } {
     if (directHttpSteps && step.name === HTTP_REQUEST_STEP) {
       const { url, body } = directHttpStep(step);
       return { action: url, payload: body };
     }
-    const payload = sealStep(gid, branchIdOf(index), step, requestTimeout, this.signature);
+    const place = { requestTimeout, ...(tenant !== undefined && { tenant }) };
+    const payload = sealStep(gid, branchIdOf(index), step, place, this.signature);
     return { action: this.addresses.step, payload };
   }
 

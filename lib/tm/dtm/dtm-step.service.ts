@@ -9,8 +9,9 @@ import { StepInterruptedError, StepTimeoutError } from '../../errors/index.js';
 import type { CallbackSignature } from './callback-signature.js';
 import { openStep, type StepPayload } from './step-payload.js';
 import type { ResolvedDtmOptions } from './dtm.options.js';
+import { InvalidCalls } from './invalid-calls.js';
 import { isCallFor, type CallbackAnswer, type DtmStepCall } from './dtm-callback.js';
-import { fromWireGid } from './wire-gid.js';
+import { fromWireGid, toWireGid } from './wire-gid.js';
 
 /** An attempt ends before DTM stops waiting, so that its answer still counts. */
 const ANSWER_SHARE = 0.95;
@@ -32,6 +33,7 @@ interface Call {
 export class DtmStepService {
   private readonly logger = new Logger('SteppingJob');
   private readonly attempts = new AttemptCounter();
+  private readonly invalid = new InvalidCalls();
   private readonly running = new Map<string, StepStop>();
   private readonly underWay = new WaitGroup();
   private stopping = false;
@@ -43,6 +45,12 @@ export class DtmStepService {
   ) {}
 
   async answer(call: DtmStepCall): Promise<CallbackAnswer> {
+    const answer = await this.check(call);
+    if (answer === 'invalid') this.invalid.report('step', call.gid);
+    return answer;
+  }
+
+  private async check(call: DtmStepCall): Promise<CallbackAnswer> {
     if (!isCallFor('action', call)) return 'invalid';
     const { gid: wireGid, branchId } = call;
     const opened = openStep(wireGid, branchId, call.payload, this.signature);
@@ -104,6 +112,8 @@ export class DtmStepService {
       await faultPoint('step:before-execute', gid);
       const outcome = await this.executor.execute({
         gid,
+        barrierGid: toWireGid(gid),
+        tenant: payload.tenant,
         stepName: step,
         stepIndex,
         attempt,

@@ -122,7 +122,7 @@ export class DtmDistributedJobs extends DistributedJobs {
     if (!query) return false;
     if (!query.database) return true;
     try {
-      return await this.databases.isCommitted(query.database, jobInfoOf(job, 'rolledBack').gid);
+      return await this.databases.isCommitted(query.database, job.transaction.gid);
     } catch {
       // The job can be read even while its database is away.
       return false;

@@ -71,11 +71,11 @@ export class DtmTransactionManager extends TransactionManager<DtmPreparedJob> {
     const answer = await this.sendPrepare(request);
     if (answer.kind === 'done') {
       // DTM also answers this when it already has a prepared job of this gid, and keeps that one's steps.
-      if (message.callerGid) await this.existing.assertSame(message, 'prepared');
-      return { enlisted: false, request, transaction };
+      if (message.callerGid) await this.existing.assertSame(message, 'prepared', transaction.lookup);
+      return { enlisted: false, barrierGid: request.gid, request, transaction };
     }
     if (answer.kind !== 'refused') throw this.problem(message, answer);
-    await this.existing.assertSame(message, answer.status);
+    await this.existing.assertSame(message, answer.status, transaction.lookup);
     return { enlisted: true };
   }
 
@@ -90,7 +90,7 @@ export class DtmTransactionManager extends TransactionManager<DtmPreparedJob> {
    */
   async abort(message: JobMessage, { request, transaction }: DtmPreparedJob): Promise<void> {
     if (!request || !transaction) return;
-    if (message.callerGid && (await transaction.queryPrepared(message.gid)) !== 'rolledBack') return;
+    if (message.callerGid && (await transaction.queryPrepared(request.gid)) !== 'rolledBack') return;
     // If this fails, DTM asks the barrier.
     await this.sendAbort(request);
   }
@@ -102,16 +102,16 @@ export class DtmTransactionManager extends TransactionManager<DtmPreparedJob> {
   private async submitAlone(message: JobMessage): Promise<void> {
     const request = this.createRequest(message, undefined);
     // A second Submit would run the steps twice.
-    if (message.callerGid && (await this.existing.isSame(message))) return;
+    if (message.callerGid && (await this.existing.isSame(message, undefined))) return;
     const answer = await this.sendPrepare(request);
-    if (answer.kind === 'refused') return this.existing.assertSame(message, answer.status);
+    if (answer.kind === 'refused') return this.existing.assertSame(message, answer.status, undefined);
     if (answer.kind !== 'done') {
       await this.sendAbort(request);
       throw this.problem(message, answer);
     }
     // Somebody else prepared it at the same time and submits it. Two Submits would run it twice.
     if (message.callerGid && !(await this.existing.cameFrom(request))) {
-      return this.existing.assertSame(message, 'prepared');
+      return this.existing.assertSame(message, 'prepared', undefined);
     }
     await this.submitPrepared(message, request);
   }

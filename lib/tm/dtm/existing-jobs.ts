@@ -1,7 +1,8 @@
+import { haveOneOrigin, type JobOrigin } from '../../core/jobs/job-origin.js';
 import { type JobMessage, encodeSteps, sameSteps } from '../../core/jobs/job-message.js';
 import { DuplicateGidError } from '../../errors/index.js';
 import type { DtmAdminClient } from './dtm-admin.client.js';
-import { jobStatusOf, storedStepsOf } from './dtm-job-info.mapper.js';
+import { jobStatusOf, preparedQueryOf, storedStepsOf } from './dtm-job-info.mapper.js';
 import type { DtmRequest } from './dtm.client.js';
 import { toWireGid } from './wire-gid.js';
 
@@ -12,27 +13,32 @@ export class ExistingJobs {
   /**
    * Whether DTM has this very job already, at whatever stage.
    *
+   * @param origin The database of the transaction in which the job is started; undefined outside any.
    * @throws DuplicateGidError when it has another one of this gid, or one that failed.
    */
-  async isSame(message: JobMessage): Promise<boolean> {
+  async isSame(message: JobMessage, origin: JobOrigin | undefined): Promise<boolean> {
     const job = await this.admin.find(toWireGid(message.gid));
     if (!job) return false;
     const { status } = job.transaction;
     const steps = storedStepsOf(job);
-    if (status !== 'failed' && sameSteps(encodeSteps(steps), encodeSteps(message.steps))) return true;
+    const otherTenant = !haveOneOrigin(preparedQueryOf(job)?.database, origin);
+    const same = !otherTenant && sameSteps(encodeSteps(steps), encodeSteps(message.steps));
+    if (status !== 'failed' && same) return true;
     throw new DuplicateGidError(message.gid, {
       status: jobStatusOf(status),
       steps: steps.map(({ name }) => name),
+      otherTenant,
     });
   }
 
   /**
    * @param status What DTM says of the job that is there.
+   * @param origin As for `isSame()`.
    * @throws DuplicateGidError unless it is the same job, which lives or has succeeded.
    */
-  async assertSame(message: JobMessage, status: string): Promise<void> {
+  async assertSame(message: JobMessage, status: string, origin: JobOrigin | undefined): Promise<void> {
     if (status === 'failed') throw new DuplicateGidError(message.gid, { status: 'rolledBack', steps: [] });
-    if (!(await this.isSame(message)))
+    if (!(await this.isSame(message, origin)))
       throw new DuplicateGidError(message.gid, { status: jobStatusOf(status), steps: [] });
   }
 

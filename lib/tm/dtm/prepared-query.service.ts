@@ -1,12 +1,12 @@
 import { Logger } from '@nestjs/common';
 import { faultPoint } from '../../core/fault-point.js';
-import { checkGid } from '../../core/jobs/gid.js';
 import { within } from '../../core/within.js';
 import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
 import { errorText } from '../../errors/error-text.js';
 import { UnresolvedTransactionError } from '../../errors/index.js';
 import type { CallbackSignature } from './callback-signature.js';
 import { openQuery, type PreparedQuery } from './query-token.js';
+import { InvalidCalls } from './invalid-calls.js';
 import { isCallFor, type CallbackAnswer, type DtmQueryCall } from './dtm-callback.js';
 import { fromWireGid } from './wire-gid.js';
 
@@ -17,6 +17,7 @@ import { fromWireGid } from './wire-gid.js';
  */
 export class PreparedQueryService {
   private readonly logger = new Logger('DtmCallbacks');
+  private readonly invalid = new InvalidCalls();
 
   constructor(
     private readonly databases: TypeOrmDatabases,
@@ -24,6 +25,12 @@ export class PreparedQueryService {
   ) {}
 
   async answer(call: DtmQueryCall): Promise<CallbackAnswer> {
+    const answer = await this.check(call);
+    if (answer === 'invalid') this.invalid.report('query-back', call.gid);
+    return answer;
+  }
+
+  private async check(call: DtmQueryCall): Promise<CallbackAnswer> {
     if (!isCallFor('msg', call) || typeof call.token !== 'string') return 'invalid';
     if (!this.signature.accepts('query', [call.gid, call.token], call.signature)) {
       this.logger.warn(
@@ -32,14 +39,16 @@ export class PreparedQueryService {
       return 'unauthenticated';
     }
     const query = openQuery(call.token);
-    return query ? this.ask(fromWireGid(call.gid), query) : 'invalid';
+    return query ? this.ask(call.gid, query) : 'invalid';
   }
 
-  private async ask(gid: string, { database, requestTimeout }: PreparedQuery): Promise<CallbackAnswer> {
+  /** Rows of the barrier are found under the gid that DTM uses, so that clients in other languages find them as well. */
+  private async ask(wireGid: string, { database, requestTimeout }: PreparedQuery): Promise<CallbackAnswer> {
     if (!database) return 'success';
+    const gid = fromWireGid(wireGid);
     try {
       // DTM stops waiting at its time-out, and then doubles the wait. So this answers early that it has no answer yet.
-      const query = this.databases.queryPrepared(database, checkGid(gid));
+      const query = this.databases.queryPrepared(database, wireGid);
       const outcome = await within(requestTimeout * 500, query);
       await faultPoint('recovery:resolved', gid);
       if (outcome === undefined) return 'ongoing';

@@ -11,6 +11,7 @@ import { ClaimWindows } from './claim-window.js';
 import type { ClaimRoom, JobRunner } from './job-runner.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 import { LeasedJob } from './leased-job.js';
+import { NotifiedClaims } from './notified-claims.js';
 import type { PreparedJobs } from './prepared-jobs.js';
 import { errorText } from '../../errors/error-text.js';
 
@@ -47,6 +48,9 @@ export class JobPoller implements BackgroundService {
   private readonly windows = new ClaimWindows();
   /** The last claim that left steps out was full: there are more jobs of the others behind those. */
   private moreBehind = false;
+  private readonly notifiedClaims = new NotifiedClaims();
+  /** A notification has come that no claim has followed yet. */
+  private notified = false;
 
   constructor(
     private readonly store: JobStore,
@@ -77,6 +81,15 @@ export class JobPoller implements BackgroundService {
     this.wake(0);
   }
 
+  /**
+   * Polls at once, unless notifications have caused many claims in vain: anybody who can connect to the database may send
+   * them. Many of them cost one claim.
+   */
+  wakeByNotification(): void {
+    this.notified = true;
+    if (!this.polling.running) this.wake(this.notifiedClaims.pause());
+  }
+
   /** Polls in `delay` milliseconds at the latest. */
   wake(delay: number): void {
     if (!this.active) return;
@@ -105,8 +118,13 @@ export class JobPoller implements BackgroundService {
   private async poll(): Promise<void> {
     while (this.again && this.active) {
       this.again = false;
+      const { notified } = this;
+      this.notified = false;
       try {
-        await this.claimBatch();
+        const found = await this.claimBatch();
+        if (notified) this.notifiedClaims.ended(found);
+        // One that has come meanwhile may be about a job that this claim has not seen.
+        if (this.notified) this.wake(this.notifiedClaims.pause());
         if (this.state.error !== null) this.logger.log('Recovery reaches the job store again.');
         this.state = { lastRunAt: new Date(), error: null };
       } catch (error) {
@@ -117,7 +135,8 @@ export class JobPoller implements BackgroundService {
     }
   }
 
-  private async claimBatch(): Promise<void> {
+  /** Whether there was anything to claim. */
+  private async claimBatch(): Promise<boolean> {
     const { runner } = this;
     await this.leases.afterPause();
     const room = runner.claimRoom();
@@ -139,6 +158,7 @@ export class JobPoller implements BackgroundService {
     if (room && !room.complete) this.moreBehind = full;
     // The runner tells when the steps that have been filled up may be claimed again.
     if (full && (!room || !fills(room, runner.claimRoom()) || this.moreBehind)) this.again = true;
+    return records.length > 0;
   }
 
   private async claim(owner: string, room: ClaimRoom | undefined): Promise<Claimed> {

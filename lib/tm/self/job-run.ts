@@ -216,6 +216,8 @@ export class JobRun {
       attempt: job.attempt,
       readArgs: () => job.readArgs(),
       stop,
+      barrierGid: job.barrierGid,
+      tenant: job.tenant,
       gracePeriod: services.gracePeriod,
     };
   }

@@ -20,7 +20,7 @@ import type { JobStore, LeaseKey, NewJob, PreparedChange } from '../../store/job
 import type { LeaseKeeper } from './lease-keeper.js';
 import { assertSame, findSubmitted } from './same-job.js';
 import { ReservedSlots, type ReservedSlot } from './reserved-slots.js';
-import { encodeLookup } from './prepared-lookup.js';
+import { preparedLookup, submittedLookup, type JobLookup } from './job-lookup.js';
 
 /** A job that this process has written. */
 interface StartedJob {
@@ -31,6 +31,7 @@ interface StartedJob {
   readonly slot: ReservedSlot | undefined;
   /** When the statement that writes the job was sent. Its lease counts from then. */
   readonly sent: SentStatement;
+  readonly lookup?: JobLookup | undefined;
 }
 
 /** A job whose transaction is still open. */
@@ -92,14 +93,16 @@ export class JobStarter {
     }
     // On the only connection, the row would become part of the transaction that is open there.
     if (this.options.insideOwnTransaction()) throw new StandaloneJobInTransactionError(message.gid);
-    const lookup = encodeLookup(transaction.lookup, message.delay);
+    const lookup = preparedLookup(message, transaction.lookup);
     await transaction.openBarrier();
     const owner = this.leases.newOwner();
-    const job = { ...this.row(message, steps), status: 'prepared', owner, lookup } as const;
+    const job = { ...this.row(message, steps, lookup), status: 'prepared', owner } as const;
     const sent = { sentAt: performance.now() };
     const inserted = await this.insert({ ...job, dueIn: this.options.queryPreparedAfter });
-    if (inserted) return { enlisted: false, existing: false, steps, owner, slot: undefined, sent };
-    await assertSame(message, steps, () => findSubmitted(this.store, message.gid));
+    const { barrierGid } = lookup;
+    if (inserted)
+      return { enlisted: false, existing: false, barrierGid, steps, owner, slot: undefined, sent, lookup };
+    await assertSame(message, steps, lookup, () => findSubmitted(this.store, message.gid));
     return { enlisted: true, ...EXISTING };
   }
 
@@ -144,12 +147,12 @@ export class JobStarter {
   ): Promise<SelfPreparedJob> {
     const slot = this.reserveSlot(message, steps);
     const owner = this.leases.newOwner();
+    const lookup = submittedLookup(message, transaction);
     const job: NewJob = {
-      ...this.row(message, steps),
+      ...this.row(message, steps, lookup),
       status: 'submitted',
       owner: slot ? owner : null,
       dueIn: slot ? this.leases.leaseDuration : message.delay,
-      lookup: null,
     };
     let kept = false;
     try {
@@ -160,7 +163,7 @@ export class JobStarter {
       if (!deferred && !(await this.store.insertIn(runner, job))) {
         const find = async () =>
           (await this.store.findIn(runner, message.gid)) ?? this.store.find(message.gid);
-        await assertSame(message, steps, find);
+        await assertSame(message, steps, lookup, find);
         return { enlisted: true, ...EXISTING };
       }
       if (transaction.outside) {
@@ -178,6 +181,7 @@ export class JobStarter {
         owner,
         slot,
         sent,
+        lookup,
       };
     } finally {
       if (slot && !kept) this.slots.release(slot);
@@ -202,24 +206,27 @@ export class JobStarter {
     const steps = this.encode(message);
     const slot = this.reserveSlot(message, steps);
     const owner = slot ? this.leases.newOwner() : null;
+    const lookup = submittedLookup(message);
     const sent = { sentAt: performance.now() };
     let inserted = false;
     try {
       inserted = await this.insert({
-        ...this.row(message, steps),
+        ...this.row(message, steps, lookup),
         status: 'submitted',
         owner,
         dueIn: slot ? this.leases.leaseDuration : message.delay,
-        lookup: null,
       });
-      if (!inserted) await assertSame(message, steps, () => findSubmitted(this.store, message.gid));
+      if (!inserted) await assertSame(message, steps, lookup, () => findSubmitted(this.store, message.gid));
     } finally {
       if (slot && !inserted) this.slots.release(slot);
     }
-    if (inserted) this.run(message, { steps, owner, slot, sent });
+    if (inserted) this.run(message, { steps, owner, slot, sent, lookup });
   }
 
-  private async submitPrepared(message: JobMessage, { steps, owner }: SelfPreparedJob): Promise<void> {
+  private async submitPrepared(
+    message: JobMessage,
+    { steps, owner, lookup }: SelfPreparedJob,
+  ): Promise<void> {
     const slot = this.reserveSlot(message, steps);
     const sent = { sentAt: performance.now() };
     let submitted = false;
@@ -235,14 +242,14 @@ export class JobStarter {
       if (slot && !submitted) this.slots.release(slot);
     }
     // Otherwise recovery has asked the barrier meanwhile, and submitted the job.
-    if (submitted) this.run(message, { steps, owner, slot, sent });
+    if (submitted) this.run(message, { steps, owner, slot, sent, lookup });
   }
 
   /** Hands a job with a slot to the runner; any process may take one without. */
-  private run({ gid, delay }: JobMessage, { slot, steps, owner, sent }: StartedJob): void {
+  private run({ gid, delay }: JobMessage, { slot, steps, owner, sent, lookup }: StartedJob): void {
     if (!slot || !this.slots.use(slot)) return this.options.wake(delay);
     const lease = this.leases.hold({ gid, owner: owner! }, sent.sentAt);
-    const job = LeasedJob.started(steps, lease, slot);
+    const job = LeasedJob.started(steps, lease, slot, lookup);
     if (lease.remaining > this.leases.leaseDuration / 2) return this.runner.offer(job);
     // The transaction was open for so long that the lease is about to expire, or has.
     void this.leases
@@ -273,8 +280,12 @@ export class JobStarter {
     return encodeSteps(steps);
   }
 
-  private row(message: JobMessage, steps: string): Pick<NewJob, 'gid' | 'name' | 'steps' | 'stepName'> {
-    return { gid: message.gid, name: message.name, steps, stepName: message.steps[0]!.name };
+  private row(
+    { gid, name, steps: [first] }: JobMessage,
+    steps: string,
+    lookup: JobLookup | undefined,
+  ): Pick<NewJob, 'gid' | 'name' | 'steps' | 'stepName' | 'lookup'> {
+    return { gid, name, steps, stepName: first!.name, lookup: lookup ? JSON.stringify(lookup) : null };
   }
 
   private async insert(job: NewJob): Promise<boolean> {

@@ -2,6 +2,7 @@ import { parseSteps, type ParsedStep } from '../../core/jobs/job-message.js';
 import { UnreadableJobError } from '../../errors/index.js';
 import { MAX_ATTEMPTS, type AttemptMark } from '../../store/attempt-marks.js';
 import type { ClaimedJob, JobChange } from '../../store/job-store.js';
+import { decodeLookup, originOf, type JobLookup } from './job-lookup.js';
 import type { Lease } from './lease.js';
 
 /** A change of a job that leaves its current step as it is. */
@@ -37,6 +38,8 @@ export class LeasedJob {
   private readonly encoded: string;
   private parsed: readonly ParsedStep[] | undefined;
   private rowStepName: string | null;
+  /** What the job's start has stored beside its steps; text until it is needed. */
+  private lookup: JobLookup | string | undefined;
   /** The last step whose parsed arguments were given away, and may have been changed. */
   private given = -1;
 
@@ -45,7 +48,9 @@ export class LeasedJob {
     { steps, stepIndex, stepName, attempts, mark, crashes, attemptLog, error }: JobProgress,
     /** What it takes as it is stored. */
     readonly bytes: number,
+    lookup: JobLookup | string | undefined,
   ) {
+    this.lookup = lookup;
     this.rowStepName = stepName;
     this.encoded = steps;
     this.index = stepIndex;
@@ -57,12 +62,12 @@ export class LeasedJob {
   }
 
   /** A job that this process has just stored. */
-  static started(steps: string, lease: Lease, { stepName, bytes }: FirstStep): LeasedJob {
-    return new LeasedJob(lease, { steps, stepName, ...NOT_STARTED }, bytes);
+  static started(steps: string, lease: Lease, { stepName, bytes }: FirstStep, lookup?: JobLookup): LeasedJob {
+    return new LeasedJob(lease, { steps, stepName, ...NOT_STARTED }, bytes, lookup);
   }
 
-  static claimed(record: JobProgress, lease: Lease): LeasedJob {
-    return new LeasedJob(lease, record, Buffer.byteLength(record.steps));
+  static claimed(record: JobProgress & Pick<ClaimedJob, 'lookup'>, lease: Lease): LeasedJob {
+    return new LeasedJob(lease, record, Buffer.byteLength(record.steps), record.lookup ?? undefined);
   }
 
   get gid(): string {
@@ -72,11 +77,22 @@ export class LeasedJob {
   /** Why its row cannot be read; undefined where it can. */
   get unreadable(): unknown {
     try {
+      if (this.lookup !== undefined) this.decodeLookup(this.lookup);
       if (this.index < this.steps.length) return undefined;
       return new UnreadableJobError(`it has no step ${this.index}`);
     } catch (error) {
       return error;
     }
+  }
+
+  /** The gid of its barrier rows; undefined where it is its own. */
+  get barrierGid(): string | undefined {
+    return this.lookup === undefined ? undefined : this.decodeLookup(this.lookup).barrierGid;
+  }
+
+  /** The tenant of a job whose gid is the caller's own. */
+  get tenant(): string | undefined {
+    return this.barrierGid === undefined ? undefined : originOf(this.decodeLookup(this.lookup!))?.tenant;
   }
 
   get stepIndex(): number {
@@ -203,6 +219,10 @@ export class LeasedJob {
   /** Parsed when the job's turn comes, since many may wait. */
   private get steps(): readonly ParsedStep[] {
     return (this.parsed ??= parseSteps(this.encoded));
+  }
+
+  private decodeLookup(lookup: JobLookup | string): JobLookup {
+    return typeof lookup === 'string' ? (this.lookup = decodeLookup(lookup)) : lookup;
   }
 
   private released(): Pick<JobChange, 'release' | 'mark'> {

@@ -4,7 +4,7 @@ import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
 import { errorText } from '../../errors/error-text.js';
 import { UnresolvedTransactionError } from '../../errors/index.js';
 import type { ClaimedJob, JobStore, PreparedChange } from '../../store/job-store.js';
-import { decodeLookup } from './prepared-lookup.js';
+import { decodePrepared } from './job-lookup.js';
 
 /** How many questions are asked at once, since each may wait for a lock. */
 const PARALLEL = 8;
@@ -42,8 +42,8 @@ export class PreparedJobs {
 
   private async ask(record: ClaimedJob): Promise<Omit<PreparedChange, 'gid' | 'owner'>> {
     try {
-      const { database, delay } = decodeLookup(record.lookup ?? '');
-      const outcome = await this.databases.queryPrepared(database, record.gid);
+      const { database, delay, barrierGid = record.gid } = decodePrepared(record.lookup);
+      const outcome = await this.databases.queryPrepared(database, barrierGid);
       if (outcome === 'rolledBack') return { status: 'rolledBack', due: null, release: true };
       // Released, since this process may have no free slot, or not provide the step.
       return { status: 'submitted', due: delay, release: true };

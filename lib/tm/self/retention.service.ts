@@ -4,8 +4,10 @@ import { gidsLaterThan } from '../../core/jobs/gid.js';
 import type { DatabaseLookup } from '../../core/transactions/transaction-context.js';
 import type { ExpiredPage, JobStore } from '../../store/job-store.js';
 import { Housekeeping } from './housekeeping.js';
-import { decodeLookup } from './prepared-lookup.js';
+import { decodeLookup, type JobLookup } from './job-lookup.js';
 import { errorText } from '../../errors/error-text.js';
+
+type EndedJob = ExpiredPage['jobs'][number];
 
 /** Small enough that the locks and log records of one DELETE do no harm. */
 const PAGE = 500;
@@ -51,10 +53,10 @@ export class RetentionService extends Housekeeping {
     }
   }
 
-  /** Undefined, which is logged, where the row does not say it: nobody knows then where its barrier row is. */
-  private databaseOf(gid: string, lookup: string): DatabaseLookup | undefined {
+  /** Undefined, which is logged, where it cannot be read: nobody knows then which barrier rows are the job's. */
+  private lookupOf({ gid, lookup }: EndedJob): JobLookup | undefined {
     try {
-      return decodeLookup(lookup).database;
+      return lookup === null ? {} : decodeLookup(lookup);
     } catch (error) {
       this.logger.warn(
         `Job ${gid} has ended and is kept, since its lookup cannot be read: ${errorText(error)}`,
@@ -63,25 +65,29 @@ export class RetentionService extends Housekeeping {
     }
   }
 
-  /** Barrier rows are deleted first: a job whose database cannot be reached is kept, and found again. */
+  /**
+   * Barrier rows are deleted first: a job whose database cannot be reached is kept, and found again. Other applications may
+   * have rows in the same table, also for jobs of the same gid: only those of its own barrier gid are known to be a job's.
+   */
   private async purgeBarriers(jobs: ExpiredPage['jobs']): Promise<string[]> {
+    /** By gid: the gid of the barrier rows. */
+    const deletable = new Map<string, string>();
     const byDatabase = new Map<string, { database: DatabaseLookup; gids: string[] }>();
-    const deletable = new Set(jobs.map((job) => job.gid));
     for (const job of jobs) {
-      if (job.lookup === null) continue;
-      const database = this.databaseOf(job.gid, job.lookup);
-      if (!database) {
-        deletable.delete(job.gid);
-        continue;
-      }
+      const lookup = this.lookupOf(job);
+      if (!lookup) continue;
+      const { database, barrierGid = job.gid } = lookup;
+      deletable.set(job.gid, barrierGid);
+      if (!database) continue;
       const key = JSON.stringify(database);
       const entry = byDatabase.get(key) ?? { database, gids: [] };
       entry.gids.push(job.gid);
       byDatabase.set(key, entry);
     }
+    const barrierGidsOf = (gids: Iterable<string>) => [...gids].map((gid) => deletable.get(gid)!);
     for (const { database, gids } of byDatabase.values()) {
       try {
-        await this.databases.purge(database, gids);
+        await this.databases.purge(database, barrierGidsOf(gids));
       } catch (error) {
         this.logger.warn(
           `${gids.length} ended jobs are kept, since their barrier rows cannot be deleted: ${errorText(error)}`,
@@ -90,8 +96,9 @@ export class RetentionService extends Housekeeping {
       }
     }
     // Barrier rows of transactional steps in other databases.
-    const gids = [...deletable];
-    if (gids.length > 0) for (const barrier of await this.databases.opened()) await barrier.purge(gids);
+    const gids = [...deletable.keys()];
+    if (gids.length > 0)
+      for (const barrier of await this.databases.opened()) await barrier.purge(barrierGidsOf(gids));
     return gids;
   }
 }

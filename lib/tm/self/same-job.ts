@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type JobMessage, sameSteps, stepNamesOf } from '../../core/jobs/job-message.js';
+import { haveOneOrigin } from '../../core/jobs/job-origin.js';
 import { DuplicateGidError } from '../../errors/index.js';
 import type { JobRecord, JobStore } from '../../store/job-store.js';
+import { decodeLookup, originOf, type JobLookup } from './job-lookup.js';
 
 /** How long the same job may be found prepared, since its transaction has committed and the submit is on its way. */
 const SUBMIT_PATIENCE_MS = 500;
@@ -17,10 +19,11 @@ export async function findSubmitted(store: JobStore, gid: string): Promise<JobRe
   }
 }
 
-/** The same gid with the same steps is the same job while it lives, and after it succeeded. */
+/** The same gid with the same steps, of the same tenant, is the same job while it lives, and after it succeeded. */
 export async function assertSame(
   message: JobMessage,
   steps: string,
+  lookup: JobLookup | undefined,
   find: () => Promise<JobRecord | null>,
 ): Promise<void> {
   const existing = await find();
@@ -29,7 +32,17 @@ export async function assertSame(
   const names = existing ? stepNamesOf(existing.steps) : [];
   // A prepared job may still vanish with its own transaction.
   const alive = status === 'submitted' || status === 'succeeded';
-  if (!existing || !alive || !sameSteps(existing.steps, steps)) {
-    throw new DuplicateGidError(message.gid, { status, steps: names });
+  const otherTenant = existing !== null && !haveOneOrigin(originOf(lookupOf(existing)), originOf(lookup));
+  if (!existing || !alive || otherTenant || !sameSteps(existing.steps, steps)) {
+    throw new DuplicateGidError(message.gid, { status, steps: names, otherTenant });
+  }
+}
+
+/** None where it cannot be read, which only a job that cannot run either has. */
+function lookupOf({ lookup }: JobRecord): JobLookup | undefined {
+  try {
+    return lookup === null ? undefined : decodeLookup(lookup);
+  } catch {
+    return undefined;
   }
 }

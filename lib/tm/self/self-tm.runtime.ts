@@ -190,7 +190,7 @@ export class SelfTmRuntime {
     const { notifications, beside } = this.open;
     return {
       start: () => {
-        if (this.options.runSteps) void notifications?.listen(() => this.poller.wake(0));
+        if (this.options.runSteps) void notifications?.listen(() => this.poller.wakeByNotification());
       },
       stop: async () => {
         await beside?.close();

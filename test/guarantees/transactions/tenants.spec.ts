@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { tenantTransaction, type DatabaseLookup } from '../../../lib/index.js';
+import { InvalidOptionError, tenantTransaction, type DatabaseLookup } from '../../../lib/index.js';
 import { connect, TestApplication } from '../../support/application.js';
 import { Databases, describeManagers } from '../../support/placements.js';
 import { expectNeverRan, expectRanOnce } from '../../support/fates.js';
@@ -100,6 +100,85 @@ describeManagers(
       const committed = await start(false);
       await expectRanOnce(app, committed);
       await expectNeverRan(app, rolledBack);
+    });
+
+    /** A job of an own gid, in a transaction that inserts an order with it. */
+    const order = (tenant: string, gid: string, id: string, dataSource = tenants.get(tenant)!) =>
+      dataSource.transaction(async (manager) => {
+        await manager.insert(Order, { id });
+        const transaction = tenantTransaction(manager, tenant);
+        await app.jobs.createJob({ gid, transaction }).addStep(Ping).start();
+      });
+    const taken = {
+      name: 'DuplicateGidError',
+      existing: { otherTenant: true },
+      message: expect.stringContaining('for another tenant'),
+    };
+
+    it('shares gids with the others: one that another tenant has is refused', async () => {
+      const gid = 'invoice-1';
+      await order('acme', gid, 'acme-1');
+      await expectRanOnce(app, gid);
+      await expect(order('globex', gid, 'globex-1')).rejects.toMatchObject(taken);
+      expect(await tenants.get('globex')!.getRepository(Order).countBy({ id: 'globex-1' })).toBe(0);
+      const alone = app.jobs.createJob({ gid, transaction: 'none' }).addStep(Ping);
+      await expect(alone.start()).rejects.toMatchObject(taken);
+      // The same tenant's is the same job.
+      await order('acme', gid, 'acme-2');
+      expect(await tenants.get('acme')!.getRepository(Order).countBy({ id: 'acme-2' })).toBe(1);
+      expect(app.recording.trace(gid)).toEqual(['ping#1']);
+    });
+
+    it('may share its database with the others, and a gid is refused all the same', async () => {
+      const gid = 'invoice-2';
+      await order('acme', gid, 'shared-1', app.dataSource);
+      await expectRanOnce(app, gid);
+      await expect(order('globex', gid, 'shared-2', app.dataSource)).rejects.toMatchObject(taken);
+      expect(await app.dataSource.getRepository(Order).countBy({ id: 'shared-2' })).toBe(0);
+    });
+
+    it('is named in the idempotency keys of own gids, in every attempt and process', async () => {
+      const nord = 'Müller & Söhne/Nord';
+      tenants.set(nord, tenants.get('acme')!);
+      const keys = new Map<string, string[]>();
+      app.recording.onExecute = ({ gid, attempt }, { idempotencyKey }) => {
+        keys.set(gid, [...(keys.get(gid) ?? []), idempotencyKey]);
+        if (attempt === 1) throw new Error('once more');
+      };
+      try {
+        await order('acme', 'key-1', 'key-1');
+        await order(nord, 'key-2', 'key-2', app.dataSource);
+        // Nobody submits this one: a process that knows nothing of it finds it.
+        const runner = tenants.get(nord)!.createQueryRunner();
+        await runner.startTransaction();
+        const transaction = tenantTransaction(runner, nord);
+        await app.jobs.createJob({ gid: 'key-3', transaction }).addStep(Ping).prepare();
+        await runner.commitTransaction();
+        await runner.release();
+        const { gid } = await tenants.get('acme')!.transaction((manager) =>
+          app.jobs
+            .createJob({ transaction: tenantTransaction(manager, 'acme') })
+            .addStep(Ping)
+            .start(),
+        );
+        const expected = {
+          'key-1': 'acme/key-1:0',
+          'key-2': 'M%C3%BCller%20%26%20S%C3%B6hne%2FNord/key-2:0',
+          'key-3': 'M%C3%BCller%20%26%20S%C3%B6hne%2FNord/key-3:0',
+          [gid]: `${gid}:0`,
+        };
+        for (const [of, key] of Object.entries(expected)) {
+          await app.ended(of);
+          expect(keys.get(of)).toEqual([key, key]);
+        }
+      } finally {
+        app.recording.onExecute = () => undefined;
+        tenants.delete(nord);
+      }
+    });
+
+    it('has a name that can be stored', () => {
+      expect(() => tenantTransaction(app.dataSource.manager, 'half \ud83d')).toThrow(InvalidOptionError);
     });
 
     it('keeps a prepared job whose database cannot be found, until it can', async () => {

@@ -58,6 +58,20 @@ describeManagers(
       expect(await storedIn(elsewhere, 'stepping_barrier', gids[1]!)).toBe(1);
     });
 
+    it('share the gids: one that was used in the other database is refused', async () => {
+      const gid = 'in-both';
+      const start = (dataSource: DataSource) =>
+        dataSource.transaction(() => app.jobs.createJob({ gid }).addStep(Ping).start());
+      await start(app.dataSource);
+      await expectRanOnce(app, gid);
+      await expect(start(second)).rejects.toMatchObject({
+        name: 'DuplicateGidError',
+        existing: { otherTenant: true },
+      });
+      await start(app.dataSource);
+      expect(app.recording.trace(gid)).toEqual(['ping#1']);
+    });
+
     it('let each transaction decide for itself, also one around the other', async ({ skip }) => {
       if (sharesConnection) skip('the jobs are on the only connection of the outer transaction');
       let inner = '';

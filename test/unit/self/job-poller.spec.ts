@@ -211,3 +211,77 @@ it('claims nothing after its stop, which waits for the claim under way', async (
   await passed(1000);
   expect(claim).toHaveBeenCalledTimes(1);
 });
+
+/** Ten notifications in every 10 ms. */
+async function flood(milliseconds: number): Promise<void> {
+  for (let at = 0; at < milliseconds; at += 10) {
+    for (let n = 0; n < 10; n += 1) poller.wakeByNotification();
+    await passed(10);
+  }
+}
+
+it('claims at once when it is notified, however often before in vain', async () => {
+  poller.start();
+  await passed();
+  await flood(2000);
+  await passed(1000);
+  const claim = vi.spyOn(store, 'claim');
+  await insert(1);
+  poller.wakeByNotification();
+  await passed();
+  expect(claim).toHaveBeenCalledTimes(1);
+  expect(runner.waiting).toHaveLength(1);
+});
+
+it('claims seldom in a flood of notifications', async () => {
+  poller.start();
+  await passed();
+  const claim = vi.spyOn(store, 'claim');
+  await flood(5000);
+  // A few at once, and then twenty in a second.
+  expect(claim.mock.calls.length).toBeGreaterThan(20);
+  expect(claim.mock.calls.length).toBeLessThanOrEqual(10 + 100 + 1);
+});
+
+it('finds jobs in a flood of notifications, and claims once more for each', async () => {
+  poller.start();
+  await passed();
+  await flood(1000);
+  const claim = vi.spyOn(store, 'claim');
+  for (let n = 0; n < 20; n += 1) {
+    await store.insert([newJob(`flood-${n}`)]);
+    await flood(100);
+    expect(runner.begin(1)).toEqual([`flood-${n}`]);
+  }
+  // Two seconds.
+  expect(claim.mock.calls.length).toBeLessThanOrEqual(40 + 2 * 20 + 1);
+});
+
+it('claims for every notification that is about a job', async () => {
+  poller.start();
+  await passed();
+  for (let n = 0; n < 100; n += 1) {
+    await store.insert([newJob(`busy-${n}`)]);
+    poller.wakeByNotification();
+    await passed();
+    expect(runner.begin(1)).toEqual([`busy-${n}`]);
+  }
+});
+
+it('claims once more for a notification that comes during a claim', async () => {
+  poller.start();
+  await passed();
+  const original = store.claim.bind(store);
+  const claim = vi.spyOn(store, 'claim').mockImplementationOnce(async (request) => {
+    const claimed = await original(request);
+    // Committed after the claim has looked.
+    await insert(1);
+    poller.wakeByNotification();
+    poller.wakeByNotification();
+    return claimed;
+  });
+  poller.wakeByNotification();
+  await passed();
+  expect(runner.waiting).toHaveLength(1);
+  expect(claim).toHaveBeenCalledTimes(2);
+});

@@ -135,3 +135,15 @@ describeInterop(
   },
   { secrets: [] },
 );
+
+describeInterop('callbacks that are none of DTM', (scene) => {
+  it('#18 are logged once, as DTM repeats them', async () => {
+    const { gid, query } = await recorded(scene());
+    const none = edited(query, { trans_type: ['saga'] });
+    expect(await answersTo(scene(), [none, none])).toEqual(['invalid', 'invalid']);
+    // A line in a second, and another call would have one.
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    expect(await answersTo(scene(), [none])).toEqual(['invalid']);
+    expect(logOf(gid).filter(({ text }) => text.includes('none that this version has sent'))).toHaveLength(1);
+  });
+});
