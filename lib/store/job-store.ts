@@ -205,6 +205,10 @@ export abstract class JobStore {
   abstract deleteNew(gid: string, owner: string | null): Promise<void>;
 
   abstract find(gid: string): Promise<JobRecord | null>;
+  /** Like `find()`, for whoever renews leases: waits for nobody's transaction. */
+  findBeside(gid: string): Promise<JobRecord | null> {
+    return this.find(gid);
+  }
   /** Reads a job through the transaction of `runner`, which sees its own uncommitted rows. */
   abstract findIn(runner: QueryRunnerLike, gid: string): Promise<JobRecord | null>;
   /** Newest gid first. */

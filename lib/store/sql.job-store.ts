@@ -195,6 +195,11 @@ export abstract class SqlJobStore extends JobStore {
     return firstOf(rows);
   }
 
+  override async findBeside(gid: string): Promise<JobRecord | null> {
+    const { rows } = await this.run(this.statements.find(gid), this.renewals);
+    return firstOf(rows);
+  }
+
   override async findIn(runner: QueryRunnerLike, gid: string): Promise<JobRecord | null> {
     if (!isGid(gid)) return null;
     const { rows } = await readIn(this.dialect, runner, gid, this.statements.find(gid));
@@ -286,8 +291,8 @@ export abstract class SqlJobStore extends JobStore {
     this.logger.error(`The database refuses to write job '${gid}', which is left out: ${errorText(error)}`);
   }
 
-  private run({ sql, params }: Statement): Promise<StatementResult> {
-    return this.own(() => this.connection.query(sql, params));
+  private run({ sql, params }: Statement, connection = this.connection): Promise<StatementResult> {
+    return this.own(() => connection.query(sql, params));
   }
 
   private own<T>(work: () => Promise<T>): Promise<T> {

@@ -1,10 +1,12 @@
 import type { Effect, Evidence } from './evidence.js';
 import type { LedgerEntry } from './ledger.js';
 import { FenceModel, violationOf } from './model.js';
+import type { StepKind } from './plan.js';
 import { StepHistory } from './step-history.js';
 import { FORBIDDEN, summarize, type Forbidden, type RepeatReason, type Verdict } from './verdict.js';
 
 const SHOWN_PER_KIND = 5;
+const TRANSACTIONAL: readonly StepKind[] = ['book', 'linger'];
 /** Kinds of steps that fail their job. */
 const FAILS = /^(doomed|poison-\d)$/;
 const ENDED = new Set(['succeeded', 'failed', 'canceled', 'rolledBack']);
@@ -56,6 +58,7 @@ class Checker {
       if (!ENDED.has(job.status)) this.violate('unfinished', `job ${job.gid} is still ${job.status}`);
     }
     this.checkTransitions();
+    if (evidence.undisturbed) this.checkLeases();
     const { lease, interval } = evidence.timing;
     return {
       forbidden: this.forbidden,
@@ -147,10 +150,13 @@ class Checker {
     const doomed = steps.findIndex(({ kind }) => FAILS.test(kind));
     steps.forEach(({ kind, failures = 0, quiet = false }, step) => {
       const expected = (doomed === -1 || step < doomed) && !stopped;
-      if (kind === 'book') this.checkBooking(order, step, expected, quiet || history.began(step));
+      const reason = history.repeated(step, failures);
+      if (this.evidence.undisturbed && reason && reason !== 'paused')
+        this.violate('attemptsWasted', `order ${order}: step ${step} was repeated (${reason})`);
+      if (TRANSACTIONAL.includes(kind))
+        this.checkBooking(order, step, expected, quiet || history.began(step));
       else {
         this.counts.plain += 1;
-        const reason = history.repeated(step, failures);
         if (reason && !canceled) {
           this.counts.repeated += 1;
           this.reasons[reason] = (this.reasons[reason] ?? 0) + 1;
@@ -179,6 +185,15 @@ class Checker {
       this.violate('bookingsMissing', `order ${order}: step ${step} did not book`);
     else if (times === 1 && !began)
       this.violate('stepsMissing', `order ${order}: step ${step} booked unseen`);
+  }
+
+  /** A process that stood still for long may lose leases. */
+  private checkLeases(): void {
+    const { lives, timing } = this.evidence;
+    for (const { name, lostLeases, pauses } of lives) {
+      if (pauses.some(({ from, to }) => to - from > timing.lease / 4)) continue;
+      for (const gid of lostLeases) this.violate('attemptsWasted', `${name} lost the lease of job ${gid}`);
+    }
   }
 
   private checkTransitions(): void {

@@ -14,6 +14,7 @@ export interface EvidenceSource {
   readonly ledger: { readonly entries: ReadonlyMap<string, LedgerEntry> };
   readonly fleet: { readonly lives: readonly WorkerLife[] };
   readonly connectionsCut: boolean;
+  readonly undisturbed: boolean;
 }
 
 export async function readEvidence(source: EvidenceSource): Promise<Evidence> {
@@ -48,6 +49,7 @@ export async function readEvidence(source: EvidenceSource): Promise<Evidence> {
     transitions: usesDtm(source) ? [] : await readTransitions(store),
     lives: source.fleet.lives,
     connectionsCut: source.connectionsCut,
+    undisturbed: source.undisturbed,
   };
 }
 
@@ -58,6 +60,15 @@ export async function openJobs(source: EvidenceSource): Promise<number> {
     : 'SELECT count(*) AS open FROM stepping_jobs WHERE due_at IS NOT NULL';
   const [row] = await source.store.query<{ open: number | string }>(sql);
   return Number(row!.open);
+}
+
+/** Whether all these jobs of the self-TM have. */
+export async function haveSucceeded(store: ProofDatabase, gids: readonly string[]): Promise<boolean> {
+  const list = gids.map((gid) => `'${gid}'`).join(', ');
+  const [row] = await store.query<{ done: number | string }>(
+    `SELECT count(*) AS done FROM stepping_jobs WHERE status = 'succeeded' AND gid IN (${list})`,
+  );
+  return Number(row!.done) === gids.length;
 }
 
 const DTM_STATUS: Readonly<Record<string, string>> = { succeed: 'succeeded', failed: 'rolledBack' };

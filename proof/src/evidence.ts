@@ -53,4 +53,6 @@ export interface Evidence {
   readonly lives: readonly WorkerLife[];
   /** The attack cut connections, so answers may be lost. */
   readonly connectionsCut: boolean;
+  /** The attack killed, stopped and cut nothing: no step may be repeated. */
+  readonly undisturbed: boolean;
 }

@@ -12,7 +12,7 @@ import type { Surroundings } from './run.js';
 import { serverVersions } from './server-versions.js';
 import { TIMING } from './scene.js';
 import { nameOf, type Backend, type Placement, type Target } from './target.js';
-import { FORBIDDEN, isClean, type Verdict } from './verdict.js';
+import { FORBIDDEN, inTime, isClean, type Verdict } from './verdict.js';
 
 const repository = fileURLToPath(new URL('../../', import.meta.url));
 const options = readOptions(process.argv.slice(2));
@@ -70,7 +70,7 @@ async function runAttack(
   const started = Date.now();
   let clean = true;
   const report = (verdict: Verdict, figures: object = {}, part?: string): void => {
-    const ok = isClean(verdict);
+    const ok = isClean(verdict) && inTime(figures);
     clean &&= ok;
     const name = part === undefined ? title : `${title} (${part})`;
     print(name, verdict, figures, ok);

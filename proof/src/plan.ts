@@ -3,10 +3,19 @@ import type { Random } from './random.js';
 /**
  * What a step does: `append` writes through a separate connection, `book` in the transaction that marks it done,
  * `flaky` appends after a number of failures, `doomed` fails its job for good, `hold` blocks the event loop, `stuck` never
- * settles for a number of attempts, `poison` kills its process, `frail` appends; the last two have that many attempts at most.
+ * settles for a number of attempts, `linger` books and keeps its connection meanwhile, `call` waits for the answer of a server,
+ * `poison` kills its process, `frail` appends; the last two have that many attempts at most.
  */
 export type StepKind =
-  'append' | 'book' | 'flaky' | 'doomed' | 'hold' | 'stuck' | `${'poison' | 'frail'}-${MaxAttempts}`;
+  | 'append'
+  | 'book'
+  | 'flaky'
+  | 'doomed'
+  | 'hold'
+  | 'stuck'
+  | 'linger'
+  | 'call'
+  | `${'poison' | 'frail'}-${MaxAttempts}`;
 
 export type MaxAttempts = 1 | 2 | 3;
 
@@ -21,6 +30,8 @@ export interface StepPlan {
   readonly elsewhere?: number;
   /** Records only its booking, so that a flood measures the library and not the recording. */
   readonly quiet?: boolean;
+  /** Whom it calls. */
+  readonly url?: string;
 }
 
 /**

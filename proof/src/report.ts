@@ -3,7 +3,7 @@ import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { attackTable, floodTable } from './report-attacks.js';
 import { byTarget, number, sum, table, type ProofRecord } from './report-tables.js';
-import { FORBIDDEN, summarize, type Forbidden, type RepeatReason } from './verdict.js';
+import { FORBIDDEN, inTime, summarize, type Forbidden, type RepeatReason } from './verdict.js';
 
 /** The command and environment of a run; the first file that it writes. */
 export interface RunSettings {
@@ -42,6 +42,7 @@ const LABELS: Readonly<Record<Forbidden, string>> = {
   errorsInCommitted: 'errors that reached a committed transaction',
   lateQueries: 'queries after the pool was closed',
   leasesLeft: 'leases left behind by an orderly shutdown',
+  attemptsWasted: 'leases lost and steps repeated where the attack disturbed no process',
 };
 
 const REASONS: readonly RepeatReason[] = ['killed', 'paused', 'lease lost', 'failed', 'shut down', 'other'];
@@ -116,6 +117,10 @@ function forbiddenTable(records: readonly ProofRecord[]): string {
   const rows = FORBIDDEN.map((kind) => [
     LABELS[kind],
     number(sum(records, ({ verdict }) => verdict.forbidden[kind] ?? 0)),
+  ]);
+  rows.push([
+    'attacks whose jobs did not go on in time',
+    number(sum(records, ({ figures }) => (inTime(figures) ? 0 : 1))),
   ]);
   return `## Violations\n\n${table(['', 'times seen'], rows)}`;
 }
@@ -220,6 +225,8 @@ const CLOSING = `## Findings
   the answer to its INSERT is lost. The job runs. With a gid of your own you can start it again safely.
 - On MySQL and MariaDB, a process took its lease for lost if the rows were locked each time it tried to store progress, and the step
   was repeated. It now waits for the lock, as on PostgreSQL (\`test/contract/dialect-traps.spec.ts\`).
+- The renewal of all leases waited for a connection of the pool when one of the jobs had just ended, and leases were lost (seen by the
+  attack \`pool\`). It no longer does (\`test/guarantees/leases/renewals-beside-the-pool.spec.ts\`).
 - The proof itself once judged too early: it ended a process whose job had not been answered yet, and reported the job as
   lost (\`test/proof/scene.spec.ts\`). The error can only cause false alarms;
   it hides nothing.
@@ -230,8 +237,9 @@ const CLOSING = `## Findings
 stored, the barrier rows, and the rule that success is stored before the next step begins. The checker must report each of
 them. At the same moment with the unmodified library it must report nothing.
 
-It also takes a bound or a count out of the library, and lets an attack run: the bound of statements (silence), that of attempts (waits),
-and the rule that only an attempt that has begun counts (poison). The attack must show each of them.
+It also takes a bound, a count or a share out of the library, and lets an attack run: the bound of statements (silence), that of attempts
+(waits), the rule that only an attempt that has begun counts (poison), the connection beside the pool (pool), the share of one step, and
+the limit for jobs that wait (both slow). The attack must show each of them.
 
 ## Run it again
 

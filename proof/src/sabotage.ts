@@ -2,7 +2,9 @@ import { BuildCopy, type Patch } from './build-copy.js';
 import type { JobPlan } from './plan.js';
 import { Random } from './random.js';
 import { poisonAttack } from './attacks/poison.js';
+import { poolAttack } from './attacks/pool.js';
 import { silenceAttack } from './attacks/silence.js';
+import { slowAttack } from './attacks/slow.js';
 import { waitsAttack } from './attacks/waits.js';
 import type { Attack, Surroundings } from './run.js';
 import { Scene } from './scene.js';
@@ -104,6 +106,8 @@ export interface AttackSabotage {
   readonly name: string;
   readonly attack: Attack;
   readonly patches: readonly Patch[];
+  /** Length of the attack. */
+  readonly seconds?: number;
   /** What the attack must report. */
   shows(verdict: Verdict, figures: Readonly<Record<string, unknown>>): boolean;
 }
@@ -136,6 +140,7 @@ export const attackSabotages: readonly AttackSabotage[] = [
   {
     name: 'poison where every lease that expires counts as an attempt',
     attack: poisonAttack,
+    seconds: 4,
     patches: [
       {
         file: 'store/attempt-marks.js',
@@ -145,11 +150,31 @@ export const attackSabotages: readonly AttackSabotage[] = [
     ],
     shows: ({ forbidden }) => forbidden.lost > 0,
   },
+  {
+    name: 'pool where leases are renewed on it',
+    attack: poolAttack,
+    patches: [{ file: 'tm/self/store-opener.js', replace: 'store.renewals = beside', by: 'void beside' }],
+    shows: ({ forbidden }) => forbidden.attemptsWasted > 0,
+  },
+  {
+    name: 'slow where one step may have all places',
+    attack: slowAttack,
+    patches: [{ file: 'tm/self/step-queues.js', replace: 'const SHARE = 7 / 8', by: 'const SHARE = 1' }],
+    shows: (_, { settled }) => settled === false,
+  },
+  {
+    name: 'slow where jobs wait in their process for as long as it takes',
+    attack: slowAttack,
+    patches: [
+      { file: 'tm/self/step-queue.js', replace: 'const SOON_MS = 1000', by: 'const SOON_MS = 1000_000' },
+    ],
+    shows: (_, { settled, smallestShare }) => settled === false && smallestShare === 0,
+  },
 ];
 
 /** Attacks a copy of the library without the guarantee. */
 export async function attackWithout(
-  { attack, patches, shows }: AttackSabotage,
+  { attack, patches, seconds = 1, shows }: AttackSabotage,
   surroundings: Omit<Surroundings, 'root'>,
 ): Promise<boolean> {
   const copy = BuildCopy.create(surroundings.repository, patches);
@@ -158,7 +183,7 @@ export async function attackWithout(
     await attack.run({
       target: { backend: 'postgres', placement: 'one' },
       random: new Random(1),
-      seconds: 4,
+      seconds,
       surroundings: { ...surroundings, root: copy.root },
       report: (verdict, figures = {}) => (shown = shows(verdict, figures)),
     });

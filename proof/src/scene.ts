@@ -34,6 +34,8 @@ export class Scene {
   readonly ledger: Ledger;
   /** Set by attacks that cut connections: driver errors about a COMMIT are then expected. */
   connectionsCut = false;
+  /** Set by attacks that neither kill nor stop processes nor cut connections: no step may then be repeated. */
+  undisturbed = false;
   vary: (place: number) => Variation = () => ({});
   private readonly clients: LoadClient[] = [];
 

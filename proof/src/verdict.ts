@@ -13,6 +13,7 @@ export const FORBIDDEN = [
   'errorsInCommitted',
   'lateQueries',
   'leasesLeft',
+  'attemptsWasted',
 ] as const;
 
 export type Forbidden = (typeof FORBIDDEN)[number];
@@ -55,6 +56,11 @@ export interface Verdict {
   readonly recoveryTimes: readonly number[];
   /** The first few of each kind. */
   readonly violations: readonly string[];
+}
+
+/** Whether the jobs went on within the patience of the attack, by its own figures. */
+export function inTime(figures: Readonly<{ settled?: unknown }>): boolean {
+  return figures.settled !== false;
 }
 
 export function isClean(verdict: Verdict): boolean {

@@ -247,6 +247,7 @@ export function describeJobStore(title: string, open: () => Promise<StoreHarness
         ];
         expect((await store.change(changes)).size).toBe(4);
         expect(await claimAll(store, 'other', ['first'])).toMatchObject([{ gid: released, ...marks }]);
+        expect(await store.find(released)).toMatchObject(marks);
         expect(await store.retry(failed)).toBe(true);
         for (const gid of [ended, goneOn, failed]) {
           expect(await store.find(gid)).toMatchObject({ mark: null, crashes: null });

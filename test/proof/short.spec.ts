@@ -27,6 +27,8 @@ const PLACES: Readonly<Record<string, { seconds: number; places: Readonly<Record
   silence: { seconds: 1, places: { postgres: ['one'], mariadb: ['one'] } },
   waits: { seconds: 1, places: { postgres: ['one'], mariadb: ['one'] } },
   poison: { seconds: 4, places: { postgres: ['one'], mariadb: ['one'], sqlite: ['one'] } },
+  pool: { seconds: 1, places: { postgres: ['one'], mariadb: ['two'] } },
+  slow: { seconds: 1, places: { postgres: ['two'], sqlite: ['one'] } },
   load: { seconds: 2, places: { postgres: ['one'], mariadb: ['one'], sqlite: ['one'] } },
 };
 const MEMORY_LIMIT_MB = 600;

@@ -165,7 +165,7 @@ export class LeaseKeeper implements BackgroundService {
     const held = await this.store.held(missing);
     for (const lease of missing) {
       if (held.has(lease.gid) || this.held.get(lease.gid) !== lease) continue;
-      const job = await this.store.find(lease.gid);
+      const job = await this.store.findBeside(lease.gid);
       if (job?.status === 'canceled') this.cancel(lease.gid);
       else this.lose(lease, job ? whatBecameOf(job) : 'the job has been deleted');
     }

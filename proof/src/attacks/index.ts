@@ -3,9 +3,11 @@ import { faultsAttack } from './faults.js';
 import { killAttack } from './kill.js';
 import { loadAttack } from './load.js';
 import { poisonAttack } from './poison.js';
+import { poolAttack } from './pool.js';
 import { racesAttack } from './races.js';
 import { shutdownAttack } from './shutdown.js';
 import { silenceAttack } from './silence.js';
+import { slowAttack } from './slow.js';
 import { waitsAttack } from './waits.js';
 
 export const attacks: readonly Attack[] = [
@@ -17,4 +19,6 @@ export const attacks: readonly Attack[] = [
   silenceAttack,
   waitsAttack,
   poisonAttack,
+  poolAttack,
+  slowAttack,
 ];

@@ -1,3 +1,4 @@
+import { haveSucceeded } from '../evidence-reader.js';
 import type { JobPlan, StepPlan } from '../plan.js';
 import type { Attack } from '../run.js';
 import { Scene, type Variation } from '../scene.js';
@@ -39,7 +40,7 @@ export const waitsAttack: Attack = {
           place(`other-${at}`, { kind: 'append', work: 0 }),
         );
         const since = performance.now();
-        settled = (await until(() => areDone(others), PATIENCE_MS, 250)) === true;
+        settled = (await until(() => haveSucceeded(scene.store, others), PATIENCE_MS, 250)) === true;
         took.push(Math.round(performance.now() - since));
         await unlock();
         settled &&= await scene.settle(60_000);
@@ -47,14 +48,6 @@ export const waitsAttack: Attack = {
       report(await scene.judge(), { rounds: took.length, slowest: Math.max(...took), settled });
     } finally {
       await scene.close();
-    }
-
-    async function areDone(gids: readonly string[]): Promise<boolean> {
-      const list = gids.map((gid) => `'${gid}'`).join(', ');
-      const [row] = await scene.store.query<{ done: number | string }>(
-        `SELECT count(*) AS done FROM stepping_jobs WHERE status = 'succeeded' AND gid IN (${list})`,
-      );
-      return Number(row!.done) === gids.length;
     }
   },
 };

@@ -5,6 +5,7 @@
 import './clock.js';
 import 'reflect-metadata';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   Injectable,
   Module,
@@ -32,6 +33,8 @@ interface Command {
   readonly place?: JobPlan;
   /** Starts jobs of one step as fast as this process can, `parallel` at a time. */
   readonly burst?: { readonly prefix: string; readonly count: number; readonly parallel: number };
+  /** Opens transactions that start no job, and keeps them open. */
+  readonly occupy?: { readonly transactions: number; readonly milliseconds: number };
   readonly cancel?: string;
   readonly retry?: string;
   readonly memory?: true;
@@ -113,6 +116,7 @@ async function obey(command: Command): Promise<void> {
     placing.add(work);
   }
   if (command.burst) await burst(command.burst);
+  if (command.occupy) await occupy(command.occupy);
   if (command.memory) tell({ type: 'memory', rss: process.memoryUsage.rss() });
   for (const action of ['cancel', 'retry'] as const) {
     const gid = command[action];
@@ -200,6 +204,15 @@ async function burst({ prefix, count, parallel }: NonNullable<Command['burst']>)
   };
   await Promise.all(Array.from({ length: parallel }, line));
   tell({ type: 'burst-started', prefix, took: performance.now() - started, failed });
+}
+
+async function occupy({ transactions, milliseconds }: NonNullable<Command['occupy']>): Promise<void> {
+  const one = (): Promise<void> =>
+    business.transaction(async (manager) => {
+      await manager.query('SELECT 1');
+      await sleep(milliseconds);
+    });
+  await Promise.all(Array.from({ length: transactions }, one));
 }
 
 async function strategy(): Promise<TransactionManagerStrategy> {

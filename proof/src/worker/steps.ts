@@ -16,6 +16,7 @@ export interface StepArgs {
   readonly only?: string;
   readonly elsewhere?: number;
   readonly quiet?: boolean;
+  readonly url?: string;
 }
 
 /** The effect log, and the name of this process. */
@@ -63,6 +64,13 @@ async function hold(milliseconds: number): Promise<void> {
 }
 
 const nothing = async (): Promise<void> => undefined;
+
+async function book({ order }: StepArgs, { stepIndex, manager }: StepContext<EntityManager>): Promise<void> {
+  const values = manager.connection.options.type === 'postgres' ? '$1, $2' : '?, ?';
+  const sql = `INSERT INTO proof_bookings (order_id, step_index) VALUES (${values})`;
+  await manager.query(sql, [order, stepIndex]);
+}
+
 const RETRY = { delay: 20, factor: 2, maxDelay: 500 };
 
 @Step({ name: 'append', retry: RETRY })
@@ -109,12 +117,28 @@ export class BookStep implements StepHandler<StepArgs> {
   constructor(private readonly surroundings: Surroundings) {}
 
   execute(args: StepArgs, context: StepContext<EntityManager>): Promise<void> {
-    const { stepIndex, manager } = context;
-    return this.surroundings.around('book', args, context, async () => {
-      const { type } = manager.connection.options;
-      const values = type === 'postgres' ? '$1, $2' : '?, ?';
-      const sql = `INSERT INTO proof_bookings (order_id, step_index) VALUES (${values})`;
-      await manager.query(sql, [args.order, stepIndex]);
+    return this.surroundings.around('book', args, context, () => book(args, context));
+  }
+}
+
+/** Without a time-out: it may wait for a connection for as long as it takes. */
+@Step({ name: 'linger', transactional: true, retry: RETRY })
+export class LingerStep implements StepHandler<StepArgs> {
+  constructor(private readonly surroundings: Surroundings) {}
+
+  execute(args: StepArgs, context: StepContext<EntityManager>): Promise<void> {
+    return this.surroundings.around('linger', args, context, () => book(args, context));
+  }
+}
+
+/** Without a time-out. */
+@Step({ name: 'call', retry: RETRY })
+export class CallStep implements StepHandler<StepArgs> {
+  constructor(private readonly surroundings: Surroundings) {}
+
+  execute(args: StepArgs, context: StepContext): Promise<void> {
+    return this.surroundings.around('call', args, context, async () => {
+      await (await fetch(args.url!, { signal: context.signal })).text();
     });
   }
 }
@@ -168,6 +192,8 @@ export const stepClasses: Readonly<Record<StepKind, ProofStep>> = {
   doomed: DoomedStep,
   book: BookStep,
   stuck: StuckStep,
+  linger: LingerStep,
+  call: CallStep,
   'poison-1': once.poison,
   'poison-2': twice.poison,
   'poison-3': thrice.poison,

@@ -1,6 +1,6 @@
 import { Type } from 'class-transformer';
 import { IsDate, IsEmail, IsInt, Min, ValidateNested } from 'class-validator';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import {
   InvalidStepArgumentsError,
   Step,
@@ -12,8 +12,9 @@ import {
   type StepContext,
   type StepHandler,
 } from '../../../lib/index.js';
+import { suiteApplication } from '../../support/suite-application.js';
 import { TestApplication } from '../../support/application.js';
-import { Databases, describeManagers } from '../../support/placements.js';
+import { describeManagers } from '../../support/placements.js';
 import { Order } from '../../support/order.entity.js';
 import { encodedBytes } from '../../../lib/core/jobs/job-message.js';
 import { Recording } from '../../support/recording.js';
@@ -56,19 +57,10 @@ const MIB = 1024 * 1024;
 describeManagers(
   'arguments of steps',
   (backend, placement) => {
-    let databases: Databases;
     let app: TestApplication;
-
-    beforeAll(async () => {
-      databases = await Databases.create(backend, placement);
-      app = await TestApplication.start(databases, {
-        providers: [Invite, Anything],
-        ...(placement === 'dtm-grpc' && { dtm: { maxPayloadBytes: 3 * MIB } }),
-      });
-    });
-    afterAll(async () => {
-      await app?.close();
-      await databases?.drop();
+    suiteApplication(backend, placement, (started) => ({ app } = started), {
+      providers: [Invite, Anything],
+      ...(placement === 'dtm-grpc' && { dtm: { maxPayloadBytes: 3 * MIB } }),
     });
 
     const roundTrip = async (args: unknown): Promise<unknown> => {

@@ -47,6 +47,14 @@ describeBackends('texts beyond the character set', (backend) => {
     let databases: Databases;
     let app: TestApplication;
     let encoded: string | undefined;
+    const isUnicode = encoding === undefined && Object.keys(dataSource).length === 0;
+    /** A driver may damage a text and mend it again, so that only other connections see the damage. */
+    const expectStoredForAll = async (gid: string) => {
+      const sql = `SELECT name, step_name, steps, error FROM stepping_jobs WHERE gid = '${gid}'`;
+      const rows = await app.dataSource.query<object[]>(sql);
+      expect(rows).toHaveLength(1);
+      if (!isUnicode) expect(JSON.stringify(rows)).toMatch(/^[ -~]+$/);
+    };
 
     beforeAll(async () => {
       databases = await Databases.create(backend, 'one');
@@ -90,6 +98,7 @@ describeBackends('texts beyond the character set', (backend) => {
       expect(job.steps[1]!.args).toEqual(args);
       const found = await app.admin.list({ name, step: 'нигде' });
       expect(found.jobs.map((each) => each.gid)).toEqual([gid]);
+      await expectStoredForAll(gid);
     });
 
     it('come back as they were in an error', async () => {
@@ -101,6 +110,7 @@ describeBackends('texts beyond the character set', (backend) => {
       expect(job.status).toBe('failed');
       expect(app.recording.trace(gid)).toEqual(['send#1', 'send#2']);
       expect(job.error).toContain(READABLE);
+      await expectStoredForAll(gid);
     });
 
     it('are refused where a name is too long for its column as it is stored', async () => {
@@ -108,9 +118,8 @@ describeBackends('texts beyond the character set', (backend) => {
         app.jobs.createJob({ transaction: 'none', delay: '1h' }).addStep(Ping).addStep(name).start();
       await start('x'.repeat(255));
       const long = start('я'.repeat(255));
-      const beyond = encoding !== undefined || Object.keys(dataSource).length > 0;
-      if (beyond) await expect(long).rejects.toThrow(InvalidOptionError);
-      else await long;
+      if (isUnicode) await long;
+      else await expect(long).rejects.toThrow(InvalidOptionError);
     });
   });
 

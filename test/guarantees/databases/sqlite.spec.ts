@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { indexes, startWorker, workerReady } from '../../support/worker.js';
+import { suiteApplication } from '../../support/suite-application.js';
 import { TestApplication } from '../../support/application.js';
 import { Databases } from '../../support/placements.js';
 import { fence } from '../../support/fates.js';
@@ -14,15 +15,7 @@ describeBackends(
   (backend) => {
     let databases: Databases;
     let app: TestApplication;
-
-    beforeAll(async () => {
-      databases = await Databases.create(backend, 'one');
-      app = await TestApplication.start(databases);
-    });
-    afterAll(async () => {
-      await app?.close();
-      await databases?.drop();
-    });
+    suiteApplication(backend, 'one', (started) => ({ databases, app } = started));
 
     it('serves 50 requests at once, each with a transaction and a job; every third rolls back', async () => {
       const gids = new Map<number, string>();

@@ -1,25 +1,17 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { describeBackends } from '../../support/database.js';
+import { suiteApplication } from '../../support/suite-application.js';
 import { TestApplication } from '../../support/application.js';
-import { Databases } from '../../support/placements.js';
+import {} from '../../support/placements.js';
 import { Ping } from '../../support/steps.js';
 
 /** More than a process with one job at a time keeps places for. */
 const MORE_THAN_ALL_PLACES = 600;
 
 describeBackends('places kept for jobs that never come', (backend) => {
-  let databases: Databases;
   let app: TestApplication;
-
-  beforeAll(async () => {
-    databases = await Databases.create(backend, 'one');
-    app = await TestApplication.start(databases, {
-      selfTm: { concurrency: 1, leaseDuration: 1000, recoveryInterval: 50 },
-    });
-  });
-  afterAll(async () => {
-    await app?.close();
-    await databases?.drop();
+  suiteApplication(backend, 'one', (started) => ({ app } = started), {
+    selfTm: { concurrency: 1, leaseDuration: 1000, recoveryInterval: 50 },
   });
 
   it('are free again: transactions rolled back after a prepare() by hand do not stop the process', async () => {

@@ -32,6 +32,26 @@ describeBackends(
     const reserve = () =>
       app.jobs.createJob({ transaction: 'none' }).addStep(ReserveStock, { orderId: '1' }).start();
 
+    /** Takes all connections of a pool of two, until the function that is returned is called. */
+    const occupyPool = async () => {
+      const runners = [1, 2].map(() => app.dataSource.createQueryRunner());
+      for (const runner of runners) await runner.startTransaction();
+      return async () => {
+        for (const runner of runners) {
+          await runner.rollbackTransaction();
+          await runner.release();
+        }
+      };
+    };
+    const renewed = async (gid: string) => {
+      const seen = new Set<number>();
+      const sql = `SELECT due_at FROM stepping_jobs WHERE gid = '${gid}'`;
+      await waitFor(async () => {
+        const [row] = await databases.business.query<{ due_at: Date }>(sql);
+        return seen.add(row!.due_at.getTime()).size > 5;
+      });
+    };
+
     it("do not wait behind the application's transactions", async () => {
       await start({ poolSize: 2 });
       let finish!: () => void;
@@ -39,18 +59,9 @@ describeBackends(
       const { gid } = await reserve();
       await waitFor(() => app.recording.of(gid).length === 1);
 
-      const runners = [1, 2].map(() => app.dataSource.createQueryRunner());
-      for (const runner of runners) await runner.startTransaction();
-      const dueAt = async () => {
-        const [row] = await databases.business.query<{ due_at: unknown }>('SELECT due_at FROM stepping_jobs');
-        return String((row!.due_at as Date).getTime());
-      };
-      const seen = new Set<string>();
-      await waitFor(async () => seen.add(await dueAt()).size > 5);
-      for (const runner of runners) {
-        await runner.rollbackTransaction();
-        await runner.release();
-      }
+      const release = await occupyPool();
+      await renewed(gid);
+      await release();
       finish();
       expect((await app.ended(gid)).status).toBe('succeeded');
       expect(app.recording.trace(gid)).toEqual(['reserve-stock#1']);
@@ -83,6 +94,24 @@ describeBackends(
         else expect(line).toBeUndefined();
       },
     );
+    it('do not wait there either for what became of a job that has ended meanwhile', async () => {
+      await start({ poolSize: 2 });
+      const finish: (() => void)[] = [];
+      app.recording.onExecute = () => new Promise<void>((resolve) => finish.push(resolve));
+      const [{ gid }, { gid: ended }] = [await reserve(), await reserve()];
+      await waitFor(() => finish.length === 2);
+
+      const release = await occupyPool();
+      // As when the answer to the success of a transactional step is still under way.
+      await databases.business.query(
+        `UPDATE stepping_jobs SET status = 'succeeded', due_at = NULL, owner = NULL WHERE gid = '${ended}'`,
+      );
+      await renewed(gid);
+      await release();
+      for (const resolve of finish) resolve();
+      expect((await app.ended(gid)).status).toBe('succeeded');
+      expect(app.recording.trace(gid)).toEqual(['reserve-stock#1']);
+    });
   },
   ['postgres', 'mariadb'],
 );

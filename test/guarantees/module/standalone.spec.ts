@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { StandaloneJobInTransactionError } from '../../../lib/index.js';
+import { suiteApplication } from '../../support/suite-application.js';
 import { TestApplication } from '../../support/application.js';
 import { Databases, describeManagers } from '../../support/placements.js';
 import { expectNeverRan, expectRanOnce, startPing } from '../../support/fates.js';
@@ -12,15 +13,7 @@ describeManagers(
     const sharesConnection = backend === 'sqlite' && placement === 'one';
     let databases: Databases;
     let app: TestApplication;
-
-    beforeAll(async () => {
-      databases = await Databases.create(backend, placement);
-      app = await TestApplication.start(databases);
-    });
-    afterAll(async () => {
-      await app?.close();
-      await databases?.drop();
-    });
+    suiteApplication(backend, placement, (started) => ({ databases, app } = started));
 
     const startAlone = async () =>
       (await app.jobs.createJob({ transaction: 'none' }).addStep(Ping).start()).gid;

@@ -1,10 +1,11 @@
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { afterEach, expect, it } from 'vitest';
 import {
   InvalidGidError,
   JobNotFoundError,
   JobStateError,
   UnrecoverableStepError,
 } from '../../../lib/index.js';
+import { suiteApplication } from '../../support/suite-application.js';
 import { TestApplication } from '../../support/application.js';
 import { Databases, describePlacements } from '../../support/placements.js';
 import { fence } from '../../support/fates.js';
@@ -17,14 +18,8 @@ import { waitFor } from '../../support/wait-for.js';
 describeBackends('repairing jobs', (backend) => {
   let databases: Databases;
   let app: TestApplication;
-
-  beforeAll(async () => {
-    databases = await Databases.create(backend, 'one');
-    app = await TestApplication.start(databases, { selfTm: { leaseDuration: 5000 } });
-  });
-  afterAll(async () => {
-    await app?.close();
-    await databases?.drop();
+  suiteApplication(backend, 'one', (started) => ({ databases, app } = started), {
+    selfTm: { leaseDuration: 5000 },
   });
   afterEach(() => {
     app.recording.onExecute = () => undefined;
@@ -210,16 +205,9 @@ describeBackends('repairing jobs', (backend) => {
 });
 
 describePlacements('a job whose transaction is open', (backend, placement) => {
-  let databases: Databases;
   let app: TestApplication;
-
-  beforeAll(async () => {
-    databases = await Databases.create(backend, placement);
-    app = await TestApplication.start(databases, { selfTm: { queryPreparedAfter: '1m' } });
-  });
-  afterAll(async () => {
-    await app?.close();
-    await databases?.drop();
+  suiteApplication(backend, placement, (started) => ({ app } = started), {
+    selfTm: { queryPreparedAfter: '1m' },
   });
 
   it(

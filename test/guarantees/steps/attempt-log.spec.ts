@@ -1,8 +1,9 @@
 import { inspect } from 'node:util';
 import { Logger } from '@nestjs/common';
 import { IsInt } from 'class-validator';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi, type MockInstance } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi, type MockInstance } from 'vitest';
 import { Step, UnrecoverableStepError, type StepContext, type StepHandler } from '../../../lib/index.js';
+import { suiteApplication } from '../../support/suite-application.js';
 import { TestApplication } from '../../support/application.js';
 import { Databases, describeManagers, isAtDtm } from '../../support/placements.js';
 import { Recording } from '../../support/recording.js';
@@ -42,14 +43,8 @@ describeManagers(
     let app: TestApplication;
     let warn: MockInstance<Logger['warn']>;
     let error: MockInstance<Logger['error']>;
-
-    beforeAll(async () => {
-      databases = await Databases.create(backend, placement);
-      app = await TestApplication.start(databases, { providers: [ChargeCard] });
-    });
-    afterAll(async () => {
-      await app?.close();
-      await databases?.drop();
+    suiteApplication(backend, placement, (started) => ({ databases, app } = started), {
+      providers: [ChargeCard],
     });
     beforeEach(() => {
       warn = vi.spyOn(Logger.prototype, 'warn');

@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
+import { suiteApplication } from '../../support/suite-application.js';
 import { TestApplication } from '../../support/application.js';
 import { Databases, describeManagers, describePlacements } from '../../support/placements.js';
 import { Ping, ReserveStock, SendEmail, WriteEffect } from '../../support/steps.js';
@@ -12,15 +13,7 @@ describeManagers(
   (backend, placement) => {
     let databases: Databases;
     let app: TestApplication;
-
-    beforeAll(async () => {
-      databases = await Databases.create(backend, placement);
-      app = await TestApplication.start(databases);
-    });
-    afterAll(async () => {
-      await app?.close();
-      await databases?.drop();
-    });
+    suiteApplication(backend, placement, (started) => ({ databases, app } = started));
 
     it('a step starts only after the success of the one before it is stored', async () => {
       /** The status of the job, and how many of its steps are stored as done. */
@@ -88,15 +81,7 @@ describePlacements(
   (backend, placement) => {
     let databases: Databases;
     let app: TestApplication;
-
-    beforeAll(async () => {
-      databases = await Databases.create(backend, placement);
-      app = await TestApplication.start(databases);
-    });
-    afterAll(async () => {
-      await app?.close();
-      await databases?.drop();
-    });
+    suiteApplication(backend, placement, (started) => ({ databases, app } = started));
 
     it('holds back the next step, and no other job', async () => {
       const lock = databases.store;

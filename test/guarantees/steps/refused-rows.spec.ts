@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { beforeAll, expect, it, vi } from 'vitest';
 import { InvalidOptionError, ProgressRefusedError } from '../../../lib/index.js';
+import { suiteApplication } from '../../support/suite-application.js';
 import { TestApplication } from '../../support/application.js';
 import { describeBackends, type Backend } from '../../support/database.js';
 import { Databases } from '../../support/placements.js';
@@ -29,16 +30,11 @@ describeBackends('a row that the database refuses to write', (backend) => {
   let databases: Databases;
   let app: TestApplication;
   const onJobFailed = vi.fn();
-
+  suiteApplication(backend, 'one', (started) => ({ databases, app } = started), { module: { onJobFailed } });
   beforeAll(async () => {
-    databases = await Databases.create(backend, 'one');
-    app = await TestApplication.start(databases, { module: { onJobFailed } });
     for (const sql of TRIGGERS[backend]) await databases.store.query(sql);
   });
-  afterAll(async () => {
-    await app?.close();
-    await databases?.drop();
-  });
+
   const create = (gid: string) => app.jobs.createJob({ gid, transaction: 'none' });
 
   it('is written again without the text that was refused, and attempts count as ever', async () => {

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
 import {
   Step,
   UnrecoverableStepError,
@@ -6,6 +6,7 @@ import {
   type StepContext,
   type StepHandler,
 } from '../../../lib/index.js';
+import { suiteApplication } from '../../support/suite-application.js';
 import { TestApplication } from '../../support/application.js';
 import { Databases } from '../../support/placements.js';
 import { fence } from '../../support/fates.js';
@@ -76,23 +77,15 @@ describeBackends('attempts', (backend) => {
   let app: TestApplication;
   const failures: { job: JobInfo; error: unknown }[] = [];
   const failuresOf = (gid: string) => failures.filter(({ job }) => job.gid === gid);
-
-  beforeAll(async () => {
-    databases = await Databases.create(backend, 'one');
-    app = await TestApplication.start(databases, {
-      providers: [ByFunction, OddPolicy, Patient, Partly],
-      module: {
-        retry: { delay: 5, jitter: false, maxAttempts: 6 },
-        onJobFailed: (job, error) => {
-          failures.push({ job, error });
-          if (job.name === 'bad-hook') throw new Error('a hook that fails');
-        },
+  suiteApplication(backend, 'one', (started) => ({ databases, app } = started), {
+    providers: [ByFunction, OddPolicy, Patient, Partly],
+    module: {
+      retry: { delay: 5, jitter: false, maxAttempts: 6 },
+      onJobFailed: (job, error) => {
+        failures.push({ job, error });
+        if (job.name === 'bad-hook') throw new Error('a hook that fails');
       },
-    });
-  });
-  afterAll(async () => {
-    await app?.close();
-    await databases?.drop();
+    },
   });
   afterEach(() => {
     app.recording.onExecute = () => undefined;

@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { DuplicateGidError } from '../../../lib/index.js';
+import { suiteApplication } from '../../support/suite-application.js';
 import { TestApplication } from '../../support/application.js';
 import { describeBackends } from '../../support/database.js';
 import { Databases } from '../../support/placements.js';
@@ -12,15 +13,7 @@ const DAMAGED = ['{{{', 'null', '5', '[]', '[null]', '[{"name":"ping"}]', '""'];
 describeBackends('a row that cannot be read', (backend) => {
   let databases: Databases;
   let app: TestApplication;
-
-  beforeAll(async () => {
-    databases = await Databases.create(backend, 'one');
-    app = await TestApplication.start(databases);
-  });
-  afterAll(async () => {
-    await app?.close();
-    await databases?.drop();
-  });
+  suiteApplication(backend, 'one', (started) => ({ databases, app } = started));
   const start = (gid: string, delay = 0) =>
     app.jobs.createJob({ gid, transaction: 'none', delay }).addStep(Ping).start();
   const damage = (gid: string, change: string) =>

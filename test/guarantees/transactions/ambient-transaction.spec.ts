@@ -1,7 +1,8 @@
 import type { EntityManager } from 'typeorm';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
+import { suiteApplication } from '../../support/suite-application.js';
 import { TestApplication } from '../../support/application.js';
-import { Databases, describeManagers } from '../../support/placements.js';
+import { describeManagers } from '../../support/placements.js';
 import { expectNeverRan, expectRanOnce, startPing } from '../../support/fates.js';
 import { Order } from '../../support/order.entity.js';
 
@@ -29,17 +30,8 @@ const openers: Record<
 };
 
 describeManagers('the ambient transaction', (backend, placement) => {
-  let databases: Databases;
   let app: TestApplication;
-
-  beforeAll(async () => {
-    databases = await Databases.create(backend, placement);
-    app = await TestApplication.start(databases);
-  });
-  afterAll(async () => {
-    await app?.close();
-    await databases?.drop();
-  });
+  suiteApplication(backend, placement, (started) => ({ app } = started));
 
   it.each(Object.keys(openers))('is the one of %s', async (name) => {
     const open = openers[name]!;

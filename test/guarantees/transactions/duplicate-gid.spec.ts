@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import {
   CommitRefusedError,
   DuplicateBarrierError,
@@ -6,8 +6,9 @@ import {
   InvalidGidError,
 } from '../../../lib/index.js';
 import { DtmLimitError } from '../../../lib/tm/dtm/index.js';
+import { suiteApplication } from '../../support/suite-application.js';
 import { TestApplication } from '../../support/application.js';
-import { Databases, describeManagers } from '../../support/placements.js';
+import { describeManagers } from '../../support/placements.js';
 import { expectNeverRan, expectRanOnce, fence } from '../../support/fates.js';
 import { Order } from '../../support/order.entity.js';
 import { Limited, Ping, SendEmail } from '../../support/steps.js';
@@ -18,17 +19,8 @@ const HOOK = Symbol.for('nestjs-stepping.fault-point');
 describeManagers(
   'a gid that is used again',
   (backend, placement) => {
-    let databases: Databases;
     let app: TestApplication;
-
-    beforeAll(async () => {
-      databases = await Databases.create(backend, placement);
-      app = await TestApplication.start(databases);
-    });
-    afterAll(async () => {
-      await app?.close();
-      await databases?.drop();
-    });
+    suiteApplication(backend, placement, (started) => ({ app } = started));
 
     const email = (gid: string, orderId = 'x') => app.jobs.createJob({ gid }).addStep(SendEmail, { orderId });
     const inTransaction = <T>(work: () => Promise<T>) => app.dataSource.transaction(work);

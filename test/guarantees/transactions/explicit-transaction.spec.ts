@@ -1,9 +1,10 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import {
   InvalidTransactionError,
   TransactionEndedError,
   TransactionNotActiveError,
 } from '../../../lib/index.js';
+import { suiteApplication } from '../../support/suite-application.js';
 import { connect, TestApplication } from '../../support/application.js';
 import { Databases, describeManagers } from '../../support/placements.js';
 import { expectNeverRan, expectRanOnce } from '../../support/fates.js';
@@ -15,15 +16,7 @@ describeManagers(
   (backend, placement) => {
     let databases: Databases;
     let app: TestApplication;
-
-    beforeAll(async () => {
-      databases = await Databases.create(backend, placement);
-      app = await TestApplication.start(databases);
-    });
-    afterAll(async () => {
-      await app?.close();
-      await databases?.drop();
-    });
+    suiteApplication(backend, placement, (started) => ({ databases, app } = started));
 
     const start = async (transaction: object) =>
       (

@@ -1,24 +1,16 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { TransactionEndedError } from '../../../lib/index.js';
+import { suiteApplication } from '../../support/suite-application.js';
 import { TestApplication } from '../../support/application.js';
-import { Databases, describeManagers } from '../../support/placements.js';
+import { describeManagers } from '../../support/placements.js';
 import { expectNeverRan, expectRanOnce, startPing } from '../../support/fates.js';
 import { Ping } from '../../support/steps.js';
 
 describeManagers(
   'work that outlives its transaction',
   (backend, placement) => {
-    let databases: Databases;
     let app: TestApplication;
-
-    beforeAll(async () => {
-      databases = await Databases.create(backend, placement);
-      app = await TestApplication.start(databases);
-    });
-    afterAll(async () => {
-      await app?.close();
-      await databases?.drop();
-    });
+    suiteApplication(backend, placement, (started) => ({ app } = started));
 
     /** A job that is started when `release` is called, by work begun here and awaited by nobody. */
     function lateStart(options: { transaction?: 'none' } = {}) {

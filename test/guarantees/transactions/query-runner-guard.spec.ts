@@ -1,5 +1,6 @@
 import type { EntitySubscriberInterface, InsertEvent } from 'typeorm';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
+import { suiteApplication } from '../../support/suite-application.js';
 import { connect, TestApplication } from '../../support/application.js';
 import { createDatabase } from '../../support/database.js';
 import { Databases, describePlacements } from '../../support/placements.js';
@@ -13,15 +14,7 @@ describePlacements(
   (backend, placement) => {
     let databases: Databases;
     let app: TestApplication;
-
-    beforeAll(async () => {
-      databases = await Databases.create(backend, placement);
-      app = await TestApplication.start(databases);
-    });
-    afterAll(async () => {
-      await app?.close();
-      await databases?.drop();
-    });
+    suiteApplication(backend, placement, (started) => ({ databases, app } = started));
 
     const notPassed = { code: 'STEPPING_TRANSACTION_NOT_PASSED' };
 

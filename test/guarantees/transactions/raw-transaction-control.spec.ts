@@ -1,8 +1,9 @@
 import type { EntityManager } from 'typeorm';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { JobOutsideTransactionError } from '../../../lib/index.js';
+import { suiteApplication } from '../../support/suite-application.js';
 import { TestApplication } from '../../support/application.js';
-import { Databases, describeManagers } from '../../support/placements.js';
+import { describeManagers } from '../../support/placements.js';
 import { expectNeverRan, expectRanOnce, startPing } from '../../support/fates.js';
 import { Order } from '../../support/order.entity.js';
 import { Ping } from '../../support/steps.js';
@@ -18,16 +19,9 @@ const senders: Record<string, Send> = {
 describeManagers(
   'transaction control sent by hand',
   (backend, placement) => {
-    let databases: Databases;
     let app: TestApplication;
-
-    beforeAll(async () => {
-      databases = await Databases.create(backend, placement);
-      app = await TestApplication.start(databases, { selfTm: { leaseDuration: 2000 } });
-    });
-    afterAll(async () => {
-      await app?.close();
-      await databases?.drop();
+    suiteApplication(backend, placement, (started) => ({ app } = started), {
+      selfTm: { leaseDuration: 2000 },
     });
 
     // What MariaDB's driver is told directly leaves no trace that could be read.
@@ -111,16 +105,9 @@ describeManagers(
 describeManagers(
   'DDL that commits implicitly on MariaDB',
   (backend, placement) => {
-    let databases: Databases;
     let app: TestApplication;
-
-    beforeAll(async () => {
-      databases = await Databases.create(backend, placement);
-      app = await TestApplication.start(databases, { selfTm: { leaseDuration: 2000 } });
-    });
-    afterAll(async () => {
-      await app?.close();
-      await databases?.drop();
+    suiteApplication(backend, placement, (started) => ({ app } = started), {
+      selfTm: { leaseDuration: 2000 },
     });
 
     it('commits the jobs before it, although the transaction rolls back', async () => {
@@ -152,16 +139,9 @@ describeManagers(
 describeManagers(
   'transaction control sent by hand on SQLite',
   (backend, placement) => {
-    let databases: Databases;
     let app: TestApplication;
-
-    beforeAll(async () => {
-      databases = await Databases.create(backend, placement);
-      app = await TestApplication.start(databases, { selfTm: { leaseDuration: 2000 } });
-    });
-    afterAll(async () => {
-      await app?.close();
-      await databases?.drop();
+    suiteApplication(backend, placement, (started) => ({ app } = started), {
+      selfTm: { leaseDuration: 2000 },
     });
 
     it('ROLLBACK and BEGIN roll the job back, although TypeORM commits', async () => {

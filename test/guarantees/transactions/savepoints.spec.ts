@@ -1,20 +1,12 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
+import { suiteApplication } from '../../support/suite-application.js';
 import { TestApplication } from '../../support/application.js';
-import { Databases, describeManagers } from '../../support/placements.js';
+import { describeManagers } from '../../support/placements.js';
 import { expectNeverRan, expectRanOnce, startPing } from '../../support/fates.js';
 
 describeManagers('savepoints', (backend, placement) => {
-  let databases: Databases;
   let app: TestApplication;
-
-  beforeAll(async () => {
-    databases = await Databases.create(backend, placement);
-    app = await TestApplication.start(databases);
-  });
-  afterAll(async () => {
-    await app?.close();
-    await databases?.drop();
-  });
+  suiteApplication(backend, placement, (started) => ({ app } = started));
 
   /** Starts a job in a nested transaction that is rolled back to its savepoint. */
   async function startAndRollBack(manager: {

@@ -1,23 +1,15 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
+import { suiteApplication } from '../../support/suite-application.js';
 import { TestApplication } from '../../support/application.js';
-import { Databases, describeManagers } from '../../support/placements.js';
+import { describeManagers } from '../../support/placements.js';
 import { expectNeverRan, expectRanOnce } from '../../support/fates.js';
 import { SendEmail } from '../../support/steps.js';
 
 describeManagers(
   'several jobs in one transaction',
   (backend, placement) => {
-    let databases: Databases;
     let app: TestApplication;
-
-    beforeAll(async () => {
-      databases = await Databases.create(backend, placement);
-      app = await TestApplication.start(databases);
-    });
-    afterAll(async () => {
-      await app?.close();
-      await databases?.drop();
-    });
+    suiteApplication(backend, placement, (started) => ({ app } = started));
 
     const start = async (index: number) =>
       (

@@ -1,6 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { JobOutsideTransactionError } from '../../../lib/index.js';
+import { suiteApplication } from '../../support/suite-application.js';
 import { TestApplication } from '../../support/application.js';
 import { Databases, describeManagers } from '../../support/placements.js';
 import { expectNeverRan, expectRanOnce, startPing } from '../../support/fates.js';
@@ -13,17 +14,8 @@ const options = { selfTm: { queryPreparedAfter: '1h' }, dtm: { queryPreparedAfte
 describeManagers(
   'a statement error that the caller swallows on PostgreSQL',
   (backend, placement) => {
-    let databases: Databases;
     let app: TestApplication;
-
-    beforeAll(async () => {
-      databases = await Databases.create(backend, placement);
-      app = await TestApplication.start(databases, options);
-    });
-    afterAll(async () => {
-      await app?.close();
-      await databases?.drop();
-    });
+    suiteApplication(backend, placement, (started) => ({ app } = started), options);
 
     it('makes COMMIT a rollback without an error: no step runs, and the job is told', async () => {
       let gid = '';

@@ -1,21 +1,13 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
+import { suiteApplication } from '../../support/suite-application.js';
 import { TestApplication } from '../../support/application.js';
-import { Databases, describeManagers } from '../../support/placements.js';
+import { describeManagers } from '../../support/placements.js';
 import { Order } from '../../support/order.entity.js';
 import { ReserveStock, SendEmail } from '../../support/steps.js';
 
 describeManagers('a job in a transaction', (backend, placement) => {
-  let databases: Databases;
   let app: TestApplication;
-
-  beforeAll(async () => {
-    databases = await Databases.create(backend, placement);
-    app = await TestApplication.start(databases);
-  });
-  afterAll(async () => {
-    await app?.close();
-    await databases?.drop();
-  });
+  suiteApplication(backend, placement, (started) => ({ app } = started));
 
   it('runs its steps in order after the commit', async () => {
     const { gid } = await app.dataSource.transaction(async (manager) => {

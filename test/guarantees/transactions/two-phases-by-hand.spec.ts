@@ -1,9 +1,10 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import {
   JobAlreadyStartedError,
   JobNotPreparedError,
   TransactionNotActiveError,
 } from '../../../lib/index.js';
+import { suiteApplication } from '../../support/suite-application.js';
 import { TestApplication } from '../../support/application.js';
 import { Databases, describeManagers } from '../../support/placements.js';
 import { expectNeverRan, expectRanOnce } from '../../support/fates.js';
@@ -14,15 +15,7 @@ describeManagers('prepare() and submit() by hand', (backend, placement) => {
   const options = { selfTm: { leaseDuration: 1500 } } as const;
   let databases: Databases;
   let app: TestApplication;
-
-  beforeAll(async () => {
-    databases = await Databases.create(backend, placement);
-    app = await TestApplication.start(databases, options);
-  });
-  afterAll(async () => {
-    await app?.close();
-    await databases?.drop();
-  });
+  suiteApplication(backend, placement, (started) => ({ databases, app } = started), options);
 
   async function prepare(end: 'commit' | 'rollback') {
     const runner = app.dataSource.createQueryRunner();
