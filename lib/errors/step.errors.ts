@@ -172,7 +172,7 @@ export class StepInterruptedError extends SteppingError {
  */
 export class UnrecoverableStepError extends SteppingError {
   constructor(message: string, options?: ErrorCause) {
-    super('UnrecoverableStepError', message, options);
+    super('UnrecoverableStepError', message, { ...options, verbatim: true });
   }
 }
 

@@ -1,4 +1,4 @@
-import { Logger } from '@nestjs/common';
+import { LineLogger } from '../core/line-logger.js';
 import {
   isBarrierDatabase,
   type BarrierDatabase,
@@ -25,7 +25,7 @@ export interface DatabaseAccess {
 
 /** The databases whose transactions carry jobs, each with its barrier table. */
 export class TypeOrmDatabases {
-  private readonly logger = new Logger(TypeOrmDatabases.name);
+  private readonly logger = new LineLogger(TypeOrmDatabases.name);
   private readonly accesses = new Map<DataSourceLike, DatabaseAccess>();
   private readonly barriers = new Map<DataSourceLike, Promise<Barrier>>();
   private statementTimeout: number | undefined;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { Logger } from '@nestjs/common';
+import { LineLogger } from '../../core/line-logger.js';
 import { detached } from '../../core/detached.js';
 import type { DataSourceLike } from '../../core/transactions/typeorm.types.js';
 import type { JobNotifications } from '../dialect.js';
@@ -19,7 +19,7 @@ const END_MS = 1_000;
  * found by polling, and connecting is tried again meanwhile.
  */
 export class PostgresNotifications implements JobNotifications {
-  private readonly logger = new Logger(PostgresNotifications.name);
+  private readonly logger = new LineLogger(PostgresNotifications.name);
   private readonly channel: string;
   private client: any;
   private timer: NodeJS.Timeout | undefined;

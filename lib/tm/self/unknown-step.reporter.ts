@@ -1,4 +1,4 @@
-import { Logger } from '@nestjs/common';
+import { LineLogger } from '../../core/line-logger.js';
 import type { StepRegistry } from '../../core/steps/step.registry.js';
 import type { JobStore } from '../../store/job-store.js';
 import { Housekeeping } from './housekeeping.js';
@@ -8,7 +8,7 @@ const OVERDUE_MS = 60_000;
 
 /** Logs the names of steps that jobs have been waiting for and no process provides. The jobs are kept. */
 export class UnknownStepReporter extends Housekeeping {
-  private readonly logger = new Logger(UnknownStepReporter.name);
+  private readonly logger = new LineLogger(UnknownStepReporter.name);
   private readonly reported = new Set<string>();
 
   constructor(
