@@ -38,6 +38,11 @@ export interface SteppingOptions {
   readonly dataSourceResolver?: DataSourceResolver;
   /** Called once when a job has failed for good, with the job and the error of its last attempt. */
   readonly onJobFailed?: (job: JobInfo, error: unknown) => unknown;
+  /**
+   * Whether TypeORM's logger is told the statements of the library, if the `DataSource` has `logging` on. Their parameters hold
+   * the arguments of steps. Default: `true`.
+   */
+  readonly logStatements?: boolean;
 }
 
 /**
@@ -96,6 +101,7 @@ const OPTIONS = {
   ),
   dataSourceResolver: functionOption<DataSourceResolver>(),
   onJobFailed: functionOption<(job: JobInfo, error: unknown) => unknown>(),
+  logStatements: booleanOption(true),
   transactionManager: besideTheFactory,
   isGlobal: besideTheFactory,
 };

@@ -46,7 +46,7 @@ export const steppingProviders: readonly Provider[] = [
     provide: TypeOrmDatabases,
     useFactory: (modules: ModulesContainer, options: ResolvedSteppingOptions) => {
       const registry = new DataSourceRegistry(modules, options.dataSourceResolver);
-      return new TypeOrmDatabases(registry, options.tables, options.autoMigrate);
+      return new TypeOrmDatabases(registry, options.tables, options.autoMigrate, options.logStatements);
     },
     inject: [ModulesContainer, STEPPING_RESOLVED_OPTIONS],
   },

@@ -104,7 +104,7 @@ export abstract class SqlJobStore extends JobStore {
 
   /**
    * Throws `TransactionConflictError` when the database gave the transaction up, `JobOutsideTransactionError`, without
-   * leaving the row, when there was none any more, and other errors of the driver unchanged.
+   * leaving the row, when there was none any more, and other errors of the driver, without the data in them.
    */
   override async insertIn(runner: QueryRunnerLike, job: NewJob): Promise<boolean> {
     const { gid, owner } = job;

@@ -9,6 +9,7 @@ import type { Barrier } from '../store/barrier.js';
 import { DataSourceRegistry } from './data-source.registry.js';
 import type { InternalConnection } from '../store/connections/internal.connection.js';
 import { barrierFor, dialectFor, isSupported } from '../store/databases.js';
+import { keepFromLog } from '../store/connections/statement-log.js';
 import type { SerialGate } from '../store/connections/serial-gate.js';
 import type { Dialect } from '../store/dialect.js';
 import type { TableOptions } from '../store/table-names.js';
@@ -36,6 +37,8 @@ export class TypeOrmDatabases {
     readonly registry: DataSourceRegistry,
     private readonly tables: TableOptions,
     private readonly autoMigrate: boolean,
+    /** Whether TypeORM's logger is told the library's own statements. */
+    private readonly logStatements: boolean,
   ) {}
 
   /** Bounds the library's own statements, in milliseconds. */
@@ -53,6 +56,7 @@ export class TypeOrmDatabases {
     let access = this.accesses.get(dataSource);
     if (!access) {
       const dialect = dialectFor(dataSource, this.tables);
+      if (!this.logStatements) keepFromLog(dataSource);
       dialect.statementTimeout = this.statementTimeout ?? dialect.statementTimeout;
       const connection = dialect.connect({
         insideHolder: () => insideTransactionOf(dataSource),
