@@ -39,6 +39,13 @@ export interface SteppingOptions {
   /** Called once when a job has failed for good, with the job and the error of its last attempt. */
   readonly onJobFailed?: (job: JobInfo, error: unknown) => unknown;
   /**
+   * As in Nest's `ValidationPipe`, for the arguments of every step with a class of arguments: properties that class-validator knows no
+   * decorator for are removed. `@Step()` may say otherwise. A class without decorators is refused at start-up. Default: `false`.
+   */
+  readonly whitelist?: boolean;
+  /** As in Nest's `ValidationPipe`: such properties are refused instead. It implies `whitelist`. Default: `false`. */
+  readonly forbidNonWhitelisted?: boolean;
+  /**
    * Whether TypeORM's logger is told the statements of the library, if the `DataSource` has `logging` on. Their parameters hold
    * the arguments of steps. Default: `true`.
    */
@@ -101,6 +108,8 @@ const OPTIONS = {
   ),
   dataSourceResolver: functionOption<DataSourceResolver>(),
   onJobFailed: functionOption<(job: JobInfo, error: unknown) => unknown>(),
+  whitelist: booleanOption(false),
+  forbidNonWhitelisted: booleanOption(false),
   logStatements: booleanOption(true),
   transactionManager: besideTheFactory,
   isGlobal: besideTheFactory,

@@ -60,6 +60,8 @@ export class DistributedJob {
   private bytes = NO_STEPS_BYTES;
   private phase: 'building' | 'started' | 'prepared' | 'submitted' = 'building';
   private prepared: PreparedJob | undefined;
+  /** @internal Validations of arguments that the start waits for. */
+  checks: Promise<unknown>[] | undefined;
 
   /** @internal Made by the library. */
   constructor(
@@ -95,7 +97,7 @@ export class DistributedJob {
     const { registry, serializer } = this.environment;
     const name = typeof step === 'string' ? step : registry.nameOf(step);
     if (!isName(name)) throw new InvalidOptionError('the name of the step', name, NAME_RULE);
-    const stored = serializer.serialize(name, registry.get(name), args[0]);
+    const stored = serializer.serialize(name, registry.get(name), args[0], this);
     const added = stored === undefined ? { name } : { name, args: stored };
     this.bytes += encodedBytes(added);
     if (this.bytes > MAX_JOB_BYTES) throw new StepArgumentsTooLargeError(this.gid, this.bytes, MAX_JOB_BYTES);
@@ -109,6 +111,7 @@ export class DistributedJob {
    * It never waits for the steps.
    *
    * @throws JobHasNoStepsError, JobAlreadyStartedError.
+   * @throws InvalidStepArgumentsError when arguments fail a validation that is asynchronous; `addStep()` does not wait for those.
    * @throws TransactionRequiredError outside any transaction, or in one that cannot be seen, without `transaction: 'none'`.
    * @throws TransactionNotPassedError when the transaction around the caller was begun on a query runner.
    * @throws ConnectionStreamingError while a stream is read on the connection of the transaction.
@@ -168,8 +171,9 @@ export class DistributedJob {
     await this.environment.settler.submitByHand(this.message(), this.prepared);
   }
 
-  /** A message may be handled before the application's hooks have run. */
+  /** A message may be handled before the application's hooks have run; constraints of class-validator may take their time. */
   private async ready(): Promise<void> {
+    if (this.checks) await Promise.all(this.checks);
     const { readiness } = this.environment;
     if (!readiness.ready) await readiness.prepare();
   }
