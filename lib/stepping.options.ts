@@ -1,6 +1,7 @@
 import type { ModuleMetadata, Type } from '@nestjs/common';
 import type { JobInfo } from './core/jobs/job-info.js';
 import { InvalidOptionError } from './errors/index.js';
+import { readHttpOptions, type HttpOptions } from './core/http/http-options.js';
 import { booleanOption, checkedOption, functionOption, readOptions, type OptionsOf } from './core/options.js';
 import { resolveRetryPolicy, type RetryPolicy } from './core/steps/retry-policy.js';
 import type { TransactionManagerStrategy } from './core/transaction-manager.js';
@@ -50,6 +51,8 @@ export interface SteppingOptions {
    * the arguments of steps. Default: `true`.
    */
   readonly logStatements?: boolean;
+  /** Where the requests of `HttpRequestStep` may go, and how they are sent. */
+  readonly http?: HttpOptions;
 }
 
 /**
@@ -111,6 +114,7 @@ const OPTIONS = {
   whitelist: booleanOption(false),
   forbidNonWhitelisted: booleanOption(false),
   logStatements: booleanOption(true),
+  http: (http: unknown, option: string) => readHttpOptions(http, option),
   transactionManager: besideTheFactory,
   isGlobal: besideTheFactory,
 };

@@ -5,7 +5,7 @@ import { TransactionSettler } from './core/jobs/transaction-settler.js';
 import { provide } from './core/provide.js';
 import { ArgumentsValidator } from './core/steps/arguments-validator.js';
 import { AttemptRunner } from './core/steps/attempt.runner.js';
-import { HttpRequestStep } from './core/steps/http-request.step.js';
+import { HttpRequestStep } from './core/http/http-request.step.js';
 import { StepArgumentsSerializer } from './core/steps/step-arguments.serializer.js';
 import { StepExplorer } from './core/steps/step.explorer.js';
 import { StepExecutor } from './core/steps/step.executor.js';
@@ -33,7 +33,11 @@ export const steppingProviders: readonly Provider[] = [
     useFactory: resolveSteppingOptions,
     inject: [STEPPING_MODULE_OPTIONS],
   },
-  HttpRequestStep,
+  {
+    provide: HttpRequestStep,
+    useFactory: ({ http }: ResolvedSteppingOptions) => new HttpRequestStep(http),
+    inject: [STEPPING_RESOLVED_OPTIONS],
+  },
   provide(StepRegistry),
   provide(StepExplorer, ModulesContainer),
   { provide: ArgumentsValidator, useFactory: () => ArgumentsValidator.load() },
