@@ -10,7 +10,9 @@ export { Step, type StepDecorator, type StepOptions } from './core/steps/step.de
 export { type StepHandler, type StepContext, StepStop } from './core/steps/step-context.js';
 export type { StepArguments, StepClass } from './core/steps/step-class.js';
 export type { RetryPolicy, RetryPolicyOptions } from './core/steps/retry-policy.js';
-export { HttpRequestStep, type HttpRequestArguments } from './core/steps/http-request.step.js';
+export { HttpRequestStep } from './core/http/http-request.step.js';
+export type { HttpRequestArguments, HttpSecret } from './core/http/http-request.arguments.js';
+export type { HttpOptions } from './core/http/http-options.js';
 export type { ByteSize } from './core/byte-size.js';
 export type { Duration } from './core/duration.js';
 

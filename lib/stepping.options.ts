@@ -1,6 +1,7 @@
 import type { ModuleMetadata, Type } from '@nestjs/common';
 import type { JobInfo } from './core/jobs/job-info.js';
 import { InvalidOptionError } from './errors/index.js';
+import { readHttpOptions, type HttpOptions } from './core/http/http-options.js';
 import { booleanOption, checkedOption, functionOption, readOptions, type OptionsOf } from './core/options.js';
 import { resolveRetryPolicy, type RetryPolicy } from './core/steps/retry-policy.js';
 import type { TransactionManagerStrategy } from './core/transaction-manager.js';
@@ -38,6 +39,20 @@ export interface SteppingOptions {
   readonly dataSourceResolver?: DataSourceResolver;
   /** Called once when a job has failed for good, with the job and the error of its last attempt. */
   readonly onJobFailed?: (job: JobInfo, error: unknown) => unknown;
+  /**
+   * As in Nest's `ValidationPipe`, for the arguments of every step with a class of arguments: properties that class-validator knows no
+   * decorator for are removed. `@Step()` may say otherwise. A class without decorators is refused at start-up. Default: `false`.
+   */
+  readonly whitelist?: boolean;
+  /** As in Nest's `ValidationPipe`: such properties are refused instead. It implies `whitelist`. Default: `false`. */
+  readonly forbidNonWhitelisted?: boolean;
+  /**
+   * Whether TypeORM's logger is told the statements of the library, if the `DataSource` has `logging` on. Their parameters hold
+   * the arguments of steps. Default: `true`.
+   */
+  readonly logStatements?: boolean;
+  /** Where the requests of `HttpRequestStep` may go, and how they are sent. */
+  readonly http?: HttpOptions;
 }
 
 /**
@@ -96,6 +111,10 @@ const OPTIONS = {
   ),
   dataSourceResolver: functionOption<DataSourceResolver>(),
   onJobFailed: functionOption<(job: JobInfo, error: unknown) => unknown>(),
+  whitelist: booleanOption(false),
+  forbidNonWhitelisted: booleanOption(false),
+  logStatements: booleanOption(true),
+  http: (http: unknown, option: string) => readHttpOptions(http, option),
   transactionManager: besideTheFactory,
   isGlobal: besideTheFactory,
 };

@@ -2,6 +2,7 @@ import { Inject } from '@nestjs/common';
 import { ModuleRef, type HttpAdapterHost, type ModulesContainer } from '@nestjs/core';
 import type { Readiness } from './core/jobs/readiness.js';
 import { SingleFlight } from './core/single-flight.js';
+import type { StepArgumentsSerializer } from './core/steps/step-arguments.serializer.js';
 import type { StepExplorer } from './core/steps/step.explorer.js';
 import type { StepRegistry } from './core/steps/step.registry.js';
 import type { TransactionManager } from './core/transaction-manager.js';
@@ -27,6 +28,7 @@ export class SteppingPreparation implements Readiness {
     private readonly modules: ModulesContainer,
     private readonly databases: TypeOrmDatabases,
     private readonly explorer: StepExplorer,
+    private readonly serializer: StepArgumentsSerializer,
     private readonly registry: StepRegistry,
     private readonly lifecycle: SteppingLifecycle,
     private readonly manager: TransactionManager,
@@ -74,7 +76,9 @@ export class SteppingPreparation implements Readiness {
   private find(): void {
     this.databases.registry.discover();
     for (const dataSource of this.databases.registry.all) this.watch(dataSource);
-    this.registry.register(this.explorer.explore());
+    const steps = this.explorer.explore();
+    for (const step of steps) this.serializer.check(step);
+    this.registry.register(steps);
     this.discovered = true;
   }
 

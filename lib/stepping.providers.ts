@@ -5,7 +5,7 @@ import { TransactionSettler } from './core/jobs/transaction-settler.js';
 import { provide } from './core/provide.js';
 import { ArgumentsValidator } from './core/steps/arguments-validator.js';
 import { AttemptRunner } from './core/steps/attempt.runner.js';
-import { HttpRequestStep } from './core/steps/http-request.step.js';
+import { HttpRequestStep } from './core/http/http-request.step.js';
 import { StepArgumentsSerializer } from './core/steps/step-arguments.serializer.js';
 import { StepExplorer } from './core/steps/step.explorer.js';
 import { StepExecutor } from './core/steps/step.executor.js';
@@ -33,11 +33,15 @@ export const steppingProviders: readonly Provider[] = [
     useFactory: resolveSteppingOptions,
     inject: [STEPPING_MODULE_OPTIONS],
   },
-  HttpRequestStep,
+  {
+    provide: HttpRequestStep,
+    useFactory: ({ http }: ResolvedSteppingOptions) => new HttpRequestStep(http),
+    inject: [STEPPING_RESOLVED_OPTIONS],
+  },
   provide(StepRegistry),
   provide(StepExplorer, ModulesContainer),
   { provide: ArgumentsValidator, useFactory: () => ArgumentsValidator.load() },
-  provide(StepArgumentsSerializer, ArgumentsValidator),
+  provide(StepArgumentsSerializer, ArgumentsValidator, STEPPING_RESOLVED_OPTIONS),
   provide(AttemptRunner, StepArgumentsSerializer),
   provide(TransactionalStepRunner, AttemptRunner, TypeOrmDatabases),
   provide(BarrierSteps, TransactionalStepRunner, TypeOrmDatabases),
@@ -46,7 +50,7 @@ export const steppingProviders: readonly Provider[] = [
     provide: TypeOrmDatabases,
     useFactory: (modules: ModulesContainer, options: ResolvedSteppingOptions) => {
       const registry = new DataSourceRegistry(modules, options.dataSourceResolver);
-      return new TypeOrmDatabases(registry, options.tables, options.autoMigrate);
+      return new TypeOrmDatabases(registry, options.tables, options.autoMigrate, options.logStatements);
     },
     inject: [ModulesContainer, STEPPING_RESOLVED_OPTIONS],
   },
@@ -57,6 +61,7 @@ export const steppingProviders: readonly Provider[] = [
     ModulesContainer,
     TypeOrmDatabases,
     StepExplorer,
+    StepArgumentsSerializer,
     StepRegistry,
     SteppingLifecycle,
     TransactionManager,

@@ -172,7 +172,7 @@ export class StepInterruptedError extends SteppingError {
  */
 export class UnrecoverableStepError extends SteppingError {
   constructor(message: string, options?: ErrorCause) {
-    super('UnrecoverableStepError', message, options);
+    super('UnrecoverableStepError', message, { ...options, verbatim: true });
   }
 }
 
@@ -192,24 +192,34 @@ export class StepNotTransactionalError extends SteppingError {
 }
 
 /**
- * `HttpRequestStep` got no answer, or one that is no success. The text never holds the query, headers or
- * bodies, as they may be secret.
+ * `HttpRequestStep` got no answer, or one that is no success. The text never holds headers, the body that was sent, or
+ * the parts of the URL that may be secret. It holds the beginning of the answer, which is the server's word.
  *
  * @publicApi
  */
 export class HttpRequestError extends SteppingError {
+  /** The HTTP status, when there was an answer. */
+  readonly status: number | undefined;
+  /** The first 500 characters of the answer, when there was one; without what the request had of secrets. */
+  readonly answer: string | undefined;
+
   constructor(
     /** The method of the request. */
     readonly method: string,
-    /** Host and path. */
+    /** Host and path; parts of the path that may be a token are `***`. */
     readonly target: string,
     /** What went wrong. */
     readonly problem: string,
-    /** The HTTP status, when there was an answer. */
-    readonly status?: number,
-    options?: ErrorCause,
+    {
+      status,
+      answer,
+      cause,
+    }: ErrorCause & { readonly status?: number | undefined; readonly answer?: string | undefined } = {},
   ) {
-    super('HttpRequestError', `${method} ${target} failed: ${problem}.`, options);
+    const told = answer ? `. The answer begins with: ${answer}` : '.';
+    super('HttpRequestError', `${method} ${target} failed: ${problem}${told}`, { cause });
+    this.status = status;
+    this.answer = answer;
   }
 }
 

@@ -1,3 +1,5 @@
+import { printable } from './printable.js';
+
 /**
  * The options that errors with a cause take.
  *
@@ -16,7 +18,15 @@ export interface ErrorCause {
 export interface SteppingErrorOptions extends ErrorCause {
   /** The code of the class. Default: `STEPPING_` and the name of the class in capitals. */
   readonly code?: string;
+  /**
+   * The message is a text of the application's own, or meant to have several lines: it is kept as it is. Other messages become one line of bounded
+   * length, since they quote names and values of others. Default: `false`.
+   */
+  readonly verbatim?: boolean;
 }
+
+/** Whoever catches an error may print it whole. */
+const MAX_MESSAGE_LENGTH = 4000;
 
 /**
  * The base of every error that the library throws.
@@ -36,9 +46,12 @@ export abstract class SteppingError extends Error {
   protected constructor(
     name: string,
     message: string,
-    { cause, code = codeOf(name) }: SteppingErrorOptions = {},
+    { cause, code = codeOf(name), verbatim = false }: SteppingErrorOptions = {},
   ) {
-    super(message, cause === undefined ? undefined : { cause });
+    super(
+      verbatim ? message : printable(message, MAX_MESSAGE_LENGTH),
+      cause === undefined ? undefined : { cause },
+    );
     this.name = name;
     this.code = code;
   }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Logger } from '@nestjs/common';
+import { LineLogger } from '../core/line-logger.js';
 import { checkGid, isGid } from '../core/jobs/gid.js';
 import type { QueryRunnerLike } from '../core/transactions/typeorm.types.js';
 import { errorText } from '../errors/error-text.js';
@@ -44,7 +44,7 @@ const LOCK_TIMEOUT_MS = 2_000;
  * @internal Internal to the library: it changes without notice.
  */
 export abstract class SqlJobStore extends JobStore {
-  private readonly logger = new Logger('Stepping');
+  private readonly logger = new LineLogger('Stepping');
 
   /** Runs the renewals, and what they ask about the leases. */
   renewals: InternalConnection;
@@ -104,7 +104,7 @@ export abstract class SqlJobStore extends JobStore {
 
   /**
    * Throws `TransactionConflictError` when the database gave the transaction up, `JobOutsideTransactionError`, without
-   * leaving the row, when there was none any more, and other errors of the driver unchanged.
+   * leaving the row, when there was none any more, and other errors of the driver, without the data in them.
    */
   override async insertIn(runner: QueryRunnerLike, job: NewJob): Promise<boolean> {
     const { gid, owner } = job;

@@ -19,7 +19,7 @@ export class TestingUsageError extends SteppingError {
  */
 export class JobExpectationError extends SteppingError {
   constructor(message: string) {
-    super('JobExpectationError', message, { code: 'STEPPING_TESTING_JOB_EXPECTATION' });
+    super('JobExpectationError', message, { code: 'STEPPING_TESTING_JOB_EXPECTATION', verbatim: true });
   }
 }
 
@@ -39,7 +39,7 @@ export class DrainLimitError extends SteppingError {
       'DrainLimitError',
       `After ${limit} attempts there are still jobs to run. Does a step start a job each time, or is it retried ` +
         `without a wait? drain({ limit }) allows more.\n${open.join('\n')}`,
-      { code: 'STEPPING_TESTING_DRAIN_LIMIT' },
+      { code: 'STEPPING_TESTING_DRAIN_LIMIT', verbatim: true },
     );
   }
 }

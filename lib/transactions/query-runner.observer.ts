@@ -4,7 +4,8 @@ import type {
   TransactionParticipant,
 } from '../core/transactions/transaction-context.js';
 import { JobOutsideTransactionError, TransactionEndedError } from '../errors/index.js';
-import { dataSourceOf, type QueryRunnerLike } from '../core/transactions/typeorm.types.js';
+import type { QueryRunnerLike } from '../core/transactions/typeorm.types.js';
+import { logStatement } from '../store/connections/statement-log.js';
 import type { Dialect } from '../store/dialect.js';
 import { BEGIN, type GuardedRunner } from './guarded-runners.js';
 import { depthOf } from './surroundings.js';
@@ -100,7 +101,7 @@ export class QueryRunnerObserver {
       refused: (error = new JobOutsideTransactionError(gid)) => transaction.refuse(gid, error),
     });
     if (!queued) return undefined;
-    dataSourceOf(this.runner).logger?.logQuery(statement.sql, [...statement.params], this.runner);
+    logStatement(this.runner, statement.sql, statement.params);
     if (queued.full) await queued.full;
     return deferred;
   }

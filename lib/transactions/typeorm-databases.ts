@@ -1,4 +1,4 @@
-import { Logger } from '@nestjs/common';
+import { LineLogger } from '../core/line-logger.js';
 import {
   isBarrierDatabase,
   type BarrierDatabase,
@@ -9,6 +9,7 @@ import type { Barrier } from '../store/barrier.js';
 import { DataSourceRegistry } from './data-source.registry.js';
 import type { InternalConnection } from '../store/connections/internal.connection.js';
 import { barrierFor, dialectFor, isSupported } from '../store/databases.js';
+import { keepFromLog } from '../store/connections/statement-log.js';
 import type { SerialGate } from '../store/connections/serial-gate.js';
 import type { Dialect } from '../store/dialect.js';
 import type { TableOptions } from '../store/table-names.js';
@@ -25,7 +26,7 @@ export interface DatabaseAccess {
 
 /** The databases whose transactions carry jobs, each with its barrier table. */
 export class TypeOrmDatabases {
-  private readonly logger = new Logger(TypeOrmDatabases.name);
+  private readonly logger = new LineLogger(TypeOrmDatabases.name);
   private readonly accesses = new Map<DataSourceLike, DatabaseAccess>();
   private readonly barriers = new Map<DataSourceLike, Promise<Barrier>>();
   private statementTimeout: number | undefined;
@@ -36,6 +37,8 @@ export class TypeOrmDatabases {
     readonly registry: DataSourceRegistry,
     private readonly tables: TableOptions,
     private readonly autoMigrate: boolean,
+    /** Whether TypeORM's logger is told the library's own statements. */
+    private readonly logStatements: boolean,
   ) {}
 
   /** Bounds the library's own statements, in milliseconds. */
@@ -53,6 +56,7 @@ export class TypeOrmDatabases {
     let access = this.accesses.get(dataSource);
     if (!access) {
       const dialect = dialectFor(dataSource, this.tables);
+      if (!this.logStatements) keepFromLog(dataSource);
       dialect.statementTimeout = this.statementTimeout ?? dialect.statementTimeout;
       const connection = dialect.connect({
         insideHolder: () => insideTransactionOf(dataSource),

@@ -88,9 +88,28 @@ const databaseNames = {
   },
 };
 
+/** The only place that knows Nest's logger: what it is given may hold anything. */
+const LINE_LOGGER = 'lib/core/line-logger.ts';
+
+const loggers = {
+  create(context) {
+    const file = pathOf(context.filename);
+    if (!file.startsWith('lib/') || file === LINE_LOGGER) return {};
+    const check = (node) => {
+      const isLogger = ({ imported, local }) => (imported ?? local)?.name?.endsWith('Logger');
+      if (node.source?.value !== '@nestjs/common' || !node.specifiers.some(isLogger)) return;
+      context.report({
+        node,
+        message: `Log with the LineLogger of ${LINE_LOGGER}, which writes one bounded line.`,
+      });
+    };
+    return { ImportDeclaration: check, ExportNamedDeclaration: check };
+  },
+};
+
 export default {
   meta: { name: 'stepping' },
-  rules: { layers, 'database-names': databaseNames },
+  rules: { layers, 'database-names': databaseNames, loggers },
 };
 
 function refusedFile(file, source) {

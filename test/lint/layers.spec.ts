@@ -29,6 +29,12 @@ const refused: [path: string, code: string, rule: string][] = [
     `export const x = (type: string) => type === 'postgres';`,
     'stepping(database-names)',
   ],
+  ['lib/core/e.ts', `export { Logger } from '@nestjs/common';`, 'stepping(loggers)'],
+  [
+    'lib/tm/dtm/d.ts',
+    `import { Inject, ConsoleLogger } from '@nestjs/common';\nexport const x = [Inject, ConsoleLogger];`,
+    'stepping(loggers)',
+  ],
   ['lib/tm/self/a.ts', `export * from '../dtm/x.js';`, 'stepping(layers)'],
   ['lib/tm/self/b.ts', `export * from '../../index.js';`, 'stepping(layers)'],
   ['lib/tm/self/c.ts', `export * from '../../stepping.module.js';`, 'stepping(layers)'],
@@ -59,6 +65,10 @@ const refused: [path: string, code: string, rule: string][] = [
 /** Neighbours of those that must stay allowed. */
 const accepted: [path: string, code: string][] = [
   ['lib/errors/z.ts', `export type { JobStatus } from '../core/jobs/job-info.js';`],
+  [
+    'lib/core/line-logger.ts',
+    `import { Logger } from '@nestjs/common';\nexport class LineLogger extends Logger {}`,
+  ],
   ['lib/core/jobs/y.ts', `export * from '../../errors/index.js';`],
   ['lib/core/jobs/z.ts', `export * from '../transactions/x.js';`],
   ['lib/core/steps/arguments-validator.ts', `export const x = () => import('class-validator');`],

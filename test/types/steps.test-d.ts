@@ -4,7 +4,7 @@ import type { EntityManager } from 'typeorm';
 import type { StepArguments, StepClass } from '../../lib/core/steps/step-class.js';
 import type { StepContext, StepHandler } from '../../lib/core/steps/step-context.js';
 import { Step } from '../../lib/core/steps/step.decorator.js';
-import { HttpRequestStep } from '../../lib/core/steps/http-request.step.js';
+import { HttpRequestStep } from '../../lib/core/http/http-request.step.js';
 
 interface Order {
   readonly id: string;
@@ -156,6 +156,13 @@ export function arguments_(): void {
   addStep(NoStep);
 
   addStep(HttpRequestStep, { url: 'https://example.org', body: { a: [1] }, timeout: '5s' });
+  addStep(HttpRequestStep, {
+    url: 'https://example.org',
+    headers: { a: 'b', c: { secret: 'D' } },
+    redirect: 'follow',
+  });
+  // @ts-expect-error a header is neither a text nor a secret
+  addStep(HttpRequestStep, { url: 'https://example.org', headers: { a: { name: 'b' } } });
   // @ts-expect-error the url is missing
   addStep(HttpRequestStep, { method: 'GET' });
   // @ts-expect-error a property is superfluous

@@ -1,4 +1,4 @@
-import { Logger } from '@nestjs/common';
+import { LineLogger } from '../line-logger.js';
 import { InvalidOptionError, TransactionRequiredError } from '../../errors/index.js';
 import { MAX_STORED_DURATION_MS, parseDuration, type Duration } from '../duration.js';
 import { isName, NAME_RULE } from '../name.js';
@@ -44,7 +44,7 @@ const JOB_OPTIONS = ['name', 'transaction', 'gid', 'delay', 'manager'];
  * @publicApi
  */
 export class DistributedJobFactory {
-  private readonly logger = new Logger(DistributedJobFactory.name);
+  private readonly logger = new LineLogger(DistributedJobFactory.name);
   private readonly environment: JobEnvironment;
   private warned = false;
 

@@ -60,6 +60,8 @@ export class DistributedJob {
   private bytes = NO_STEPS_BYTES;
   private phase: 'building' | 'started' | 'prepared' | 'submitted' = 'building';
   private prepared: PreparedJob | undefined;
+  /** @internal Validations of arguments that the start waits for. */
+  checks: Promise<unknown>[] | undefined;
 
   /** @internal Made by the library. */
   constructor(
@@ -98,7 +100,7 @@ export class DistributedJob {
     if (!isName(name)) throw new InvalidOptionError('the name of the step', name, NAME_RULE);
     const definition = registry.get(name);
     if (!definition) registry.noteForeign(name);
-    const stored = serializer.serialize(name, definition, args[0]);
+    const stored = serializer.serialize(name, definition, args[0], this);
     const added = stored === undefined ? { name } : { name, args: stored };
     this.bytes += encodedBytes(added);
     if (this.bytes > MAX_JOB_BYTES) throw new StepArgumentsTooLargeError(this.gid, this.bytes, MAX_JOB_BYTES);
@@ -112,6 +114,7 @@ export class DistributedJob {
    * It never waits for the steps.
    *
    * @throws JobHasNoStepsError, JobAlreadyStartedError.
+   * @throws InvalidStepArgumentsError when arguments fail a validation that is asynchronous; `addStep()` does not wait for those.
    * @throws TransactionRequiredError outside any transaction, or in one that cannot be seen, without `transaction: 'none'`.
    * @throws TransactionNotPassedError when the transaction around the caller was begun on a query runner.
    * @throws ConnectionStreamingError while a stream is read on the connection of the transaction.
@@ -171,8 +174,9 @@ export class DistributedJob {
     await this.environment.settler.submitByHand(this.message(), this.prepared);
   }
 
-  /** A message may be handled before the application's hooks have run. */
+  /** A message may be handled before the application's hooks have run; constraints of class-validator may take their time. */
   private async ready(): Promise<void> {
+    if (this.checks) await Promise.all(this.checks);
     const { readiness } = this.environment;
     if (!readiness.ready) await readiness.prepare();
   }

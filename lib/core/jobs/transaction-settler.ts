@@ -1,4 +1,4 @@
-import { Logger } from '@nestjs/common';
+import { LineLogger } from '../line-logger.js';
 import type { TransactionContext, TransactionParticipant } from '../transactions/transaction-context.js';
 import type { PreparedJob, TransactionManager } from '../transaction-manager.js';
 import { detached } from '../detached.js';
@@ -20,7 +20,7 @@ export interface JobParticipant extends TransactionParticipant {
  * the library. What is not told here is found by recovery. Shutdown waits for what is under way.
  */
 export class TransactionSettler {
-  private readonly logger = new Logger(TransactionSettler.name);
+  private readonly logger = new LineLogger(TransactionSettler.name);
   private readonly underWay = new WaitGroup();
 
   constructor(private readonly manager: TransactionManager) {}

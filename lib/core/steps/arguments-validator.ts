@@ -1,18 +1,35 @@
-import type { ArgumentsClass, ArgumentsProblem } from './step-definition.js';
+import type { ArgumentsClass, ArgumentsProblem, WhitelistOptions } from './step-definition.js';
 import { ARGS_ROOT, pathOf, placeIn, type Place } from './value-path.js';
 
 /** The part of class-validator that is used, described here because the package is optional. */
 export interface ClassValidator {
-  validate(target: object): Promise<ValidationProblem[]>;
-  validateSync(target: object): ValidationProblem[];
+  validate(target: object, options?: WhitelistOptions): Promise<ValidationProblem[]>;
+  validateSync(target: object, options?: WhitelistOptions): ValidationProblem[];
   getMetadataStorage(): {
     getTargetValidationMetadatas(
       target: Function,
       schema: string,
       always: boolean,
       strictGroups: boolean,
-    ): readonly unknown[];
+    ): readonly ValidationMetadata[];
+    getTargetValidatorConstraints(target: Function): readonly { readonly async?: boolean }[];
   };
+}
+
+/** One decorator of a class. */
+interface ValidationMetadata {
+  readonly type?: string;
+  /** The class behind `@Validate()` and decorators of the application's own. */
+  readonly constraintCls?: Function;
+}
+
+/** What has to be known of a class. */
+interface KnownClass {
+  readonly decorated: boolean;
+  /** A constraint of it answers with a promise. */
+  readonly asynchronous: boolean;
+  /** Objects in its instances are validated, too. */
+  readonly nested: boolean;
 }
 
 /** One error of class-validator. */
@@ -29,7 +46,7 @@ const MODULE_NOT_FOUND: readonly unknown[] = ['ERR_MODULE_NOT_FOUND', 'MODULE_NO
  * validator throws is passed on: it says nothing about the arguments.
  */
 export class ArgumentsValidator {
-  private readonly decorated = new WeakMap<ArgumentsClass, boolean>();
+  private readonly known = new WeakMap<Function, KnownClass>();
 
   constructor(private readonly validator: ClassValidator | undefined) {}
 
@@ -45,26 +62,68 @@ export class ArgumentsValidator {
     }
   }
 
-  /** Validates synchronously, without asynchronous constraints. */
-  validateNow(argsClass: ArgumentsClass, instance: object): ArgumentsProblem | undefined {
-    return summarize(this.validatorOf(argsClass)?.validateSync(instance));
+  /** Validates synchronously, without asynchronous constraints. With `whitelist`, removes properties of the instance. */
+  validateNow(
+    argsClass: ArgumentsClass,
+    instance: object,
+    options?: WhitelistOptions,
+  ): ArgumentsProblem | undefined {
+    return summarize(this.validatorOf(argsClass)?.validateSync(instance, options));
   }
 
-  async validate(argsClass: ArgumentsClass, instance: object): Promise<ArgumentsProblem | undefined> {
-    return summarize(await this.validatorOf(argsClass)?.validate(instance));
+  async validate(
+    argsClass: ArgumentsClass,
+    instance: object,
+    options?: WhitelistOptions,
+  ): Promise<ArgumentsProblem | undefined> {
+    return summarize(await this.validatorOf(argsClass)?.validate(instance, options));
+  }
+
+  /** Whether it can tell the properties of a class from others. */
+  knows(argsClass: ArgumentsClass): boolean {
+    return this.validatorOf(argsClass) !== undefined;
+  }
+
+  /** Whether `validateNow()` leaves something out: a constraint that answers with a promise, of the instance or of an object in it. */
+  isAsynchronous(value: unknown, seen?: Set<unknown>): boolean {
+    if (typeof value !== 'object' || value === null || seen?.has(value)) return false;
+    const { constructor } = value;
+    const { asynchronous, nested } = typeof constructor === 'function' ? this.classOf(constructor) : UNKNOWN;
+    if (asynchronous) return true;
+    // Collections are walked through for what is in them.
+    if (!nested && constructor !== Array && constructor !== Map && constructor !== Set) return false;
+    const members: Iterable<unknown> =
+      value instanceof Map || value instanceof Set ? value.values() : Object.values(value);
+    const walked = (seen ?? new Set()).add(value);
+    for (const member of members) if (this.isAsynchronous(member, walked)) return true;
+    return false;
   }
 
   /** Undefined for a class without decorators: class-validator refuses instances of classes that it does not know. */
   private validatorOf(argsClass: ArgumentsClass): ClassValidator | undefined {
-    let decorated = this.decorated.get(argsClass);
-    if (decorated === undefined && this.validator) {
-      const storage = this.validator.getMetadataStorage();
-      decorated = storage.getTargetValidationMetadatas(argsClass, '', false, false).length > 0;
-      this.decorated.set(argsClass, decorated);
+    return this.classOf(argsClass).decorated ? this.validator : undefined;
+  }
+
+  private classOf(target: Function): KnownClass {
+    let known = this.known.get(target);
+    if (known === undefined) {
+      const storage = this.validator?.getMetadataStorage();
+      const decorators = storage?.getTargetValidationMetadatas(target, '', false, false) ?? [];
+      known = {
+        decorated: decorators.length > 0,
+        asynchronous: decorators.some(
+          ({ constraintCls }) =>
+            constraintCls && storage!.getTargetValidatorConstraints(constraintCls).some((each) => each.async),
+        ),
+        nested: decorators.some(({ type }) => type === 'nestedValidation'),
+      };
+      this.known.set(target, known);
     }
-    return decorated ? this.validator : undefined;
+    return known;
   }
 }
+
+const UNKNOWN: KnownClass = { decorated: false, asynchronous: false, nested: false };
 
 function isAbsent(error: unknown): boolean {
   const { code, message } = error as { code?: unknown; message?: unknown };

@@ -1,4 +1,4 @@
-import { Logger } from '@nestjs/common';
+import { LineLogger } from '../line-logger.js';
 import type { EntityManagerLike } from '../transactions/typeorm.types.js';
 import { errorText } from '../../errors/error-text.js';
 import { InvalidStepArgumentsError, StepInterruptedError, StepTimeoutError } from '../../errors/index.js';
@@ -20,7 +20,7 @@ const GRACE_PERIOD_MS = 10_000;
 
 /** Runs one attempt of a step: arguments, instance, time-out. It knows nothing of jobs and stores. */
 export class AttemptRunner {
-  private readonly logger = new Logger('StepExecutor');
+  private readonly logger = new LineLogger('StepExecutor');
 
   constructor(private readonly serializer: StepArgumentsSerializer) {}
 
@@ -95,7 +95,7 @@ export class AttemptRunner {
     try {
       step.release?.();
     } catch (error) {
-      this.logger.error(`Releasing the instance of step ${stepName} failed: ${String(error)}`);
+      this.logger.error(`Releasing the instance of step ${stepName} failed: ${errorText(error)}`);
     }
   }
 

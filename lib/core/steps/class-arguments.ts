@@ -26,6 +26,8 @@ export class ArgumentsConversionError extends Error {
 
 /** Keys that class-transformer skips, because assigning them would change a prototype. */
 const SKIPPED_KEYS: readonly string[] = ['__proto__', 'constructor'];
+const DROPPED =
+  'has a name that class-transformer drops, since it is also the name of a method. Rename the property.';
 
 /**
  * An instance of `argsClass`: the value itself, or one made of a plain object.
@@ -37,7 +39,7 @@ export function toInstance(argsClass: ArgumentsClass, value: unknown): object {
     if (value instanceof argsClass) return value;
     if (isPlainObject(value)) {
       // Copied, because class-transformer deletes discriminator properties from what it reads.
-      return attempt(() => plainToInstance(argsClass, copyPlain(value)));
+      return attempt(() => fromPlain(argsClass, copyPlain(value)));
     }
   }
   const found =
@@ -78,7 +80,37 @@ export function fromPlain(argsClass: ArgumentsClass, plain: unknown): object {
   if (typeof plain !== 'object' || plain === null || Array.isArray(plain)) {
     throw conversionError(ARGS_ROOT, `must be an object, to become an instance of ${argsClass.name}.`);
   }
-  return attempt(() => plainToInstance(argsClass, plain));
+  return attempt(() => {
+    const instance: object = plainToInstance(argsClass, plain);
+    refuseDropped(plain, instance);
+    return instance;
+  });
+}
+
+/** An instance that shares nothing with another one. */
+export function copyOf(argsClass: ArgumentsClass, instance: object): object {
+  return fromPlain(argsClass, JSON.parse(toJson(argsClass, instance)));
+}
+
+/**
+ * class-transformer leaves out, without a word, what an object inherits as a method: `toString` everywhere, `get` in a `Map`. Finds the first
+ * such key of what was read that has not arrived.
+ */
+function refuseDropped(plain: unknown, made: unknown, place: Place = ARGS_ROOT): void {
+  if (typeof plain !== 'object' || plain === null || typeof made !== 'object' || made === null) return;
+  checkDepth(place);
+  for (const key of Object.keys(plain)) {
+    const at = memberIn(place, plain, key);
+    if (isDropped(made, key)) throw conversionError(at, DROPPED);
+    const member: unknown = made instanceof Map ? made.get(key) : (made as Record<string, unknown>)[key];
+    refuseDropped((plain as Record<string, unknown>)[key], member, at);
+  }
+}
+
+function isDropped(made: object, key: string): boolean {
+  if (SKIPPED_KEYS.includes(key)) return !Object.hasOwn(made, key);
+  if (made instanceof Map) return !made.has(key);
+  return !Object.hasOwn(made, key) && typeof (made as Record<string, unknown>)[key] === 'function';
 }
 
 /** JSON without bigints: the comparison then finds where one was dropped. */
@@ -107,9 +139,8 @@ function copyPlain(value: unknown, place: Place = ARGS_ROOT, copies = new Map<ob
   copies.set(value, copy);
   for (const key of Object.keys(value)) {
     const at = memberIn(place, value, key);
-    if (SKIPPED_KEYS.includes(key)) {
-      throw conversionError(at, 'has a name that class-transformer drops. Rename the property.');
-    }
+    // Before it changes the prototype of the copy.
+    if (SKIPPED_KEYS.includes(key)) throw conversionError(at, DROPPED);
     (copy as Record<string, unknown>)[key] = copyPlain((value as Record<string, unknown>)[key], at, copies);
   }
   return copy;

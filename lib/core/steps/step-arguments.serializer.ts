@@ -1,23 +1,62 @@
-import { InvalidStepArgumentsError } from '../../errors/index.js';
+import { InvalidStepArgumentsError, InvalidStepClassError } from '../../errors/index.js';
 import type { ArgumentsValidator } from './arguments-validator.js';
-import { ArgumentsConversionError, fromPlain, toInstance, toJson } from './class-arguments.js';
+import { ArgumentsConversionError, copyOf, fromPlain, toInstance, toJson } from './class-arguments.js';
 import { assertPlainJson } from './value-path.js';
-import type { ArgumentsClass, ArgumentsProblem, StepDefinition } from './step-definition.js';
+import type {
+  ArgumentsClass,
+  ArgumentsProblem,
+  StepDefinition,
+  WhitelistOptions,
+} from './step-definition.js';
 
 /** The part of a step that the serializer needs. A step of another process has none. */
-export type SerializableStep = Pick<StepDefinition, 'argsClass' | 'checkArguments'>;
+export type SerializableStep = Pick<StepDefinition, 'argsClass' | 'checkArguments' | keyof WhitelistOptions>;
+
+/** Keeps the validations that go on after `serialize()` has returned. */
+export interface ValidationsUnderWay {
+  checks: Promise<unknown>[] | undefined;
+}
 
 /** Turns the arguments of steps into JSON and back. */
 export class StepArgumentsSerializer {
-  constructor(private readonly validator: ArgumentsValidator) {}
+  constructor(
+    private readonly validator: ArgumentsValidator,
+    /** For steps that say nothing else. */
+    private readonly defaults: WhitelistOptions = {},
+  ) {}
+
+  /**
+   * To be called for every step at start-up: a list of known properties that nobody wrote would remove all of them.
+   *
+   * @throws InvalidStepClassError when `whitelist` is on and nothing tells which properties the arguments have.
+   */
+  check({ name, place, argsClass, ...step }: StepDefinition): void {
+    const demanded = step.whitelist === true || step.forbidNonWhitelisted === true;
+    if (argsClass === undefined ? !demanded : !this.whitelistOf(step) || this.validator.knows(argsClass))
+      return;
+    const missing =
+      argsClass === undefined
+        ? "it has no 'args', so that nothing tells which properties its arguments have"
+        : `class-validator knows no decorator of ${argsClass.name}`;
+    throw new InvalidStepClassError(
+      place,
+      `'whitelist' is on for the step '${name}', but ${missing}. Decorate every property (@Allow() where there is no ` +
+        'rule), see that class-validator is installed, or set whitelist: false in @Step().',
+    );
+  }
 
   /**
    * The JSON text to store, or `undefined` for a step without arguments. The value itself is not changed.
    *
    * @throws InvalidStepArgumentsError when the text would not give the same arguments back, or they do not
-   * pass their validation.
+   * pass their validation. Constraints that answer with a promise are left to `later`, whose `checks` reject with it.
    */
-  serialize(stepName: string, step: SerializableStep | undefined, value: unknown): string | undefined {
+  serialize(
+    stepName: string,
+    step: SerializableStep | undefined,
+    value: unknown,
+    later?: ValidationsUnderWay,
+  ): string | undefined {
     if (value === undefined && step?.checkArguments === undefined) return undefined;
     const refuse = (path: string, reason: string): never => {
       throw new InvalidStepArgumentsError(stepName, path, reason);
@@ -30,9 +69,19 @@ export class StepArgumentsSerializer {
       return json;
     }
     return converting(stepName, () => {
-      const instance = toInstance(argsClass, value);
-      refuseProblem(stepName, this.validator.validateNow(argsClass, instance));
-      return toJson(argsClass, instance);
+      const whitelist = this.whitelistOf(step!);
+      const given = toInstance(argsClass, value);
+      // Properties are removed from it, and the caller's own instance stays as it is.
+      const instance = whitelist && given === value ? copyOf(argsClass, given) : given;
+      refuseProblem(stepName, this.validator.validateNow(argsClass, instance, whitelist));
+      const json = toJson(argsClass, instance);
+      if (later && this.validator.isAsynchronous(instance)) {
+        // Of what is stored: the caller may go on changing the instance.
+        const check = this.restore(stepName, step, JSON.parse(json)) as Promise<unknown>;
+        check.catch(() => undefined);
+        (later.checks ??= []).push(check);
+      }
+      return json;
     });
   }
 
@@ -51,14 +100,32 @@ export class StepArgumentsSerializer {
     }
     return this.validated(
       stepName,
+      step!,
       argsClass,
       converting(stepName, () => fromPlain(argsClass, stored)),
     );
   }
 
-  private async validated(stepName: string, argsClass: ArgumentsClass, instance: object): Promise<unknown> {
-    refuseProblem(stepName, await this.validator.validate(argsClass, instance));
+  private async validated(
+    stepName: string,
+    step: SerializableStep,
+    argsClass: ArgumentsClass,
+    instance: object,
+  ): Promise<unknown> {
+    const whitelist = this.whitelistOf(step);
+    refuseProblem(stepName, await this.validator.validate(argsClass, instance, whitelist));
     return instance;
+  }
+
+  /** What class-validator is told; undefined where unknown properties stay. */
+  private whitelistOf(step: WhitelistOptions): WhitelistOptions | undefined {
+    const { whitelist, forbidNonWhitelisted } = this.defaults;
+    const on = step.forbidNonWhitelisted || (step.whitelist ?? (whitelist || forbidNonWhitelisted));
+    if (!on) return undefined;
+    return {
+      whitelist: true,
+      forbidNonWhitelisted: step.forbidNonWhitelisted ?? forbidNonWhitelisted ?? false,
+    };
   }
 }
 

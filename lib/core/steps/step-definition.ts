@@ -11,6 +11,14 @@ export interface ArgumentsProblem {
   readonly reason: string;
 }
 
+/** What becomes of properties that the class of the arguments does not know; the names are those of Nest's `ValidationPipe`. */
+export interface WhitelistOptions {
+  /** Properties without a decorator of class-validator are removed. */
+  readonly whitelist?: boolean | undefined;
+  /** They are refused instead. */
+  readonly forbidNonWhitelisted?: boolean | undefined;
+}
+
 /** A built-in step's own check of its arguments, where decorators of an optional package cannot be used. */
 export type ArgumentsCheck = (args: unknown) => ArgumentsProblem | undefined;
 
@@ -22,7 +30,7 @@ export interface ResolvedStep {
 }
 
 /** What `@Step()` writes on a class. */
-export interface StepMetadata {
+export interface StepMetadata extends WhitelistOptions {
   /** The name that new jobs store. */
   readonly name: string;
   readonly aliases: readonly string[];

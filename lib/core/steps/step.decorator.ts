@@ -38,6 +38,19 @@ export interface StepOptions<TArgs = unknown> {
    * decorated. Without it arguments are plain JSON.
    */
   readonly args?: new (...args: any[]) => TArgs;
+  /**
+   * As in Nest's `ValidationPipe`: properties of the arguments, and of nested objects that are validated, are removed if class-validator
+   * knows no decorator for them. `@Allow()` is one for those without a rule. Needs `args`, with decorators.
+   *
+   * @default `whitelist` of the module
+   */
+  readonly whitelist?: boolean;
+  /**
+   * As in Nest's `ValidationPipe`: such properties are refused instead. It implies `whitelist`.
+   *
+   * @default `forbidNonWhitelisted` of the module
+   */
+  readonly forbidNonWhitelisted?: boolean;
   /** When a failed attempt is repeated. Options are laid over the module's; a function replaces them. */
   readonly retry?: RetryPolicy;
   /**
@@ -79,7 +92,18 @@ export type StepDecorator<TArgs = never> = <
   target: C,
 ) => void;
 
-const STEP_OPTIONS = ['name', 'aliases', 'args', 'retry', 'timeout', 'concurrency', 'transactional', 'scope'];
+const STEP_OPTIONS = [
+  'name',
+  'aliases',
+  'args',
+  'whitelist',
+  'forbidNonWhitelisted',
+  'retry',
+  'timeout',
+  'concurrency',
+  'transactional',
+  'scope',
+];
 
 /** What `@Injectable()` leaves on a class. */
 const INJECTABLE_METADATA = '__injectable__';
@@ -112,6 +136,8 @@ export function defineStep(
     name = target.name,
     aliases = [],
     args,
+    whitelist,
+    forbidNonWhitelisted,
     retry,
     timeout,
     concurrency,
@@ -131,6 +157,8 @@ export function defineStep(
     name,
     aliases: [...new Set(aliases)].filter((alias) => alias !== name),
     argsClass: args as ArgumentsClass | undefined,
+    whitelist,
+    forbidNonWhitelisted,
     retry,
     timeout,
     concurrency,

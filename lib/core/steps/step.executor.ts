@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { Logger } from '@nestjs/common';
+import { LineLogger } from '../line-logger.js';
 import { errorText, propertyOf } from '../../errors/error-text.js';
 import { StepNotFoundError, UnrecoverableStepError } from '../../errors/index.js';
 import { detached } from '../detached.js';
@@ -21,7 +21,7 @@ export interface TransactionalSteps {
  * @publicApi
  */
 export class StepExecutor {
-  private readonly logger = new Logger('SteppingJob');
+  private readonly logger = new LineLogger('SteppingJob');
   private readonly policies = new Map<StepDefinition, ResolvedRetryPolicy>();
 
   /** @internal Made by the library. */

@@ -18,6 +18,8 @@ const concurrencyOf = checkedOption<number>(
   'a whole number from 1',
 );
 
+const flagOf = checkedOption<boolean>((value) => typeof value === 'boolean', 'true or false');
+
 /** Finds the steps among the providers of all modules of the application. */
 export class StepExplorer {
   constructor(private readonly modules: ModulesContainer) {}
@@ -105,7 +107,7 @@ export class StepExplorer {
     module: HostModule,
     resolve: StepDefinition['resolve'],
   ): FoundStep {
-    const { timeout, concurrency, ...metadata } = stepMetadataOf(stepClass)!;
+    const { timeout, concurrency, whitelist, forbidNonWhitelisted, ...metadata } = stepMetadataOf(stepClass)!;
     const option = (name: string): string => `@Step(${metadata.name}).${name}`;
     // Checked here, so that a mistake shows when the application starts. The module's defaults are added later.
     resolveRetryPolicy(metadata.retry, option('retry'));
@@ -113,6 +115,8 @@ export class StepExplorer {
       ...metadata,
       timeout: timeout === undefined ? undefined : parseDuration(timeout, option('timeout'), { min: 1 }),
       concurrency: concurrencyOf(concurrency, option('concurrency')),
+      whitelist: flagOf(whitelist, option('whitelist')),
+      forbidNonWhitelisted: flagOf(forbidNonWhitelisted, option('forbidNonWhitelisted')),
       place: placeOf(stepClass, token, module),
       classes: [...new Set(classes)],
       resolve,

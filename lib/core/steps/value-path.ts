@@ -15,6 +15,9 @@ export const ARGS_ROOT: Place = { parent: null, key: 'args', depth: 0 };
  */
 export const MAX_DEPTH = 200;
 
+/** Of a key in a path. */
+const MAX_KEY_LENGTH = 80;
+
 const IDENTIFIER = /^[A-Za-z_$][\w$]*$/;
 
 export function placeIn(parent: Place, key: string | number | symbol): Place {
@@ -37,8 +40,10 @@ export function pathOf(place: Place): string {
 
 function memberOf(key: string | number | symbol): string {
   if (typeof key === 'number') return `[${key}]`;
-  if (typeof key === 'symbol') return `[${String(key)}]`;
-  return IDENTIFIER.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
+  const text = String(key);
+  const name = text.length > MAX_KEY_LENGTH ? `${text.slice(0, MAX_KEY_LENGTH)}…` : text;
+  if (typeof key === 'symbol') return `[${name}]`;
+  return IDENTIFIER.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`;
 }
 
 /** Whether an object is an object literal, or has no prototype; objects of other realms included. */

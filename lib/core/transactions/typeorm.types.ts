@@ -63,7 +63,7 @@ export interface DataSourceLike {
   readonly options: { readonly type: string; readonly name?: string; readonly [key: string]: any };
   readonly driver: any;
   readonly manager: EntityManagerLike;
-  readonly logger?: {
+  logger?: {
     logQuery(sql: string, parameters?: any[], runner?: any): unknown;
     logQueryError?(error: string | Error, sql: string, parameters?: any[], runner?: any): unknown;
   };

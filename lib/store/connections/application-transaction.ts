@@ -1,3 +1,4 @@
+import { withoutData } from '../../errors/data-in-errors.js';
 import {
   JobOutsideTransactionError,
   StatementTimeoutError,
@@ -7,6 +8,7 @@ import type { QueryRunnerLike, StructuredResult } from '../../core/transactions/
 import type { Dialect } from '../dialect.js';
 import { inTime } from './in-time.js';
 import type { Statement, StatementResult } from './internal.connection.js';
+import { throughTypeOrm } from './statement-log.js';
 
 const turns = new WeakMap<QueryRunnerLike, Promise<unknown>>();
 
@@ -14,7 +16,7 @@ const turns = new WeakMap<QueryRunnerLike, Promise<unknown>>();
  * Runs a statement for the job `gid` in the transaction of the application that is open on `runner`.
  *
  * @throws TransactionConflictError when the database has given up the transaction; TablesMissingError when the library's
- * tables are gone; StatementTimeoutError, after which the connection is closed; other errors of the driver unchanged.
+ * tables are gone; StatementTimeoutError, after which the connection is closed; other errors of the driver, without the data in them.
  */
 export function runIn(
   dialect: Dialect,
@@ -22,12 +24,7 @@ export function runIn(
   gid: string,
   { sql, params }: Statement,
 ): Promise<StructuredResult> {
-  return guarded(
-    dialect,
-    runner,
-    gid,
-    () => runner.query(sql, [...params], true) as Promise<StructuredResult>,
-  );
+  return guarded(dialect, runner, gid, params, () => throughTypeOrm(runner, sql, params));
 }
 
 /** Reads rows in the same way. */
@@ -37,13 +34,14 @@ export function readIn(
   gid: string,
   { sql, params }: Statement,
 ): Promise<StatementResult> {
-  return guarded(dialect, runner, gid, () => dialect.send(runner, sql, params));
+  return guarded(dialect, runner, gid, params, () => dialect.send(runner, sql, params));
 }
 
 async function guarded<T>(
   dialect: Dialect,
   runner: QueryRunnerLike,
   gid: string,
+  params: readonly unknown[],
   work: () => Promise<T>,
 ): Promise<T> {
   try {
@@ -54,6 +52,7 @@ async function guarded<T>(
       void dialect.interrupt(runner);
       dialect.discard(runner);
     }
+    withoutData(error, params);
     const lost = dialect.lostTables(error);
     if (lost) throw lost;
     if (dialect.errors.isTransient(error)) throw new TransactionConflictError(gid, { cause: error });

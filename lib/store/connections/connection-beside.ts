@@ -1,5 +1,10 @@
-import type { DataSourceLike, StructuredResult } from '../../core/transactions/typeorm.types.js';
+import type {
+  DataSourceLike,
+  QueryRunnerLike,
+  StructuredResult,
+} from '../../core/transactions/typeorm.types.js';
 import { InternalConnection, runOn, type RunStatement, type StatementResult } from './internal.connection.js';
+import { logStatement } from './statement-log.js';
 import { PooledConnection, type PooledSessions } from './pooled.connection.js';
 
 /** A connection that is not the pool's, while one statement or transaction has it. */
@@ -79,7 +84,7 @@ class RunnerBeside {
   }
 
   async query(sql: string, params: unknown[] = []): Promise<StructuredResult> {
-    this.dataSource.logger?.logQuery(sql, params, this);
+    logStatement(this as unknown as QueryRunnerLike, sql, params, this.dataSource);
     const { rows, affected } = await this.client!.query(sql, params);
     return { raw: rows, records: rows, affected };
   }

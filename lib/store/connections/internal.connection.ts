@@ -1,4 +1,6 @@
-import type { QueryRunnerLike, StructuredResult } from '../../core/transactions/typeorm.types.js';
+import type { QueryRunnerLike } from '../../core/transactions/typeorm.types.js';
+import { withoutData } from '../../errors/data-in-errors.js';
+import { throughTypeOrm } from './statement-log.js';
 
 export type { SqlStatement as Statement } from '../../core/transactions/transaction-context.js';
 
@@ -64,6 +66,10 @@ export async function runOn(
   sql: string,
   params: readonly unknown[] = [],
 ): Promise<StatementResult> {
-  const result = (await runner.query(sql, [...params], true)) as StructuredResult;
-  return { rows: result.records?.splice(0) ?? [], affected: result.affected ?? 0 };
+  try {
+    const result = await throughTypeOrm(runner, sql, params);
+    return { rows: result.records?.splice(0) ?? [], affected: result.affected ?? 0 };
+  } catch (error) {
+    throw withoutData(error, params);
+  }
 }

@@ -4,12 +4,10 @@ import {
   TransactionManagerUnavailableError,
   UnsupportedDatabaseError,
 } from '../../errors/index.js';
-import {
-  dataSourceOf,
-  type QueryRunnerLike,
-  type StructuredResult,
-} from '../../core/transactions/typeorm.types.js';
+import type { QueryRunnerLike, StructuredResult } from '../../core/transactions/typeorm.types.js';
+import { withoutData } from '../../errors/data-in-errors.js';
 import { runIn } from '../connections/application-transaction.js';
+import { logFailedStatement, logStatement } from '../connections/statement-log.js';
 import { ConnectionBeside } from '../connections/connection-beside.js';
 import type { ConnectionProbe } from '../connections/connection-probe.js';
 import type { InternalConnection, Queryable, StatementResult } from '../connections/internal.connection.js';
@@ -140,13 +138,12 @@ export class MysqlDialect extends Dialect implements PooledSessions {
   ): Promise<StatementResult> {
     const client = (await runner.connect()) as MysqlClient;
     const values = [...params];
-    const { logger } = dataSourceOf(runner);
-    logger?.logQuery(sql, values, runner);
+    logStatement(runner, sql, values);
     try {
       return await queryClient(client, sql, values);
     } catch (error) {
-      logger?.logQueryError?.(error as Error, sql, values, runner);
-      throw error;
+      logFailedStatement(runner, error, sql, values);
+      throw withoutData(error, values);
     }
   }
 

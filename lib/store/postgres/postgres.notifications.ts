@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { Logger } from '@nestjs/common';
+import { LineLogger } from '../../core/line-logger.js';
 import { detached } from '../../core/detached.js';
 import type { DataSourceLike } from '../../core/transactions/typeorm.types.js';
 import type { JobNotifications } from '../dialect.js';
@@ -30,7 +30,7 @@ const FLOOD_QUIET_MS = 60_000;
  * the server sends, and the server keeps what is not read. So in a flood the connection is closed for a while.
  */
 export class PostgresNotifications implements JobNotifications {
-  private readonly logger = new Logger(PostgresNotifications.name);
+  private readonly logger = new LineLogger(PostgresNotifications.name);
   private readonly channel: string;
   private client: any;
   private timer: NodeJS.Timeout | undefined;

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
-import { dataSourceOf, type QueryRunnerLike } from '../../core/transactions/typeorm.types.js';
+import type { QueryRunnerLike } from '../../core/transactions/typeorm.types.js';
+import { withoutData } from '../../errors/data-in-errors.js';
 import type { StatementResult } from '../connections/internal.connection.js';
+import { logFailedStatement, logStatement } from '../connections/statement-log.js';
 import { queryClient, type PostgresClient } from './postgres.clients.js';
 
 /** No such prepared statement, another one of that name, a plan that no longer fits the tables. */
@@ -30,8 +32,7 @@ export class PreparedStatements {
     const client = (await runner.connect()) as PostgresClient;
     const values = [...params];
     const name = prepared && !this.lost ? this.nameOf(sql) : undefined;
-    const { logger } = dataSourceOf(runner);
-    logger?.logQuery(sql, values, runner);
+    logStatement(runner, sql, values);
     try {
       return await queryClient(client, sql, values, name);
     } catch (error) {
@@ -39,8 +40,8 @@ export class PreparedStatements {
         this.lost = true;
         return this.run(runner, sql, params, false);
       }
-      logger?.logQueryError?.(error as Error, sql, values, runner);
-      throw error;
+      logFailedStatement(runner, error, sql, values);
+      throw withoutData(error, values);
     }
   }
 

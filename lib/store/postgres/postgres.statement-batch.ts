@@ -1,3 +1,4 @@
+import { withoutData } from '../../errors/data-in-errors.js';
 import type { Statement } from '../connections/internal.connection.js';
 import { WHO_ANSWERS, type ParsedStatements } from './postgres.parsed-statements.js';
 
@@ -57,7 +58,9 @@ export function statementBatch(
     },
     handleError(error: unknown): void {
       prepared.failed(error);
-      this.callback(error);
+      const failed = statements[completed];
+      // A COMMIT fails for reasons of the application, which keep what they say.
+      this.callback(failed ? withoutData(error, failed.params) : error);
     },
     /** The answer to `WHO_ANSWERS`: nothing else returns rows. */
     handleDataRow({ fields }: { fields: readonly unknown[] }): void {

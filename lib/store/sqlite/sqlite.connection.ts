@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { withoutData } from '../../errors/data-in-errors.js';
 import { TransactionManagerUnavailableError } from '../../errors/index.js';
 import type { DataSourceLike } from '../../core/transactions/typeorm.types.js';
 import {
@@ -147,11 +148,13 @@ export class SqliteConnection extends InternalConnection {
   private execute(handle: SqliteHandle, sql: string, params: readonly unknown[]): StatementResult {
     const statement = this.prepare(handle, sql);
     const bound = params.map((param) => (typeof param === 'boolean' ? Number(param) : param));
-    if (statement.reader) {
+    try {
+      if (!statement.reader) return { rows: [], affected: Number(statement.run(...bound).changes) };
       const rows = statement.all(...bound);
       return { rows, affected: rows.length };
+    } catch (error) {
+      throw withoutData(error, params);
     }
-    return { rows: [], affected: Number(statement.run(...bound).changes) };
   }
 
   /** For each handle: a `DataSource` that is destroyed and initialized again has a new one. */

@@ -41,7 +41,8 @@ export interface DtmJobOptions {
   /**
    * DTM itself calls the endpoints of the `HttpRequestStep`s of this job, instead of this application. It takes
    * only the status 200 for a success, and sends POST with a JSON body or GET without one, no headers of the
-   * step and no idempotency key; the job's `headers` go to the endpoint. HTTP protocol only. Default: `false`.
+   * step and no idempotency key; the job's `headers` go to the endpoint. HTTP protocol only, and not with the option `http`
+   * of the module. Default: `false`.
    */
   readonly directHttpSteps?: boolean;
 }

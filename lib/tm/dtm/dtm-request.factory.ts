@@ -12,7 +12,9 @@ import type { DtmCustomData, DtmRequest } from './dtm.client.js';
 import { DtmLimitError, DtmUnsupportedError } from './dtm.errors.js';
 import type { ResolvedDtmOptions } from './dtm.options.js';
 import { toWireGid } from './wire-gid.js';
-import { HttpRequestStep, methodOf, type HttpRequestArguments } from '../../core/steps/http-request.step.js';
+import type { ResolvedHttpOptions } from '../../core/http/http-options.js';
+import { methodOf, type HttpRequestArguments } from '../../core/http/http-request.arguments.js';
+import { HttpRequestStep } from '../../core/http/http-request.step.js';
 import { stepMetadataOf } from '../../core/steps/step.decorator.js';
 
 /** The columns of DTM's SQL stores; a longer gid would be cut without a word by MySQL. */
@@ -30,6 +32,7 @@ export class DtmRequestFactory {
   constructor(
     private readonly settings: ResolvedDtmOptions,
     private readonly signature: CallbackSignature,
+    private readonly application: { readonly http: ResolvedHttpOptions },
   ) {
     this.addresses = callbackAddresses(settings);
   }
@@ -76,6 +79,13 @@ export class DtmRequestFactory {
         'dtmJob.waitResult',
         true,
         'false for a job with a delay, which has no result yet',
+      );
+    }
+    if (options.directHttpSteps && this.application.http.isSet) {
+      throw new InvalidOptionError(
+        'dtmJob.directHttpSteps',
+        true,
+        "left out where the option 'http' of the module is set: DTM would send the requests by itself, to wherever their URLs say",
       );
     }
     const direct = options.directHttpSteps && steps.some(({ name }) => name === HTTP_REQUEST_STEP);
@@ -185,5 +195,6 @@ export function directHttpStep({ args }: StoredStep): DirectHttpStep {
   if (typeof request.body === 'string') refuse('a body that is text');
   if (Object.keys(request.headers ?? {}).length > 0) refuse('headers of its own');
   if (request.timeout !== undefined) refuse('a time-out of its own');
+  if (request.redirect !== undefined) refuse('a rule for redirects');
   return { url: request.url, body: request.body === undefined ? '' : JSON.stringify(request.body) };
 }

@@ -1,4 +1,4 @@
-import { Logger } from '@nestjs/common';
+import { LineLogger } from '../../core/line-logger.js';
 import { detached } from '../../core/detached.js';
 import { faultPoint } from '../../core/fault-point.js';
 import { StepStop } from '../../core/steps/step-context.js';
@@ -31,7 +31,7 @@ interface Call {
  * error, after which DTM tries again.
  */
 export class DtmStepService {
-  private readonly logger = new Logger('SteppingJob');
+  private readonly logger = new LineLogger('SteppingJob');
   private readonly attempts = new AttemptCounter();
   private readonly invalid = new InvalidCalls();
   private readonly running = new Map<string, StepStop>();

@@ -102,7 +102,7 @@ export class DtmCallbacksUnprotectedError extends SteppingError {
  */
 export class StepNotFinishedError extends SteppingError {
   constructor(message = 'The step has not finished yet.') {
-    super('StepNotFinishedError', message);
+    super('StepNotFinishedError', message, { verbatim: true });
   }
 }
 

@@ -6,6 +6,7 @@ import { StepExecutor } from '../../core/steps/step.executor.js';
 import { TransactionManager, type TransactionManagerStrategy } from '../../core/transaction-manager.js';
 import { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
 import { InvalidOptionError } from '../../errors/index.js';
+import { STEPPING_RESOLVED_OPTIONS } from '../../stepping.constants.js';
 import { CallbackSignature } from './callback-signature.js';
 import { DtmAdminClient } from './dtm-admin.client.js';
 import { DtmClient } from './dtm.client.js';
@@ -103,7 +104,7 @@ const providers: readonly Provider[] = [
   },
   provide(DtmAdminClient, DTM_OPTIONS),
   provide(ExistingJobs, DtmAdminClient),
-  provide(DtmRequestFactory, DTM_OPTIONS, CallbackSignature),
+  provide(DtmRequestFactory, DTM_OPTIONS, CallbackSignature, STEPPING_RESOLVED_OPTIONS),
   provide(PreparedQueryService, TypeOrmDatabases, CallbackSignature),
   provide(DtmStepService, DTM_OPTIONS, StepExecutor, CallbackSignature),
   provide(GrpcCallbackServer, DTM_OPTIONS, PreparedQueryService, DtmStepService),

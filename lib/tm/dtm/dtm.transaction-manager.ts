@@ -1,4 +1,4 @@
-import { Logger } from '@nestjs/common';
+import { LineLogger } from '../../core/line-logger.js';
 import type { JobMessage } from '../../core/jobs/job-message.js';
 import type { TransactionContext } from '../../core/transactions/transaction-context.js';
 import { TransactionManager, type PreparedJob } from '../../core/transaction-manager.js';
@@ -29,7 +29,7 @@ export interface DtmPreparedJob extends PreparedJob {
  * commit, Abort after a rollback. If DTM gets neither of the last two, it asks the barrier.
  */
 export class DtmTransactionManager extends TransactionManager<DtmPreparedJob> {
-  private readonly logger = new Logger(DtmTransactionManager.name);
+  private readonly logger = new LineLogger(DtmTransactionManager.name);
   private ready = false;
 
   constructor(

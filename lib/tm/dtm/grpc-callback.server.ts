@@ -1,5 +1,5 @@
 import type { Metadata, Server, ServerUnaryCall, sendUnaryData } from '@grpc/grpc-js';
-import { Logger } from '@nestjs/common';
+import { LineLogger } from '../../core/line-logger.js';
 import { GRPC_SERVICE, QUERY_SIGNATURE, QUERY_TOKEN } from './callback-addresses.js';
 import type { CallbackAnswer } from './dtm-callback.js';
 import type { DtmStepService } from './dtm-step.service.js';
@@ -34,7 +34,7 @@ const REPLIES = {
 
 /** The gRPC server that DTM calls; it runs as long as the application does. */
 export class GrpcCallbackServer {
-  private readonly logger = new Logger('DtmCallbacks');
+  private readonly logger = new LineLogger('DtmCallbacks');
   private server: Server | undefined;
 
   constructor(

@@ -1,4 +1,4 @@
-import { Logger } from '@nestjs/common';
+import { LineLogger } from '../../core/line-logger.js';
 import { faultPoint } from '../../core/fault-point.js';
 import { within } from '../../core/within.js';
 import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
@@ -16,7 +16,7 @@ import { fromWireGid } from './wire-gid.js';
  * Only a commit and a rollback are answers. Whatever else happens, DTM asks again.
  */
 export class PreparedQueryService {
-  private readonly logger = new Logger('DtmCallbacks');
+  private readonly logger = new LineLogger('DtmCallbacks');
   private readonly invalid = new InvalidCalls();
 
   constructor(

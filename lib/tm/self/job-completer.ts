@@ -1,4 +1,4 @@
-import { Logger } from '@nestjs/common';
+import { LineLogger } from '../../core/line-logger.js';
 import { detached } from '../../core/detached.js';
 import { SingleFlight } from '../../core/single-flight.js';
 import { ProgressRefusedError } from '../../errors/index.js';
@@ -30,7 +30,7 @@ interface Waiting {
  * it is back.
  */
 export class JobCompleter {
-  private readonly logger = new Logger(JobCompleter.name);
+  private readonly logger = new LineLogger(JobCompleter.name);
   private waiting: Waiting[] = [];
   private urgent = false;
   private timer: NodeJS.Timeout | NodeJS.Immediate | undefined;

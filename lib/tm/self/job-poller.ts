@@ -1,4 +1,4 @@
-import { Logger } from '@nestjs/common';
+import { LineLogger } from '../../core/line-logger.js';
 import type { BackgroundService } from '../../core/background-service.js';
 import { detached } from '../../core/detached.js';
 import { faultPoint } from '../../core/fault-point.js';
@@ -38,7 +38,7 @@ interface Claimed {
  * down: the outage is logged once, and the next interval tries again.
  */
 export class JobPoller implements BackgroundService {
-  private readonly logger = new Logger(JobPoller.name);
+  private readonly logger = new LineLogger(JobPoller.name);
   private active = false;
   private readonly polling = new SingleFlight(() => detached(() => this.poll()));
   private again = false;

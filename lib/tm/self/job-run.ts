@@ -1,4 +1,4 @@
-import { Logger } from '@nestjs/common';
+import { LineLogger } from '../../core/line-logger.js';
 import { faultPoint } from '../../core/fault-point.js';
 import type { AttemptRunner } from '../../core/steps/attempt.runner.js';
 import { StepStop } from '../../core/steps/step-context.js';
@@ -50,7 +50,7 @@ export interface JobRunServices {
 
 /** Runs the steps of one job, in order, while this process holds its lease. */
 export class JobRun {
-  private static readonly logger = new Logger('SteppingJob');
+  private static readonly logger = new LineLogger('SteppingJob');
   private current: StepStop | undefined;
   /** The attempt that is under way. */
   private working:

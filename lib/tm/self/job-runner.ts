@@ -1,4 +1,4 @@
-import { Logger } from '@nestjs/common';
+import { LineLogger } from '../../core/line-logger.js';
 import type { BackgroundService } from '../../core/background-service.js';
 import { detached } from '../../core/detached.js';
 import { swapRemove } from '../../core/swap-remove.js';
@@ -52,7 +52,7 @@ export interface JobRunnerOptions {
  * attempt with it. They wait in a queue of their own, so jobs that did nothing wrong do not wait behind them.
  */
 export class JobRunner implements BackgroundService {
-  private readonly logger = new Logger(JobRunner.name);
+  private readonly logger = new LineLogger(JobRunner.name);
   private readonly lone: LeasedJob[] = [];
   private loneIsRunning = false;
   /** An array, for the reason that `LeaseTable` gives. */

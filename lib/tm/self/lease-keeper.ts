@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { Logger } from '@nestjs/common';
+import { LineLogger } from '../../core/line-logger.js';
 import type { BackgroundService } from '../../core/background-service.js';
 import { detached } from '../../core/detached.js';
 import { SingleFlight } from '../../core/single-flight.js';
@@ -18,7 +18,7 @@ const MIN_CHECK_MS = 10;
 
 /** Holds the leases of this process, renews them while their jobs wait or run, and gives up those it loses. */
 export class LeaseKeeper implements BackgroundService {
-  private readonly logger = new Logger(LeaseKeeper.name);
+  private readonly logger = new LineLogger(LeaseKeeper.name);
   private readonly held = new LeaseTable();
   private readonly process = randomBytes(9).toString('base64url');
   private owners = 0;

@@ -1,4 +1,4 @@
-import { Logger } from '@nestjs/common';
+import { LineLogger } from '../../core/line-logger.js';
 import { faultPoint } from '../../core/fault-point.js';
 import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
 import { errorText } from '../../errors/error-text.js';
@@ -14,7 +14,7 @@ const PARALLEL = 8;
  * a transaction that has not committed by then never will.
  */
 export class PreparedJobs {
-  private readonly logger = new Logger(PreparedJobs.name);
+  private readonly logger = new LineLogger(PreparedJobs.name);
 
   constructor(
     private readonly store: JobStore,

@@ -1,4 +1,4 @@
-import { Logger } from '@nestjs/common';
+import { LineLogger } from '../../core/line-logger.js';
 import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
 import { gidsLaterThan } from '../../core/jobs/gid.js';
 import type { DatabaseLookup } from '../../core/transactions/transaction-context.js';
@@ -23,7 +23,7 @@ const VAIN_PAGES_PER_RUN = 40;
  * the limit, so the sweep keeps up however fast jobs come.
  */
 export class RetentionService extends Housekeeping {
-  private readonly logger = new Logger(RetentionService.name);
+  private readonly logger = new LineLogger(RetentionService.name);
   private cursor = '';
 
   constructor(

@@ -1,5 +1,5 @@
-import { Logger } from '@nestjs/common';
 import type { SchedulerRegistry } from '@nestjs/schedule';
+import { LineLogger } from '../../core/line-logger.js';
 import { startAll, stopAll, type BackgroundService } from '../../core/background-service.js';
 import { within } from '../../core/within.js';
 import type { JobInfo } from '../../core/jobs/job-info.js';
@@ -42,7 +42,7 @@ const DRIVERS_POOL_SIZE = 10;
 
 /** The parts of the self-TM, put together for one store. */
 export class SelfTmRuntime {
-  private readonly logger = new Logger('SelfTransactionManager');
+  private readonly logger = new LineLogger('SelfTransactionManager');
   readonly leases: LeaseKeeper;
   readonly completer: JobCompleter;
   readonly prepared: PreparedJobs;

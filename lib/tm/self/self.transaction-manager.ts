@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Logger } from '@nestjs/common';
+import { LineLogger } from '../../core/line-logger.js';
 import type { RecoveryState } from '../../core/jobs/job-info.js';
 import type { JobMessage } from '../../core/jobs/job-message.js';
 import { TransactionManager } from '../../core/transaction-manager.js';
 import type { TransactionContext } from '../../core/transactions/transaction-context.js';
+import { errorText } from '../../errors/error-text.js';
 import { InvalidOptionError, SteppingNotReadyError } from '../../errors/index.js';
 import { isOutage } from '../../store/driver-errors.js';
 import type { SelfPreparedJob } from './job-starter.js';
@@ -22,7 +23,7 @@ const OPEN_PAUSE_MS = 3_000;
  * object.
  */
 export class SelfTransactionManager extends TransactionManager<SelfPreparedJob> {
-  private readonly logger = new Logger('SelfTransactionManager');
+  private readonly logger = new LineLogger('SelfTransactionManager');
   private ready = false;
   private opening: Promise<OpenStore> | undefined;
   private opened: SelfTmRuntime | undefined;
@@ -69,8 +70,7 @@ export class SelfTransactionManager extends TransactionManager<SelfPreparedJob> 
       } catch (error) {
         if (tries === OPEN_TRIES || !isOutage(error)) throw error;
         this.logger.warn(
-          `The job store cannot be opened (try ${tries} of ${OPEN_TRIES}); it is tried again: ${String(error)}` +
-            ((error as Error).cause === undefined ? '' : ` (${String((error as Error).cause)})`),
+          `The job store cannot be opened (try ${tries} of ${OPEN_TRIES}); it is tried again: ${errorText(error)}`,
         );
       }
       await sleep(OPEN_PAUSE_MS);

@@ -1,4 +1,4 @@
-import { Logger } from '@nestjs/common';
+import { LineLogger } from '../../core/line-logger.js';
 import { jobStoreFor } from '../../store/databases.js';
 import type { ConnectionBeside } from '../../store/connections/connection-beside.js';
 import type { JobNotifications } from '../../store/dialect.js';
@@ -67,7 +67,7 @@ export async function openStore(
 async function openMemory(asked: boolean): Promise<OpenStore> {
   if (!asked) {
     if (process.env.NODE_ENV === 'production') throw new MemoryStoreInProductionError();
-    new Logger('SelfTransactionManager').warn(
+    new LineLogger('SelfTransactionManager').warn(
       'The application has no TypeORM DataSource: jobs are kept in memory and do not survive a restart. ' +
         "Provide a DataSource, or say selfTm({ store: 'memory' }).",
     );

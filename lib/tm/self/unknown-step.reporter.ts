@@ -1,4 +1,4 @@
-import { Logger } from '@nestjs/common';
+import { LineLogger } from '../../core/line-logger.js';
 import type { StepRegistry } from '../../core/steps/step.registry.js';
 import type { JobStore } from '../../store/job-store.js';
 import { Housekeeping } from './housekeeping.js';
@@ -25,7 +25,7 @@ export interface UnknownStepReporterOptions {
  * `addStep()` in this process may be misspelled: it is looked for within seconds, and also where no steps run.
  */
 export class UnknownStepReporter extends Housekeeping {
-  private readonly logger = new Logger(UnknownStepReporter.name);
+  private readonly logger = new LineLogger(UnknownStepReporter.name);
   private readonly reported = new Set<string>();
   private readonly prompt: number;
   private noticed = 0;

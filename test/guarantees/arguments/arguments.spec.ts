@@ -1,5 +1,14 @@
 import { Type } from 'class-transformer';
-import { IsDate, IsEmail, IsInt, Min, ValidateNested } from 'class-validator';
+import {
+  IsDate,
+  IsEmail,
+  IsInt,
+  Min,
+  Validate,
+  ValidateNested,
+  ValidatorConstraint,
+  type ValidatorConstraintInterface,
+} from 'class-validator';
 import { expect, it } from 'vitest';
 import {
   InvalidStepArgumentsError,
@@ -44,6 +53,23 @@ class Invite implements StepHandler<Invitation> {
   }
 }
 
+@ValidatorConstraint({ async: true })
+class IsKnown implements ValidatorConstraintInterface {
+  async validate(id: unknown): Promise<boolean> {
+    await new Promise((resolve) => setImmediate(resolve));
+    return id === 1;
+  }
+}
+class Customer {
+  @Validate(IsKnown)
+  id!: number;
+}
+
+@Step({ name: 'welcome', args: Customer })
+class Welcome implements StepHandler<Customer> {
+  execute(_: Customer): void {}
+}
+
 @Step('anything')
 class Anything implements StepHandler<unknown> {
   constructor(private readonly recording: Recording) {}
@@ -59,7 +85,7 @@ describeManagers(
   (backend, placement) => {
     let app: TestApplication;
     suiteApplication(backend, placement, (started) => ({ app } = started), {
-      providers: [Invite, Anything],
+      providers: [Invite, Anything, Welcome],
       ...(placement === 'dtm-grpc' && { dtm: { maxPayloadBytes: 3 * MIB } }),
     });
 
@@ -175,6 +201,27 @@ describeManagers(
       });
       expect((await app.ended(gid)).steps).toHaveLength(1);
       expect(app.recording.trace(gid)).toEqual(['reserve-stock#1']);
+    });
+
+    it('are refused by start() where only an asynchronous constraint can tell, and nothing is stored', async () => {
+      const create = (id: number) => app.jobs.createJob({ transaction: 'none' }).addStep(Welcome, { id });
+      const refused = create(2);
+      await expect(refused.start()).rejects.toMatchObject({
+        name: 'InvalidStepArgumentsError',
+        path: 'args.id',
+      });
+      expect(await app.admin.find(refused.gid).catch(() => null)).toBeNull();
+      const inside = app.dataSource.transaction(async () => {
+        await app.jobs.createJob().addStep(Welcome, { id: 2 }).start();
+      });
+      await expect(inside).rejects.toBeInstanceOf(InvalidStepArgumentsError);
+      // Without await: the transaction waits for the start, and so for the constraint.
+      const { gid } = await app.dataSource.transaction(async () => {
+        const job = app.jobs.createJob().addStep(Welcome, { id: 1 });
+        void job.start();
+        return job;
+      });
+      expect((await app.ended(gid)).status).toBe('succeeded');
     });
 
     it('and errors may hold what a database cannot', async ({ skip }) => {

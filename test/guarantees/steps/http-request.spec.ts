@@ -1,7 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { inspect } from 'node:util';
+import { Logger } from '@nestjs/common';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { HttpRequestStep, InvalidStepArgumentsError } from '../../../lib/index.js';
+import { dtmJob } from '../../../lib/tm/dtm/index.js';
 import { TestApplication } from '../../support/application.js';
 import { Databases, describeManagers } from '../../support/placements.js';
 import { Ping } from '../../support/steps.js';
@@ -43,7 +46,10 @@ describeManagers(
       url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
       databases = await Databases.create(backend, placement);
       app = await TestApplication.start(databases, {
-        module: { retry: { delay: 5, jitter: false, maxAttempts: 4 } },
+        module: {
+          retry: { delay: 5, jitter: false, maxAttempts: 4 },
+          http: { allowedHosts: ['127.0.0.1'], secrets: (name) => `${name} s3cret-value`, timeout: '5s' },
+        },
       });
     });
     afterAll(async () => {
@@ -123,6 +129,76 @@ describeManagers(
       expect(job.error).not.toContain('hush');
     });
 
+    it('sends secret headers, and stores and logs no credential', async () => {
+      requests.length = 0;
+      answer = ({ headers }, response) => {
+        const wrong = requests.length === 1;
+        response.writeHead(wrong ? 401 : 204).end(wrong ? `${headers.authorization} has expired` : undefined);
+      };
+      const warn = vi.spyOn(Logger.prototype, 'warn');
+      try {
+        const { gid } = await app.jobs
+          .createJob({ delay: app.atDtm ? 0 : 500 })
+          .addStep(HttpRequestStep, {
+            url: `${url}/bot123456:AAH-T0ken/send`,
+            headers: { Authorization: { secret: 'PARTNER' } },
+            body: {},
+          })
+          .start();
+        const stored = async () => inspect(await databases.store.query('SELECT * FROM stepping_jobs'));
+        if (!app.atDtm) expect(await stored()).toContain('PARTNER');
+        expect((await app.ended(gid)).status).toBe('succeeded');
+        expect(requests.map(({ headers }) => headers.authorization)).toEqual([
+          'PARTNER s3cret-value',
+          'PARTNER s3cret-value',
+        ]);
+        const logged = inspect(warn.mock.calls, { depth: 10 });
+        expect(logged).toContain('status 401');
+        expect(logged).toContain('/***/send');
+        expect(logged).not.toMatch(/s3cret|T0ken/);
+        if (!app.atDtm) expect(await stored()).not.toContain('s3cret');
+      } finally {
+        warn.mockRestore();
+      }
+    });
+
+    it('goes to allowed hosts only, and does not take a redirect for a success', async ({ skip }) => {
+      if (app.atDtm) skip('no job fails at DTM: it repeats steps without end');
+      requests.length = 0;
+      answer = ({ url: path }, response) =>
+        path === '/pay'
+          ? response.writeHead(302, { location: '/login' }).end()
+          : response.writeHead(200).end();
+      const errorOf = async (target: string): Promise<string | null> => {
+        const { gid } = await app.jobs
+          .createJob()
+          .addStep(HttpRequestStep, { url: target, body: {} })
+          .start();
+        const job = await app.ended(gid);
+        expect(job.status).toBe('failed');
+        return job.error;
+      };
+      expect(await errorOf(url.replace('127.0.0.1', '127.0.0.2'))).toContain("'http.allowedHosts'");
+      expect(requests).toEqual([]);
+      expect(await errorOf(`${url}/pay`)).toMatch(/status 302, a redirect to 127\.0\.0\.1:\d+\/login/);
+      expect(new Set(requests.map(({ method, url: path }) => `${method} ${path}`))).toEqual(
+        new Set(['POST /pay']),
+      );
+    });
+
+    it('is not left to DTM where the application has rules for it', async ({ skip }) => {
+      if (!app.atDtm) skip('it is about DTM');
+      requests.length = 0;
+      const job = app.jobs
+        .createJob({ manager: dtmJob({ directHttpSteps: true }) })
+        .addStep(HttpRequestStep, { url, body: {} });
+      await expect(job.start()).rejects.toMatchObject({
+        name: 'InvalidOptionError',
+        option: 'dtmJob.directHttpSteps',
+      });
+      expect(requests).toEqual([]);
+    });
+
     it('refuses requests that can never be sent, when the step is added', () => {
       const job = app.jobs.createJob();
       for (const args of [
@@ -134,6 +210,9 @@ describeManagers(
         { url, method: 'CONNECT' },
         { url, headers: { 'bad name': 'x' } },
         { url, timeout: 'soon' },
+        { url, headers: { host: 'elsewhere' } },
+        { url, headers: { a: { secret: 'x', b: 'y' } } },
+        { url, redirect: 'manual' },
         { url, metod: 'POST' },
       ]) {
         expect(() => job.addStep(HttpRequestStep, args as never), JSON.stringify(args)).toThrow(

@@ -22,7 +22,7 @@ const samples: SteppingError[] = [
   new errors.DuplicateBarrierError('g'),
   new errors.DuplicateGidError('g', { status: 'failed', steps: ['s'] }),
   new errors.DuplicateStepNameError('s', ['A in M', 'B in N']),
-  new errors.HttpRequestError('GET', 'example.org/', 'status 500', 500),
+  new errors.HttpRequestError('GET', 'example.org/', 'status 500', { status: 500, answer: 'no' }),
   new errors.InvalidGidError('', 'it is empty'),
   new errors.InvalidOptionError('retry.delay', -1, 'a duration'),
   new errors.InvalidStepArgumentsError('s', 'args.a', 'is a function.'),

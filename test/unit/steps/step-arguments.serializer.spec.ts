@@ -326,7 +326,26 @@ describe('validation', () => {
     validator: { validate: () => answer() },
   });
 
-  it('asks asynchronous validators before the run only', async () => {
+  class Order2 {
+    @ValidateNested()
+    @Type(() => Customer)
+    customers!: Customer[];
+  }
+
+  it.each<[string, ArgumentsClass, object]>([
+    ['of the class', Customer, { id: 'c1' }],
+    ['of an object inside', Order2, { customers: [{ id: 'c1' }] }],
+  ])('leaves asynchronous validators to those who wait: %s', async (_, argsClass, value) => {
+    answer = () => Promise.resolve(false);
+    const later = { checks: undefined as Promise<unknown>[] | undefined };
+    serializer.serialize('pay', { argsClass }, value, later);
+    await expect(Promise.all(later.checks!)).rejects.toThrow(/id: no such customer/);
+    const none = { checks: undefined as Promise<unknown>[] | undefined };
+    serializer.serialize('pay', { argsClass: Order }, order(), none);
+    expect(none.checks).toBeUndefined();
+  });
+
+  it('asks asynchronous validators before the run', async () => {
     answer = () => Promise.resolve(false);
     expect(serialize({ id: 'c1' }, Customer)).toEqual({ id: 'c1' });
     await expect(roundTrip({ id: 'c1' }, Customer)).rejects.toThrow('args.id: no such customer');

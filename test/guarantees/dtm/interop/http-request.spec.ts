@@ -83,6 +83,16 @@ describeInterop('a request to an endpoint of other people', (scene, { protocol }
     expect(scene().toApp.of(post.gid, 'step')).toEqual([]);
   });
 
+  it('#16 is not sent by DTM where its rules would be lost', async () => {
+    if (protocol === 'grpc') return;
+    const { app } = scene();
+    const job = app.jobs
+      .createJob({ manager: DIRECT })
+      .addStep(HttpRequestStep, { url: 'http://127.0.0.1:1/', redirect: 'follow' });
+    await expect(app.order(job)).rejects.toBeInstanceOf(DtmUnsupportedError);
+    expect(scene().toDtm.of(job.gid, 'prepare')).toEqual([]);
+  });
+
   it('#17 has succeeded with 201 when the application sends it', async ({ onTestFinished: end }) => {
     const endpoint = await endpointOfTest(end);
     endpoint.statuses.push(201);

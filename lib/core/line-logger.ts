@@ -1,0 +1,40 @@
+import { Logger } from '@nestjs/common';
+import { printable } from '../errors/printable.js';
+
+/** Long enough for a sentence of ours with the text of an error in it. */
+const MAX_TEXT_LENGTH = 2000;
+const MAX_FIELD_LENGTH = 1000;
+
+/** A text, or the fields of a structured line. */
+export type LogLine = string | Readonly<Record<string, string | number | null | undefined>>;
+
+/**
+ * What the library logs with. Names of steps and jobs, gids and messages may come from anybody: rows of a table, callers, answers of
+ * servers. Whatever they hold, a call writes one line of bounded length.
+ */
+export class LineLogger extends Logger {
+  override error(line: LogLine): void {
+    super.error(lineOf(line));
+  }
+
+  override warn(line: LogLine): void {
+    super.warn(lineOf(line));
+  }
+
+  override log(line: LogLine): void {
+    super.log(lineOf(line));
+  }
+
+  override debug(line: LogLine): void {
+    super.debug(lineOf(line));
+  }
+}
+
+function lineOf(line: LogLine): LogLine {
+  if (typeof line === 'string') return printable(line, MAX_TEXT_LENGTH);
+  const fields = Object.entries(line).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? printable(value, MAX_FIELD_LENGTH) : value,
+  ]);
+  return Object.fromEntries(fields) as LogLine;
+}
