@@ -3,11 +3,15 @@ import { DuplicateGidError } from '../../errors/index.js';
 import type { DtmAdminClient } from './dtm-admin.client.js';
 import { jobStatusOf, storedStepsOf } from './dtm-job-info.mapper.js';
 import type { DtmRequest } from './dtm.client.js';
+import type { OwnJobs } from './own-jobs.js';
 import { toWireGid } from './wire-gid.js';
 
 /** Tells whether a job that DTM already has is the one that is being started. */
 export class ExistingJobs {
-  constructor(private readonly admin: DtmAdminClient) {}
+  constructor(
+    private readonly admin: DtmAdminClient,
+    private readonly own: OwnJobs,
+  ) {}
 
   /**
    * Whether DTM has this very job already, at whatever stage.
@@ -18,7 +22,8 @@ export class ExistingJobs {
     const job = await this.admin.find(toWireGid(message.gid));
     if (!job) return false;
     const { status } = job.transaction;
-    const steps = storedStepsOf(job);
+    // Of a job of another service nothing is told.
+    const steps = this.own.queryOf(job.transaction) ? storedStepsOf(job, this.own) : [];
     if (status !== 'failed' && sameSteps(encodeSteps(steps), encodeSteps(message.steps))) return true;
     throw new DuplicateGidError(message.gid, {
       status: jobStatusOf(status),
