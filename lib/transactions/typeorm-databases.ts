@@ -149,6 +149,16 @@ export class TypeOrmDatabases {
     return !isBarrierDatabase(found) && (await this.barrierOf(found)).isCommitted(barrierGid);
   }
 
+  /**
+   * Whether the transaction of `gid`, whose job is said to run already, has committed. Settles nothing, except in a
+   * `BarrierDatabase`, which knows no other question.
+   */
+  async hasCommitted(lookup: DatabaseLookup, gid: string): Promise<boolean> {
+    const found = await this.registry.find(lookup);
+    if (isBarrierDatabase(found)) return (await found.queryPrepared(gid)) === 'committed';
+    return (await this.barrierOf(found)).isCommitted(gid);
+  }
+
   /** Deletes barrier rows of jobs that are known to have ended, in the database of their lookup. */
   async purge(lookup: DatabaseLookup, barrierGids: readonly string[]): Promise<void> {
     await (await this.find(lookup)).purge(barrierGids);

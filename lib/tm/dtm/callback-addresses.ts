@@ -9,6 +9,14 @@ export const QUERY_TOKEN = 'stepping-query';
 export const QUERY_SIGNATURE = 'stepping-signature';
 
 export const GRPC_SERVICE = 'stepping.Callbacks';
+export const HTTP_STEP_PATH = 'step';
+export const HTTP_QUERY_PATH = 'query-prepared';
+
+/** What DTM keeps of the address and the headers of a query. */
+export interface StoredQuery {
+  readonly address: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
 
 export function callbackAddresses({ protocol, callback, callbackPath }: ResolvedDtmOptions) {
   return protocol === 'http' ? httpAddresses(`${callback}/${callbackPath}`) : grpcAddresses(callback);
@@ -16,23 +24,38 @@ export function callbackAddresses({ protocol, callback, callbackPath }: Resolved
 
 /** HTTP: the token is part of the address. In a header it would also go to the endpoints of other people. */
 function httpAddresses(base: string) {
+  const query = `${base}/${HTTP_QUERY_PATH}?`;
   return {
-    step: `${base}/step`,
-    query: ({ token, signature }: QueryToken) => {
+    step: `${base}/${HTTP_STEP_PATH}`,
+    query: ({ token, signature }: QueryToken): StoredQuery => {
       const parameters = new URLSearchParams({ [QUERY_TOKEN]: token });
       if (signature !== undefined) parameters.set(QUERY_SIGNATURE, signature);
-      return { address: `${base}/query-prepared?${parameters.toString()}`, headers: {} };
+      return { address: query + parameters.toString(), headers: {} };
+    },
+    /** The token of a query that comes here; undefined for any other. */
+    tokenOf: ({ address }: StoredQuery): QueryToken | undefined => {
+      if (!address.startsWith(query)) return undefined;
+      const parameters = new URLSearchParams(address.slice(query.length));
+      return tokenIn((name) => parameters.get(name) ?? undefined);
     },
   };
 }
 
 /** gRPC: an address is a method and nothing else, so the token is a header of the job. */
 function grpcAddresses(callback: string) {
+  const query = `${callback}/${GRPC_SERVICE}/QueryPrepared`;
   return {
     step: `${callback}/${GRPC_SERVICE}/Step`,
-    query: ({ token, signature }: QueryToken) => ({
-      address: `${callback}/${GRPC_SERVICE}/QueryPrepared`,
+    query: ({ token, signature }: QueryToken): StoredQuery => ({
+      address: query,
       headers: { [QUERY_TOKEN]: token, ...(signature !== undefined && { [QUERY_SIGNATURE]: signature }) },
     }),
+    tokenOf: ({ address, headers }: StoredQuery): QueryToken | undefined =>
+      address === query ? tokenIn((name) => headers[name]) : undefined,
   };
+}
+
+function tokenIn(read: (name: string) => string | undefined): QueryToken | undefined {
+  const token = read(QUERY_TOKEN);
+  return token === undefined ? undefined : { token, signature: read(QUERY_SIGNATURE) };
 }

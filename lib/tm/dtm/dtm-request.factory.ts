@@ -6,7 +6,7 @@ import { InvalidOptionError } from '../../errors/index.js';
 import { callbackAddresses, type CallbackAddresses } from './callback-addresses.js';
 import type { CallbackSignature } from './callback-signature.js';
 import { sealQuery } from './query-token.js';
-import { sealStep } from './step-payload.js';
+import { sealStep, type PayloadFrame } from './step-payload.js';
 import { DtmJobSettings, type ResolvedDtmJobOptions } from './dtm-job.options.js';
 import type { DtmCustomData, DtmRequest } from './dtm.client.js';
 import { DtmLimitError, DtmUnsupportedError } from './dtm.errors.js';
@@ -44,11 +44,13 @@ export class DtmRequestFactory {
   create(message: JobMessage, database: DatabaseLookup | undefined): DtmRequest {
     const options = this.optionsOf(message);
     const gid = toWireGid(message.gid);
-    const { requestTimeout } = options;
+    const { requestTimeout, queryPreparedAfter } = options;
+    const frame = { time: Date.now(), ...(database && { database }), requestTimeout };
     // Nobody else has a gid that the library has made.
     const tenant = message.callerGid ? database?.tenant : undefined;
-    const steps = message.steps.map((step, index) => this.encode(gid, step, index, options, tenant));
-    const token = sealQuery(gid, { ...(database && { database }), requestTimeout }, this.signature);
+    const payloads = { ...frame, ...(tenant !== undefined && { tenant }) };
+    const steps = message.steps.map((step, index) => this.encode(gid, step, index, options, payloads));
+    const token = sealQuery(gid, { ...frame, queryPreparedAfter }, this.signature);
     const query = this.addresses.query(token);
     const request: DtmRequest = {
       gid,
@@ -102,15 +104,14 @@ export class DtmRequestFactory {
     gid: string,
     step: StoredStep,
     index: number,
-    { directHttpSteps, requestTimeout }: ResolvedDtmJobOptions,
-    tenant: string | undefined,
+    { directHttpSteps }: ResolvedDtmJobOptions,
+    frame: PayloadFrame,
   ): { readonly action: string; readonly payload: string } {
     if (directHttpSteps && step.name === HTTP_REQUEST_STEP) {
       const { url, body } = directHttpStep(step);
       return { action: url, payload: body };
     }
-    const place = { requestTimeout, ...(tenant !== undefined && { tenant }) };
-    const payload = sealStep(gid, branchIdOf(index), step, place, this.signature);
+    const payload = sealStep({ gid, branchId: branchIdOf(index) }, step, frame, this.signature);
     return { action: this.addresses.step, payload };
   }
 
@@ -139,7 +140,7 @@ export class DtmRequestFactory {
 }
 
 const PAYLOAD_ADVICE =
-  "Store large data elsewhere and pass its id; or raise 'maxPayloadBytes', if the server's store and the application's body parser take more.";
+  "Store large data elsewhere and pass its id; or raise 'maxPayloadBytes', if the server's store takes more.";
 
 function customDataOf({ delay, name, callerGid }: JobMessage): string {
   const data: DtmCustomData = {

@@ -1,6 +1,7 @@
 import { LineLogger } from '../../core/line-logger.js';
 import { detached } from '../../core/detached.js';
 import { faultPoint } from '../../core/fault-point.js';
+import { checkGid } from '../../core/jobs/gid.js';
 import { StepStop } from '../../core/steps/step-context.js';
 import type { StepExecutor } from '../../core/steps/step.executor.js';
 import { WaitGroup } from '../../core/wait-group.js';
@@ -9,8 +10,9 @@ import { StepInterruptedError, StepTimeoutError } from '../../errors/index.js';
 import type { CallbackSignature } from './callback-signature.js';
 import { openStep, type StepPayload } from './step-payload.js';
 import type { ResolvedDtmOptions } from './dtm.options.js';
-import { InvalidCalls } from './invalid-calls.js';
-import { isCallFor, type CallbackAnswer, type DtmStepCall } from './dtm-callback.js';
+import type { CallbackAnswer, CheckedCall } from './dtm-callback.js';
+import type { JobTransactions } from './job-transactions.js';
+import { RecentKeys } from './recent-keys.js';
 import { fromWireGid, toWireGid } from './wire-gid.js';
 
 /** An attempt ends before DTM stops waiting, so that its answer still counts. */
@@ -20,8 +22,10 @@ interface Call {
   readonly gid: string;
   readonly branchId: string;
   readonly payload: StepPayload;
-  /** Milliseconds from now. */
+  /** Milliseconds from `arrived` on. */
   readonly timeout: number;
+  /** By `performance.now()`. */
+  readonly arrived: number;
 }
 
 /**
@@ -33,7 +37,8 @@ interface Call {
 export class DtmStepService {
   private readonly logger = new LineLogger('SteppingJob');
   private readonly attempts = new AttemptCounter();
-  private readonly invalid = new InvalidCalls();
+  /** Steps that have succeeded here. The time of the job tells it from a later one of its gid. */
+  private readonly done = new RecentKeys();
   private readonly running = new Map<string, StepStop>();
   private readonly underWay = new WaitGroup();
   private stopping = false;
@@ -41,28 +46,25 @@ export class DtmStepService {
   constructor(
     private readonly options: ResolvedDtmOptions,
     private readonly executor: StepExecutor,
+    private readonly transactions: JobTransactions,
     private readonly signature: CallbackSignature,
   ) {}
 
-  async answer(call: DtmStepCall): Promise<CallbackAnswer> {
-    const answer = await this.check(call);
-    if (answer === 'invalid') this.invalid.report('step', call.gid);
-    return answer;
-  }
-
-  private async check(call: DtmStepCall): Promise<CallbackAnswer> {
-    if (!isCallFor('action', call)) return 'invalid';
-    const { gid: wireGid, branchId } = call;
-    const opened = openStep(wireGid, branchId, call.payload, this.signature);
-    if (!opened) return 'invalid';
-    if (!opened.authentic) {
-      this.logger.warn(`A step of job ${wireGid} was refused: its signature fits none of the secrets.`);
-      return 'unauthenticated';
-    }
-    const { payload } = opened;
-    const timeout = Math.min(call.remaining ?? Infinity, payload.requestTimeout * 1000) * ANSWER_SHARE;
-    const step = { gid: fromWireGid(wireGid), branchId, payload, timeout };
-    return this.underWay.run(() => detached(() => this.once(step)));
+  /**
+   * @param body The payload as it arrived.
+   * @param remaining Milliseconds until DTM stops waiting; only gRPC tells.
+   */
+  async answer({ gid, branchId }: CheckedCall, body: Buffer, remaining = Infinity): Promise<CallbackAnswer> {
+    const payload = openStep({ gid, branchId }, body, this.signature);
+    if (typeof payload === 'string') return payload;
+    const call = {
+      gid: fromWireGid(gid),
+      branchId,
+      payload,
+      timeout: Math.min(remaining, payload.requestTimeout * 1000) * ANSWER_SHARE,
+      arrived: performance.now(),
+    };
+    return this.underWay.run(() => detached(() => this.once(call)));
   }
 
   /** Tells running steps to end, takes no new ones, and waits for those that are under way. */
@@ -75,13 +77,39 @@ export class DtmStepService {
   /** DTM repeats a step that did not answer in time, also while the attempt before is still at work here. */
   private async once(call: Call): Promise<CallbackAnswer> {
     const key = `${call.gid}:${call.branchId}`;
+    const doneKey = `${key}:${call.payload.time}`;
+    if (this.done.has(doneKey)) return 'success';
     if (this.stopping || this.running.has(key)) return 'ongoing';
     const stop = new StepStop();
     this.running.set(key, stop);
     try {
-      return await this.attempt(call, key, stop);
+      const obstacle = await this.obstacleOf(call);
+      if (obstacle !== undefined) return obstacle;
+      const answer = await this.attempt(call, key, stop);
+      if (answer === 'success') this.done.add(doneKey);
+      return answer;
     } finally {
       this.running.delete(key);
+    }
+  }
+
+  /** Why a step does not run: its transaction has not committed, or its database cannot tell at the moment. */
+  private async obstacleOf({ gid, payload }: Call): Promise<CallbackAnswer | undefined> {
+    const { queryPreparedAfter } = this.options.job;
+    try {
+      const outcome = await this.transactions.ofStep({
+        gid: toWireGid(checkGid(gid)),
+        ...payload,
+        queryPreparedAfter,
+      });
+      if (outcome === 'committed') return undefined;
+      return outcome === 'rolledBack' ? 'refused' : 'ongoing';
+    } catch (error) {
+      this.logger.warn(
+        `Step ${payload.step} of job ${gid} waits: whether its transaction has committed could not be told: ${errorText(error)}`,
+      );
+      // The step is not to blame, so that DTM need not wait longer each time.
+      return 'ongoing';
     }
   }
 
@@ -106,7 +134,7 @@ export class DtmStepService {
     };
     const timer = setTimeout(
       () => stop.request(new StepTimeoutError(step, Math.round(call.timeout))),
-      call.timeout,
+      call.arrived + call.timeout - startedAt,
     );
     try {
       await faultPoint('step:before-execute', gid);

@@ -13,8 +13,10 @@ import { JobNotFoundError, JobStateError } from '../../errors/index.js';
 import type { DtmAdminClient, DtmJob, DtmTransaction } from './dtm-admin.client.js';
 import type { DtmClient, DtmStatus } from './dtm.client.js';
 import { DtmRequestRefusedError, DtmUnsupportedError } from './dtm.errors.js';
-import { jobInfoOf, preparedQueryOf } from './dtm-job-info.mapper.js';
-import { toWireGid } from './wire-gid.js';
+import { jobInfoOf } from './dtm-job-info.mapper.js';
+import type { OwnJobs } from './own-jobs.js';
+import type { PreparedQuery } from './query-token.js';
+import { fromWireGid, toWireGid } from './wire-gid.js';
 
 /** DTM's name for a status; several of the library's may share one. */
 const STATUS: Readonly<Record<JobStatus, DtmStatus | undefined>> = {
@@ -31,10 +33,14 @@ const AT_ONCE = 8;
 /**
  * `DistributedJobs` over DTM's HTTP API, as far as that goes. A job never is `failed` there: DTM repeats steps
  * without end.
+ *
+ * Several services may use one DTM server. Jobs whose query-back does not come to this application, signed by one of its
+ * secrets, are not there.
  */
 export class DtmDistributedJobs extends DistributedJobs {
   constructor(
     private readonly admin: DtmAdminClient,
+    private readonly own: OwnJobs,
     private readonly databases: TypeOrmDatabases,
     private readonly client: DtmClient,
   ) {
@@ -43,7 +49,8 @@ export class DtmDistributedJobs extends DistributedJobs {
 
   async find(gid: string): Promise<JobInfo | null> {
     const job = await this.admin.find(toWireGid(checkGid(gid)));
-    return job && this.infoOf(job);
+    const query = job && this.own.queryOf(job.transaction);
+    return query ? this.infoOf(job, query) : null;
   }
 
   /**
@@ -67,7 +74,7 @@ export class DtmDistributedJobs extends DistributedJobs {
     const only = atDtm?.size === 1 ? [...atDtm][0] : undefined;
     const { transactions, next } = await this.admin.list(checked, only);
     const candidates = transactions.filter(
-      ({ trans_type: type, status: at }) => type === 'msg' && (!atDtm || atDtm.has(at)),
+      (transaction) => this.own.queryOf(transaction) && (!atDtm || atDtm.has(transaction.status)),
     );
     const found = await this.lookUp(candidates);
     const jobs = found.filter(
@@ -104,25 +111,23 @@ export class DtmDistributedJobs extends DistributedJobs {
     const found: JobInfo[] = [];
     for (let from = 0; from < transactions.length; from += AT_ONCE) {
       const batch = transactions.slice(from, from + AT_ONCE);
-      const jobs = await Promise.all(batch.map(({ gid }) => this.admin.find(gid)));
-      found.push(...(await Promise.all(jobs.filter((job) => job !== null).map((job) => this.infoOf(job)))));
+      const jobs = await Promise.all(batch.map(({ gid }) => this.find(fromWireGid(gid))));
+      found.push(...jobs.filter((job) => job !== null));
     }
     return found;
   }
 
-  private async infoOf(job: DtmJob): Promise<JobInfo> {
-    const failed = job.transaction.status === 'failed' && (await this.wasCommitted(job));
-    return jobInfoOf(job, failed ? 'canceled' : 'rolledBack');
+  private async infoOf(job: DtmJob, query: PreparedQuery): Promise<JobInfo> {
+    const failed = job.transaction.status === 'failed' && (await this.wasCommitted(job, query));
+    return jobInfoOf(job, this.own, failed ? 'canceled' : 'rolledBack');
   }
 
   /** A job that failed at DTM although its transaction was committed was stopped by force. */
-  private async wasCommitted(job: DtmJob): Promise<boolean> {
-    if (job.branches.some(({ op, status }) => op === 'action' && status === 'succeed')) return true;
-    const query = preparedQueryOf(job);
-    if (!query) return false;
+  private async wasCommitted({ transaction, branches }: DtmJob, query: PreparedQuery): Promise<boolean> {
+    if (branches.some(({ op, status }) => op === 'action' && status === 'succeed')) return true;
     if (!query.database) return true;
     try {
-      return await this.databases.isCommitted(query.database, job.transaction.gid);
+      return await this.databases.isCommitted(query.database, transaction.gid);
     } catch {
       // The job can be read even while its database is away.
       return false;

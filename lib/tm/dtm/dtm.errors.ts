@@ -80,7 +80,7 @@ export class DtmUnsupportedError extends SteppingError {
 }
 
 /**
- * Callbacks of DTM would be open to everybody who reaches them, in production.
+ * Callbacks of DTM would be open to everybody who reaches them, and nobody has said that they are meant to be.
  *
  * @publicApi
  */
@@ -88,8 +88,8 @@ export class DtmCallbacksUnprotectedError extends SteppingError {
   constructor() {
     super(
       'DtmCallbacksUnprotectedError',
-      "NODE_ENV is 'production' and dtm() has no 'secrets', so that anybody who reaches the callbacks could run steps " +
-        "and decide on transactions. Give 'secrets', or say 'allowUnsigned: true' where the network keeps others out.",
+      "dtm() has no 'secrets', so that anybody who reaches the callbacks could run steps and decide on transactions. " +
+        "Give 'secrets' ('openssl rand -base64 32' makes one), or say 'allowUnsigned: true' where nobody else reaches them.",
     );
   }
 }

@@ -8,6 +8,7 @@ import {
   readOptions,
 } from '../../core/options.js';
 import { InvalidOptionError } from '../../errors/index.js';
+import { readSecrets } from './callback-secrets.js';
 import { DEFAULT_JOB_OPTIONS, jobOptionsOver, type DtmJobOptions } from './dtm-job.options.js';
 
 /**
@@ -49,13 +50,16 @@ export interface DtmServerOptions extends Pick<
    */
   readonly callback: string;
   /**
-   * Keys, of 16 characters or more, that callbacks are signed with. The first one signs, all are accepted: to
-   * change it, put the new one in front and take the old one away when its jobs have ended. Every process of
-   * the application needs the same. Without one callbacks are open to all who reach them, which is refused
-   * when `NODE_ENV` is `production`.
+   * Keys that callbacks are signed with: random texts of 16 characters or more, such as `openssl rand -base64 32` makes.
+   * What is easy to guess is refused. The first one signs, all are accepted: to change it, put the new one in front and
+   * take the old one away when its jobs have ended. Every process of the application needs the same. Without one the
+   * application does not start, unless `allowUnsigned` is set.
    */
-  readonly secrets?: string | readonly string[];
-  /** Says that callbacks without a signature are meant, in production too. Default: `false`. */
+  readonly secrets?: string | readonly string[] | undefined;
+  /**
+   * Says that callbacks without a signature are meant, where there are no `secrets`: whoever reaches them can run every
+   * step with any arguments. Logged at the start. Default: `false`.
+   */
   readonly allowUnsigned?: boolean;
   /**
    * DTM's HTTP API, for `DistributedJobs`, where `server` is gRPC. Without it `find()` and the like are refused, and
@@ -74,8 +78,9 @@ export interface DtmServerOptions extends Pick<
    */
   readonly listen?: string | false;
   /**
-   * The most bytes that one step with its arguments may take. 65,535 is what DTM keeps on MySQL, and below what
-   * Express takes unless told otherwise (100 kB). At most 4 MiB. Default: 65,535.
+   * The most bytes that one step with its arguments may take, about 250 of them for the names, times and the signature
+   * that go with them. Larger callbacks are refused, so lower it only when no job has larger steps. 65,535 is what DTM
+   * keeps on MySQL. At most 4 MiB. Default: 65,535.
    */
   readonly maxPayloadBytes?: number;
   /** How long a step may take to end after its signal (time-out, shutdown). Default: 10 s. */
@@ -96,7 +101,6 @@ export interface DtmOptions extends DtmServerOptions {
 
 export const DEFAULT_CALLBACK_PATH = 'stepping';
 const MAX_PAYLOAD_BYTES = 4 * 1024 * 1024;
-const MIN_SECRET_LENGTH = 16;
 const PATH = /^[\w.~-]+(?:\/[\w.~-]+)*$/;
 const HOST_AND_PORT = /^(\[[0-9a-fA-F:.]+\]|[^\s/:[\]]+):(\d{1,5})$/;
 
@@ -118,7 +122,7 @@ function optionsFor(http: boolean) {
       "a path such as 'stepping' or 'internal/jobs'",
       DEFAULT_CALLBACK_PATH,
     ),
-    secrets,
+    secrets: readSecrets,
     allowUnsigned: booleanOption(false),
     httpApi: (value: unknown, option: string) =>
       value === undefined ? undefined : httpAddress(value, option),
@@ -165,26 +169,31 @@ function httpAddress(value: unknown, option: string): string {
   }
   throw new InvalidOptionError(
     option,
-    value,
+    shown(value),
     "an address such as 'http://dtm:36789', without user name and query",
   );
+}
+
+/** An address that was refused may hold a password, or a token in its query. */
+function shown(value: unknown): unknown {
+  return typeof value === 'string' && !/^[\w.:/[\]-]*$/.test(value) ? undefined : value;
 }
 
 /** The port must be written: DTM knows no default, and each callback would fail. */
 function grpcAddress(value: unknown, option: string): string {
   const port = typeof value === 'string' ? Number(HOST_AND_PORT.exec(value)?.[2]) : Number.NaN;
   if (port >= 1 && port <= 65_535) return value as string;
-  throw new InvalidOptionError(option, value, "a host and a port such as 'dtm:36790', without a scheme");
+  throw new InvalidOptionError(
+    option,
+    shown(value),
+    "a host and a port such as 'dtm:36790', without a scheme",
+  );
 }
 
-function secrets(value: unknown, option: string): readonly string[] {
-  if (value === undefined) return [];
-  const list: unknown[] = [value].flat();
-  if (list.length > 0 && list.every((one) => typeof one === 'string' && one.length >= MIN_SECRET_LENGTH)) {
-    return list as string[];
-  }
-  // The error does not show the value.
-  throw new InvalidOptionError(option, undefined, `texts of ${MIN_SECRET_LENGTH} characters or more`);
+/** The parts of an address that `grpcAddress()` has accepted. */
+export function hostAndPort(address: string): { readonly host: string; readonly port: number } {
+  const [, host, port] = HOST_AND_PORT.exec(address)!;
+  return { host: host!.replace(/^\[|\]$/g, ''), port: Number(port) };
 }
 
 function serverHeaders(value: unknown, option: string): Readonly<Record<string, string>> {

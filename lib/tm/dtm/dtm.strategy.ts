@@ -1,4 +1,5 @@
 import type { ModuleMetadata, Provider } from '@nestjs/common';
+import { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
 import { DistributedJobs } from '../../core/jobs/job-info.js';
 import { refuseUnknown } from '../../core/options.js';
 import { provide } from '../../core/provide.js';
@@ -7,13 +8,14 @@ import { TransactionManager, type TransactionManagerStrategy } from '../../core/
 import { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
 import { InvalidOptionError } from '../../errors/index.js';
 import { STEPPING_RESOLVED_OPTIONS } from '../../stepping.constants.js';
+import { CallbackServer } from './callback-server.js';
 import { CallbackSignature } from './callback-signature.js';
 import { DtmAdminClient } from './dtm-admin.client.js';
 import { DtmClient } from './dtm.client.js';
+import { DtmCallbacks } from './dtm-callbacks.js';
 import { DtmRequestFactory } from './dtm-request.factory.js';
 import { DtmStepService } from './dtm-step.service.js';
 import { DtmDistributedJobs } from './dtm.distributed-jobs.js';
-import { DtmCallbacksUnprotectedError } from './dtm.errors.js';
 import {
   DEFAULT_CALLBACK_PATH,
   resolveDtmOptions,
@@ -25,13 +27,15 @@ import { DtmTransactionManager } from './dtm.transaction-manager.js';
 import { ExistingJobs } from './existing-jobs.js';
 import { GrpcCallbackServer } from './grpc-callback.server.js';
 import { GrpcDtmClient } from './grpc-dtm.client.js';
-import { httpCallbackController } from './http-callback.controller.js';
+import { HttpCallbackServer } from './http-callback.server.js';
 import { HttpDtmClient } from './http-dtm.client.js';
+import { JobTransactions } from './job-transactions.js';
+import { OwnJobs } from './own-jobs.js';
 import { PreparedQueryService } from './prepared-query.service.js';
 
 /**
- * Settings of `dtm()` from a factory. Protocol and path stand beside it, since they decide about a controller,
- * which must be known before any factory runs.
+ * Settings of `dtm()` from a factory. Protocol and path stand beside it: they belong to the application, not to where it
+ * runs.
  *
  * @publicApi
  */
@@ -54,8 +58,8 @@ const DTM_OPTIONS = Symbol('DTM_OPTIONS');
  *
  * The protocol is DTM's two-phase message; see https://en.dtm.pub/practice/msg.html.
  *
- * @throws InvalidOptionError for settings that cannot be. Without `secrets` and in production the application does
- * not start: DtmCallbacksUnprotectedError.
+ * @throws InvalidOptionError for settings that cannot be. Without `secrets` and `allowUnsigned` the application does not
+ * start: DtmCallbacksUnprotectedError.
  * @publicApi
  */
 export function dtm(options: DtmOptions | DtmAsyncOptions): TransactionManagerStrategy {
@@ -81,7 +85,6 @@ export function dtm(options: DtmOptions | DtmAsyncOptions): TransactionManagerSt
   return {
     name: 'DTM',
     imports: isAsync ? (options.imports ?? []) : [],
-    controllers: protocol === 'http' ? [httpCallbackController(callbackPath)] : [],
     providers: [settings, ...providers],
   };
 }
@@ -89,11 +92,7 @@ export function dtm(options: DtmOptions | DtmAsyncOptions): TransactionManagerSt
 const providers: readonly Provider[] = [
   {
     provide: CallbackSignature,
-    useFactory: ({ secrets, allowUnsigned }: ResolvedDtmOptions) => {
-      const production = process.env.NODE_ENV === 'production';
-      if (production && secrets.length === 0 && !allowUnsigned) throw new DtmCallbacksUnprotectedError();
-      return new CallbackSignature(secrets);
-    },
+    useFactory: ({ secrets }: ResolvedDtmOptions) => new CallbackSignature(secrets),
     inject: [DTM_OPTIONS],
   },
   {
@@ -103,11 +102,26 @@ const providers: readonly Provider[] = [
     inject: [DTM_OPTIONS],
   },
   provide(DtmAdminClient, DTM_OPTIONS),
-  provide(ExistingJobs, DtmAdminClient),
+  provide(OwnJobs, DTM_OPTIONS, CallbackSignature),
+  provide(ExistingJobs, DtmAdminClient, OwnJobs),
   provide(DtmRequestFactory, DTM_OPTIONS, CallbackSignature, STEPPING_RESOLVED_OPTIONS),
-  provide(PreparedQueryService, TypeOrmDatabases, CallbackSignature),
-  provide(DtmStepService, DTM_OPTIONS, StepExecutor, CallbackSignature),
-  provide(GrpcCallbackServer, DTM_OPTIONS, PreparedQueryService, DtmStepService),
+  provide(JobTransactions, TypeOrmDatabases),
+  provide(PreparedQueryService, JobTransactions, CallbackSignature),
+  provide(DtmStepService, DTM_OPTIONS, StepExecutor, JobTransactions, CallbackSignature),
+  provide(DtmCallbacks, DTM_OPTIONS, PreparedQueryService, DtmStepService, CallbackSignature),
+  {
+    provide: CallbackServer,
+    useFactory: (
+      options: ResolvedDtmOptions,
+      callbacks: DtmCallbacks,
+      host: HttpAdapterHost,
+      config: ApplicationConfig,
+    ) =>
+      options.protocol === 'http'
+        ? new HttpCallbackServer(options, callbacks, host, config)
+        : new GrpcCallbackServer(options, callbacks),
+    inject: [DTM_OPTIONS, DtmCallbacks, HttpAdapterHost, ApplicationConfig],
+  },
   {
     ...provide(
       DtmTransactionManager,
@@ -115,10 +129,13 @@ const providers: readonly Provider[] = [
       DtmClient,
       DtmRequestFactory,
       ExistingJobs,
-      DtmStepService,
-      GrpcCallbackServer,
+      DtmCallbacks,
+      CallbackServer,
     ),
     provide: TransactionManager,
   },
-  { ...provide(DtmDistributedJobs, DtmAdminClient, TypeOrmDatabases, DtmClient), provide: DistributedJobs },
+  {
+    ...provide(DtmDistributedJobs, DtmAdminClient, OwnJobs, TypeOrmDatabases, DtmClient),
+    provide: DistributedJobs,
+  },
 ];

@@ -3,13 +3,13 @@ import type { JobMessage } from '../../core/jobs/job-message.js';
 import type { TransactionContext } from '../../core/transactions/transaction-context.js';
 import { TransactionManager, type PreparedJob } from '../../core/transaction-manager.js';
 import { SteppingNotReadyError, TransactionManagerUnavailableError } from '../../errors/index.js';
+import type { CallbackServer } from './callback-server.js';
+import type { DtmCallbacks } from './dtm-callbacks.js';
 import type { DtmAnswer, DtmClient, DtmRequest } from './dtm.client.js';
-import { DtmJobRolledBackError, DtmRequestRefusedError } from './dtm.errors.js';
+import { DtmCallbacksUnprotectedError, DtmJobRolledBackError, DtmRequestRefusedError } from './dtm.errors.js';
 import type { ResolvedDtmOptions } from './dtm.options.js';
 import type { DtmRequestFactory } from './dtm-request.factory.js';
-import type { DtmStepService } from './dtm-step.service.js';
 import type { ExistingJobs } from './existing-jobs.js';
-import type { GrpcCallbackServer } from './grpc-callback.server.js';
 
 /** The pause before another attempt at a server that did not answer. */
 const RETRY_PAUSE_MS = 100;
@@ -37,10 +37,12 @@ export class DtmTransactionManager extends TransactionManager<DtmPreparedJob> {
     private readonly client: DtmClient,
     private readonly requests: DtmRequestFactory,
     private readonly existing: ExistingJobs,
-    private readonly steps: DtmStepService,
-    private readonly callbackServer: GrpcCallbackServer,
+    private readonly callbacks: DtmCallbacks,
+    private readonly callbackServer: CallbackServer,
   ) {
     super();
+    // Not where the options are read: in a test this manager may be replaced, and nothing is called back.
+    if (options.secrets.length === 0 && !options.allowUnsigned) throw new DtmCallbacksUnprotectedError();
   }
 
   override async initialize(): Promise<void> {
@@ -50,6 +52,11 @@ export class DtmTransactionManager extends TransactionManager<DtmPreparedJob> {
 
   /** The application also starts while the server is down; jobs are refused until it answers. */
   override async start(): Promise<void> {
+    if (this.options.secrets.length === 0) {
+      this.logger.warn(
+        "Callbacks of DTM are not signed ('allowUnsigned'): whoever reaches them can run every step with any arguments.",
+      );
+    }
     await this.callbackServer.start();
     const answer = await this.client.call('ping', this.options.serverTimeout);
     if (answer.kind !== 'done') {
@@ -60,7 +67,7 @@ export class DtmTransactionManager extends TransactionManager<DtmPreparedJob> {
   }
 
   override async stop(): Promise<void> {
-    await this.steps.stop();
+    await this.callbacks.stop();
     await this.callbackServer.stop();
     this.client.close();
   }

@@ -2,13 +2,17 @@ import { haveOneOrigin, type JobOrigin } from '../../core/jobs/job-origin.js';
 import { type JobMessage, encodeSteps, sameSteps } from '../../core/jobs/job-message.js';
 import { DuplicateGidError } from '../../errors/index.js';
 import type { DtmAdminClient } from './dtm-admin.client.js';
-import { jobStatusOf, preparedQueryOf, storedStepsOf } from './dtm-job-info.mapper.js';
+import { jobStatusOf, storedStepsOf } from './dtm-job-info.mapper.js';
 import type { DtmRequest } from './dtm.client.js';
+import type { OwnJobs } from './own-jobs.js';
 import { toWireGid } from './wire-gid.js';
 
 /** Tells whether a job that DTM already has is the one that is being started. */
 export class ExistingJobs {
-  constructor(private readonly admin: DtmAdminClient) {}
+  constructor(
+    private readonly admin: DtmAdminClient,
+    private readonly own: OwnJobs,
+  ) {}
 
   /**
    * Whether DTM has this very job already, at whatever stage.
@@ -20,8 +24,10 @@ export class ExistingJobs {
     const job = await this.admin.find(toWireGid(message.gid));
     if (!job) return false;
     const { status } = job.transaction;
-    const steps = storedStepsOf(job);
-    const otherTenant = !haveOneOrigin(preparedQueryOf(job)?.database, origin);
+    // Of a job of another service nothing is told.
+    const query = this.own.queryOf(job.transaction);
+    const steps = query ? storedStepsOf(job, this.own) : [];
+    const otherTenant = query !== undefined && !haveOneOrigin(query.database, origin);
     const same = !otherTenant && sameSteps(encodeSteps(steps), encodeSteps(message.steps));
     if (status !== 'failed' && same) return true;
     throw new DuplicateGidError(message.gid, {

@@ -1,13 +1,11 @@
 import { LineLogger } from '../../core/line-logger.js';
 import { faultPoint } from '../../core/fault-point.js';
-import { within } from '../../core/within.js';
-import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
+import { checkGid } from '../../core/jobs/gid.js';
 import { errorText } from '../../errors/error-text.js';
-import { UnresolvedTransactionError } from '../../errors/index.js';
 import type { CallbackSignature } from './callback-signature.js';
+import type { CallbackAnswer, CheckedCall, DtmQueryCall } from './dtm-callback.js';
+import type { JobTransactions } from './job-transactions.js';
 import { openQuery, type PreparedQuery } from './query-token.js';
-import { InvalidCalls } from './invalid-calls.js';
-import { isCallFor, type CallbackAnswer, type DtmQueryCall } from './dtm-callback.js';
 import { fromWireGid } from './wire-gid.js';
 
 /**
@@ -17,44 +15,27 @@ import { fromWireGid } from './wire-gid.js';
  */
 export class PreparedQueryService {
   private readonly logger = new LineLogger('DtmCallbacks');
-  private readonly invalid = new InvalidCalls();
 
   constructor(
-    private readonly databases: TypeOrmDatabases,
+    private readonly transactions: JobTransactions,
     private readonly signature: CallbackSignature,
   ) {}
 
-  async answer(call: DtmQueryCall): Promise<CallbackAnswer> {
-    const answer = await this.check(call);
-    if (answer === 'invalid') this.invalid.report('query-back', call.gid);
-    return answer;
+  async answer(call: DtmQueryCall & CheckedCall): Promise<CallbackAnswer> {
+    if (typeof call.token !== 'string') return 'invalid';
+    const query = openQuery(call.gid, call.token, call.signature, this.signature);
+    return typeof query === 'string' ? query : this.ask(call.gid, query);
   }
 
-  private async check(call: DtmQueryCall): Promise<CallbackAnswer> {
-    if (!isCallFor('msg', call) || typeof call.token !== 'string') return 'invalid';
-    if (!this.signature.accepts('query', [call.gid, call.token], call.signature)) {
-      this.logger.warn(
-        `A query-back for job ${call.gid} was refused: its signature fits none of the secrets.`,
-      );
-      return 'unauthenticated';
-    }
-    const query = openQuery(call.token);
-    return query ? this.ask(call.gid, query) : 'invalid';
-  }
-
-  /** Rows of the barrier are found under the gid that DTM uses, so that clients in other languages find them as well. */
-  private async ask(wireGid: string, { database, requestTimeout }: PreparedQuery): Promise<CallbackAnswer> {
-    if (!database) return 'success';
+  private async ask(wireGid: string, query: PreparedQuery): Promise<CallbackAnswer> {
     const gid = fromWireGid(wireGid);
     try {
-      // DTM stops waiting at its time-out, and then doubles the wait. So this answers early that it has no answer yet.
-      const query = this.databases.queryPrepared(database, wireGid);
-      const outcome = await within(requestTimeout * 500, query);
+      checkGid(gid);
+      const outcome = await this.transactions.ofQuery({ gid: wireGid, ...query });
       await faultPoint('recovery:resolved', gid);
       if (outcome === undefined) return 'ongoing';
       return outcome === 'committed' ? 'success' : 'failure';
     } catch (error) {
-      if (error instanceof UnresolvedTransactionError) return 'ongoing';
       this.logger.error(
         `DTM asked for the transaction of job ${gid}, and it could not be told: ${errorText(error)}`,
       );

@@ -222,7 +222,7 @@ async function strategy(): Promise<TransactionManagerStrategy> {
     return dtm({
       server: server.server,
       callback: `http://127.0.0.1:${server.port}`,
-      secrets: 'a secret of the proof',
+      secrets: 'Wp6dJs2gKq9zFx4mVt',
       queryPreparedAfter: '1s',
       retryInterval: '1s',
       gracePeriod: timing.grace,

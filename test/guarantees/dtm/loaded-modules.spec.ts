@@ -24,8 +24,8 @@ async function packagesLoadedBy(script: string, type: 'module' | 'commonjs'): Pr
 }
 
 const SERVERS = {
-  http: `{ server: 'http://127.0.0.1:1', callback: 'http://127.0.0.1:2', serverTimeout: 200 }`,
-  grpc: `{ protocol: 'grpc', server: '127.0.0.1:1', callback: '127.0.0.1:2', listen: false, serverTimeout: 200 }`,
+  http: `{ server: 'http://127.0.0.1:1', callback: 'http://127.0.0.1:2', serverTimeout: 200, allowUnsigned: true }`,
+  grpc: `{ protocol: 'grpc', server: '127.0.0.1:1', callback: '127.0.0.1:2', listen: false, serverTimeout: 200, allowUnsigned: true }`,
 };
 
 /** An application on DTM that has started, and ended. */

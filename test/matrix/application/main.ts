@@ -143,7 +143,7 @@ const database: TypeOrmModuleOptions = {
         ? dtm({
             server: settings.dtm.server,
             callback,
-            secrets: 'a secret of the matrix',
+            secrets: 'Hm3vQz8kTw5xRb1nYc',
             queryPreparedAfter: '1s',
             retryInterval: '1s',
           })

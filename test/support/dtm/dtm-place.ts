@@ -5,7 +5,7 @@ import { dtm, type DtmOptions } from '../../../lib/tm/dtm/index.js';
 import type { TcpProxy } from '../tcp-proxy.js';
 import { freePort, type DtmServer } from './dtm-server.js';
 
-export const SECRET = 'a secret of the tests';
+export const SECRET = 'Zk4rTq9wVb2nXs7pLd';
 
 /** Settings of DTM that are fast, with signed callbacks. */
 export const FAST_DTM = {

@@ -58,7 +58,7 @@ export class InteropApplication extends TestApplication {
       ...addresses,
       ...(grpc && { listen: `127.0.0.1:${port}` }),
       ...fast,
-      ...(secrets.length > 0 && { secrets }),
+      ...(secrets.length > 0 ? { secrets } : { allowUnsigned: true }),
       ...settings,
     });
     const started = await startApplication({

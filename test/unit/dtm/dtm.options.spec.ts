@@ -72,11 +72,6 @@ describe('dtm()', () => {
   it('takes seconds in any unit', () => {
     for (const requestTimeout of [7000, '7s', '7000ms']) dtm({ ...HTTP, requestTimeout });
   });
-
-  it('brings a controller for HTTP and none for gRPC', () => {
-    expect(dtm(HTTP).controllers).toHaveLength(1);
-    expect(dtm(GRPC).controllers).toHaveLength(0);
-  });
 });
 
 describe('dtmJob()', () => {

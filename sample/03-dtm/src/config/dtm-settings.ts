@@ -10,8 +10,8 @@ export function dtmSettings({ port }: { readonly port: number }): DtmServerOptio
   return {
     server: DTM_URL ?? DEFAULTS.dtmUrl,
     callback: CALLBACK_URL ?? `http://127.0.0.1:${port}`,
-    // Without a secret, anyone who can reach this service could run its steps. In production it does not start then.
-    ...(CALLBACK_SECRET && { secrets: CALLBACK_SECRET }),
+    // Without a secret, anyone who can reach this service could run its steps. So it does not start then.
+    secrets: CALLBACK_SECRET,
     // Use the defaults in a real service. Three seconds make the demonstration quick.
     queryPreparedAfter: '3s',
     retryInterval: '3s',
