@@ -2,6 +2,7 @@ import type { ModuleMetadata, Type } from '@nestjs/common';
 import type { JobInfo } from './core/jobs/job-info.js';
 import { InvalidOptionError } from './errors/index.js';
 import { booleanOption, checkedOption, functionOption, readOptions, type OptionsOf } from './core/options.js';
+import type { PayloadCodec } from './core/payloads/payload-codec.js';
 import { resolveRetryPolicy, type RetryPolicy } from './core/steps/retry-policy.js';
 import type { TransactionManagerStrategy } from './core/transaction-manager.js';
 import { resolveTableNames, type TableOptions } from './store/table-names.js';
@@ -38,6 +39,11 @@ export interface SteppingOptions {
   readonly dataSourceResolver?: DataSourceResolver;
   /** Called once when a job has failed for good, with the job and the error of its last attempt. */
   readonly onJobFailed?: (job: JobInfo, error: unknown) => unknown;
+  /**
+   * Encodes what is stored of arguments and errors, also on its way through DTM: `aesGcmCodec()`, or one of your own. With it, logs hold
+   * no texts of your errors. Default: none, they are stored as they are.
+   */
+  readonly codec?: PayloadCodec;
 }
 
 /**
@@ -96,9 +102,19 @@ const OPTIONS = {
   ),
   dataSourceResolver: functionOption<DataSourceResolver>(),
   onJobFailed: functionOption<(job: JobInfo, error: unknown) => unknown>(),
+  codec: checkedOption<PayloadCodec>(isCodec, 'an object with the functions encode and decode'),
   transactionManager: besideTheFactory,
   isGlobal: besideTheFactory,
 };
+
+function isCodec(value: unknown): boolean {
+  const { encode, decode, load } = (value ?? {}) as Partial<PayloadCodec>;
+  return (
+    typeof encode === 'function' &&
+    typeof decode === 'function' &&
+    (load === undefined || typeof load === 'function')
+  );
+}
 
 /** The module itself has read these two where they belong; what is left is what a factory returned. */
 function besideTheFactory(value: unknown, option: string): undefined {

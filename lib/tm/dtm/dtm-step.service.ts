@@ -1,10 +1,11 @@
 import { Logger } from '@nestjs/common';
 import { detached } from '../../core/detached.js';
 import { faultPoint } from '../../core/fault-point.js';
+import type { Payloads } from '../../core/payloads/payloads.js';
 import { StepStop } from '../../core/steps/step-context.js';
 import type { StepExecutor } from '../../core/steps/step.executor.js';
 import { WaitGroup } from '../../core/wait-group.js';
-import { errorText, propertyOf } from '../../errors/error-text.js';
+import { propertyOf } from '../../errors/error-text.js';
 import { StepInterruptedError, StepTimeoutError } from '../../errors/index.js';
 import type { CallbackSignature } from './callback-signature.js';
 import { openStep, type StepPayload } from './step-payload.js';
@@ -40,6 +41,7 @@ export class DtmStepService {
     private readonly options: ResolvedDtmOptions,
     private readonly executor: StepExecutor,
     private readonly signature: CallbackSignature,
+    private readonly payloads: Payloads,
   ) {}
 
   async answer(call: DtmStepCall): Promise<CallbackAnswer> {
@@ -92,7 +94,7 @@ export class DtmStepService {
         stepIndex,
         attempt,
         tookMs: Math.round(performance.now() - startedAt),
-        error: errorText(error),
+        error: this.payloads.loggable(error),
       });
       return 'error';
     };
@@ -116,7 +118,10 @@ export class DtmStepService {
         this.attempts.takeBack(key);
         return 'ongoing';
       }
-      if (outcome.kind === 'unfit') return fail(outcome.error, 'cannot begin in this process');
+      if (outcome.kind === 'unfit') {
+        this.attempts.takeBack(key);
+        return fail(outcome.error, 'cannot begin in this process');
+      }
       if (outcome.kind === 'failed') return isNotFinished(outcome.error) ? 'ongoing' : fail(outcome.error);
       await faultPoint('progress:before-write', gid);
       this.attempts.forget(key);

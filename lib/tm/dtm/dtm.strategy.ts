@@ -1,6 +1,7 @@
 import type { ModuleMetadata, Provider } from '@nestjs/common';
 import { DistributedJobs } from '../../core/jobs/job-info.js';
 import { refuseUnknown } from '../../core/options.js';
+import { Payloads } from '../../core/payloads/payloads.js';
 import { provide } from '../../core/provide.js';
 import { StepExecutor } from '../../core/steps/step.executor.js';
 import { TransactionManager, type TransactionManagerStrategy } from '../../core/transaction-manager.js';
@@ -102,10 +103,10 @@ const providers: readonly Provider[] = [
     inject: [DTM_OPTIONS],
   },
   provide(DtmAdminClient, DTM_OPTIONS),
-  provide(ExistingJobs, DtmAdminClient),
+  provide(ExistingJobs, DtmAdminClient, Payloads),
   provide(DtmRequestFactory, DTM_OPTIONS, CallbackSignature),
   provide(PreparedQueryService, TypeOrmDatabases, CallbackSignature),
-  provide(DtmStepService, DTM_OPTIONS, StepExecutor, CallbackSignature),
+  provide(DtmStepService, DTM_OPTIONS, StepExecutor, CallbackSignature, Payloads),
   provide(GrpcCallbackServer, DTM_OPTIONS, PreparedQueryService, DtmStepService),
   {
     ...provide(
@@ -119,5 +120,8 @@ const providers: readonly Provider[] = [
     ),
     provide: TransactionManager,
   },
-  { ...provide(DtmDistributedJobs, DtmAdminClient, TypeOrmDatabases, DtmClient), provide: DistributedJobs },
+  {
+    ...provide(DtmDistributedJobs, DtmAdminClient, TypeOrmDatabases, DtmClient, Payloads),
+    provide: DistributedJobs,
+  },
 ];

@@ -1,4 +1,6 @@
-import { type JobMessage, encodeSteps, sameSteps } from '../../core/jobs/job-message.js';
+import { type JobMessage, encodeSteps } from '../../core/jobs/job-message.js';
+import { sameSteps } from '../../core/payloads/job-payloads.js';
+import type { Payloads } from '../../core/payloads/payloads.js';
 import { DuplicateGidError } from '../../errors/index.js';
 import type { DtmAdminClient } from './dtm-admin.client.js';
 import { jobStatusOf, storedStepsOf } from './dtm-job-info.mapper.js';
@@ -7,7 +9,10 @@ import { toWireGid } from './wire-gid.js';
 
 /** Tells whether a job that DTM already has is the one that is being started. */
 export class ExistingJobs {
-  constructor(private readonly admin: DtmAdminClient) {}
+  constructor(
+    private readonly admin: DtmAdminClient,
+    private readonly payloads: Payloads,
+  ) {}
 
   /**
    * Whether DTM has this very job already, at whatever stage.
@@ -19,7 +24,8 @@ export class ExistingJobs {
     if (!job) return false;
     const { status } = job.transaction;
     const steps = storedStepsOf(job);
-    if (status !== 'failed' && sameSteps(encodeSteps(steps), encodeSteps(message.steps))) return true;
+    const same = () => sameSteps(this.payloads, message.gid, encodeSteps(steps), encodeSteps(message.steps));
+    if (status !== 'failed' && (await same())) return true;
     throw new DuplicateGidError(message.gid, {
       status: jobStatusOf(status),
       steps: steps.map(({ name }) => name),

@@ -1,4 +1,5 @@
 import { type JobMessage, encodeSteps } from '../../core/jobs/job-message.js';
+import type { Payloads } from '../../core/payloads/payloads.js';
 import type { StepRegistry } from '../../core/steps/step.registry.js';
 import type { SentStatement, TransactionContext } from '../../core/transactions/transaction-context.js';
 import type { PreparedJob } from '../../core/transaction-manager.js';
@@ -77,6 +78,7 @@ export class JobStarter {
     private readonly leases: LeaseKeeper,
     private readonly runner: JobRunner,
     private readonly registry: StepRegistry,
+    private readonly payloads: Payloads,
     private readonly options: JobStarterOptions,
   ) {
     this.slots = new ReservedSlots(runner, leases.leaseDuration);
@@ -99,7 +101,7 @@ export class JobStarter {
     const sent = { sentAt: performance.now() };
     const inserted = await this.insert({ ...job, dueIn: this.options.queryPreparedAfter });
     if (inserted) return { enlisted: false, existing: false, steps, owner, slot: undefined, sent };
-    await assertSame(message, steps, () => findSubmitted(this.store, message.gid));
+    await assertSame(this.payloads, message, steps, () => findSubmitted(this.store, message.gid));
     return { enlisted: true, ...EXISTING };
   }
 
@@ -160,7 +162,7 @@ export class JobStarter {
       if (!deferred && !(await this.store.insertIn(runner, job))) {
         const find = async () =>
           (await this.store.findIn(runner, message.gid)) ?? this.store.find(message.gid);
-        await assertSame(message, steps, find);
+        await assertSame(this.payloads, message, steps, find);
         return { enlisted: true, ...EXISTING };
       }
       if (transaction.outside) {
@@ -212,7 +214,8 @@ export class JobStarter {
         dueIn: slot ? this.leases.leaseDuration : message.delay,
         lookup: null,
       });
-      if (!inserted) await assertSame(message, steps, () => findSubmitted(this.store, message.gid));
+      if (!inserted)
+        await assertSame(this.payloads, message, steps, () => findSubmitted(this.store, message.gid));
     } finally {
       if (slot && !inserted) this.slots.release(slot);
     }

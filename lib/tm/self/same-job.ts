@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type JobMessage, sameSteps, stepNamesOf } from '../../core/jobs/job-message.js';
+import { type JobMessage, stepNamesOf } from '../../core/jobs/job-message.js';
+import { sameSteps } from '../../core/payloads/job-payloads.js';
+import type { Payloads } from '../../core/payloads/payloads.js';
 import { DuplicateGidError } from '../../errors/index.js';
 import type { JobRecord, JobStore } from '../../store/job-store.js';
 
@@ -19,6 +21,7 @@ export async function findSubmitted(store: JobStore, gid: string): Promise<JobRe
 
 /** The same gid with the same steps is the same job while it lives, and after it succeeded. */
 export async function assertSame(
+  payloads: Payloads,
   message: JobMessage,
   steps: string,
   find: () => Promise<JobRecord | null>,
@@ -29,7 +32,7 @@ export async function assertSame(
   const names = existing ? stepNamesOf(existing.steps) : [];
   // A prepared job may still vanish with its own transaction.
   const alive = status === 'submitted' || status === 'succeeded';
-  if (!existing || !alive || !sameSteps(existing.steps, steps)) {
+  if (!existing || !alive || !(await sameSteps(payloads, message.gid, existing.steps, steps))) {
     throw new DuplicateGidError(message.gid, { status, steps: names });
   }
 }
