@@ -4,6 +4,18 @@ import { defineConfig } from 'vitest/config';
 /** A path for a JSON report beside the usual output; `.ci/run` counts tests with it. */
 const report = process.env.STEPPING_TEST_REPORT;
 
+/**
+ * Five guarantees that every run also tests with a codec; `npm run test:codec` tests all of them so. Together they start, claim, retry,
+ * take over, list and repair jobs.
+ */
+const withCodec = [
+  'test/guarantees/arguments/arguments.spec.ts',
+  'test/guarantees/crashes/two-processes.spec.ts',
+  'test/guarantees/operating/admin.spec.ts',
+  'test/guarantees/steps/retry.spec.ts',
+  'test/guarantees/transactions/duplicate-gid.spec.ts',
+];
+
 export default defineConfig({
   // Vite reads these two from a tsconfig only for the files which that tsconfig includes.
   oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
@@ -31,6 +43,16 @@ export default defineConfig({
           name: 'library',
           include: ['test/**/*.spec.ts'],
           exclude: ['test/proof/**', 'test/package/**', '**/node_modules/**'],
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'codec',
+          include: process.env.STEPPING_TEST_CODEC === 'all' ? ['test/guarantees/**/*.spec.ts'] : withCodec,
+          env: { STEPPING_TEST_CODEC: 'on' },
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },

@@ -16,6 +16,10 @@ export type { HttpOptions } from './core/http/http-options.js';
 export type { ByteSize } from './core/byte-size.js';
 export type { Duration } from './core/duration.js';
 
+export type { PayloadCodec, PayloadContext } from './core/payloads/payload-codec.js';
+export { aesGcmCodec, type AesGcmCodecOptions } from './core/payloads/aes-gcm.codec.js';
+export type { CodecKeySource, KeyLike } from './core/payloads/codec-keys.js';
+
 export { StepExecutor } from './core/steps/step.executor.js';
 export { StepRegistry } from './core/steps/step.registry.js';
 export type { StepAttempt, StepOutcome } from './core/steps/step-attempt.js';

@@ -3,6 +3,7 @@ import type { JobInfo } from './core/jobs/job-info.js';
 import { InvalidOptionError } from './errors/index.js';
 import { readHttpOptions, type HttpOptions } from './core/http/http-options.js';
 import { booleanOption, checkedOption, functionOption, readOptions, type OptionsOf } from './core/options.js';
+import type { PayloadCodec } from './core/payloads/payload-codec.js';
 import { resolveRetryPolicy, type RetryPolicy } from './core/steps/retry-policy.js';
 import type { TransactionManagerStrategy } from './core/transaction-manager.js';
 import { resolveTableNames, type TableOptions } from './store/table-names.js';
@@ -53,6 +54,11 @@ export interface SteppingOptions {
   readonly logStatements?: boolean;
   /** Where the requests of `HttpRequestStep` may go, and how they are sent. */
   readonly http?: HttpOptions;
+  /**
+   * Encodes what is stored of arguments and errors, also on its way through DTM: `aesGcmCodec()`, or one of your own. With it, logs hold
+   * no texts of your errors. Default: none, they are stored as they are.
+   */
+  readonly codec?: PayloadCodec;
 }
 
 /**
@@ -115,9 +121,19 @@ const OPTIONS = {
   forbidNonWhitelisted: booleanOption(false),
   logStatements: booleanOption(true),
   http: (http: unknown, option: string) => readHttpOptions(http, option),
+  codec: checkedOption<PayloadCodec>(isCodec, 'an object with the functions encode and decode'),
   transactionManager: besideTheFactory,
   isGlobal: besideTheFactory,
 };
+
+function isCodec(value: unknown): boolean {
+  const { encode, decode, load } = (value ?? {}) as Partial<PayloadCodec>;
+  return (
+    typeof encode === 'function' &&
+    typeof decode === 'function' &&
+    (load === undefined || typeof load === 'function')
+  );
+}
 
 /** The module itself has read these two where they belong; what is left is what a factory returned. */
 function besideTheFactory(value: unknown, option: string): undefined {

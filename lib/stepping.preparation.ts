@@ -1,6 +1,7 @@
 import { Inject } from '@nestjs/common';
 import { ModuleRef, type HttpAdapterHost, type ModulesContainer } from '@nestjs/core';
 import type { Readiness } from './core/jobs/readiness.js';
+import type { Payloads } from './core/payloads/payloads.js';
 import { SingleFlight } from './core/single-flight.js';
 import type { StepArgumentsSerializer } from './core/steps/step-arguments.serializer.js';
 import type { StepExplorer } from './core/steps/step.explorer.js';
@@ -32,6 +33,7 @@ export class SteppingPreparation implements Readiness {
     private readonly registry: StepRegistry,
     private readonly lifecycle: SteppingLifecycle,
     private readonly manager: TransactionManager,
+    private readonly payloads: Payloads,
     private readonly adapterHost: HttpAdapterHost,
   ) {}
 
@@ -84,6 +86,7 @@ export class SteppingPreparation implements Readiness {
 
   private async open(): Promise<void> {
     if (this.opened) return this.databases.restoreTables();
+    await this.payloads.load();
     await this.manager.initialize();
     await this.databases.openAll();
     this.opened = true;

@@ -2,6 +2,7 @@ import type { Provider } from '@nestjs/common';
 import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { DistributedJobFactory } from './core/jobs/distributed-job.factory.js';
 import { TransactionSettler } from './core/jobs/transaction-settler.js';
+import { Payloads } from './core/payloads/payloads.js';
 import { provide } from './core/provide.js';
 import { ArgumentsValidator } from './core/steps/arguments-validator.js';
 import { AttemptRunner } from './core/steps/attempt.runner.js';
@@ -14,6 +15,7 @@ import { TransactionManager } from './core/transaction-manager.js';
 import { TransactionResolver } from './core/transactions/transaction-resolver.js';
 import { DataSourceRegistry } from './transactions/data-source.registry.js';
 import { BarrierSteps } from './transactions/barrier-steps.js';
+import { insideTransaction } from './transactions/surroundings.js';
 import { TransactionalStepRunner } from './transactions/transactional-step.runner.js';
 import { TypeOrmTransactionResolver } from './transactions/typeorm.transaction-resolver.js';
 import { TypeOrmDatabases } from './transactions/typeorm-databases.js';
@@ -45,7 +47,12 @@ export const steppingProviders: readonly Provider[] = [
   provide(AttemptRunner, StepArgumentsSerializer),
   provide(TransactionalStepRunner, AttemptRunner, TypeOrmDatabases),
   provide(BarrierSteps, TransactionalStepRunner, TypeOrmDatabases),
-  provide(StepExecutor, StepRegistry, AttemptRunner, BarrierSteps, STEPPING_RESOLVED_OPTIONS),
+  provide(StepExecutor, StepRegistry, AttemptRunner, BarrierSteps, Payloads, STEPPING_RESOLVED_OPTIONS),
+  {
+    provide: Payloads,
+    useFactory: ({ codec }: ResolvedSteppingOptions) => new Payloads(codec, insideTransaction),
+    inject: [STEPPING_RESOLVED_OPTIONS],
+  },
   {
     provide: TypeOrmDatabases,
     useFactory: (modules: ModulesContainer, options: ResolvedSteppingOptions) => {
@@ -65,6 +72,7 @@ export const steppingProviders: readonly Provider[] = [
     StepRegistry,
     SteppingLifecycle,
     TransactionManager,
+    Payloads,
     HttpAdapterHost,
   ),
   {
@@ -78,6 +86,7 @@ export const steppingProviders: readonly Provider[] = [
     TransactionSettler,
     StepRegistry,
     StepArgumentsSerializer,
+    Payloads,
     TransactionResolver,
     SteppingPreparation,
     STEPPING_RESOLVED_OPTIONS,

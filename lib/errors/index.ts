@@ -1,5 +1,6 @@
 export * from './configuration.errors.js';
 export * from './job.errors.js';
+export * from './payload.errors.js';
 export * from './step.errors.js';
 export { SteppingError, type ErrorCause, type SteppingErrorOptions } from './stepping.error.js';
 export * from './tm.errors.js';

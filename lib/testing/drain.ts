@@ -1,5 +1,4 @@
 import type { FaultPoint } from '../core/fault-point.js';
-import { jobInfoOf } from '../tm/self/job-info.mapper.js';
 import type { AttemptReport, TestProcess } from './test-process.js';
 import { describeJob } from './job-expectation.js';
 import { DrainLimitError } from './testing.errors.js';
@@ -86,9 +85,6 @@ export class Drain {
   private async limitError(): Promise<DrainLimitError> {
     const store = await this.manager.store();
     const open = await store.list({ status: ['submitted', 'prepared'], limit: OPEN_JOBS });
-    return new DrainLimitError(
-      this.limit,
-      open.jobs.map((record) => describeJob(jobInfoOf(record))),
-    );
+    return new DrainLimitError(this.limit, (await this.manager.readable(open.jobs)).map(describeJob));
   }
 }

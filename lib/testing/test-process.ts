@@ -194,7 +194,7 @@ export interface AttemptReport {
   readonly gid: string;
   /** The name of the step. */
   readonly step: string;
-  /** The arguments as they were stored. */
+  /** The arguments as they were stored, decoded. */
   readonly args: unknown;
   /** From 1; a crash counts as one, except the first of a job of which nothing was stored when its attempt began. */
   readonly attempt: number;

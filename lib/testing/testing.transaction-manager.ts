@@ -1,5 +1,6 @@
 import type { JobInfo, JobStatus } from '../core/jobs/job-info.js';
 import type { JobMessage } from '../core/jobs/job-message.js';
+import { readableJobs } from '../core/payloads/job-payloads.js';
 import type { StepDefinition } from '../core/steps/step-definition.js';
 import type { StepRegistry } from '../core/steps/step.registry.js';
 import type { TransactionContext } from '../core/transactions/transaction-context.js';
@@ -119,10 +120,15 @@ export class TestingTransactionManager extends SelfTransactionManager {
   /** All jobs of the store, oldest first, once all transactions that have ended are told. */
   async allJobs(): Promise<JobInfo[]> {
     await this.settled();
-    const jobs = (await allRecords(await this.store())).map(jobInfoOf);
+    const jobs = await this.readable(await allRecords(await this.store()));
     // Jobs of one millisecond stay in an order that is the same in every run.
     const key = (job: JobInfo): string => describeJob(job);
     return jobs.sort((a, b) => a.createdAt.getTime() - b.createdAt.getTime() || (key(a) < key(b) ? -1 : 1));
+  }
+
+  /** What users see of stored jobs. */
+  readable(records: readonly JobRecord[]): Promise<JobInfo[]> {
+    return readableJobs(this.services.payloads, records.map(jobInfoOf));
   }
 
   /** The step that the job runs at this moment. */

@@ -122,6 +122,12 @@ export function insideTransactionOf(dataSource: DataSourceLike): boolean {
   return false;
 }
 
+/** Whether the caller runs inside a transaction of any `DataSource` that is still open, or in a hook at its end. */
+export function insideTransaction(): boolean {
+  for (let around = contexts.getStore(); around; around = around.parent) if (!around.ended) return true;
+  return false;
+}
+
 export function runUnder<T>(around: Surroundings, work: () => T): T {
   return contexts.run(around, work);
 }

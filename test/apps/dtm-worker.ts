@@ -9,6 +9,7 @@ import { NestFactory } from '@nestjs/core';
 import { DistributedJobFactory, SteppingModule, tenantTransaction } from 'nestjs-stepping';
 import { dtm, type DtmOptions } from 'nestjs-stepping/dtm';
 import { DataSource, type DataSourceOptions } from 'typeorm';
+import { codecOption } from '../support/codec.js';
 import { Effect, Order } from '../support/order.entity.js';
 import { installFaults, type Fault } from './support/faults.js';
 import { ReserveStock, SendEmail, stepClasses } from './support/steps.js';
@@ -41,6 +42,7 @@ const ofTenant = (tenant: string): DataSource => databases[settings.tenants[tena
 @Module({
   imports: [
     SteppingModule.forRoot({
+      ...codecOption(),
       transactionManager: dtm(settings.dtm),
       dataSourceResolver: ({ tenant }) => (tenant === undefined ? undefined : ofTenant(tenant)),
     }),

@@ -22,6 +22,7 @@ import {
 } from 'nestjs-stepping';
 import { dtm, type DtmOptions } from 'nestjs-stepping/dtm';
 import { DataSource, type DataSourceOptions } from 'typeorm';
+import { codecOption } from '../support/codec.js';
 import { Effect, Order } from '../support/order.entity.js';
 import { installFaults, type Fault } from './support/faults.js';
 import { processName, releases, stepClasses, stepsByName, type Behaviour } from './support/steps.js';
@@ -76,6 +77,7 @@ class Closing implements OnApplicationShutdown {
 @Module({
   imports: [
     SteppingModule.forRoot({
+      ...codecOption(),
       transactionManager: settings.dtm
         ? dtm(settings.dtm)
         : selfTm({

@@ -14,6 +14,7 @@ import {
   type SteppingModuleOptions,
 } from '../../lib/index.js';
 import type { DtmOptions } from '../../lib/tm/dtm/index.js';
+import { codecOption } from './codec.js';
 import type { ExtraOptions, TestDatabase } from './database.js';
 import { Effect, Order } from './order.entity.js';
 import type { Databases } from './placements.js';
@@ -77,7 +78,7 @@ export class TestApplication {
       dataSource,
       others,
       // Most tests are about one job, and start it on its own. The default has tests of its own.
-      module: { requireTransaction: false, ...module, transactionManager },
+      module: { requireTransaction: false, ...codecOption(), ...module, transactionManager },
       providers,
       customize,
       listen: place && ((testing) => place.listen(testing)),

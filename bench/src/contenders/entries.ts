@@ -21,6 +21,12 @@ const stepping: Entry = {
   make: async (settings) => new (await import('./stepping.ts')).Stepping(settings),
 };
 
+/** With the option `codec`: what encryption at rest costs. */
+const encrypted: Entry = {
+  name: 'stepping, encrypted',
+  make: async (settings) => new (await import('./stepping.ts')).Stepping(settings, 'nestjs-stepping', true),
+};
+
 /** A second build of the library, to measure a change: `--compare <folder>`. */
 const compared: Entry = {
   name: 'stepping (compared)',
@@ -81,6 +87,7 @@ export const ENTRIES = {
   placing: [
     floor,
     stepping,
+    encrypted,
     ordersOnly('typeorm'),
     ordersOnly('pg'),
     ...both('typeorm'),
@@ -88,7 +95,7 @@ export const ENTRIES = {
     bullmq,
   ],
   /** It makes no difference to a worker how a job got into the table. */
-  draining: [floor, stepping, ...both('pg'), bullmq],
+  draining: [floor, stepping, encrypted, ...both('pg'), bullmq],
   /** Databases that the other libraries do not support. */
   elsewhere: [floor, stepping, ordersOnly('typeorm')],
   twoPhase: [twoPhaseFloor, stepping],

@@ -9,6 +9,9 @@ import { dataSourceOptions, TypeOrmOrders } from './order-transactions.ts';
 
 type Library = typeof import('nestjs-stepping');
 
+/** Producers and workers are processes of their own. */
+const KEY = new Uint8Array(32).fill(7);
+
 /** The library at its default settings, which are the same for throughput and for latency. */
 export class Stepping implements Contender {
   private readonly orders: TypeOrmOrders;
@@ -21,10 +24,12 @@ export class Stepping implements Contender {
   private readonly settings: ContenderSettings;
   /** The build under test, or the one it is compared with. */
   private readonly packageName: string;
+  private readonly encrypted: boolean;
 
-  constructor(settings: ContenderSettings, packageName = 'nestjs-stepping') {
+  constructor(settings: ContenderSettings, packageName = 'nestjs-stepping', encrypted = false) {
     this.settings = settings;
     this.packageName = packageName;
+    this.encrypted = encrypted;
     this.orders = new TypeOrmOrders(settings.url, settings.kind);
     if (settings.jobsUrl !== undefined) {
       this.jobs = new DataSource({
@@ -36,7 +41,7 @@ export class Stepping implements Contender {
 
   async open(): Promise<void> {
     const library = (await import(this.packageName)) as Library;
-    const { Step, SteppingModule, selfTm, DistributedJobFactory } = library;
+    const { Step, SteppingModule, selfTm, DistributedJobFactory, aesGcmCodec } = library;
     const { executions, role } = this.settings;
     class First {
       execute(order: Order): void {
@@ -59,6 +64,7 @@ export class Stepping implements Contender {
     Module({
       imports: [
         SteppingModule.forRoot({
+          ...(this.encrypted && { codec: aesGcmCodec({ keys: { k1: KEY }, current: 'k1' }) }),
           transactionManager: selfTm({
             runSteps: role !== 'producer',
             ...(this.jobs && { dataSource: 'jobs' }),

@@ -3,6 +3,7 @@ import { InvalidOptionError, TransactionRequiredError } from '../../errors/index
 import { MAX_STORED_DURATION_MS, parseDuration, type Duration } from '../duration.js';
 import { isName, NAME_RULE } from '../name.js';
 import { refuseUnknown } from '../options.js';
+import type { Payloads } from '../payloads/payloads.js';
 import type { StepArgumentsSerializer } from '../steps/step-arguments.serializer.js';
 import type { StepRegistry } from '../steps/step.registry.js';
 import type { TransactionManager } from '../transaction-manager.js';
@@ -54,11 +55,12 @@ export class DistributedJobFactory {
     settler: TransactionSettler,
     registry: StepRegistry,
     serializer: StepArgumentsSerializer,
+    payloads: Payloads,
     private readonly transactions: TransactionResolver,
     readiness: Readiness,
     private readonly options: { readonly requireTransaction: boolean | 'warn' | undefined },
   ) {
-    this.environment = { manager, settler, registry, serializer, readiness };
+    this.environment = { manager, settler, registry, serializer, payloads, readiness };
   }
 
   /**

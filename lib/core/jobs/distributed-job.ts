@@ -14,7 +14,17 @@ import type { TransactionContext } from '../transactions/transaction-context.js'
 import type { PreparedJob, TransactionManager } from '../transaction-manager.js';
 import { isName, NAME_RULE } from '../name.js';
 import { faultPoint } from '../fault-point.js';
-import { encodedBytes, NO_STEPS_BYTES, type JobMessage, type StoredStep } from './job-message.js';
+import { encodedMessage } from '../payloads/job-payloads.js';
+import { withoutKeyRequests } from '../payloads/key-requests.js';
+import type { Payloads } from '../payloads/payloads.js';
+import { plainArgs } from '../payloads/stored-forms.js';
+import {
+  encodedBytes,
+  encodedBytesOf,
+  NO_STEPS_BYTES,
+  type JobMessage,
+  type StoredStep,
+} from './job-message.js';
 import type { Readiness } from './readiness.js';
 import type { TransactionSettler } from './transaction-settler.js';
 
@@ -38,6 +48,7 @@ export interface JobEnvironment {
   readonly settler: TransactionSettler;
   readonly registry: StepRegistry;
   readonly serializer: StepArgumentsSerializer;
+  readonly payloads: Payloads;
   readonly readiness: Readiness;
 }
 
@@ -62,6 +73,8 @@ export class DistributedJob {
   private prepared: PreparedJob | undefined;
   /** @internal Validations of arguments that the start waits for. */
   checks: Promise<unknown>[] | undefined;
+  /** As it is stored, from the start on. */
+  private message: JobMessage | undefined;
 
   /** @internal Made by the library. */
   constructor(
@@ -95,15 +108,16 @@ export class DistributedJob {
   addStep(step: StepClass | string, ...args: unknown[]): this {
     if (this.phase !== 'building') throw new JobAlreadyStartedError(this.gid, 'addStep');
     if (this.steps.length === MAX_JOB_STEPS) throw new TooManyStepsError(this.gid, MAX_JOB_STEPS);
-    const { registry, serializer } = this.environment;
+    const { registry, serializer, payloads } = this.environment;
     const name = typeof step === 'string' ? step : registry.nameOf(step);
     if (!isName(name)) throw new InvalidOptionError('the name of the step', name, NAME_RULE);
     const definition = registry.get(name);
     if (!definition) registry.noteForeign(name);
     const stored = serializer.serialize(name, definition, args[0], this);
-    const added = stored === undefined ? { name } : { name, args: stored };
+    const added =
+      stored === undefined ? { name } : { name, args: payloads.encodes ? stored : plainArgs(stored) };
     this.bytes += encodedBytes(added);
-    if (this.bytes > MAX_JOB_BYTES) throw new StepArgumentsTooLargeError(this.gid, this.bytes, MAX_JOB_BYTES);
+    this.assertSize(this.bytes);
     this.steps.push(added);
     return this;
   }
@@ -121,6 +135,8 @@ export class DistributedJob {
    * @throws TransactionEndedError when the transaction around the caller has ended already.
    * @throws DuplicateGidError when the gid belongs to another job. The same gid with the same steps is the
    * same job: nothing is started a second time.
+   * @throws PayloadCodecError, PayloadKeyUnknownError when the arguments cannot be encoded, or those of a job of the same gid not be
+   * decoded; StepArgumentsTooLargeError when they have become too large.
    * @throws TransactionManagerUnavailableError when the job could not be stored; the transaction must then
    * be rolled back by letting the error through. On PostgreSQL the row of a job without a gid of yours travels with
    * the COMMIT: the database's error is then that of the commit, and nothing is committed.
@@ -131,7 +147,8 @@ export class DistributedJob {
     if (!transaction) {
       this.settings.onStandalone();
       await this.ready();
-      await this.environment.manager.submit(message);
+      if (this.environment.payloads.encodes) await this.encode();
+      await this.environment.manager.submit(this.message!);
       return { gid: this.gid };
     }
 
@@ -139,7 +156,7 @@ export class DistributedJob {
     const { settler } = this.environment;
     const participant = settler.participant(message, transaction);
     await transaction.enlist(participant, async () => {
-      participant.isPrepared(await this.prepareIn(transaction, message));
+      participant.isPrepared(await this.prepareIn(transaction), this.message!);
       await faultPoint('job:started', this.gid);
     });
     return { gid: this.gid };
@@ -152,11 +169,11 @@ export class DistributedJob {
    * @throws what `start()` throws, and TransactionNotActiveError when there is no transaction.
    */
   async prepare(): Promise<void> {
-    const message = this.leaveBuilding('prepared', 'prepare');
+    this.leaveBuilding('prepared', 'prepare');
     const transaction = this.settings.transaction();
     if (!transaction) throw new TransactionNotActiveError('prepare()');
     transaction.assertOpen(this.gid);
-    this.prepared = await this.prepareIn(transaction, message);
+    this.prepared = await this.prepareIn(transaction);
   }
 
   /**
@@ -171,7 +188,7 @@ export class DistributedJob {
     }
     if (!this.prepared) throw new JobNotPreparedError(this.gid);
     this.phase = 'submitted';
-    await this.environment.settler.submitByHand(this.message(), this.prepared);
+    await this.environment.settler.submitByHand(this.message!, this.prepared);
   }
 
   /** A message may be handled before the application's hooks have run; constraints of class-validator may take their time. */
@@ -181,10 +198,12 @@ export class DistributedJob {
     if (!readiness.ready) await readiness.prepare();
   }
 
-  private async prepareIn(transaction: TransactionContext, message: JobMessage): Promise<PreparedJob> {
+  private async prepareIn(transaction: TransactionContext): Promise<PreparedJob> {
     await this.ready();
     await faultPoint('job:before-prepare', this.gid);
-    const prepared = await this.environment.manager.prepare(message, transaction);
+    const prepared = this.environment.payloads.encodes
+      ? await withoutKeyRequests(() => this.prepareEncoded(transaction))
+      : await this.environment.manager.prepare(this.message!, transaction);
     await faultPoint('job:prepared', this.gid);
     if (!prepared.enlisted) {
       await faultPoint('job:before-barrier', this.gid);
@@ -193,14 +212,27 @@ export class DistributedJob {
     return prepared;
   }
 
+  private async prepareEncoded(transaction: TransactionContext): Promise<PreparedJob> {
+    await this.encode(transaction.lookup.tenant);
+    return this.environment.manager.prepare(this.message!, transaction);
+  }
+
+  /** From here on, nobody sees the arguments but the steps. */
+  private async encode(tenant?: string): Promise<void> {
+    const message = await encodedMessage(this.environment.payloads, this.message!, tenant);
+    this.assertSize(encodedBytesOf(message.steps));
+    this.message = message;
+  }
+
+  private assertSize(bytes: number): void {
+    if (bytes > MAX_JOB_BYTES) throw new StepArgumentsTooLargeError(this.gid, bytes, MAX_JOB_BYTES);
+  }
+
   private leaveBuilding(to: 'started' | 'prepared', attempted: 'start' | 'prepare'): JobMessage {
     if (this.phase !== 'building') throw new JobAlreadyStartedError(this.gid, attempted);
     if (this.steps.length === 0) throw new JobHasNoStepsError(this.gid);
     this.phase = to;
-    return this.message();
-  }
-
-  private message(): JobMessage {
-    return { ...this.settings.message, steps: [...this.steps] };
+    this.message = { ...this.settings.message, steps: [...this.steps] };
+    return this.message;
   }
 }

@@ -1,5 +1,5 @@
 import { booleanOption, checkedOption, integerOption, readOptions, type OptionsOf } from '../options.js';
-import { type JobFilter, type JobInfo, JOB_STATUSES, type JobStatus } from './job-info.js';
+import { type JobFilter, JOB_STATUSES, type JobStatus } from './job-info.js';
 
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 1000;
@@ -31,11 +31,6 @@ const FILTERS = {
 
 /** A filter that has been checked. */
 export type CheckedJobFilter = OptionsOf<typeof FILTERS>;
-
-/** What `list()` shows of a job. */
-export function withoutArgs(job: JobInfo): JobInfo {
-  return { ...job, steps: job.steps.map(({ args: _args, ...step }) => step) };
-}
 
 /** @throws InvalidOptionError for an unknown filter, or a value that cannot be used. */
 export function checkJobFilter(filter: JobFilter): CheckedJobFilter {

@@ -43,6 +43,11 @@ export interface StepInfo {
    * `includeArgs`.
    */
   readonly args?: unknown;
+  /**
+   * Why there are no `args` although they were asked for: this process does not have the key that they were encoded with, or they are
+   * damaged. A codec that did not answer in time counts as one without the key.
+   */
+  readonly argsError?: 'KEY_UNKNOWN' | 'CORRUPT';
   /** How many attempts have begun. One that ended with its process counts, except the first of a job of which nothing was stored. */
   readonly attempts: number;
 }

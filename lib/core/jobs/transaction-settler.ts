@@ -9,8 +9,8 @@ import { errorText } from '../../errors/error-text.js';
 
 /** A job's part in a transaction. */
 export interface JobParticipant extends TransactionParticipant {
-  /** The manager knows the job. */
-  isPrepared(prepared: PreparedJob): void;
+  /** The manager knows the job, by this message. */
+  isPrepared(prepared: PreparedJob, message: JobMessage): void;
 }
 
 /**
@@ -34,9 +34,9 @@ export class TransactionSettler {
     };
     return {
       gid,
-      isPrepared: (prepared) => {
+      isPrepared: (prepared, by) => {
         known = prepared;
-        if (prepared.needsNoSteps) told = { ...told, steps: [] };
+        told = prepared.needsNoSteps ? { ...by, steps: [] } : by;
       },
       committed: () => settle((prepared) => this.submit(told, prepared)),
       rolledBack: () => settle((prepared) => this.manager.abort(told, prepared)),

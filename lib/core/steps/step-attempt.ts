@@ -15,7 +15,9 @@ export interface StepAttempt {
   readonly stepIndex: number;
   /** The number of this attempt, from 1. */
   readonly attempt: number;
-  /** Parses the stored arguments. Each call must return a copy of its own, since the step may change it. */
+  /**
+   * Parses the stored arguments, encoded or not. Each call must return a copy of its own, since the step may change it.
+   */
   readonly readArgs: () => unknown;
   /** Ends the attempt early. */
   readonly stop: StepStop;

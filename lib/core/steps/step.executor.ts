@@ -1,8 +1,11 @@
 import { types } from 'node:util';
 import { LineLogger } from '../line-logger.js';
-import { errorText, propertyOf } from '../../errors/error-text.js';
+import { propertyOf } from '../../errors/error-text.js';
 import { StepNotFoundError, UnrecoverableStepError } from '../../errors/index.js';
 import { detached } from '../detached.js';
+import { openAttempt } from '../payloads/job-payloads.js';
+import type { Payloads } from '../payloads/payloads.js';
+import { isMarked } from '../payloads/stored-forms.js';
 import type { AttemptRunner } from './attempt.runner.js';
 import { resolveRetryPolicy, type ResolvedRetryPolicy } from './retry-policy.js';
 import type { KnownAttempt, StepAttempt, StepOutcome } from './step-attempt.js';
@@ -29,6 +32,7 @@ export class StepExecutor {
     private readonly registry: StepRegistry,
     private readonly runner: AttemptRunner,
     private readonly transactional: TransactionalSteps,
+    private readonly payloads: Payloads,
     private readonly options: { readonly retry: ResolvedRetryPolicy },
   ) {}
 
@@ -43,12 +47,19 @@ export class StepExecutor {
     }
     const known = { ...attempt, definition };
     try {
-      return await detached(() =>
-        definition.transactional ? this.transactional.run(known) : this.runner.run(known),
-      );
+      return await detached(() => (isMarked(attempt.readArgs()) ? this.open(known) : this.run(known)));
     } catch (error) {
       return { kind: 'failed', error };
     }
+  }
+
+  private async open(attempt: KnownAttempt): Promise<StepOutcome> {
+    const opened = await openAttempt(this.payloads, attempt);
+    return 'kind' in opened ? opened : this.run(opened);
+  }
+
+  private run(attempt: KnownAttempt): Promise<StepOutcome> {
+    return attempt.definition.transactional ? this.transactional.run(attempt) : this.runner.run(attempt);
   }
 
   /** How many attempts the step may have, by its `retry` or the module's. */
@@ -77,7 +88,7 @@ export class StepExecutor {
     return policy.nextDelay(attempt, error, (problem) =>
       this.logger.error(
         `The retry function of step ${stepName} returned nothing usable; the exponential wait is used instead: ` +
-          errorText(problem),
+          this.payloads.loggable(problem),
       ),
     );
   }

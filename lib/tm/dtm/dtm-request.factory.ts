@@ -15,6 +15,7 @@ import { toWireGid } from './wire-gid.js';
 import type { ResolvedHttpOptions } from '../../core/http/http-options.js';
 import { methodOf, type HttpRequestArguments } from '../../core/http/http-request.arguments.js';
 import { HttpRequestStep } from '../../core/http/http-request.step.js';
+import { isEncoded } from '../../core/payloads/stored-forms.js';
 import { stepMetadataOf } from '../../core/steps/step.decorator.js';
 
 /** The columns of DTM's SQL stores; a longer gid would be cut without a word by MySQL. */
@@ -182,7 +183,14 @@ export interface DirectHttpStep {
  * @throws DtmUnsupportedError where DTM would send something else than the step says.
  */
 export function directHttpStep({ args }: StoredStep): DirectHttpStep {
-  const request = JSON.parse(args!) as HttpRequestArguments;
+  const stored = JSON.parse(args!) as unknown;
+  if (isEncoded(stored)) {
+    throw new DtmUnsupportedError(
+      "A direct HttpRequestStep with the option 'codec'",
+      "DTM keeps what it is to send as plain text. Leave out 'directHttpSteps', so that this application sends it.",
+    );
+  }
+  const request = stored as HttpRequestArguments;
   const method = methodOf(request);
   const refuse = (what: string): never => {
     throw new DtmUnsupportedError(

@@ -2,10 +2,11 @@ import { LineLogger } from '../../core/line-logger.js';
 import { detached } from '../../core/detached.js';
 import { faultPoint } from '../../core/fault-point.js';
 import { checkGid } from '../../core/jobs/gid.js';
+import type { Payloads } from '../../core/payloads/payloads.js';
 import { StepStop } from '../../core/steps/step-context.js';
 import type { StepExecutor } from '../../core/steps/step.executor.js';
 import { WaitGroup } from '../../core/wait-group.js';
-import { errorText, propertyOf } from '../../errors/error-text.js';
+import { propertyOf } from '../../errors/error-text.js';
 import { StepInterruptedError, StepTimeoutError } from '../../errors/index.js';
 import type { CallbackSignature } from './callback-signature.js';
 import { openStep, type StepPayload } from './step-payload.js';
@@ -48,6 +49,7 @@ export class DtmStepService {
     private readonly executor: StepExecutor,
     private readonly transactions: JobTransactions,
     private readonly signature: CallbackSignature,
+    private readonly payloads: Payloads,
   ) {}
 
   /**
@@ -106,7 +108,7 @@ export class DtmStepService {
       return outcome === 'rolledBack' ? 'refused' : 'ongoing';
     } catch (error) {
       this.logger.warn(
-        `Step ${payload.step} of job ${gid} waits: whether its transaction has committed could not be told: ${errorText(error)}`,
+        `Step ${payload.step} of job ${gid} waits: whether its transaction has committed could not be told: ${this.payloads.loggable(error)}`,
       );
       // The step is not to blame, so that DTM need not wait longer each time.
       return 'ongoing';
@@ -128,7 +130,7 @@ export class DtmStepService {
         stepIndex,
         attempt,
         tookMs: Math.round(performance.now() - startedAt),
-        error: errorText(error),
+        error: this.payloads.loggable(error),
       });
       return 'error';
     };
@@ -154,7 +156,10 @@ export class DtmStepService {
         this.attempts.takeBack(key);
         return 'ongoing';
       }
-      if (outcome.kind === 'unfit') return fail(outcome.error, 'cannot begin in this process');
+      if (outcome.kind === 'unfit') {
+        this.attempts.takeBack(key);
+        return fail(outcome.error, 'cannot begin in this process');
+      }
       if (outcome.kind === 'failed') return isNotFinished(outcome.error) ? 'ongoing' : fail(outcome.error);
       await faultPoint('progress:before-write', gid);
       this.attempts.forget(key);

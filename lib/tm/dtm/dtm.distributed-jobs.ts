@@ -1,4 +1,6 @@
-import { checkJobFilter, withoutArgs } from '../../core/jobs/job-filter.js';
+import { checkJobFilter } from '../../core/jobs/job-filter.js';
+import { readableJobs } from '../../core/payloads/job-payloads.js';
+import type { Payloads } from '../../core/payloads/payloads.js';
 import {
   DistributedJobs,
   type RecoveryState,
@@ -43,6 +45,7 @@ export class DtmDistributedJobs extends DistributedJobs {
     private readonly own: OwnJobs,
     private readonly databases: TypeOrmDatabases,
     private readonly client: DtmClient,
+    private readonly payloads: Payloads,
   ) {
     super();
   }
@@ -50,7 +53,9 @@ export class DtmDistributedJobs extends DistributedJobs {
   async find(gid: string): Promise<JobInfo | null> {
     const job = await this.admin.find(toWireGid(checkGid(gid)));
     const query = job && this.own.queryOf(job.transaction);
-    return query ? this.infoOf(job, query) : null;
+    if (!query) return null;
+    const [info] = await readableJobs(this.payloads, [await this.infoOf(job, query)]);
+    return info!;
   }
 
   /**
@@ -80,7 +85,7 @@ export class DtmDistributedJobs extends DistributedJobs {
     const jobs = found.filter(
       (job) => (!wanted || wanted.has(job.status)) && (name === undefined || job.name === name),
     );
-    const shown = checked.includeArgs ? jobs : jobs.map(withoutArgs);
+    const shown = await readableJobs(this.payloads, jobs, checked.includeArgs);
     return next === undefined ? { jobs: shown } : { jobs: shown, cursor: next };
   }
 

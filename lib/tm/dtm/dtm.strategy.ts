@@ -2,6 +2,7 @@ import type { ModuleMetadata, Provider } from '@nestjs/common';
 import { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
 import { DistributedJobs } from '../../core/jobs/job-info.js';
 import { refuseUnknown } from '../../core/options.js';
+import { Payloads } from '../../core/payloads/payloads.js';
 import { provide } from '../../core/provide.js';
 import { StepExecutor } from '../../core/steps/step.executor.js';
 import { TransactionManager, type TransactionManagerStrategy } from '../../core/transaction-manager.js';
@@ -103,11 +104,11 @@ const providers: readonly Provider[] = [
   },
   provide(DtmAdminClient, DTM_OPTIONS),
   provide(OwnJobs, DTM_OPTIONS, CallbackSignature),
-  provide(ExistingJobs, DtmAdminClient, OwnJobs),
+  provide(ExistingJobs, DtmAdminClient, OwnJobs, Payloads),
   provide(DtmRequestFactory, DTM_OPTIONS, CallbackSignature, STEPPING_RESOLVED_OPTIONS),
   provide(JobTransactions, TypeOrmDatabases),
   provide(PreparedQueryService, JobTransactions, CallbackSignature),
-  provide(DtmStepService, DTM_OPTIONS, StepExecutor, JobTransactions, CallbackSignature),
+  provide(DtmStepService, DTM_OPTIONS, StepExecutor, JobTransactions, CallbackSignature, Payloads),
   provide(DtmCallbacks, DTM_OPTIONS, PreparedQueryService, DtmStepService, CallbackSignature),
   {
     provide: CallbackServer,
@@ -135,7 +136,7 @@ const providers: readonly Provider[] = [
     provide: TransactionManager,
   },
   {
-    ...provide(DtmDistributedJobs, DtmAdminClient, OwnJobs, TypeOrmDatabases, DtmClient),
+    ...provide(DtmDistributedJobs, DtmAdminClient, OwnJobs, TypeOrmDatabases, DtmClient, Payloads),
     provide: DistributedJobs,
   },
 ];

@@ -1,5 +1,7 @@
 import { haveOneOrigin, type JobOrigin } from '../../core/jobs/job-origin.js';
-import { type JobMessage, encodeSteps, sameSteps } from '../../core/jobs/job-message.js';
+import { type JobMessage, encodeSteps } from '../../core/jobs/job-message.js';
+import { sameSteps } from '../../core/payloads/job-payloads.js';
+import type { Payloads } from '../../core/payloads/payloads.js';
 import { DuplicateGidError } from '../../errors/index.js';
 import type { DtmAdminClient } from './dtm-admin.client.js';
 import { jobStatusOf, storedStepsOf } from './dtm-job-info.mapper.js';
@@ -12,6 +14,7 @@ export class ExistingJobs {
   constructor(
     private readonly admin: DtmAdminClient,
     private readonly own: OwnJobs,
+    private readonly payloads: Payloads,
   ) {}
 
   /**
@@ -28,8 +31,8 @@ export class ExistingJobs {
     const query = this.own.queryOf(job.transaction);
     const steps = query ? storedStepsOf(job, this.own) : [];
     const otherTenant = query !== undefined && !haveOneOrigin(query.database, origin);
-    const same = !otherTenant && sameSteps(encodeSteps(steps), encodeSteps(message.steps));
-    if (status !== 'failed' && same) return true;
+    const same = () => sameSteps(this.payloads, message.gid, encodeSteps(steps), encodeSteps(message.steps));
+    if (status !== 'failed' && !otherTenant && (await same())) return true;
     throw new DuplicateGidError(message.gid, {
       status: jobStatusOf(status),
       steps: steps.map(({ name }) => name),

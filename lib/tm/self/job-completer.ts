@@ -1,6 +1,7 @@
 import { LineLogger } from '../../core/line-logger.js';
 import { detached } from '../../core/detached.js';
 import { SingleFlight } from '../../core/single-flight.js';
+import { isEncodedError, plainError } from '../../core/payloads/stored-forms.js';
 import { ProgressRefusedError } from '../../errors/index.js';
 import type { JobChange, JobStore } from '../../store/job-store.js';
 import type { Lease } from './lease.js';
@@ -155,7 +156,8 @@ export class JobCompleter {
       const plain = {
         ...change,
         attemptLog: null,
-        error: change.error === null ? null : plainText(change.error),
+        // An encoded text holds nothing that can be refused, and could not be decoded any more.
+        error: change.error === null || isEncodedError(change.error) ? change.error : plainText(change.error),
       };
       this.again([{ ...entry, change: plain, refusals: 1 }]);
     } else if (pause === undefined) {
@@ -197,7 +199,7 @@ export class JobCompleter {
         crashes: null,
       },
       ...{ stepName: record?.stepName ?? '', attempts: record?.attempts ?? 0 },
-      error: plainText(errorReport(error, MAX_ERROR_LENGTH)),
+      error: plainError(plainText(errorReport(error, MAX_ERROR_LENGTH))),
     };
     const stored = await this.store.change([failure], () => undefined);
     if (!stored.has(gid)) return this.lose(entry);

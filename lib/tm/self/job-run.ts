@@ -1,12 +1,15 @@
 import { LineLogger } from '../../core/line-logger.js';
 import { faultPoint } from '../../core/fault-point.js';
+import { openAttempt } from '../../core/payloads/job-payloads.js';
+import { isPayloadError, type Payloads } from '../../core/payloads/payloads.js';
+import { plainError } from '../../core/payloads/stored-forms.js';
 import type { AttemptRunner } from '../../core/steps/attempt.runner.js';
 import { StepStop } from '../../core/steps/step-context.js';
 import { type KnownAttempt } from '../../core/steps/step-attempt.js';
 import type { StepDefinition } from '../../core/steps/step-definition.js';
 import type { StepExecutor } from '../../core/steps/step.executor.js';
 import type { StepRegistry } from '../../core/steps/step.registry.js';
-import { errorReport, errorText } from '../../errors/error-text.js';
+import { errorText } from '../../errors/error-text.js';
 import { LeaseLostError, StepAbandonedError } from '../../errors/index.js';
 import type { JobChange } from '../../store/job-store.js';
 import type { TransactionalOutcome } from '../../transactions/transactional-step.runner.js';
@@ -18,11 +21,10 @@ import type { UnsettledAttempts } from './unsettled-attempts.js';
 
 /** When a job that this process cannot run is due again, for this process or another. */
 const UNFIT_DELAY_MS = 10_000;
+/** So much later this process looks for it by itself. */
+const OTHERS_FIRST_MS = 1000;
 /** A step without a limit of attempts must not bring down one process after the other for ever. */
 const MAX_CRASHES = 10;
-
-/** What a job keeps of an error: its message, the top of its stack, and its causes. */
-const MAX_ERROR_LENGTH = 4000;
 
 /** Wraps an attempt: returns its outcome, or another one. */
 export type AttemptInterceptor = (
@@ -34,6 +36,7 @@ export interface JobRunServices {
   readonly registry: StepRegistry;
   readonly executor: StepExecutor;
   readonly attempts: AttemptRunner;
+  readonly payloads: Payloads;
   readonly transactional: SelfTransactionalSteps;
   readonly leases: LeaseKeeper;
   readonly completer: JobCompleter;
@@ -144,7 +147,7 @@ export class JobRun {
     const delay = !endless && executor.retryDelay(job.stepName, job.failed, error);
     if (delay !== false) {
       this.log('ended with its process', job.failed, error, delay);
-      return this.handBack(delay, errorReport(error, MAX_ERROR_LENGTH));
+      return this.handBack(delay, await this.report(error));
     }
     try {
       // The process may have ended between the COMMIT of the step and the news of it.
@@ -162,7 +165,7 @@ export class JobRun {
   private async askLater(attempts: number, error: unknown): Promise<boolean> {
     const { job, services } = this;
     this.log('may be done, which cannot be looked up now', attempts, error, UNFIT_DELAY_MS);
-    const change = job.askLater(attempts, UNFIT_DELAY_MS, errorReport(error, MAX_ERROR_LENGTH));
+    const change = job.askLater(attempts, UNFIT_DELAY_MS, await this.report(error));
     await services.completer.write(job.lease, change);
     return this.forget();
   }
@@ -183,14 +186,18 @@ export class JobRun {
     stop: StepStop,
   ): Promise<TransactionalOutcome> {
     const { job, services } = this;
-    const attempt = this.known(definition, stop);
+    let attempt = this.known(definition, stop);
     const before = faultPoint('step:before-execute', job.gid);
     if (before) await before;
     try {
-      const { aroundAttempt } = services;
-      const outcome = await (aroundAttempt
-        ? aroundAttempt(attempt, () => this.execute(attempt, completion))
-        : this.execute(attempt, completion));
+      const { aroundAttempt, payloads } = services;
+      let run = (): Promise<TransactionalOutcome> => this.execute(attempt, completion);
+      if (job.hasMarkedArgs) {
+        const opened = await openAttempt(payloads, attempt);
+        if ('kind' in opened) run = async () => opened;
+        attempt = 'kind' in opened ? { ...attempt, readArgs: () => undefined } : opened;
+      }
+      const outcome = await (aroundAttempt ? aroundAttempt(attempt, run) : run());
       const executed = faultPoint('step:executed', job.gid);
       if (executed) await executed;
       return outcome;
@@ -248,7 +255,7 @@ export class JobRun {
     if (delay === false) return inDoubt ? this.askLater(job.attempt, error) : this.fail(job.attempt, error);
 
     this.log('failed', job.attempt, error, delay);
-    await services.completer.write(job.lease, job.retryLater(delay, errorReport(error, MAX_ERROR_LENGTH)));
+    await services.completer.write(job.lease, job.retryLater(delay, await this.report(error)));
     services.wake(delay);
     return this.forget();
   }
@@ -256,7 +263,7 @@ export class JobRun {
   private async fail(attempts: number, error: unknown): Promise<boolean> {
     const { job, services } = this;
     this.log('failed', attempts, error, false);
-    const change = job.failedForGood(attempts, errorReport(error, MAX_ERROR_LENGTH));
+    const change = job.failedForGood(attempts, await this.report(error));
     const stored = await services.completer.write(job.lease, change);
     this.forget();
     if (stored) await services.onFailed(job.gid, error);
@@ -264,8 +271,9 @@ export class JobRun {
   }
 
   private async unfit(error: unknown): Promise<boolean> {
-    this.log('cannot begin in this process', this.job.attempt, error, UNFIT_DELAY_MS);
-    return this.handBack(UNFIT_DELAY_MS, errorReport(error, MAX_ERROR_LENGTH));
+    if (isPayloadError(error)) this.services.payloads.reportUndecodable(this.job.gid, error);
+    else this.log('cannot begin in this process', this.job.attempt, error, UNFIT_DELAY_MS);
+    return this.handBack(UNFIT_DELAY_MS, await this.report(error), UNFIT_DELAY_MS + OTHERS_FIRST_MS);
   }
 
   /** Its row is kept, and left to a process that can read it, or to whoever mends it. */
@@ -273,14 +281,23 @@ export class JobRun {
     const { job, services } = this;
     const text = errorText(error);
     JobRun.logger.error(`Job ${job.gid} cannot run, and is looked at again in ${UNFIT_DELAY_MS} ms: ${text}`);
-    await services.completer.write(job.lease, job.handBack(UNFIT_DELAY_MS, text));
+    await services.completer.write(job.lease, job.handBack(UNFIT_DELAY_MS, plainError(text)));
     return this.forget();
   }
 
-  private async handBack(delay: number, error?: string): Promise<boolean> {
+  private async handBack(delay: number, error?: string, wake = delay): Promise<boolean> {
     await this.services.completer.write(this.job.lease, this.job.handBack(delay, error));
-    this.services.wake(delay);
+    this.services.wake(wake);
     return this.forget();
+  }
+
+  /** The text of an error as it is stored. */
+  private report(error: unknown): string | Promise<string> {
+    const { job, services } = this;
+    const { payloads, gracePeriod } = services;
+    const tenant = payloads.encodes ? job.payloadTenant : undefined;
+    const context = { gid: job.gid, stepIndex: job.stepIndex, ...(tenant !== undefined && { tenant }) };
+    return payloads.reportOf(error, context, gracePeriod);
   }
 
   private forget(): false {
@@ -299,7 +316,7 @@ export class JobRun {
       attempt,
       tookMs: Math.round(performance.now() - this.startedAt),
       nextAttemptInMs: delay === false ? null : Math.round(delay),
-      error: errorText(error),
+      error: this.services.payloads.loggable(error),
     });
   }
 }

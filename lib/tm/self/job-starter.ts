@@ -1,4 +1,5 @@
 import { type JobMessage, encodeSteps } from '../../core/jobs/job-message.js';
+import type { Payloads } from '../../core/payloads/payloads.js';
 import type { StepRegistry } from '../../core/steps/step.registry.js';
 import type { SentStatement, TransactionContext } from '../../core/transactions/transaction-context.js';
 import type { PreparedJob } from '../../core/transaction-manager.js';
@@ -78,6 +79,7 @@ export class JobStarter {
     private readonly leases: LeaseKeeper,
     private readonly runner: JobRunner,
     private readonly registry: StepRegistry,
+    private readonly payloads: Payloads,
     private readonly options: JobStarterOptions,
   ) {
     this.slots = new ReservedSlots(runner, leases.leaseDuration);
@@ -102,7 +104,7 @@ export class JobStarter {
     const { barrierGid } = lookup;
     if (inserted)
       return { enlisted: false, existing: false, barrierGid, steps, owner, slot: undefined, sent, lookup };
-    await assertSame(message, steps, lookup, () => findSubmitted(this.store, message.gid));
+    await assertSame(this.payloads, message, steps, lookup, () => findSubmitted(this.store, message.gid));
     return { enlisted: true, ...EXISTING };
   }
 
@@ -163,7 +165,7 @@ export class JobStarter {
       if (!deferred && !(await this.store.insertIn(runner, job))) {
         const find = async () =>
           (await this.store.findIn(runner, message.gid)) ?? this.store.find(message.gid);
-        await assertSame(message, steps, lookup, find);
+        await assertSame(this.payloads, message, steps, lookup, find);
         return { enlisted: true, ...EXISTING };
       }
       if (transaction.outside) {
@@ -216,7 +218,9 @@ export class JobStarter {
         owner,
         dueIn: slot ? this.leases.leaseDuration : message.delay,
       });
-      if (!inserted) await assertSame(message, steps, lookup, () => findSubmitted(this.store, message.gid));
+      if (!inserted) {
+        await assertSame(this.payloads, message, steps, lookup, () => findSubmitted(this.store, message.gid));
+      }
     } finally {
       if (slot && !inserted) this.slots.release(slot);
     }

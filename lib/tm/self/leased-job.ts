@@ -1,4 +1,6 @@
 import { parseSteps, type ParsedStep } from '../../core/jobs/job-message.js';
+import { tenantOf } from '../../core/payloads/job-payloads.js';
+import { isMarked } from '../../core/payloads/stored-forms.js';
 import { UnreadableJobError } from '../../errors/index.js';
 import { MAX_ATTEMPTS, type AttemptMark } from '../../store/attempt-marks.js';
 import type { ClaimedJob, JobChange } from '../../store/job-store.js';
@@ -108,7 +110,17 @@ export class LeasedJob {
     return this.steps[this.index]!.step;
   }
 
-  /** The parsed arguments of the current step, a new copy for each caller. */
+  /** Whether the arguments of the current step are stored in another form than their own. */
+  get hasMarkedArgs(): boolean {
+    return isMarked(this.steps[this.index]!.args);
+  }
+
+  /** The tenant that the job was started for, as far as its arguments tell. */
+  get payloadTenant(): string | undefined {
+    return tenantOf(this.steps);
+  }
+
+  /** The parsed arguments of the current step as they are stored, a new copy for each caller. */
   readArgs(): unknown {
     const isFresh = this.index > this.given;
     this.given = this.index;

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type JobMessage, sameSteps, stepNamesOf } from '../../core/jobs/job-message.js';
+import { type JobMessage, stepNamesOf } from '../../core/jobs/job-message.js';
 import { haveOneOrigin } from '../../core/jobs/job-origin.js';
+import { sameSteps } from '../../core/payloads/job-payloads.js';
+import type { Payloads } from '../../core/payloads/payloads.js';
 import { DuplicateGidError } from '../../errors/index.js';
 import type { JobRecord, JobStore } from '../../store/job-store.js';
 import { decodeLookup, originOf, type JobLookup } from './job-lookup.js';
@@ -21,6 +23,7 @@ export async function findSubmitted(store: JobStore, gid: string): Promise<JobRe
 
 /** The same gid with the same steps, of the same tenant, is the same job while it lives, and after it succeeded. */
 export async function assertSame(
+  payloads: Payloads,
   message: JobMessage,
   steps: string,
   lookup: JobLookup | undefined,
@@ -33,7 +36,8 @@ export async function assertSame(
   // A prepared job may still vanish with its own transaction.
   const alive = status === 'submitted' || status === 'succeeded';
   const otherTenant = existing !== null && !haveOneOrigin(originOf(lookupOf(existing)), originOf(lookup));
-  if (!existing || !alive || otherTenant || !sameSteps(existing.steps, steps)) {
+  const isSame = async () => existing !== null && sameSteps(payloads, message.gid, existing.steps, steps);
+  if (!alive || otherTenant || !(await isSame())) {
     throw new DuplicateGidError(message.gid, { status, steps: names, otherTenant });
   }
 }

@@ -3,6 +3,8 @@ import { LineLogger } from '../../core/line-logger.js';
 import { startAll, stopAll, type BackgroundService } from '../../core/background-service.js';
 import { within } from '../../core/within.js';
 import type { JobInfo } from '../../core/jobs/job-info.js';
+import { readableJobs } from '../../core/payloads/job-payloads.js';
+import type { Payloads } from '../../core/payloads/payloads.js';
 import { insideTransactionOf } from '../../transactions/surroundings.js';
 import type { TransactionalStepRunner } from '../../transactions/transactional-step.runner.js';
 import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
@@ -24,11 +26,10 @@ import { StepQueues } from './step-queues.js';
 import type { OpenStore } from './store-opener.js';
 import { UnknownStepReporter } from './unknown-step.reporter.js';
 import { UnsettledAttempts } from './unsettled-attempts.js';
-import { errorText } from '../../errors/error-text.js';
 
 export interface SelfTmServices extends Pick<
   JobRunServices,
-  'registry' | 'executor' | 'attempts' | 'aroundAttempt'
+  'registry' | 'executor' | 'attempts' | 'payloads' | 'aroundAttempt'
 > {
   readonly transactionalSteps: TransactionalStepRunner;
   readonly databases: TypeOrmDatabases;
@@ -102,7 +103,7 @@ export class SelfTmRuntime {
     );
     this.prepared = new PreparedJobs(store, databases, wake, queryPreparedAfter);
     this.poller = new JobPoller(store, leases, runner, budget, this.prepared);
-    this.starter = new JobStarter(store, leases, runner, registry, {
+    this.starter = new JobStarter(store, leases, runner, registry, services.payloads, {
       dataSource,
       queryPreparedAfter,
       holdsConnection: () => open.serial && insideTransactionOf(dataSource!),
@@ -123,6 +124,10 @@ export class SelfTmRuntime {
 
   get store(): OpenStore['store'] {
     return this.open.store;
+  }
+
+  get payloads(): Payloads {
+    return this.services.payloads;
   }
 
   /** Of the stored steps of a page. */
@@ -206,13 +211,14 @@ export class SelfTmRuntime {
       const record = await this.store.find(gid);
       if (!record) return;
       const { gracePeriod } = this.options;
-      const settled = (async () => onJobFailed(jobInfoOf(record), error))().then(() => true);
+      const [job] = await readableJobs(this.payloads, [jobInfoOf(record)]);
+      const settled = (async () => onJobFailed(job!, error))().then(() => true);
       if (await within(gracePeriod, settled)) return;
       this.logger.error(
         `onJobFailed of job ${gid} has not settled within ${gracePeriod} ms; nobody waits for it.`,
       );
     } catch (hookError) {
-      this.logger.error(`onJobFailed of job ${gid} failed: ${errorText(hookError)}`);
+      this.logger.error(`onJobFailed of job ${gid} failed: ${this.payloads.loggable(hookError)}`);
     }
   }
 }

@@ -3,6 +3,7 @@ import { ModuleRef } from '@nestjs/core';
 import { SchedulerRegistry } from '@nestjs/schedule';
 import { DistributedJobs } from '../../core/jobs/job-info.js';
 import { refuseUnknown } from '../../core/options.js';
+import { Payloads } from '../../core/payloads/payloads.js';
 import { AttemptRunner } from '../../core/steps/attempt.runner.js';
 import { StepExecutor } from '../../core/steps/step.executor.js';
 import { StepRegistry } from '../../core/steps/step.registry.js';
@@ -72,6 +73,7 @@ export const SELF_TM_PARTS = [
   StepExecutor,
   AttemptRunner,
   TransactionalStepRunner,
+  Payloads,
   ModuleRef,
 ];
 type Parts = Parameters<typeof selfTmServices>;
@@ -83,10 +85,20 @@ export function selfTmServices(
   executor: StepExecutor,
   attempts: AttemptRunner,
   transactionalSteps: TransactionalStepRunner,
+  payloads: Payloads,
   moduleRef: ModuleRef,
 ): SelfTmServices {
   const schedulerRegistry = () => applicationRegistry(moduleRef);
-  return { registry, executor, attempts, transactionalSteps, databases, onJobFailed, schedulerRegistry };
+  return {
+    registry,
+    executor,
+    attempts,
+    transactionalSteps,
+    payloads,
+    databases,
+    onJobFailed,
+    schedulerRegistry,
+  };
 }
 
 /** The registry of the application's `ScheduleModule`, wherever it is imported. */

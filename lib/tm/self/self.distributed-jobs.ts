@@ -6,7 +6,8 @@ import {
   type JobPage,
 } from '../../core/jobs/job-info.js';
 import { checkGid } from '../../core/jobs/gid.js';
-import { checkJobFilter, withoutArgs } from '../../core/jobs/job-filter.js';
+import { checkJobFilter } from '../../core/jobs/job-filter.js';
+import { readableJobs } from '../../core/payloads/job-payloads.js';
 import { JobNotFoundError, JobStateError } from '../../errors/index.js';
 import { jobInfoOf } from './job-info.mapper.js';
 import type { SelfTmRuntime } from './self-tm.runtime.js';
@@ -19,19 +20,19 @@ export class SelfDistributedJobs extends DistributedJobs {
   }
 
   async find(gid: string): Promise<JobInfo | null> {
-    const { store } = await this.manager.runtime();
+    const { store, payloads } = await this.manager.runtime();
     const record = await store.find(checkGid(gid));
-    return record && jobInfoOf(record);
+    if (!record) return null;
+    const [job] = await readableJobs(payloads, [jobInfoOf(record)]);
+    return job!;
   }
 
   async list(filter: JobFilter = {}): Promise<JobPage> {
     const { cursor, includeArgs, ...query } = checkJobFilter(filter);
     const before = cursor === undefined ? {} : { before: checkGid(cursor) };
-    const { store, maxPageBytes } = await this.manager.runtime();
+    const { store, payloads, maxPageBytes } = await this.manager.runtime();
     const page = await store.list({ ...query, ...before, maxBytes: maxPageBytes });
-    const jobs = page.jobs.map((record) =>
-      includeArgs ? jobInfoOf(record) : withoutArgs(jobInfoOf(record)),
-    );
+    const jobs = await readableJobs(payloads, page.jobs.map(jobInfoOf), includeArgs);
     return page.more ? { jobs, cursor: jobs.at(-1)!.gid } : { jobs };
   }
 

@@ -12,6 +12,7 @@ import {
   type JobInfo,
   type SelfTmOptions,
 } from '../../../lib/index.js';
+import { codecOption } from '../../support/codec.js';
 import { connect } from '../../support/application.js';
 import { Effect, Order } from '../../support/order.entity.js';
 import { Recording } from '../../support/recording.js';
@@ -30,9 +31,10 @@ describe('the memory store', () => {
   const start = async (options?: SelfTmOptions, providers: Provider[] = []): Promise<void> => {
     application = await Test.createTestingModule({
       imports: [
-        SteppingModule.forRoot(
-          options ? { transactionManager: selfTm({ recoveryInterval: 50, ...options }) } : {},
-        ),
+        SteppingModule.forRoot({
+          ...codecOption(),
+          ...(options && { transactionManager: selfTm({ recoveryInterval: 50, ...options }) }),
+        }),
       ],
       providers: [Recording, ...stepClasses, ...providers],
     }).compile();

@@ -11,6 +11,7 @@ import {
   type TransactionManagerStrategy,
 } from '../../../lib/index.js';
 import { connect } from '../../support/application.js';
+import { codecOption } from '../../support/codec.js';
 import { Effect, Order } from '../../support/order.entity.js';
 import { Recording } from '../../support/recording.js';
 import { Limited, Ping, SendEmail, stepClasses, WriteEffect } from '../../support/steps.js';
@@ -49,7 +50,7 @@ beforeEach(async () => {
   database = await createDatabase('sqlite');
   dataSource = await connect(database);
   application = await Test.createTestingModule({
-    imports: [SteppingModule.forRoot({ transactionManager: memoryTm() })],
+    imports: [SteppingModule.forRoot({ ...codecOption(), transactionManager: memoryTm() })],
     providers: [Recording, ...stepClasses, { provide: DataSource, useValue: dataSource }],
   }).compile();
   await application.init();

@@ -181,8 +181,8 @@ describeBackends('repairing jobs', (backend) => {
       .addStep(Ping)
       .start();
     const running = await waitFor(async () => {
-      const job = await app.admin.find(gid);
-      return app.recording.of(gid).length === 2 && job;
+      // The second step begins when the success of the first is stored.
+      return app.recording.of(gid).length === 2 && (await app.admin.find(gid));
     });
     expect(running).toMatchObject({ gid, name: 'an order', status: 'submitted', error: null, endedAt: null });
     expect(running.steps).toEqual([

@@ -8,6 +8,7 @@ import type {
 } from '../../../lib/index.js';
 import { dtm, type DtmOptions } from '../../../lib/tm/dtm/index.js';
 import { connect, startApplication, TestApplication, type StartedApplication } from '../application.js';
+import { codecOption } from '../codec.js';
 import type { ExtraOptions, TestDatabase } from '../database.js';
 import { logger } from '../log-lines.js';
 import { Order } from '../order.entity.js';
@@ -63,7 +64,7 @@ export class InteropApplication extends TestApplication {
     });
     const started = await startApplication({
       dataSource: await connect(database, { name: 'default', ...dataSource }),
-      module: { ...module, transactionManager },
+      module: { ...codecOption(), ...module, transactionManager },
       providers,
       logger,
       listen: (testing) => listen(testing, grpc, port),

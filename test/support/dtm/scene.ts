@@ -174,6 +174,11 @@ export function describeInterop(
   );
 }
 
+/** The same without a codec, whatever the run: DTM itself cannot send what is encoded. */
+export function describePlainInterop(title: string, suite: Parameters<typeof describeInterop>[1]): void {
+  describeInterop(title, suite, { module: { codec: undefined } });
+}
+
 /** The same for tests that open their scenes themselves. */
 export function describeVariants(
   title: string,

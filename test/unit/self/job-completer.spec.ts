@@ -1,5 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { encodedError } from '../../../lib/core/payloads/stored-forms.js';
+import type { JobStore } from '../../../lib/store/job-store.js';
 import { MemoryJobStore } from '../../../lib/store/memory.job-store.js';
 import { JobCompleter } from '../../../lib/tm/self/job-completer.js';
 import { LeaseKeeper } from '../../../lib/tm/self/lease-keeper.js';
@@ -162,4 +164,28 @@ it('flushes all that waits without delay', async () => {
   await passed();
   await flushed;
   expect(await statusOf('a')).toBe('succeeded');
+});
+
+it('writes an encoded error again as it is, and a plain one in ASCII', async () => {
+  vi.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
+  const written: (string | null)[] = [];
+  const change = store.change.bind(store);
+  const refusing: JobStore['change'] = async (changes, onRefused) => {
+    written.push(...changes.map(({ error }) => error));
+    if (written.length > 2) return change(changes);
+    for (const { gid } of changes) onRefused?.(gid, new Error('refused'));
+    return new Set();
+  };
+  vi.spyOn(store, 'change').mockImplementation(refusing);
+  const encoded = encodedError({ text: 'x'.repeat(4100) });
+  for (const [gid, error] of [
+    ['a', encoded],
+    ['b', 'é'],
+  ] as const) {
+    const job = await held(gid);
+    void completer.write(job.lease, job.failedForGood(1, error));
+  }
+  await passed(1000);
+  expect(written.slice(0, 2)).toEqual([encoded, 'é']);
+  expect(written.slice(2).sort()).toEqual(['\\u{e9}', encoded]);
 });

@@ -4,7 +4,7 @@ import { dtmJob, DtmUnsupportedError } from '../../../../lib/tm/dtm/index.js';
 import { payloadOf, valueOf } from '../../../support/dtm/edited.js';
 import { Endpoint } from '../../../support/endpoint.js';
 import { SECRET } from '../../../support/dtm/dtm-place.js';
-import { describeInterop } from '../../../support/dtm/scene.js';
+import { describePlainInterop } from '../../../support/dtm/scene.js';
 
 async function endpointOfTest(finished: (close: () => Promise<void>) => void): Promise<Endpoint> {
   const endpoint = await Endpoint.start();
@@ -14,7 +14,7 @@ async function endpointOfTest(finished: (close: () => Promise<void>) => void): P
 
 const DIRECT = dtmJob({ directHttpSteps: true, retryInterval: '1s' });
 
-describeInterop('a request to an endpoint of other people', (scene, { protocol }) => {
+describePlainInterop('a request to an endpoint of other people', (scene, { protocol }) => {
   const create = (direct: boolean, url: string, body?: object) =>
     scene()
       .app.jobs.createJob({ ...(direct && { manager: DIRECT }) })
