@@ -14,6 +14,9 @@ export { HttpRequestStep, type HttpRequestArguments } from './core/steps/http-re
 export type { ByteSize } from './core/byte-size.js';
 export type { Duration } from './core/duration.js';
 
+export { OnSteppingEvent, type SteppingEventDecorator } from './core/events/on-stepping-event.decorator.js';
+export type { SteppingEventName, SteppingEvents } from './core/events/stepping-events.js';
+
 export { StepExecutor } from './core/steps/step.executor.js';
 export { StepRegistry } from './core/steps/step.registry.js';
 export type { StepAttempt, StepOutcome } from './core/steps/step-attempt.js';

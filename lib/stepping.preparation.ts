@@ -1,5 +1,6 @@
 import { Inject } from '@nestjs/common';
 import { ModuleRef, type HttpAdapterHost, type ModulesContainer } from '@nestjs/core';
+import type { EventExplorer } from './core/events/event.explorer.js';
 import type { Readiness } from './core/jobs/readiness.js';
 import { SingleFlight } from './core/single-flight.js';
 import type { StepExplorer } from './core/steps/step.explorer.js';
@@ -31,6 +32,7 @@ export class SteppingPreparation implements Readiness {
     private readonly lifecycle: SteppingLifecycle,
     private readonly manager: TransactionManager,
     private readonly adapterHost: HttpAdapterHost,
+    private readonly events: EventExplorer,
   ) {}
 
   get ready(): boolean {
@@ -75,6 +77,7 @@ export class SteppingPreparation implements Readiness {
     this.databases.registry.discover();
     for (const dataSource of this.databases.registry.all) this.watch(dataSource);
     this.registry.register(this.explorer.explore());
+    this.events.explore();
     this.discovered = true;
   }
 

@@ -1,5 +1,7 @@
 import type { Provider } from '@nestjs/common';
 import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
+import { EventExplorer } from './core/events/event.explorer.js';
+import { SteppingEventBus } from './core/events/event-bus.js';
 import { DistributedJobFactory } from './core/jobs/distributed-job.factory.js';
 import { TransactionSettler } from './core/jobs/transaction-settler.js';
 import { provide } from './core/provide.js';
@@ -36,6 +38,8 @@ export const steppingProviders: readonly Provider[] = [
   HttpRequestStep,
   provide(StepRegistry),
   provide(StepExplorer, ModulesContainer),
+  provide(SteppingEventBus),
+  provide(EventExplorer, ModulesContainer, SteppingEventBus),
   { provide: ArgumentsValidator, useFactory: () => ArgumentsValidator.load() },
   provide(StepArgumentsSerializer, ArgumentsValidator),
   provide(AttemptRunner, StepArgumentsSerializer),
@@ -61,6 +65,7 @@ export const steppingProviders: readonly Provider[] = [
     SteppingLifecycle,
     TransactionManager,
     HttpAdapterHost,
+    EventExplorer,
   ),
   {
     provide: DATA_SOURCE_WATCH,

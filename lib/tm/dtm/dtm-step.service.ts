@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { detached } from '../../core/detached.js';
+import type { SteppingEventBus } from '../../core/events/event-bus.js';
 import { faultPoint } from '../../core/fault-point.js';
 import { StepStop } from '../../core/steps/step-context.js';
 import type { StepExecutor } from '../../core/steps/step.executor.js';
@@ -40,6 +41,7 @@ export class DtmStepService {
     private readonly options: ResolvedDtmOptions,
     private readonly executor: StepExecutor,
     private readonly signature: CallbackSignature,
+    private readonly events: SteppingEventBus,
   ) {}
 
   async answer(call: DtmStepCall): Promise<CallbackAnswer> {
@@ -83,8 +85,15 @@ export class DtmStepService {
     const startedAt = performance.now();
     const { step } = payload;
     const stepIndex = Number(branchId) - 1;
+    const ended = () => ({
+      ...{ gid, stepName: step, stepIndex, attempt },
+      tookMs: Math.round(performance.now() - startedAt),
+    });
     // One structured line per attempt that failed; never the arguments, which may hold secrets.
     const fail = (error: unknown, what = 'failed'): CallbackAnswer => {
+      if (what === 'failed') {
+        this.events.emit({ event: 'attempt.failed', ...ended(), error, nextAttemptInMs: undefined });
+      }
       this.logger.warn({
         message: `Step ${step} of job ${gid} ${what}`,
         gid,
@@ -120,6 +129,7 @@ export class DtmStepService {
       if (outcome.kind === 'failed') return isNotFinished(outcome.error) ? 'ongoing' : fail(outcome.error);
       await faultPoint('progress:before-write', gid);
       this.attempts.forget(key);
+      this.events.emit({ event: 'attempt.succeeded', ...ended() });
       return 'success';
     } catch (error) {
       return fail(error);

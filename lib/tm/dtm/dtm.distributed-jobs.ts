@@ -1,3 +1,4 @@
+import type { SteppingEventBus } from '../../core/events/event-bus.js';
 import { checkJobFilter, withoutArgs } from '../../core/jobs/job-filter.js';
 import {
   DistributedJobs,
@@ -37,6 +38,7 @@ export class DtmDistributedJobs extends DistributedJobs {
     private readonly admin: DtmAdminClient,
     private readonly databases: TypeOrmDatabases,
     private readonly client: DtmClient,
+    private readonly events: SteppingEventBus,
   ) {
     super();
   }
@@ -85,6 +87,7 @@ export class DtmDistributedJobs extends DistributedJobs {
   /** Ends the job by force: DTM calls no further step. A step that runs is not interrupted. */
   async cancel(gid: string): Promise<void> {
     await this.change(gid, 'cancel');
+    this.events.emit({ event: 'job.canceled', gid });
   }
 
   recovery(): RecoveryState {

@@ -1,4 +1,5 @@
 import type { ModuleMetadata, Provider } from '@nestjs/common';
+import { SteppingEventBus } from '../../core/events/event-bus.js';
 import { DistributedJobs } from '../../core/jobs/job-info.js';
 import { refuseUnknown } from '../../core/options.js';
 import { provide } from '../../core/provide.js';
@@ -105,7 +106,7 @@ const providers: readonly Provider[] = [
   provide(ExistingJobs, DtmAdminClient),
   provide(DtmRequestFactory, DTM_OPTIONS, CallbackSignature),
   provide(PreparedQueryService, TypeOrmDatabases, CallbackSignature),
-  provide(DtmStepService, DTM_OPTIONS, StepExecutor, CallbackSignature),
+  provide(DtmStepService, DTM_OPTIONS, StepExecutor, CallbackSignature, SteppingEventBus),
   provide(GrpcCallbackServer, DTM_OPTIONS, PreparedQueryService, DtmStepService),
   {
     ...provide(
@@ -116,8 +117,12 @@ const providers: readonly Provider[] = [
       ExistingJobs,
       DtmStepService,
       GrpcCallbackServer,
+      SteppingEventBus,
     ),
     provide: TransactionManager,
   },
-  { ...provide(DtmDistributedJobs, DtmAdminClient, TypeOrmDatabases, DtmClient), provide: DistributedJobs },
+  {
+    ...provide(DtmDistributedJobs, DtmAdminClient, TypeOrmDatabases, DtmClient, SteppingEventBus),
+    provide: DistributedJobs,
+  },
 ];

@@ -1,4 +1,6 @@
 import { Logger } from '@nestjs/common';
+import type { SteppingEventBus } from '../../core/events/event-bus.js';
+import type { SteppingEvents } from '../../core/events/stepping-events.js';
 import { faultPoint } from '../../core/fault-point.js';
 import type { AttemptRunner } from '../../core/steps/attempt.runner.js';
 import { StepStop } from '../../core/steps/step-context.js';
@@ -10,7 +12,7 @@ import { errorReport, errorText } from '../../errors/error-text.js';
 import { LeaseLostError, StepAbandonedError } from '../../errors/index.js';
 import type { JobChange } from '../../store/job-store.js';
 import type { TransactionalOutcome } from '../../transactions/transactional-step.runner.js';
-import type { JobCompleter } from './job-completer.js';
+import type { FailedJob, JobCompleter } from './job-completer.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 import type { LeasedJob } from './leased-job.js';
 import type { SelfTransactionalSteps } from './self-transactional-steps.js';
@@ -37,6 +39,7 @@ export interface JobRunServices {
   readonly transactional: SelfTransactionalSteps;
   readonly leases: LeaseKeeper;
   readonly completer: JobCompleter;
+  readonly events: SteppingEventBus;
   readonly unsettled: UnsettledAttempts;
   /** Milliseconds. */
   readonly gracePeriod: number;
@@ -44,7 +47,7 @@ export interface JobRunServices {
   readonly wake: (delay: number) => void;
   /** Whether a step could begin now, in the slot of the one that has ended. */
   readonly mayBegin: (stepName: string, ended: string) => boolean;
-  readonly onFailed: (gid: string, error: unknown) => Promise<void>;
+  readonly onFailed: (job: FailedJob, error: unknown) => Promise<void>;
   readonly aroundAttempt?: AttemptInterceptor | undefined;
 }
 
@@ -144,6 +147,7 @@ export class JobRun {
     const delay = !endless && executor.retryDelay(job.stepName, job.failed, error);
     if (delay !== false) {
       this.log('ended with its process', job.failed, error, delay);
+      this.tellFailure(job.failed, error, delay);
       return this.handBack(delay, errorReport(error, MAX_ERROR_LENGTH));
     }
     try {
@@ -228,13 +232,14 @@ export class JobRun {
       if (before) await before;
       if (isLast) {
         // Not awaited: the slot is free for another job while the end is stored.
-        services.completer.finish(job.lease, completion);
+        services.completer.finish(job.lease, completion, this.succeededLater());
         return false;
       }
       if (!(await services.completer.write(job.lease, completion))) return this.forget();
       const written = faultPoint('progress:written', job.gid);
       if (written) await written;
     }
+    this.tellSuccess(isLast);
     if (isLast) return this.forget();
     job.advance(completion);
     return true;
@@ -246,6 +251,7 @@ export class JobRun {
     if (delay === false) return inDoubt ? this.askLater(job.attempt, error) : this.fail(job.attempt, error);
 
     this.log('failed', job.attempt, error, delay);
+    this.tellFailure(job.attempt, error, delay);
     await services.completer.write(job.lease, job.retryLater(delay, errorReport(error, MAX_ERROR_LENGTH)));
     services.wake(delay);
     return this.forget();
@@ -254,10 +260,12 @@ export class JobRun {
   private async fail(attempts: number, error: unknown): Promise<boolean> {
     const { job, services } = this;
     this.log('failed', attempts, error, false);
+    this.tellFailure(attempts, error, null);
     const change = job.failedForGood(attempts, errorReport(error, MAX_ERROR_LENGTH));
     const stored = await services.completer.write(job.lease, change);
     this.forget();
-    if (stored) await services.onFailed(job.gid, error);
+    const { gid, stepName, stepIndex } = job;
+    if (stored) await services.onFailed({ gid, stepName, stepIndex, attempts }, error);
     return false;
   }
 
@@ -284,6 +292,42 @@ export class JobRun {
   private forget(): false {
     this.services.leases.drop(this.job.lease);
     return false;
+  }
+
+  /** For the end of a job, which is stored later. Undefined, as nearly always, where nobody listens. */
+  private succeededLater(): ((stored: boolean) => void) | undefined {
+    const { events } = this.services;
+    if (!events.wants('attempt.succeeded') && !events.wants('job.succeeded')) return undefined;
+    const tell = this.successOf(true);
+    return (stored) => {
+      if (stored) tell();
+    };
+  }
+
+  private tellSuccess(isLast: boolean): void {
+    const { events } = this.services;
+    if (events.wants('attempt.succeeded') || events.wants('job.succeeded')) this.successOf(isLast)();
+  }
+
+  /** Reads the job now: it goes on to its next step. */
+  private successOf(isLast: boolean): () => void {
+    const { events } = this.services;
+    const { gid } = this.job;
+    const attempt = this.attemptEvent(this.job.attempt);
+    return () => {
+      events.emit({ event: 'attempt.succeeded', ...attempt });
+      if (isLast) events.emit({ event: 'job.succeeded', gid });
+    };
+  }
+
+  private tellFailure(attempt: number, error: unknown, nextAttemptInMs: number | null): void {
+    const event = { event: 'attempt.failed', ...this.attemptEvent(attempt), error, nextAttemptInMs } as const;
+    this.services.events.emit(event);
+  }
+
+  private attemptEvent(attempt: number): Omit<SteppingEvents['attempt.succeeded'], 'event'> {
+    const { gid, stepName, stepIndex } = this.job;
+    return { gid, stepName, stepIndex, attempt, tookMs: Math.round(performance.now() - this.startedAt) };
   }
 
   /** One structured line for each attempt that failed; never the arguments, which may hold secrets. */

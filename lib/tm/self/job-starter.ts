@@ -1,3 +1,4 @@
+import type { SteppingEventBus } from '../../core/events/event-bus.js';
 import { type JobMessage, encodeSteps } from '../../core/jobs/job-message.js';
 import type { StepRegistry } from '../../core/steps/step.registry.js';
 import type { SentStatement, TransactionContext } from '../../core/transactions/transaction-context.js';
@@ -77,6 +78,7 @@ export class JobStarter {
     private readonly leases: LeaseKeeper,
     private readonly runner: JobRunner,
     private readonly registry: StepRegistry,
+    private readonly events: SteppingEventBus,
     private readonly options: JobStarterOptions,
   ) {
     this.slots = new ReservedSlots(runner, leases.leaseDuration);
@@ -239,7 +241,10 @@ export class JobStarter {
   }
 
   /** Hands a job with a slot to the runner; any process may take one without. */
-  private run({ gid, delay }: JobMessage, { slot, steps, owner, sent }: StartedJob): void {
+  private run({ gid, name, delay }: JobMessage, { slot, steps, owner, sent }: StartedJob): void {
+    if (this.events.wants('job.started')) {
+      this.events.emit({ event: 'job.started', gid, name, delayMs: delay });
+    }
     if (!slot || !this.slots.use(slot)) return this.options.wake(delay);
     const lease = this.leases.hold({ gid, owner: owner! }, sent.sentAt);
     const job = LeasedJob.started(steps, lease, slot);

@@ -1,6 +1,7 @@
 import type { ModuleMetadata, Provider } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { SchedulerRegistry } from '@nestjs/schedule';
+import { SteppingEventBus } from '../../core/events/event-bus.js';
 import { DistributedJobs } from '../../core/jobs/job-info.js';
 import { refuseUnknown } from '../../core/options.js';
 import { AttemptRunner } from '../../core/steps/attempt.runner.js';
@@ -72,6 +73,7 @@ export const SELF_TM_PARTS = [
   StepExecutor,
   AttemptRunner,
   TransactionalStepRunner,
+  SteppingEventBus,
   ModuleRef,
 ];
 type Parts = Parameters<typeof selfTmServices>;
@@ -83,10 +85,20 @@ export function selfTmServices(
   executor: StepExecutor,
   attempts: AttemptRunner,
   transactionalSteps: TransactionalStepRunner,
+  events: SteppingEventBus,
   moduleRef: ModuleRef,
 ): SelfTmServices {
   const schedulerRegistry = () => applicationRegistry(moduleRef);
-  return { registry, executor, attempts, transactionalSteps, databases, onJobFailed, schedulerRegistry };
+  return {
+    registry,
+    executor,
+    attempts,
+    transactionalSteps,
+    databases,
+    events,
+    onJobFailed,
+    schedulerRegistry,
+  };
 }
 
 /** The registry of the application's `ScheduleModule`, wherever it is imported. */

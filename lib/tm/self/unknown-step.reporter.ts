@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import type { SteppingEventBus } from '../../core/events/event-bus.js';
 import type { StepRegistry } from '../../core/steps/step.registry.js';
 import type { JobStore } from '../../store/job-store.js';
 import { Housekeeping } from './housekeeping.js';
@@ -14,6 +15,7 @@ export class UnknownStepReporter extends Housekeeping {
   constructor(
     private readonly store: JobStore,
     private readonly registry: StepRegistry,
+    private readonly events: SteppingEventBus,
     retention: number,
   ) {
     super(retention);
@@ -23,6 +25,7 @@ export class UnknownStepReporter extends Housekeeping {
     for (const step of await this.store.unknownSteps(this.registry.names(), OVERDUE_MS)) {
       if (this.reported.has(step)) continue;
       this.reported.add(step);
+      this.events.emit({ event: 'step.unknown', stepName: step });
       this.logger.warn(
         `Jobs wait for the step '${step}', which this process does not provide, and no other process has taken ` +
           'them. They are kept: deploy a process that provides it, or give its new name the old one as an alias.',
