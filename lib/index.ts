@@ -19,6 +19,8 @@ export type { Duration } from './core/duration.js';
 export type { PayloadCodec, PayloadContext } from './core/payloads/payload-codec.js';
 export { aesGcmCodec, type AesGcmCodecOptions } from './core/payloads/aes-gcm.codec.js';
 export type { CodecKeySource, KeyLike } from './core/payloads/codec-keys.js';
+export { OnSteppingEvent, type SteppingEventDecorator } from './core/events/on-stepping-event.decorator.js';
+export type { SteppingEventName, SteppingEvents } from './core/events/stepping-events.js';
 
 export { StepExecutor } from './core/steps/step.executor.js';
 export { StepRegistry } from './core/steps/step.registry.js';

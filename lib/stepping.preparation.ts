@@ -1,5 +1,6 @@
 import { Inject } from '@nestjs/common';
 import { ModuleRef, type HttpAdapterHost, type ModulesContainer } from '@nestjs/core';
+import type { EventExplorer } from './core/events/event.explorer.js';
 import type { Readiness } from './core/jobs/readiness.js';
 import type { Payloads } from './core/payloads/payloads.js';
 import { SingleFlight } from './core/single-flight.js';
@@ -35,6 +36,7 @@ export class SteppingPreparation implements Readiness {
     private readonly manager: TransactionManager,
     private readonly payloads: Payloads,
     private readonly adapterHost: HttpAdapterHost,
+    private readonly events: EventExplorer,
   ) {}
 
   get ready(): boolean {
@@ -81,6 +83,7 @@ export class SteppingPreparation implements Readiness {
     const steps = this.explorer.explore();
     for (const step of steps) this.serializer.check(step);
     this.registry.register(steps);
+    this.events.explore();
     this.discovered = true;
   }
 

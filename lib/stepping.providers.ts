@@ -1,5 +1,7 @@
 import type { Provider } from '@nestjs/common';
 import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
+import { EventExplorer } from './core/events/event.explorer.js';
+import { SteppingEventBus } from './core/events/event-bus.js';
 import { DistributedJobFactory } from './core/jobs/distributed-job.factory.js';
 import { TransactionSettler } from './core/jobs/transaction-settler.js';
 import { Payloads } from './core/payloads/payloads.js';
@@ -42,6 +44,8 @@ export const steppingProviders: readonly Provider[] = [
   },
   provide(StepRegistry),
   provide(StepExplorer, ModulesContainer),
+  provide(SteppingEventBus),
+  provide(EventExplorer, ModulesContainer, SteppingEventBus),
   { provide: ArgumentsValidator, useFactory: () => ArgumentsValidator.load() },
   provide(StepArgumentsSerializer, ArgumentsValidator, STEPPING_RESOLVED_OPTIONS),
   provide(AttemptRunner, StepArgumentsSerializer),
@@ -74,6 +78,7 @@ export const steppingProviders: readonly Provider[] = [
     TransactionManager,
     Payloads,
     HttpAdapterHost,
+    EventExplorer,
   ),
   {
     provide: DATA_SOURCE_WATCH,

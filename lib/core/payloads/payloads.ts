@@ -1,4 +1,4 @@
-import { Logger } from '@nestjs/common';
+import { LineLogger } from '../line-logger.js';
 import { errorLabel } from '../../errors/error-label.js';
 import { errorReport, errorText, propertyOf } from '../../errors/error-text.js';
 import { PayloadCodecError, PayloadCorruptError, PayloadKeyUnknownError } from '../../errors/index.js';
@@ -38,7 +38,7 @@ export function untilPatienceEnds(patience = CODEC_PATIENCE_MS): number {
 
 /** The codec of the application, bounded in time, and what is stored without one. */
 export class Payloads {
-  private readonly logger = new Logger('PayloadCodec');
+  private readonly logger = new LineLogger('PayloadCodec');
   private readonly reported = new Set<string>();
 
   constructor(

@@ -1,5 +1,6 @@
 import { LineLogger } from '../../core/line-logger.js';
 import { detached } from '../../core/detached.js';
+import type { SteppingEventBus } from '../../core/events/event-bus.js';
 import { faultPoint } from '../../core/fault-point.js';
 import { checkGid } from '../../core/jobs/gid.js';
 import type { Payloads } from '../../core/payloads/payloads.js';
@@ -50,6 +51,7 @@ export class DtmStepService {
     private readonly transactions: JobTransactions,
     private readonly signature: CallbackSignature,
     private readonly payloads: Payloads,
+    private readonly events: SteppingEventBus,
   ) {}
 
   /**
@@ -121,8 +123,15 @@ export class DtmStepService {
     const startedAt = performance.now();
     const { step } = payload;
     const stepIndex = Number(branchId) - 1;
+    const ended = () => ({
+      ...{ gid, stepName: step, stepIndex, attempt },
+      tookMs: Math.round(performance.now() - startedAt),
+    });
     // One structured line per attempt that failed; never the arguments, which may hold secrets.
     const fail = (error: unknown, what = 'failed'): CallbackAnswer => {
+      if (what === 'failed') {
+        this.events.emit({ event: 'attempt.failed', ...ended(), error, nextAttemptInMs: undefined });
+      }
       this.logger.warn({
         message: `Step ${step} of job ${gid} ${what}`,
         gid,
@@ -163,6 +172,7 @@ export class DtmStepService {
       if (outcome.kind === 'failed') return isNotFinished(outcome.error) ? 'ongoing' : fail(outcome.error);
       await faultPoint('progress:before-write', gid);
       this.attempts.forget(key);
+      this.events.emit({ event: 'attempt.succeeded', ...ended() });
       return 'success';
     } catch (error) {
       return fail(error);

@@ -1,3 +1,4 @@
+import type { SteppingEventBus } from '../../core/events/event-bus.js';
 import { checkJobFilter } from '../../core/jobs/job-filter.js';
 import { readableJobs } from '../../core/payloads/job-payloads.js';
 import type { Payloads } from '../../core/payloads/payloads.js';
@@ -46,6 +47,7 @@ export class DtmDistributedJobs extends DistributedJobs {
     private readonly databases: TypeOrmDatabases,
     private readonly client: DtmClient,
     private readonly payloads: Payloads,
+    private readonly events: SteppingEventBus,
   ) {
     super();
   }
@@ -97,6 +99,7 @@ export class DtmDistributedJobs extends DistributedJobs {
   /** Ends the job by force: DTM calls no further step. A step that runs is not interrupted. */
   async cancel(gid: string): Promise<void> {
     await this.change(gid, 'cancel');
+    this.events.emit({ event: 'job.canceled', gid });
   }
 
   recovery(): RecoveryState {

@@ -1,5 +1,6 @@
 import type { ModuleMetadata, Provider } from '@nestjs/common';
 import { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
+import { SteppingEventBus } from '../../core/events/event-bus.js';
 import { DistributedJobs } from '../../core/jobs/job-info.js';
 import { refuseUnknown } from '../../core/options.js';
 import { Payloads } from '../../core/payloads/payloads.js';
@@ -108,7 +109,7 @@ const providers: readonly Provider[] = [
   provide(DtmRequestFactory, DTM_OPTIONS, CallbackSignature, STEPPING_RESOLVED_OPTIONS),
   provide(JobTransactions, TypeOrmDatabases),
   provide(PreparedQueryService, JobTransactions, CallbackSignature),
-  provide(DtmStepService, DTM_OPTIONS, StepExecutor, JobTransactions, CallbackSignature, Payloads),
+  provide(DtmStepService, DTM_OPTIONS, StepExecutor, JobTransactions, CallbackSignature, Payloads, SteppingEventBus),
   provide(DtmCallbacks, DTM_OPTIONS, PreparedQueryService, DtmStepService, CallbackSignature),
   {
     provide: CallbackServer,
@@ -132,11 +133,20 @@ const providers: readonly Provider[] = [
       ExistingJobs,
       DtmCallbacks,
       CallbackServer,
+      SteppingEventBus,
     ),
     provide: TransactionManager,
   },
   {
-    ...provide(DtmDistributedJobs, DtmAdminClient, OwnJobs, TypeOrmDatabases, DtmClient, Payloads),
+    ...provide(
+      DtmDistributedJobs,
+      DtmAdminClient,
+      OwnJobs,
+      TypeOrmDatabases,
+      DtmClient,
+      Payloads,
+      SteppingEventBus,
+    ),
     provide: DistributedJobs,
   },
 ];

@@ -1,3 +1,4 @@
+import type { SteppingEventBus } from '../../core/events/event-bus.js';
 import { LineLogger } from '../../core/line-logger.js';
 import type { JobMessage } from '../../core/jobs/job-message.js';
 import type { TransactionContext } from '../../core/transactions/transaction-context.js';
@@ -39,10 +40,12 @@ export class DtmTransactionManager extends TransactionManager<DtmPreparedJob> {
     private readonly existing: ExistingJobs,
     private readonly callbacks: DtmCallbacks,
     private readonly callbackServer: CallbackServer,
+    private readonly events: SteppingEventBus,
   ) {
     super();
     // Not where the options are read: in a test this manager may be replaced, and nothing is called back.
     if (options.secrets.length === 0 && !options.allowUnsigned) throw new DtmCallbacksUnprotectedError();
+    events.gracePeriod = options.gracePeriod;
   }
 
   override async initialize(): Promise<void> {
@@ -68,6 +71,7 @@ export class DtmTransactionManager extends TransactionManager<DtmPreparedJob> {
 
   override async stop(): Promise<void> {
     await this.callbacks.stop();
+    await this.events.settled();
     await this.callbackServer.stop();
     this.client.close();
   }
@@ -128,6 +132,7 @@ export class DtmTransactionManager extends TransactionManager<DtmPreparedJob> {
     const { wait_result: waitResult, request_timeout: requestTimeout, steps } = request;
     const patience = waitResult ? requestTimeout * 1000 * steps.length + WAIT_MARGIN_MS : 0;
     const answer = await this.client.call('submit', this.options.serverTimeout + patience, request);
+    if (answer.kind === 'done') this.started(message);
     if (answer.kind === 'done' || (answer.kind === 'refused' && answer.status === 'succeed')) return;
     if (answer.kind === 'refused' && answer.status === 'failed') throw new DtmJobRolledBackError(message.gid);
     // No second Submit: if the first one arrived, it would run the steps twice.
@@ -136,6 +141,10 @@ export class DtmTransactionManager extends TransactionManager<DtmPreparedJob> {
         ? `Job ${message.gid} is accepted and not finished yet; DTM goes on with it: ${textOf(answer)}`
         : `Job ${message.gid} is safe, but whether DTM has its Submit is not known; it asks by itself: ${textOf(answer)}`,
     );
+  }
+
+  private started({ gid, name, delay }: JobMessage): void {
+    this.events.emit({ event: 'job.started', gid, name, delayMs: delay });
   }
 
   private createRequest(message: JobMessage, transaction: TransactionContext | undefined): DtmRequest {

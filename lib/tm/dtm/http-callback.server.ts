@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Logger } from '@nestjs/common';
+import { LineLogger } from '../../core/line-logger.js';
 import type { AbstractHttpAdapter, ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
 import { errorText } from '../../errors/error-text.js';
 import { CallbackServer } from './callback-server.js';
@@ -46,7 +46,7 @@ interface FastifyLike {
  * take those apart for anybody. The paths are compared exactly, so that a rule of a proxy for them holds.
  */
 export class HttpCallbackServer extends CallbackServer {
-  private readonly logger = new Logger('DtmCallbacks');
+  private readonly logger = new LineLogger('DtmCallbacks');
   private paths: { readonly step: string; readonly query: string } | undefined;
 
   constructor(

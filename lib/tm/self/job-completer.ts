@@ -17,11 +17,20 @@ const RETRY_MS = 100;
 const REFUSED_PAUSES_MS = [500, 2_000, 8_000];
 const MAX_ERROR_LENGTH = 4000;
 
+/** A job that has failed for good. */
+export interface FailedJob {
+  readonly gid: string;
+  readonly stepName: string;
+  readonly stepIndex: number;
+  readonly attempts: number;
+}
+
 interface Waiting {
   readonly change: JobChange;
   readonly lease: Lease;
-  /** Undefined for the end of a job, which nobody waits for. */
   readonly resolve: ((stored: boolean) => void) | undefined;
+  /** The end of a job: nobody waits for it, and the lease is dropped afterwards. */
+  readonly isEnd: boolean;
   /** How often the database has refused the values. */
   readonly refusals: number;
 }
@@ -44,13 +53,13 @@ export class JobCompleter {
     private readonly store: JobStore,
     private readonly leases: LeaseKeeper,
     /** Called when a job has failed because its progress could not be stored. */
-    private readonly onFailed: (gid: string, error: unknown) => Promise<void> = async () => {},
+    private readonly onFailed: (job: FailedJob, error: unknown) => Promise<void> = async () => {},
   ) {}
 
   /** Stores a change; `false` when the lease was lost and nothing was stored. */
   write(lease: Lease, change: JobChange): Promise<boolean> {
     return new Promise((resolve) => {
-      this.waiting.push({ change, lease, resolve, refusals: 0 });
+      this.waiting.push({ change, lease, resolve, isEnd: false, refusals: 0 });
       if (!this.urgent) {
         this.urgent = true;
         this.unschedule();
@@ -59,9 +68,13 @@ export class JobCompleter {
     });
   }
 
-  /** Stores the end of a job, and then drops its lease. Nobody waits for it, so it may wait for others. */
-  finish(lease: Lease, change: JobChange): void {
-    this.waiting.push({ change, lease, resolve: undefined, refusals: 0 });
+  /**
+   * Stores the end of a job, and then drops its lease. Nobody waits for it, so it may wait for others.
+   *
+   * @param stored called afterwards, with what `write()` would return.
+   */
+  finish(lease: Lease, change: JobChange, stored?: (stored: boolean) => void): void {
+    this.waiting.push({ change, lease, resolve: stored, isEnd: true, refusals: 0 });
     this.schedule();
   }
 
@@ -205,7 +218,8 @@ export class JobCompleter {
     if (!stored.has(gid)) return this.lose(entry);
     this.logger.error(`Job ${gid} has failed: ${errorText(error)}`);
     this.settle(entry, false);
-    void this.onFailed(gid, error);
+    const { stepName, stepIndex, attempts } = failure;
+    void this.onFailed({ gid, stepName: stepName ?? '', stepIndex, attempts }, error);
   }
 
   private gone(entry: Waiting): boolean {
@@ -222,9 +236,9 @@ export class JobCompleter {
     this.settle(entry, false);
   }
 
-  private settle({ lease, resolve }: Waiting, stored: boolean): void {
-    if (resolve) resolve(stored);
-    else this.leases.drop(lease);
+  private settle({ lease, resolve, isEnd }: Waiting, stored: boolean): void {
+    resolve?.(stored);
+    if (isEnd) this.leases.drop(lease);
   }
 
   private again(entries: readonly Waiting[]): void {

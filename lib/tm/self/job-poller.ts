@@ -2,6 +2,7 @@ import { LineLogger } from '../../core/line-logger.js';
 import type { BackgroundService } from '../../core/background-service.js';
 import { detached } from '../../core/detached.js';
 import { faultPoint } from '../../core/fault-point.js';
+import { SteppingEventBus } from '../../core/events/event-bus.js';
 import type { RecoveryState } from '../../core/jobs/job-info.js';
 import { SingleFlight } from '../../core/single-flight.js';
 import { MAX_JOB_BYTES } from '../../core/jobs/distributed-job.js';
@@ -58,6 +59,7 @@ export class JobPoller implements BackgroundService {
     private readonly runner: JobRunner,
     private readonly budget: ByteBudget,
     private readonly prepared: PreparedJobs,
+    private readonly events = new SteppingEventBus(),
   ) {
     runner.whenRoom(() => this.wake(0));
   }
@@ -125,7 +127,7 @@ export class JobPoller implements BackgroundService {
         if (notified) this.notifiedClaims.ended(found);
         // One that has come meanwhile may be about a job that this claim has not seen.
         if (this.notified) this.wake(this.notifiedClaims.pause());
-        if (this.state.error !== null) this.logger.log('Recovery reaches the job store again.');
+        if (this.state.error !== null) this.resumed();
         this.state = { lastRunAt: new Date(), error: null };
       } catch (error) {
         this.again = false;
@@ -185,9 +187,15 @@ export class JobPoller implements BackgroundService {
       : Math.min(LARGEST_CLAIM, room);
   }
 
+  private resumed(): void {
+    this.logger.log('Recovery reaches the job store again.');
+    this.events.emit({ event: 'recovery.resumed' });
+  }
+
   private fail(error: unknown): void {
     if (this.state.error === null && this.active) {
       this.logger.error(`Recovery cannot reach the job store; it keeps trying: ${errorText(error)}`);
+      this.events.emit({ event: 'recovery.stopped', error });
     }
     this.state = { ...this.state, error };
   }
@@ -195,6 +203,9 @@ export class JobPoller implements BackgroundService {
   private logTakenOver(records: readonly ClaimedJob[]): void {
     const takenOver = records.filter(({ mark }) => mark === 'takenOver' || mark === 'crashed');
     if (takenOver.length === 0) return;
+    for (const { gid, stepName, mark } of takenOver) {
+      this.events.emit({ event: 'job.taken-over', gid, stepName, crashed: mark === 'crashed' });
+    }
     const some = takenOver.slice(0, LOGGED_GIDS).map((record) => record.gid);
     const more = takenOver.length > some.length ? ` and ${takenOver.length - some.length} more` : '';
     this.logger.warn(

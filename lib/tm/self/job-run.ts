@@ -1,3 +1,5 @@
+import type { SteppingEventBus } from '../../core/events/event-bus.js';
+import type { SteppingEvents } from '../../core/events/stepping-events.js';
 import { LineLogger } from '../../core/line-logger.js';
 import { faultPoint } from '../../core/fault-point.js';
 import { openAttempt } from '../../core/payloads/job-payloads.js';
@@ -13,7 +15,7 @@ import { errorText } from '../../errors/error-text.js';
 import { LeaseLostError, StepAbandonedError } from '../../errors/index.js';
 import type { JobChange } from '../../store/job-store.js';
 import type { TransactionalOutcome } from '../../transactions/transactional-step.runner.js';
-import type { JobCompleter } from './job-completer.js';
+import type { FailedJob, JobCompleter } from './job-completer.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 import type { LeasedJob } from './leased-job.js';
 import type { SelfTransactionalSteps } from './self-transactional-steps.js';
@@ -40,6 +42,7 @@ export interface JobRunServices {
   readonly transactional: SelfTransactionalSteps;
   readonly leases: LeaseKeeper;
   readonly completer: JobCompleter;
+  readonly events: SteppingEventBus;
   readonly unsettled: UnsettledAttempts;
   /** Milliseconds. */
   readonly gracePeriod: number;
@@ -47,7 +50,7 @@ export interface JobRunServices {
   readonly wake: (delay: number) => void;
   /** Whether a step could begin now, in the slot of the one that has ended. */
   readonly mayBegin: (stepName: string, ended: string) => boolean;
-  readonly onFailed: (gid: string, error: unknown) => Promise<void>;
+  readonly onFailed: (job: FailedJob, error: unknown) => Promise<void>;
   readonly aroundAttempt?: AttemptInterceptor | undefined;
 }
 
@@ -147,6 +150,7 @@ export class JobRun {
     const delay = !endless && executor.retryDelay(job.stepName, job.failed, error);
     if (delay !== false) {
       this.log('ended with its process', job.failed, error, delay);
+      this.tellFailure(job.failed, error, delay);
       return this.handBack(delay, await this.report(error));
     }
     try {
@@ -237,13 +241,14 @@ export class JobRun {
       if (before) await before;
       if (isLast) {
         // Not awaited: the slot is free for another job while the end is stored.
-        services.completer.finish(job.lease, completion);
+        services.completer.finish(job.lease, completion, this.succeededLater());
         return false;
       }
       if (!(await services.completer.write(job.lease, completion))) return this.forget();
       const written = faultPoint('progress:written', job.gid);
       if (written) await written;
     }
+    this.tellSuccess(isLast);
     if (isLast) return this.forget();
     job.advance(completion);
     return true;
@@ -255,6 +260,7 @@ export class JobRun {
     if (delay === false) return inDoubt ? this.askLater(job.attempt, error) : this.fail(job.attempt, error);
 
     this.log('failed', job.attempt, error, delay);
+    this.tellFailure(job.attempt, error, delay);
     await services.completer.write(job.lease, job.retryLater(delay, await this.report(error)));
     services.wake(delay);
     return this.forget();
@@ -263,10 +269,12 @@ export class JobRun {
   private async fail(attempts: number, error: unknown): Promise<boolean> {
     const { job, services } = this;
     this.log('failed', attempts, error, false);
+    this.tellFailure(attempts, error, null);
     const change = job.failedForGood(attempts, await this.report(error));
     const stored = await services.completer.write(job.lease, change);
     this.forget();
-    if (stored) await services.onFailed(job.gid, error);
+    const { gid, stepName, stepIndex } = job;
+    if (stored) await services.onFailed({ gid, stepName, stepIndex, attempts }, error);
     return false;
   }
 
@@ -303,6 +311,42 @@ export class JobRun {
   private forget(): false {
     this.services.leases.drop(this.job.lease);
     return false;
+  }
+
+  /** For the end of a job, which is stored later. Undefined, as nearly always, where nobody listens. */
+  private succeededLater(): ((stored: boolean) => void) | undefined {
+    const { events } = this.services;
+    if (!events.wants('attempt.succeeded') && !events.wants('job.succeeded')) return undefined;
+    const tell = this.successOf(true);
+    return (stored) => {
+      if (stored) tell();
+    };
+  }
+
+  private tellSuccess(isLast: boolean): void {
+    const { events } = this.services;
+    if (events.wants('attempt.succeeded') || events.wants('job.succeeded')) this.successOf(isLast)();
+  }
+
+  /** Reads the job now: it goes on to its next step. */
+  private successOf(isLast: boolean): () => void {
+    const { events } = this.services;
+    const { gid } = this.job;
+    const attempt = this.attemptEvent(this.job.attempt);
+    return () => {
+      events.emit({ event: 'attempt.succeeded', ...attempt });
+      if (isLast) events.emit({ event: 'job.succeeded', gid });
+    };
+  }
+
+  private tellFailure(attempt: number, error: unknown, nextAttemptInMs: number | null): void {
+    const event = { event: 'attempt.failed', ...this.attemptEvent(attempt), error, nextAttemptInMs } as const;
+    this.services.events.emit(event);
+  }
+
+  private attemptEvent(attempt: number): Omit<SteppingEvents['attempt.succeeded'], 'event'> {
+    const { gid, stepName, stepIndex } = this.job;
+    return { gid, stepName, stepIndex, attempt, tookMs: Math.round(performance.now() - this.startedAt) };
   }
 
   /** One structured line for each attempt that failed; never the arguments, which may hold secrets. */

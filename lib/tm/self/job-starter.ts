@@ -1,3 +1,4 @@
+import type { SteppingEventBus } from '../../core/events/event-bus.js';
 import { type JobMessage, encodeSteps } from '../../core/jobs/job-message.js';
 import type { Payloads } from '../../core/payloads/payloads.js';
 import type { StepRegistry } from '../../core/steps/step.registry.js';
@@ -80,6 +81,7 @@ export class JobStarter {
     private readonly runner: JobRunner,
     private readonly registry: StepRegistry,
     private readonly payloads: Payloads,
+    private readonly events: SteppingEventBus,
     private readonly options: JobStarterOptions,
   ) {
     this.slots = new ReservedSlots(runner, leases.leaseDuration);
@@ -250,7 +252,10 @@ export class JobStarter {
   }
 
   /** Hands a job with a slot to the runner; any process may take one without. */
-  private run({ gid, delay }: JobMessage, { slot, steps, owner, sent, lookup }: StartedJob): void {
+  private run({ gid, name, delay }: JobMessage, { slot, steps, owner, sent, lookup }: StartedJob): void {
+    if (this.events.wants('job.started')) {
+      this.events.emit({ event: 'job.started', gid, name, delayMs: delay });
+    }
     if (!slot || !this.slots.use(slot)) return this.options.wake(delay);
     const lease = this.leases.hold({ gid, owner: owner! }, sent.sentAt);
     const job = LeasedJob.started(steps, lease, slot, lookup);

@@ -9,7 +9,7 @@ import { insideTransactionOf } from '../../transactions/surroundings.js';
 import type { TransactionalStepRunner } from '../../transactions/transactional-step.runner.js';
 import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
 import { ByteBudget } from './byte-budget.js';
-import { JobCompleter } from './job-completer.js';
+import { type FailedJob, JobCompleter } from './job-completer.js';
 import { jobInfoOf } from './job-info.mapper.js';
 import { JobPoller } from './job-poller.js';
 import { JobRun, type JobRunServices } from './job-run.js';
@@ -29,7 +29,7 @@ import { UnsettledAttempts } from './unsettled-attempts.js';
 
 export interface SelfTmServices extends Pick<
   JobRunServices,
-  'registry' | 'executor' | 'attempts' | 'payloads' | 'aroundAttempt'
+  'registry' | 'executor' | 'attempts' | 'payloads' | 'events' | 'aroundAttempt'
 > {
   readonly transactionalSteps: TransactionalStepRunner;
   readonly databases: TypeOrmDatabases;
@@ -63,11 +63,12 @@ export class SelfTmRuntime {
     private readonly services: SelfTmServices,
   ) {
     const { store, dataSource } = open;
-    const { registry, databases } = services;
+    const { registry, databases, events } = services;
     const { leaseDuration, queryPreparedAfter, concurrency = DEFAULT_CONCURRENCY, runSteps } = options;
     const wake = (delay: number) => this.wake(delay);
     this.leases = new LeaseKeeper(store, leaseDuration);
-    this.completer = new JobCompleter(store, this.leases, (gid, error) => this.reportFailed(gid, error));
+    events.gracePeriod = options.gracePeriod;
+    this.completer = new JobCompleter(store, this.leases, (job, error) => this.failed(job, error));
     const { leases, completer } = this;
     const queues = new StepQueues(registry, concurrency);
     const unsettled = new UnsettledAttempts();
@@ -86,7 +87,7 @@ export class SelfTmRuntime {
       gracePeriod: options.gracePeriod,
       wake,
       mayBegin: (next, ended) => queues.hasRoom(queues.of(next), queues.of(ended)),
-      onFailed: (gid, error) => this.reportFailed(gid, error),
+      onFailed: (job, error) => this.failed(job, error),
     };
     const budget = new ByteBudget(options.maxBytes);
     const runner = new JobRunner(
@@ -102,8 +103,8 @@ export class SelfTmRuntime {
       unsettled,
     );
     this.prepared = new PreparedJobs(store, databases, wake, queryPreparedAfter);
-    this.poller = new JobPoller(store, leases, runner, budget, this.prepared);
-    this.starter = new JobStarter(store, leases, runner, registry, services.payloads, {
+    this.poller = new JobPoller(store, leases, runner, budget, this.prepared, events);
+    this.starter = new JobStarter(store, leases, runner, registry, services.payloads, events, {
       dataSource,
       queryPreparedAfter,
       holdsConnection: () => open.serial && insideTransactionOf(dataSource!),
@@ -115,7 +116,7 @@ export class SelfTmRuntime {
       this.notifications(),
       leases,
       this.retention,
-      new UnknownStepReporter(store, registry, options),
+      new UnknownStepReporter(store, registry, events, options),
       runner,
       this.poller,
       new RecoverySchedule(services.schedulerRegistry, options.recoveryInterval, () => this.tick()),
@@ -149,6 +150,10 @@ export class SelfTmRuntime {
     if (delay <= 0) this.open.notifications?.notify();
   }
 
+  canceled(gid: string): void {
+    this.services.events.emit({ event: 'job.canceled', gid });
+  }
+
   /** From now on steps may run, and due jobs are claimed. */
   start(): void {
     this.warnOfSmallPool();
@@ -163,7 +168,10 @@ export class SelfTmRuntime {
     const { gracePeriod, statementTimeout } = this.options;
     this.stopped ??= stopAll(this.background);
     this.closesBy ??= performance.now() + gracePeriod + 2 * statementTimeout;
-    const ended = this.stopped.then(() => this.completer.flush()).then(() => true);
+    const ended = this.stopped
+      .then(() => this.completer.flush())
+      .then(() => this.services.events.settled())
+      .then(() => true);
     if (this.givenUp || (await within(Math.max(statementTimeout, this.closesBy - performance.now()), ended)))
       return;
     this.givenUp = true;
@@ -204,7 +212,12 @@ export class SelfTmRuntime {
     };
   }
 
-  private async reportFailed(gid: string, error: unknown): Promise<void> {
+  private async failed(job: FailedJob, error: unknown): Promise<void> {
+    this.services.events.emit({ event: 'job.failed', ...job, error });
+    await this.callOnJobFailed(job.gid, error);
+  }
+
+  private async callOnJobFailed(gid: string, error: unknown): Promise<void> {
     const { onJobFailed } = this.services;
     if (!onJobFailed) return;
     try {

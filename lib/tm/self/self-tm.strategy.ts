@@ -1,6 +1,7 @@
 import type { ModuleMetadata, Provider } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { SchedulerRegistry } from '@nestjs/schedule';
+import { SteppingEventBus } from '../../core/events/event-bus.js';
 import { DistributedJobs } from '../../core/jobs/job-info.js';
 import { refuseUnknown } from '../../core/options.js';
 import { Payloads } from '../../core/payloads/payloads.js';
@@ -74,6 +75,7 @@ export const SELF_TM_PARTS = [
   AttemptRunner,
   TransactionalStepRunner,
   Payloads,
+  SteppingEventBus,
   ModuleRef,
 ];
 type Parts = Parameters<typeof selfTmServices>;
@@ -86,6 +88,7 @@ export function selfTmServices(
   attempts: AttemptRunner,
   transactionalSteps: TransactionalStepRunner,
   payloads: Payloads,
+  events: SteppingEventBus,
   moduleRef: ModuleRef,
 ): SelfTmServices {
   const schedulerRegistry = () => applicationRegistry(moduleRef);
@@ -96,6 +99,7 @@ export function selfTmServices(
     transactionalSteps,
     payloads,
     databases,
+    events,
     onJobFailed,
     schedulerRegistry,
   };

@@ -47,6 +47,7 @@ export class SelfDistributedJobs extends DistributedJobs {
     if (!(await runtime.store.cancel(checkGid(gid)))) await this.refuse(runtime, gid, 'cancel');
     // Other processes notice when they renew the lease, or store the end of a step.
     runtime.leases.cancel(gid);
+    runtime.canceled(gid);
   }
 
   recovery(): RecoveryState {

@@ -1,3 +1,4 @@
+import type { SteppingEventBus } from '../../core/events/event-bus.js';
 import { LineLogger } from '../../core/line-logger.js';
 import type { StepRegistry } from '../../core/steps/step.registry.js';
 import type { JobStore } from '../../store/job-store.js';
@@ -35,6 +36,7 @@ export class UnknownStepReporter extends Housekeeping {
   constructor(
     private readonly store: JobStore,
     private readonly registry: StepRegistry,
+    private readonly events: SteppingEventBus,
     private readonly options: UnknownStepReporterOptions,
   ) {
     super(options.retention);
@@ -69,6 +71,7 @@ export class UnknownStepReporter extends Housekeeping {
     for (const step of await this.store.unknownSteps(this.registry.names(), overdue)) {
       if (this.reported.has(step) || !concerns(step)) continue;
       this.reported.add(step);
+      this.events.emit({ event: 'step.unknown', stepName: step });
       this.logger.warn(
         `Jobs wait for the step '${step}', which this process does not provide, and no other process has taken ` +
           'them. They are kept: deploy a process that provides it, give its new name the old one as an alias, or ' +

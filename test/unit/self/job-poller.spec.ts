@@ -3,6 +3,8 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { MemoryJobStore } from '../../../lib/store/memory.job-store.js';
 import { ByteBudget } from '../../../lib/tm/self/byte-budget.js';
 import { JobPoller } from '../../../lib/tm/self/job-poller.js';
+import { SteppingEventBus } from '../../../lib/core/events/event-bus.js';
+import type { SteppingEventName, SteppingEvents } from '../../../lib/core/events/stepping-events.js';
 import type { ClaimRoom, JobRunner } from '../../../lib/tm/self/job-runner.js';
 import { LeaseKeeper } from '../../../lib/tm/self/lease-keeper.js';
 import type { LeasedJob } from '../../../lib/tm/self/leased-job.js';
@@ -49,6 +51,7 @@ let store: MemoryJobStore;
 let runner: FakeRunner;
 let poller: JobPoller;
 let leases: LeaseKeeper;
+let told: SteppingEvents[SteppingEventName][];
 const resolvePrepared = vi.fn(async (_jobs: readonly { gid: string }[]) => undefined);
 
 beforeEach(() => {
@@ -56,9 +59,14 @@ beforeEach(() => {
   store = new MemoryJobStore(() => Date.now());
   runner = new FakeRunner();
   leases = new LeaseKeeper(store, 30_000);
-  poller = new JobPoller(store, leases, runner as unknown as JobRunner, new ByteBudget(4 * MAX_BYTES), {
-    resolve: resolvePrepared,
-  } as unknown as PreparedJobs);
+  told = [];
+  const events = new SteppingEventBus();
+  for (const name of ['recovery.stopped', 'recovery.resumed', 'job.taken-over'] as const) {
+    events.subscribe(name, { place: 'test', call: (event) => void told.push(event) });
+  }
+  const prepared = { resolve: resolvePrepared } as unknown as PreparedJobs;
+  const budget = new ByteBudget(4 * MAX_BYTES);
+  poller = new JobPoller(store, leases, runner as unknown as JobRunner, budget, prepared, events);
 });
 
 afterEach(async () => {
@@ -167,6 +175,7 @@ it('survives a store that throws, and reports the outage once', async () => {
   expect(claim).toHaveBeenCalledTimes(4);
   expect(error).toHaveBeenCalledTimes(1);
   expect(poller.recoveryState).toMatchObject({ lastRunAt: null, error: { message: 'down' } });
+  expect(told).toMatchObject([{ event: 'recovery.stopped', error: { message: 'down' } }]);
 
   claim.mockRestore();
   poller.tick();
@@ -174,6 +183,16 @@ it('survives a store that throws, and reports the outage once', async () => {
   expect(runner.waiting).toHaveLength(1);
   expect(log).toHaveBeenCalledTimes(1);
   expect(poller.recoveryState).toEqual({ lastRunAt: new Date(), error: null });
+  expect(told.slice(1)).toEqual([{ event: 'recovery.resumed' }]);
+});
+
+it('tells which jobs it takes over', async () => {
+  vi.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
+  await store.insert([newJob('idle', { owner: 'gone' }), newJob('new')]);
+  await passed(1);
+  poller.start();
+  await passed();
+  expect(told).toEqual([{ event: 'job.taken-over', gid: 'idle', stepName: 'ping', crashed: false }]);
 });
 
 it('does not overlap itself, and looks once more for those who woke it meanwhile', async () => {
