@@ -66,8 +66,9 @@ export function parseSteps(text: string): ParsedStep[] {
   let steps: unknown;
   try {
     steps = JSON.parse(text);
-  } catch (cause) {
-    throw new UnreadableJobError('its steps are no JSON', { cause });
+  } catch {
+    // What the parser says quotes the text around the mistake: the arguments.
+    throw new UnreadableJobError('its steps are no JSON');
   }
   const isStep = (step: unknown) => isRecord(step) && typeof step.step === 'string';
   if (Array.isArray(steps) && steps.length > 0 && steps.every(isStep)) return steps as ParsedStep[];

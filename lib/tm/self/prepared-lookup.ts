@@ -13,7 +13,16 @@ export function encodeLookup(database: DatabaseLookup, delay: number): string {
 }
 
 export function decodeLookup(text: string): PreparedLookup {
-  const lookup = JSON.parse(text) as PreparedLookup | null;
+  const lookup = parsed(text);
   if (typeof lookup?.database?.dataSource === 'string') return lookup;
   throw new UnreadableJobError('its lookup names no database');
+}
+
+function parsed(text: string): PreparedLookup | null {
+  try {
+    return JSON.parse(text) as PreparedLookup | null;
+  } catch {
+    // What the parser says quotes the text, with the name of a tenant.
+    throw new UnreadableJobError('its lookup is no JSON');
+  }
 }
