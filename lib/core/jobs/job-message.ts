@@ -71,7 +71,7 @@ export function parseSteps(text: string): ParsedStep[] {
   try {
     steps = JSON.parse(text);
   } catch {
-    // What the parser says quotes the text.
+    // What the parser says quotes the text around the mistake: the arguments.
     throw new UnreadableJobError('its steps are no JSON');
   }
   const isStep = (step: unknown) => isRecord(step) && typeof step.step === 'string';

@@ -83,7 +83,12 @@ export class DtmAdminClient {
   private async read(path: string, parameters: Record<string, string>): Promise<unknown> {
     const { status, text } = await this.send(`${path}?${new URLSearchParams(parameters).toString()}`);
     if (status !== 200) throw this.unavailable(new Error(`status ${status}: ${text}`));
-    return JSON.parse(text) as unknown;
+    try {
+      return JSON.parse(text) as unknown;
+    } catch {
+      // What the parser says quotes the answer, with the arguments of jobs.
+      throw this.unavailable(new Error('its answer is no JSON'));
+    }
   }
 
   private async send(path: string, body?: object): Promise<{ status: number; text: string }> {

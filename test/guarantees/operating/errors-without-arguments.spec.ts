@@ -6,6 +6,7 @@ import { TestApplication } from '../../support/application.js';
 import { describeBackends, type Backend } from '../../support/database.js';
 import { Databases } from '../../support/placements.js';
 import { Order } from '../../support/order.entity.js';
+import { makeDue, storedJob } from '../../support/stored-job.js';
 import { waitFor } from '../../support/wait-for.js';
 
 const SECRET = 'card-4111111111111111';
@@ -72,6 +73,22 @@ for (const placement of ['one', 'two'] as const) {
       expect(error).toBeInstanceOf(Error);
       return error;
     };
+
+    it('has nothing of a row that cannot be read', async () => {
+      const errors = vi.spyOn(Logger.prototype, 'error');
+      const { gid } = await create({ transaction: 'none', delay: '1h' }).start();
+      await databases.store.query(
+        `UPDATE stepping_jobs SET step_name = 'ping', steps = '[{"step":"ping","args":x"s3cr3t"}]' WHERE gid = '${gid}'`,
+      );
+      await makeDue(databases, gid, 5);
+      const job = await waitFor(async () => {
+        const found = await app.admin.find(gid);
+        return (await storedJob(databases, gid))?.error ? found : undefined;
+      });
+      const told = printed([job, await storedJob(databases, gid), errors.mock.calls]);
+      expect(told).toContain('its steps are no JSON');
+      expect(told).not.toContain('s3cr3t');
+    });
 
     describe.each(['refused', 'told'])('for a job that is %s', (name) => {
       it.each<[string, () => Promise<unknown>]>([

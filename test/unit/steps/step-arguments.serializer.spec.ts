@@ -214,6 +214,20 @@ describe('arguments of a class', () => {
     expect(await roundTrip(amount, Amount)).toEqual(amount);
   });
 
+  class Tagged {
+    @Type(() => Number)
+    tags!: Map<string, number>;
+  }
+
+  it('refuses keys of a map that are names of its methods', () => {
+    expect(serialize({ tags: { a: 1 } }, Tagged)).toEqual({ tags: { a: 1 } });
+    for (const key of ['get', 'size', 'toString', 'constructor']) {
+      expect(refusal({ tags: { [key]: 1 } }, Tagged).path).toBe(`args.tags.${key}`);
+      const stored = () => serializer.restore('pay', { argsClass: Tagged }, { tags: { [key]: 1 } });
+      expect(stored).toThrow(InvalidStepArgumentsError);
+    }
+  });
+
   it('compares what its properties do not show: maps, sets and patterns', async () => {
     class Filter {
       @Type(() => Number) limits?: Map<string, number>;
