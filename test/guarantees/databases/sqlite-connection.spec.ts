@@ -1,7 +1,8 @@
 import type { EntitySubscriberInterface } from 'typeorm';
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { afterEach, beforeAll, expect, it } from 'vitest';
+import { suiteApplication } from '../../support/suite-application.js';
 import { TestApplication } from '../../support/application.js';
-import { Databases, describePlacements } from '../../support/placements.js';
+import { describePlacements } from '../../support/placements.js';
 import { expectRanOnce, startPing } from '../../support/fates.js';
 import { Order } from '../../support/order.entity.js';
 import { Ping } from '../../support/steps.js';
@@ -10,19 +11,10 @@ import { Ping } from '../../support/steps.js';
 describePlacements(
   'the only connection of an SQLite DataSource',
   (backend, placement) => {
-    let databases: Databases;
     let app: TestApplication;
-
-    beforeAll(async () => {
-      databases = await Databases.create(backend, placement);
-      app = await TestApplication.start(databases);
-    });
+    suiteApplication(backend, placement, (started) => ({ app } = started));
     afterEach(() => {
       app.dataSource.subscribers.length = 0;
-    });
-    afterAll(async () => {
-      await app?.close();
-      await databases?.drop();
     });
 
     const subscribe = (subscriber: EntitySubscriberInterface): void => {

@@ -1,8 +1,9 @@
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { afterEach, beforeAll, expect, it } from 'vitest';
 import { InvalidGidError, InvalidOptionError, JobNotFoundError, JobStateError } from '../../../lib/index.js';
 import { DtmUnsupportedError } from '../../../lib/tm/dtm/index.js';
+import { suiteApplication } from '../../support/suite-application.js';
 import { TestApplication } from '../../support/application.js';
-import { Databases, describeAtDtm } from '../../support/placements.js';
+import { describeAtDtm } from '../../support/placements.js';
 import { fence } from '../../support/fates.js';
 import { Ping, ReserveStock, SendEmail } from '../../support/steps.js';
 import { waitFor } from '../../support/wait-for.js';
@@ -10,19 +11,12 @@ import { waitFor } from '../../support/wait-for.js';
 describeAtDtm(
   'repairing jobs at DTM',
   (backend, placement) => {
-    let databases: Databases;
     let app: TestApplication;
-
-    beforeAll(async () => {
-      databases = await Databases.create(backend, placement);
-      app = await TestApplication.start(databases, { dtm: { queryPreparedAfter: '1m' } });
+    suiteApplication(backend, placement, (started) => ({ app } = started), {
+      dtm: { queryPreparedAfter: '1m' },
     });
     afterEach(() => {
       app.recording.onExecute = () => undefined;
-    });
-    afterAll(async () => {
-      await app?.close();
-      await databases?.drop();
     });
 
     it('cancel() stops before the next step and leaves the one that runs alone', async () => {
@@ -140,22 +134,15 @@ describeAtDtm(
 describeAtDtm(
   'listing jobs at DTM',
   (backend, placement) => {
-    let databases: Databases;
     let app: TestApplication;
     const gids = Array.from({ length: 7 }, (_, index) => `job-${index}`);
-
+    suiteApplication(backend, placement, (started) => ({ app } = started));
     beforeAll(async () => {
-      databases = await Databases.create(backend, placement);
-      app = await TestApplication.start(databases);
       for (const [index, gid] of gids.entries()) {
         const job = app.jobs.createJob({ name: index % 2 ? 'odd' : 'even', gid, delay: '1h' });
         await job.addStep(Ping).start();
       }
       await app.admin.cancel('job-6');
-    });
-    afterAll(async () => {
-      await app?.close();
-      await databases?.drop();
     });
 
     // In which order is left to the store of DTM.

@@ -1,10 +1,11 @@
 import { Logger } from '@nestjs/common';
-import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
 import { Step, UnrecoverableStepError, type StepContext, type StepHandler } from '../../../lib/index.js';
 import { StepNotFinishedError } from '../../../lib/tm/dtm/index.js';
+import { suiteApplication } from '../../support/suite-application.js';
 import { TestApplication } from '../../support/application.js';
 import { codecIsOn } from '../../support/codec.js';
-import { Databases, describeAtDtm } from '../../support/placements.js';
+import { describeAtDtm } from '../../support/placements.js';
 import { Recording } from '../../support/recording.js';
 import { Limited, Ping, ReserveStock, SendEmail } from '../../support/steps.js';
 import { waitFor } from '../../support/wait-for.js';
@@ -22,24 +23,15 @@ class Once implements StepHandler {
 describeAtDtm(
   'attempts',
   (backend, placement) => {
-    let databases: Databases;
     let app: TestApplication;
     const failed: string[] = [];
-
-    beforeAll(async () => {
-      databases = await Databases.create(backend, placement);
-      app = await TestApplication.start(databases, {
-        providers: [Once],
-        module: { onJobFailed: (job) => void failed.push(job.gid) },
-      });
+    suiteApplication(backend, placement, (started) => ({ app } = started), {
+      providers: [Once],
+      module: { onJobFailed: (job) => void failed.push(job.gid) },
     });
     afterEach(() => {
       vi.restoreAllMocks();
       app.recording.onExecute = () => undefined;
-    });
-    afterAll(async () => {
-      await app?.close();
-      await databases?.drop();
     });
 
     it('are counted from 1 and repeated after waits that double, without repeating what succeeded', async () => {

@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { InvalidGidError, InvalidOptionError } from '../../../lib/index.js';
+import { suiteApplication } from '../../support/suite-application.js';
 import { TestApplication } from '../../support/application.js';
 import { Databases } from '../../support/placements.js';
 import { Ping, SendEmail } from '../../support/steps.js';
@@ -9,10 +10,10 @@ describeBackends('listing jobs', (backend) => {
   let databases: Databases;
   let app: TestApplication;
   const gids: string[] = [];
-
+  suiteApplication(backend, 'one', (started) => ({ databases, app } = started), {
+    selfTm: { recoveryInterval: '1h' },
+  });
   beforeAll(async () => {
-    databases = await Databases.create(backend, 'one');
-    app = await TestApplication.start(databases, { selfTm: { recoveryInterval: '1h' } });
     for (let index = 0; index < 7; index += 1) {
       const job = app.jobs.createJob({ name: index % 2 ? 'odd' : 'even', gid: `job-${index}`, delay: '1h' });
       gids.unshift(
@@ -20,10 +21,6 @@ describeBackends('listing jobs', (backend) => {
       );
     }
     await app.admin.cancel('job-6');
-  });
-  afterAll(async () => {
-    await app?.close();
-    await databases?.drop();
   });
 
   const list = async (...args: Parameters<TestApplication['admin']['list']>) =>

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import type { EntityManager, QueryRunner } from 'typeorm';
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { afterEach, beforeAll, expect, it } from 'vitest';
+import { suiteApplication } from '../../support/suite-application.js';
 import { TestApplication } from '../../support/application.js';
 import { Databases, describePlacements } from '../../support/placements.js';
 import { expectNeverRan, expectRanOnce, startPing } from '../../support/fates.js';
@@ -17,20 +18,16 @@ describePlacements(
     let databases: Databases;
     let app: TestApplication;
     let log: StatementLog | undefined;
-
+    // Few connections: what a transaction leaves behind on one of them meets the next transaction.
+    suiteApplication(backend, placement, (started) => ({ databases, app } = started), {
+      dataSource: { poolSize: 2 },
+    });
     beforeAll(async () => {
-      databases = await Databases.create(backend, placement);
-      // Few connections: what a transaction leaves behind on one of them meets the next transaction.
-      app = await TestApplication.start(databases, { dataSource: { poolSize: 2 } });
       await expectRanOnce(app, await app.dataSource.transaction(() => startPing(app)));
     });
     afterEach(() => {
       log?.close();
       log = undefined;
-    });
-    afterAll(async () => {
-      await app?.close();
-      await databases?.drop();
     });
 
     const clientOf = async (manager: EntityManager): Promise<pg.Client> => manager.queryRunner!.connect();

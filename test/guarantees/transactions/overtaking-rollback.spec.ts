@@ -1,8 +1,9 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { afterEach, expect, it } from 'vitest';
 import { CommitRefusedError, DuplicateGidError, TransactionEndedError } from '../../../lib/index.js';
+import { suiteApplication } from '../../support/suite-application.js';
 import { TestApplication } from '../../support/application.js';
-import { Databases, describeManagers } from '../../support/placements.js';
+import { describeManagers } from '../../support/placements.js';
 import { expectNeverRan, expectRanOnce } from '../../support/fates.js';
 import { Order } from '../../support/order.entity.js';
 import { Ping, SendEmail } from '../../support/steps.js';
@@ -21,19 +22,10 @@ function slowStarts(): void {
 describeManagers(
   'a start that nobody awaits',
   (backend, placement) => {
-    let databases: Databases;
     let app: TestApplication;
-
-    beforeAll(async () => {
-      databases = await Databases.create(backend, placement);
-      app = await TestApplication.start(databases);
-    });
+    suiteApplication(backend, placement, (started) => ({ app } = started));
     afterEach(() => {
       Reflect.deleteProperty(globalThis, HOOK);
-    });
-    afterAll(async () => {
-      await app?.close();
-      await databases?.drop();
     });
 
     const orders = (id: string) => app.dataSource.getRepository(Order).countBy({ id });

@@ -1,9 +1,10 @@
 import type { EntityManager } from 'typeorm';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
+import { suiteApplication } from '../../support/suite-application.js';
 import { TestApplication } from '../../support/application.js';
 import { expectNeverRan, expectRanOnce } from '../../support/fates.js';
 import { Order } from '../../support/order.entity.js';
-import { Databases, describePlacements } from '../../support/placements.js';
+import { describePlacements } from '../../support/placements.js';
 import { Ping } from '../../support/steps.js';
 
 /** More than any driver reads ahead. */
@@ -12,18 +13,11 @@ const ROWS = 500;
 describePlacements(
   'a stream that is read in the transaction of its jobs',
   (backend, placement) => {
-    let databases: Databases;
     let app: TestApplication;
-
+    suiteApplication(backend, placement, (started) => ({ app } = started));
     beforeAll(async () => {
-      databases = await Databases.create(backend, placement);
-      app = await TestApplication.start(databases);
       const orders = Array.from({ length: ROWS }, (_, at) => ({ id: `order-${at}` }));
       await app.dataSource.getRepository(Order).insert(orders);
-    });
-    afterAll(async () => {
-      await app?.close();
-      await databases?.drop();
     });
 
     const stream = (manager: EntityManager) => manager.createQueryBuilder(Order, 'o').stream();

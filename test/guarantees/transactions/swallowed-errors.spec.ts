@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { JobOutsideTransactionError } from '../../../lib/index.js';
 import { suiteApplication } from '../../support/suite-application.js';
 import { TestApplication } from '../../support/application.js';
@@ -73,18 +73,12 @@ describeManagers(
   (backend, placement) => {
     let databases: Databases;
     let app: TestApplication;
-
+    suiteApplication(backend, placement, (started) => ({ databases, app } = started));
     beforeAll(async () => {
-      databases = await Databases.create(backend, placement);
-      app = await TestApplication.start(databases);
       await app.dataSource.getRepository(Order).insert(['first', 'second'].map((id) => ({ id })));
       await databases.business.query(
         'CREATE TABLE ballast (id int AUTO_INCREMENT PRIMARY KEY, text varchar(20))',
       );
-    });
-    afterAll(async () => {
-      await app?.close();
-      await databases?.drop();
     });
 
     /** Makes the server roll the transaction of `manager` back in favour of another one (1213). */
