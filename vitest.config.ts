@@ -5,13 +5,13 @@ import { defineConfig } from 'vitest/config';
 const report = process.env.STEPPING_TEST_REPORT;
 
 /**
- * Five guarantees that every run also tests with a codec; `npm run test:codec` tests all of them so. Together they start, claim, retry,
- * take over, list and repair jobs.
+ * Five guarantees that every run also tests with a codec; `npm run test:codec` tests all of them so. Together they start,
+ * claim, retry, list and repair jobs.
  */
 const withCodec = [
   'test/guarantees/arguments/arguments.spec.ts',
-  'test/guarantees/crashes/two-processes.spec.ts',
   'test/guarantees/operating/admin.spec.ts',
+  'test/guarantees/operating/run-steps.spec.ts',
   'test/guarantees/steps/retry.spec.ts',
   'test/guarantees/transactions/duplicate-gid.spec.ts',
 ];
