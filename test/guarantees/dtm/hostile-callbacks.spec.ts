@@ -102,6 +102,18 @@ describe.for(['http', 'grpc'] as const)('callbacks of DTM over %s', (protocol) =
     expect(await rows()).toHaveLength(1);
   });
 
+  it('are answered after many large ones were refused on the same connection', async () => {
+    await start();
+    const large = JSON.stringify({ ...PAYLOAD, args: 'x'.repeat(300_000) });
+    for (let round = 0; round < 10; round++) {
+      await Promise.all(Array.from({ length: 20 }, () => application.step('large', '01', large)));
+    }
+    for (let count = 0; count < 8; count++) {
+      const gid = `after-${protocol}-${count}`;
+      expect(await application.step(gid, '01', signed(gid, { args: gid }))).toBe(answers.success);
+    }
+  });
+
   it('are logged at a bounded rate when they are refused', async () => {
     await start();
     const lines = () => logOf('refused').length;
@@ -128,8 +140,16 @@ describe.for(['http', 'grpc'] as const)('callbacks of DTM over %s', (protocol) =
           ...application.stepCall('held', '01', '').headers,
           'content-type': 'application/grpc',
         };
-        for (const more of [headers, { 'content-type': 'application/grpc' }]) {
-          const stream = session.request({ ':method': 'POST', ':path': path, ...more }, { endStream: false });
+        // One that has no signature, one that is no call, and one that is answered and still goes on.
+        const query = signedQuery(SECRET, 'held', { requestTimeout: 30, time: 1, queryPreparedAfter: 9 });
+        const { headers: asked, path: asks } = application.queryCall('held', query);
+        const calls = [
+          [path, headers],
+          [path, { 'content-type': 'application/grpc' }],
+          [asks, { ...asked, 'content-type': 'application/grpc' }],
+        ] as const;
+        for (const [at, more] of calls) {
+          const stream = session.request({ ':method': 'POST', ':path': at, ...more }, { endStream: false });
           stream.on('error', () => undefined).write(frame('{"signature":"').subarray(0, 9));
         }
         return session;
