@@ -131,6 +131,7 @@ const providers: readonly Provider[] = [
       DtmClient,
       DtmRequestFactory,
       ExistingJobs,
+      JobTransactions,
       DtmCallbacks,
       CallbackServer,
       SteppingEventBus,

@@ -11,6 +11,7 @@ import { DtmCallbacksUnprotectedError, DtmJobRolledBackError, DtmRequestRefusedE
 import type { ResolvedDtmOptions } from './dtm.options.js';
 import type { DtmRequestFactory } from './dtm-request.factory.js';
 import type { ExistingJobs } from './existing-jobs.js';
+import type { JobTransactions } from './job-transactions.js';
 
 /** The pause before another attempt at a server that did not answer. */
 const RETRY_PAUSE_MS = 100;
@@ -38,6 +39,7 @@ export class DtmTransactionManager extends TransactionManager<DtmPreparedJob> {
     private readonly client: DtmClient,
     private readonly requests: DtmRequestFactory,
     private readonly existing: ExistingJobs,
+    private readonly transactions: JobTransactions,
     private readonly callbacks: DtmCallbacks,
     private readonly callbackServer: CallbackServer,
     private readonly events: SteppingEventBus,
@@ -92,7 +94,9 @@ export class DtmTransactionManager extends TransactionManager<DtmPreparedJob> {
 
   async submit(message: JobMessage, prepared?: DtmPreparedJob): Promise<void> {
     if (!prepared) return this.submitAlone(message);
-    if (prepared.request) await this.submitPrepared(message, prepared.request);
+    const { request, transaction } = prepared;
+    if (transaction) this.transactions.remember(message.gid, transaction.lookup);
+    if (request) await this.submitPrepared(message, request);
   }
 
   /**

@@ -33,6 +33,11 @@ export class JobTransactions {
 
   constructor(private readonly databases: TypeOrmDatabases) {}
 
+  /** To be told of a commit that this process has seen: it need not ask for it then. A commit is final. */
+  remember(gid: string, database: DatabaseLookup): void {
+    this.committed.add(keyOf(gid, database));
+  }
+
   /** For DTM's question. */
   ofQuery(job: JobTransaction): Promise<Outcome> {
     return this.inTime(job, async ({ gid, database }) => {
@@ -46,14 +51,12 @@ export class JobTransactions {
   async ofStep(job: JobTransaction): Promise<Outcome> {
     const { gid, database } = job;
     if (!database) return 'committed';
-    const key = JSON.stringify([gid, database.dataSource, database.tenant]);
-    if (this.committed.has(key)) return 'committed';
+    if (this.committed.has(keyOf(gid, database))) return 'committed';
     const outcome = await this.inTime(job, async () => {
       if (await this.databases.hasCommitted(database, gid)) return 'committed';
       return isYoung(job) ? undefined : this.databases.queryPrepared(database, gid);
     });
-    // A commit is final.
-    if (outcome === 'committed') this.committed.add(key);
+    if (outcome === 'committed') this.remember(gid, database);
     return outcome;
   }
 
@@ -69,6 +72,10 @@ export class JobTransactions {
       throw error;
     }
   }
+}
+
+function keyOf(gid: string, { dataSource, tenant }: DatabaseLookup): string {
+  return JSON.stringify([gid, dataSource, tenant]);
 }
 
 /** DTM counts in whole seconds, and its stores round to them. */
