@@ -109,7 +109,15 @@ const providers: readonly Provider[] = [
   provide(DtmRequestFactory, DTM_OPTIONS, CallbackSignature, STEPPING_RESOLVED_OPTIONS),
   provide(JobTransactions, TypeOrmDatabases),
   provide(PreparedQueryService, JobTransactions, CallbackSignature),
-  provide(DtmStepService, DTM_OPTIONS, StepExecutor, JobTransactions, CallbackSignature, Payloads, SteppingEventBus),
+  provide(
+    DtmStepService,
+    DTM_OPTIONS,
+    StepExecutor,
+    JobTransactions,
+    CallbackSignature,
+    Payloads,
+    SteppingEventBus,
+  ),
   provide(DtmCallbacks, DTM_OPTIONS, PreparedQueryService, DtmStepService, CallbackSignature),
   {
     provide: CallbackServer,

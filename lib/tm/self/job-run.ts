@@ -189,25 +189,37 @@ export class JobRun {
     completion: JobChange,
     stop: StepStop,
   ): Promise<TransactionalOutcome> {
-    const { job, services } = this;
-    let attempt = this.known(definition, stop);
+    const { job } = this;
+    const attempt = this.known(definition, stop);
     const before = faultPoint('step:before-execute', job.gid);
     if (before) await before;
     try {
-      const { aroundAttempt, payloads } = services;
-      let run = (): Promise<TransactionalOutcome> => this.execute(attempt, completion);
-      if (job.hasMarkedArgs) {
-        const opened = await openAttempt(payloads, attempt);
-        if ('kind' in opened) run = async () => opened;
-        attempt = 'kind' in opened ? { ...attempt, readArgs: () => undefined } : opened;
-      }
-      const outcome = await (aroundAttempt ? aroundAttempt(attempt, run) : run());
+      const outcome = await (job.hasMarkedArgs
+        ? this.openAndExecute(attempt, completion)
+        : this.executeAround(attempt, completion));
       const executed = faultPoint('step:executed', job.gid);
       if (executed) await executed;
       return outcome;
     } catch (error) {
       return { kind: 'failed', error };
     }
+  }
+
+  /** What cannot be decoded is no attempt; tests are told of it all the same. */
+  private async openAndExecute(attempt: KnownAttempt, completion: JobChange): Promise<TransactionalOutcome> {
+    const { payloads, aroundAttempt } = this.services;
+    const opened = await openAttempt(payloads, attempt);
+    if (!('kind' in opened)) return this.executeAround(opened, completion);
+    return aroundAttempt
+      ? aroundAttempt({ ...attempt, readArgs: () => undefined }, async () => opened)
+      : opened;
+  }
+
+  private executeAround(attempt: KnownAttempt, completion: JobChange): Promise<TransactionalOutcome> {
+    const { aroundAttempt } = this.services;
+    return aroundAttempt
+      ? aroundAttempt(attempt, () => this.execute(attempt, completion))
+      : this.execute(attempt, completion);
   }
 
   private execute(attempt: KnownAttempt, completion: JobChange): Promise<TransactionalOutcome> {
