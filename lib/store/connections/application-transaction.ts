@@ -44,6 +44,8 @@ async function guarded<T>(
   params: readonly unknown[],
   work: () => Promise<T>,
 ): Promise<T> {
+  // A loop of starts in one transaction is such a row of statements.
+  if (dialect.gate) await dialect.gate.giveWay();
   try {
     return await inTurn(runner, () => inTime(dialect.statementTimeout, work()));
   } catch (error) {

@@ -71,14 +71,11 @@ export function cancelStatement(
   });
 }
 
-/** Clients that were connecting when a statement last came too late, by pool. */
-const connecting = new WeakMap<object, ReadonlySet<unknown>>();
-
 /**
- * Closes the idle clients of a pool, and those that were connecting already when this was last called: a server that
- * says nothing would keep their places for ever.
+ * Closes the idle clients of a pool, and those that are connecting now and still are `timeout` milliseconds later: a server
+ * that says nothing would keep their places for ever, and the pool could not be closed.
  */
-export function discardIdleClients(pool: any): void {
+export function discardIdleClients(pool: any, timeout: number): void {
   if (typeof pool?.idleCount !== 'number') return;
   for (let count = pool.idleCount as number; count > 0; count -= 1) {
     pool.connect(
@@ -88,10 +85,11 @@ export function discardIdleClients(pool: any): void {
       },
     );
   }
-  const before = connecting.get(pool);
-  const clients = ((pool._clients ?? []) as any[]).filter(
-    (client) => client._connecting && !client._connected,
-  );
-  for (const client of clients) if (before?.has(client)) client.connection?.stream.destroy();
-  connecting.set(pool, new Set(clients));
+  const isConnecting = (client: any): boolean => client._connecting && !client._connected;
+  const connecting = ((pool._clients ?? []) as any[]).filter(isConnecting);
+  if (connecting.length === 0) return;
+  const discard = (): void => {
+    for (const client of connecting.filter(isConnecting)) client.connection?.stream.destroy();
+  };
+  detached(() => setTimeout(discard, timeout));
 }

@@ -136,7 +136,7 @@ export class PostgresDialect extends Dialect implements PooledSessions {
   }
 
   discardIdle(): void {
-    discardIdleClients(this.dataSource.driver.master);
+    discardIdleClients(this.dataSource.driver.master, this.statementTimeout);
   }
 
   protected override async checkVersion(connection: Queryable): Promise<void> {

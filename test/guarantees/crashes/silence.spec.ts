@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { TestApplication } from '../../support/application.js';
-import { describeBackends, type ExtraOptions } from '../../support/database.js';
+import { describeBackends, itOn, type ExtraOptions } from '../../support/database.js';
 import { Databases } from '../../support/placements.js';
 import { Ping, ReserveStock } from '../../support/steps.js';
 import { TcpProxy } from '../../support/tcp-proxy.js';
@@ -88,6 +88,15 @@ describeBackends(
       await waitFor(() => app.admin.recovery().error === null);
       expect(await app.admin.find('silent')).toBeNull();
       await fillPool();
+    });
+
+    itOn(backend, 'postgres')('while they are opened do not keep the application from closing', async () => {
+      await start();
+      proxy.onConnection = (connection) => (connection.toServer = () => undefined);
+      const answers = await Promise.allSettled(Array.from({ length: 8 }, () => app.admin.find('nothing')));
+      expect(answers.map(({ status }) => status)).toContain('rejected');
+      proxy.onConnection = () => undefined;
+      await app.close();
     });
 
     it('do not keep the application from closing', async () => {

@@ -123,6 +123,17 @@ describePlacements(
       expect(ticks).toBeGreaterThan(5);
       await app.admin.cancel(gid);
     });
+
+    it('lets timers run during a loop of starts in one transaction', async () => {
+      let ticks = 0;
+      const timer = setInterval(() => (ticks += 1), 5);
+      await app.dataSource.transaction(async () => {
+        const end = performance.now() + 500;
+        while (performance.now() < end) await app.jobs.createJob({ delay: '1h' }).addStep(Ping).start();
+      });
+      clearInterval(timer);
+      expect(ticks).toBeGreaterThan(5);
+    });
   },
   ['sqlite'],
   ['one'],
