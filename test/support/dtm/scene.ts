@@ -174,7 +174,7 @@ export function describeInterop(
   );
 }
 
-/** The same without a codec, whatever the run: DTM itself cannot send what is encoded. */
+/** The same without a codec, whatever the run: where sizes count to the byte, or DTM itself sends what it was given. */
 export function describePlainInterop(title: string, suite: Parameters<typeof describeInterop>[1]): void {
   describeInterop(title, suite, { module: { codec: undefined } });
 }
