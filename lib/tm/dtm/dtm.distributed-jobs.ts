@@ -19,7 +19,7 @@ import { DtmRequestRefusedError, DtmUnsupportedError } from './dtm.errors.js';
 import { jobInfoOf } from './dtm-job-info.mapper.js';
 import type { OwnJobs } from './own-jobs.js';
 import type { PreparedQuery } from './query-token.js';
-import { fromWireGid, toWireGid } from './wire-gid.js';
+import { toWireGid } from './wire-gid.js';
 
 /** DTM's name for a status; several of the library's may share one. */
 const STATUS: Readonly<Record<JobStatus, DtmStatus | undefined>> = {
@@ -53,11 +53,8 @@ export class DtmDistributedJobs extends DistributedJobs {
   }
 
   async find(gid: string): Promise<JobInfo | null> {
-    const job = await this.admin.find(toWireGid(checkGid(gid)));
-    const query = job && this.own.queryOf(job.transaction);
-    if (!query) return null;
-    const [info] = await readableJobs(this.payloads, [await this.infoOf(job, query)]);
-    return info!;
+    const stored = await this.findStored(toWireGid(checkGid(gid)));
+    return stored && (await readableJobs(this.payloads, [stored]))[0]!;
   }
 
   /**
@@ -119,10 +116,17 @@ export class DtmDistributedJobs extends DistributedJobs {
     const found: JobInfo[] = [];
     for (let from = 0; from < transactions.length; from += AT_ONCE) {
       const batch = transactions.slice(from, from + AT_ONCE);
-      const jobs = await Promise.all(batch.map(({ gid }) => this.find(fromWireGid(gid))));
+      const jobs = await Promise.all(batch.map(({ gid }) => this.findStored(gid)));
       found.push(...jobs.filter((job) => job !== null));
     }
     return found;
+  }
+
+  /** As DTM has it: nothing is decoded. */
+  private async findStored(wireGid: string): Promise<JobInfo | null> {
+    const job = await this.admin.find(wireGid);
+    const query = job && this.own.queryOf(job.transaction);
+    return query ? this.infoOf(job, query) : null;
   }
 
   private async infoOf(job: DtmJob, query: PreparedQuery): Promise<JobInfo> {
