@@ -1,6 +1,3 @@
-import type { SteppingEventBus } from '../../core/events/event-bus.js';
-import type { SteppingEvents } from '../../core/events/stepping-events.js';
-import { LineLogger } from '../../core/line-logger.js';
 import { faultPoint } from '../../core/fault-point.js';
 import { openAttempt } from '../../core/payloads/job-payloads.js';
 import { isPayloadError, type Payloads } from '../../core/payloads/payloads.js';
@@ -15,6 +12,7 @@ import { errorText } from '../../errors/error-text.js';
 import { LeaseLostError, StepAbandonedError } from '../../errors/index.js';
 import type { JobChange } from '../../store/job-store.js';
 import type { TransactionalOutcome } from '../../transactions/transactional-step.runner.js';
+import type { AttemptReporter, ReportedAttempt } from './attempt-reporter.js';
 import type { FailedJob, JobCompleter } from './job-completer.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 import type { LeasedJob } from './leased-job.js';
@@ -42,7 +40,7 @@ export interface JobRunServices {
   readonly transactional: SelfTransactionalSteps;
   readonly leases: LeaseKeeper;
   readonly completer: JobCompleter;
-  readonly events: SteppingEventBus;
+  readonly reporter: AttemptReporter;
   readonly unsettled: UnsettledAttempts;
   /** Milliseconds. */
   readonly gracePeriod: number;
@@ -56,7 +54,6 @@ export interface JobRunServices {
 
 /** Runs the steps of one job, in order, while this process holds its lease. */
 export class JobRun {
-  private static readonly logger = new LineLogger('SteppingJob');
   private current: StepStop | undefined;
   /** The attempt that is under way. */
   private working:
@@ -149,8 +146,7 @@ export class JobRun {
     const endless = executor.maxAttempts(job.stepName) === Infinity && job.crashes >= MAX_CRASHES;
     const delay = !endless && executor.retryDelay(job.stepName, job.failed, error);
     if (delay !== false) {
-      this.log('ended with its process', job.failed, error, delay);
-      this.tellFailure(job.failed, error, delay);
+      services.reporter.failed(this.reported(job.failed), error, delay, 'ended with its process');
       return this.handBack(delay, await this.report(error));
     }
     try {
@@ -168,7 +164,8 @@ export class JobRun {
   /** A transactional step may be committed in a database that cannot be asked now. */
   private async askLater(attempts: number, error: unknown): Promise<boolean> {
     const { job, services } = this;
-    this.log('may be done, which cannot be looked up now', attempts, error, UNFIT_DELAY_MS);
+    const doubt = 'may be done, which cannot be looked up now';
+    services.reporter.log(this.reported(attempts), doubt, error, UNFIT_DELAY_MS);
     const change = job.askLater(attempts, UNFIT_DELAY_MS, await this.report(error));
     await services.completer.write(job.lease, change);
     return this.forget();
@@ -253,14 +250,18 @@ export class JobRun {
       if (before) await before;
       if (isLast) {
         // Not awaited: the slot is free for another job while the end is stored.
-        services.completer.finish(job.lease, completion, this.succeededLater());
+        services.completer.finish(
+          job.lease,
+          completion,
+          services.reporter.success(job, this.startedAt, true),
+        );
         return false;
       }
       if (!(await services.completer.write(job.lease, completion))) return this.forget();
       const written = faultPoint('progress:written', job.gid);
       if (written) await written;
     }
-    this.tellSuccess(isLast);
+    services.reporter.success(job, this.startedAt, isLast)?.(true);
     if (isLast) return this.forget();
     job.advance(completion);
     return true;
@@ -271,8 +272,7 @@ export class JobRun {
     const delay = services.executor.retryDelay(job.stepName, job.attempt, error);
     if (delay === false) return inDoubt ? this.askLater(job.attempt, error) : this.fail(job.attempt, error);
 
-    this.log('failed', job.attempt, error, delay);
-    this.tellFailure(job.attempt, error, delay);
+    services.reporter.failed(this.reported(job.attempt), error, delay);
     await services.completer.write(job.lease, job.retryLater(delay, await this.report(error)));
     services.wake(delay);
     return this.forget();
@@ -280,8 +280,7 @@ export class JobRun {
 
   private async fail(attempts: number, error: unknown): Promise<boolean> {
     const { job, services } = this;
-    this.log('failed', attempts, error, false);
-    this.tellFailure(attempts, error, null);
+    services.reporter.failed(this.reported(attempts), error, false);
     const change = job.failedForGood(attempts, await this.report(error));
     const stored = await services.completer.write(job.lease, change);
     this.forget();
@@ -291,8 +290,10 @@ export class JobRun {
   }
 
   private async unfit(error: unknown): Promise<boolean> {
-    if (isPayloadError(error)) this.services.payloads.reportUndecodable(this.job.gid, error);
-    else this.log('cannot begin in this process', this.job.attempt, error, UNFIT_DELAY_MS);
+    const { payloads, reporter } = this.services;
+    const { gid, attempt } = this.job;
+    if (isPayloadError(error)) payloads.reportUndecodable(gid, error);
+    else reporter.log(this.reported(attempt), 'cannot begin in this process', error, UNFIT_DELAY_MS);
     return this.handBack(UNFIT_DELAY_MS, await this.report(error), UNFIT_DELAY_MS + OTHERS_FIRST_MS);
   }
 
@@ -300,7 +301,7 @@ export class JobRun {
   private async unreadable(error: unknown): Promise<boolean> {
     const { job, services } = this;
     const text = errorText(error);
-    JobRun.logger.error(`Job ${job.gid} cannot run, and is looked at again in ${UNFIT_DELAY_MS} ms: ${text}`);
+    services.reporter.unreadable(job.gid, text, UNFIT_DELAY_MS);
     await services.completer.write(job.lease, job.handBack(UNFIT_DELAY_MS, plainError(text)));
     return this.forget();
   }
@@ -325,54 +326,7 @@ export class JobRun {
     return false;
   }
 
-  /** For the end of a job, which is stored later. Undefined, as nearly always, where nobody listens. */
-  private succeededLater(): ((stored: boolean) => void) | undefined {
-    const { events } = this.services;
-    if (!events.wants('attempt.succeeded') && !events.wants('job.succeeded')) return undefined;
-    const tell = this.successOf(true);
-    return (stored) => {
-      if (stored) tell();
-    };
-  }
-
-  private tellSuccess(isLast: boolean): void {
-    const { events } = this.services;
-    if (events.wants('attempt.succeeded') || events.wants('job.succeeded')) this.successOf(isLast)();
-  }
-
-  /** Reads the job now: it goes on to its next step. */
-  private successOf(isLast: boolean): () => void {
-    const { events } = this.services;
-    const { gid } = this.job;
-    const attempt = this.attemptEvent(this.job.attempt);
-    return () => {
-      events.emit({ event: 'attempt.succeeded', ...attempt });
-      if (isLast) events.emit({ event: 'job.succeeded', gid });
-    };
-  }
-
-  private tellFailure(attempt: number, error: unknown, nextAttemptInMs: number | null): void {
-    const event = { event: 'attempt.failed', ...this.attemptEvent(attempt), error, nextAttemptInMs } as const;
-    this.services.events.emit(event);
-  }
-
-  private attemptEvent(attempt: number): Omit<SteppingEvents['attempt.succeeded'], 'event'> {
-    const { gid, stepName, stepIndex } = this.job;
-    return { gid, stepName, stepIndex, attempt, tookMs: Math.round(performance.now() - this.startedAt) };
-  }
-
-  /** One structured line for each attempt that failed; never the arguments, which may hold secrets. */
-  private log(what: string, attempt: number, error: unknown, delay: number | false): void {
-    const { job } = this;
-    JobRun.logger.warn({
-      message: `Step ${job.stepName} of job ${job.gid} ${what}`,
-      gid: job.gid,
-      step: job.stepName,
-      stepIndex: job.stepIndex,
-      attempt,
-      tookMs: Math.round(performance.now() - this.startedAt),
-      nextAttemptInMs: delay === false ? null : Math.round(delay),
-      error: this.services.payloads.loggable(error),
-    });
+  private reported(attempt: number): ReportedAttempt {
+    return { job: this.job, attempt, startedAt: this.startedAt };
   }
 }

@@ -1,6 +1,7 @@
 import type { SchedulerRegistry } from '@nestjs/schedule';
 import { LineLogger } from '../../core/line-logger.js';
 import { startAll, stopAll, type BackgroundService } from '../../core/background-service.js';
+import type { SteppingEventBus } from '../../core/events/event-bus.js';
 import { within } from '../../core/within.js';
 import type { JobInfo } from '../../core/jobs/job-info.js';
 import { readableJobs } from '../../core/payloads/job-payloads.js';
@@ -8,6 +9,7 @@ import type { Payloads } from '../../core/payloads/payloads.js';
 import { insideTransactionOf } from '../../transactions/surroundings.js';
 import type { TransactionalStepRunner } from '../../transactions/transactional-step.runner.js';
 import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
+import { AttemptReporter } from './attempt-reporter.js';
 import { ByteBudget } from './byte-budget.js';
 import { type FailedJob, JobCompleter } from './job-completer.js';
 import { jobInfoOf } from './job-info.mapper.js';
@@ -29,8 +31,9 @@ import { UnsettledAttempts } from './unsettled-attempts.js';
 
 export interface SelfTmServices extends Pick<
   JobRunServices,
-  'registry' | 'executor' | 'attempts' | 'payloads' | 'events' | 'aroundAttempt'
+  'registry' | 'executor' | 'attempts' | 'payloads' | 'aroundAttempt'
 > {
+  readonly events: SteppingEventBus;
   readonly transactionalSteps: TransactionalStepRunner;
   readonly databases: TypeOrmDatabases;
   readonly onJobFailed: ((job: JobInfo, error: unknown) => unknown) | undefined;
@@ -74,6 +77,7 @@ export class SelfTmRuntime {
     const unsettled = new UnsettledAttempts();
     this.runServices = {
       ...services,
+      reporter: new AttemptReporter(events, services.payloads),
       transactional: new SelfTransactionalSteps(
         services.transactionalSteps,
         store,

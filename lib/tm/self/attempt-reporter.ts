@@ -1,0 +1,80 @@
+import type { SteppingEventBus } from '../../core/events/event-bus.js';
+import type { SteppingEvents } from '../../core/events/stepping-events.js';
+import { LineLogger } from '../../core/line-logger.js';
+import type { Payloads } from '../../core/payloads/payloads.js';
+import type { LeasedJob } from './leased-job.js';
+
+/** An attempt of a job's current step. */
+export interface ReportedAttempt {
+  readonly job: LeasedJob;
+  /** From 1. */
+  readonly attempt: number;
+  /** By `performance.now()`. */
+  readonly startedAt: number;
+}
+
+/** Tells the log and those who listen what came of attempts. */
+export class AttemptReporter {
+  private readonly logger = new LineLogger('SteppingJob');
+
+  constructor(
+    private readonly events: SteppingEventBus,
+    private readonly payloads: Payloads,
+  ) {}
+
+  /** @param delay until the next attempt, in milliseconds; `false` when none follows. */
+  failed(reported: ReportedAttempt, error: unknown, delay: number | false, what = 'failed'): void {
+    this.log(reported, what, error, delay);
+    const nextAttemptInMs = delay === false ? null : delay;
+    this.events.emit({ event: 'attempt.failed', ...factsOf(reported), error, nextAttemptInMs });
+  }
+
+  /** @param delay until the job is looked at again, in milliseconds. */
+  unreadable(gid: string, why: string, delay: number): void {
+    this.logger.error(`Job ${gid} cannot run, and is looked at again in ${delay} ms: ${why}`);
+  }
+
+  /** One structured line; never the arguments, which may hold secrets. */
+  log(
+    { job, attempt, startedAt }: ReportedAttempt,
+    what: string,
+    error: unknown,
+    delay: number | false,
+  ): void {
+    this.logger.warn({
+      message: `Step ${job.stepName} of job ${job.gid} ${what}`,
+      gid: job.gid,
+      step: job.stepName,
+      stepIndex: job.stepIndex,
+      attempt,
+      tookMs: Math.round(performance.now() - startedAt),
+      nextAttemptInMs: delay === false ? null : Math.round(delay),
+      error: this.payloads.loggable(error),
+    });
+  }
+
+  /**
+   * Reads the job now, since it goes on to its next step; what is returned is to be called when the success is stored.
+   * Undefined, as nearly always, where nobody listens.
+   */
+  success(job: LeasedJob, startedAt: number, isLast: boolean): ((stored: boolean) => void) | undefined {
+    const { events } = this;
+    if (!events.wants('attempt.succeeded') && !events.wants('job.succeeded')) return undefined;
+    const { gid } = job;
+    const facts = factsOf({ job, attempt: job.attempt, startedAt });
+    return (stored) => {
+      if (!stored) return;
+      events.emit({ event: 'attempt.succeeded', ...facts });
+      if (isLast) events.emit({ event: 'job.succeeded', gid });
+    };
+  }
+}
+
+function factsOf({
+  job,
+  attempt,
+  startedAt,
+}: ReportedAttempt): Omit<SteppingEvents['attempt.succeeded'], 'event'> {
+  const { gid, stepName, stepIndex } = job;
+  return { gid, stepName, stepIndex, attempt, tookMs: Math.round(performance.now() - startedAt) };
+}
