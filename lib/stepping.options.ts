@@ -1,7 +1,7 @@
 import type { ModuleMetadata, Type } from '@nestjs/common';
 import type { JobInfo } from './core/jobs/job-info.js';
 import { InvalidOptionError } from './errors/index.js';
-import { readHttpOptions, type HttpOptions } from './core/http/http-options.js';
+import { readHttpOptions, type HttpOptions, type ResolvedHttpOptions } from './core/http/http-options.js';
 import { booleanOption, checkedOption, functionOption, readOptions, type OptionsOf } from './core/options.js';
 import type { PayloadCodec } from './core/payloads/payload-codec.js';
 import { resolveRetryPolicy, type RetryPolicy } from './core/steps/retry-policy.js';
@@ -120,7 +120,7 @@ const OPTIONS = {
   whitelist: booleanOption(false),
   forbidNonWhitelisted: booleanOption(false),
   logStatements: booleanOption(true),
-  http: (http: unknown, option: string) => readHttpOptions(http, option),
+  http: (http: unknown, option: string): ResolvedHttpOptions => readHttpOptions(http, option),
   codec: checkedOption<PayloadCodec>(isCodec, 'an object with the functions encode and decode'),
   transactionManager: besideTheFactory,
   isGlobal: besideTheFactory,

@@ -45,10 +45,15 @@ const OPTIONS = {
 };
 
 /** The settings as the step uses them: complete, checked, in milliseconds. */
-export type ResolvedHttpOptions = ReturnType<typeof readHttpOptions>;
+export interface ResolvedHttpOptions extends Pick<HttpOptions, 'secrets' | 'agent'> {
+  readonly allowedHosts: AllowedHosts | undefined;
+  readonly timeout: number;
+  /** Whether anything was set. */
+  readonly isSet: boolean;
+}
 
 /** @throws InvalidOptionError for settings that cannot be. */
-export function readHttpOptions(given: unknown = {}, option = 'http') {
+export function readHttpOptions(given: unknown = {}, option = 'http'): ResolvedHttpOptions {
   const read = readOptions(given, option, OPTIONS);
   if (read.allowedHosts && read.agent !== undefined) {
     const expected = `left out where '${option}.allowedHosts' is set: an agent connects to wherever it likes`;
