@@ -66,8 +66,8 @@ export const sabotages: readonly Sabotage[] = [
     patches: [
       {
         file: 'store/barrier.js',
-        replace: 'const row = { gid: checkGid(gid), branchId, op, reason };',
-        by: 'const row = { gid: checkGid(gid), branchId, op, reason }; if (row) return true;',
+        replace: 'const row = { gid: checkBarrierGid(gid), branchId, op, reason: op };',
+        by: 'const row = { gid: checkBarrierGid(gid), branchId, op, reason: op }; if (row) return true;',
       },
     ],
     placement: 'two',

@@ -8,10 +8,13 @@ const STATEMENT_MS = 1500;
 /** A statement, another one on the pool, the lease of what was held, and a machine that is busy. */
 const PATIENCE_MS = 30_000;
 const JOBS = 60;
+/** Until the jobs of such a round are due: longer than it takes to start them. */
+const IDLE_MS = 2000;
 
 /**
- * All connections of the application fall silent at once, while it runs jobs: nothing comes, and nothing is closed. New connections
- * work. The jobs must go on in bounded time, and the application must be able to close afterwards.
+ * All connections of the application fall silent at once: nothing comes, and nothing is closed. New connections work. It happens
+ * first while the jobs wait to be due and the connections are idle, then while jobs run on them. The jobs must go on in bounded time, and
+ * the application must be able to close afterwards.
  */
 export const silenceAttack: Attack = {
   name: 'silence',
@@ -28,8 +31,9 @@ export const silenceAttack: Attack = {
       const took: number[] = [];
       let silenced = 0;
       let settled = true;
-      for (let round = 0; settled && (round === 0 || performance.now() < end); round += 1) {
-        for (let at = 0; at < JOBS; at += 1) client.place(quietPlan(`q${round}-${at}`));
+      for (let round = 0; settled && (round < 2 || performance.now() < end); round += 1) {
+        const delay = round % 2 === 0 ? IDLE_MS : 0;
+        for (let at = 0; at < JOBS; at += 1) client.place(quietPlan(`q${round}-${at}`, delay));
         // A transaction of the application's own has no bound but what the application gives it.
         await until(() => client.unanswered === 0, PATIENCE_MS);
         silenced += proxy.silence();
@@ -44,9 +48,9 @@ export const silenceAttack: Attack = {
       await scene.close();
     }
 
-    function quietPlan(order: string): JobPlan {
-      const { steps } = randomPlan(order, random, 400);
-      return { order, ownGid: true, fate: 'commit', steps: steps.filter(({ kind }) => kind !== 'doomed') };
+    function quietPlan(order: string, delay: number): JobPlan {
+      const steps = randomPlan(order, random, 400).steps.filter(({ kind }) => kind !== 'doomed');
+      return { order, ownGid: true, fate: 'commit', steps, delay };
     }
   },
 };
