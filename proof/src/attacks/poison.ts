@@ -4,12 +4,14 @@ import { Scene } from '../scene.js';
 import { sleep, until } from '../wait.js';
 
 const INNOCENTS = 200;
-/** Per second of the attack. */
-const POISONS = 0.5;
+/** One poison for each number of attempts. */
+const MIN_ROUNDS = 3;
+const PAUSE_MS = 8;
 
 /**
- * Steps that kill their process, beside jobs that do nothing wrong and are often at work when it dies. With two attempts or more, none of
- * these fails. A poison fails once its attempts are spent.
+ * A step that kills its process, beside 200 jobs that do nothing wrong and are often at work when it dies. With two attempts or more,
+ * none of these fails. The poison fails once its attempts are spent; then the next one comes. Of several at a time, each would count as
+ * a crash of its own for a job that it meets.
  */
 export const poisonAttack: Attack = {
   name: 'poison',
@@ -27,17 +29,20 @@ export const poisonAttack: Attack = {
         await until(() => client.place(plan), 30_000);
       };
       const end = performance.now() + seconds * 1000;
-      for (let at = 0; at < INNOCENTS || performance.now() < end; at += 1) {
-        const kind = `frail-${attempts[at % attempts.length]!}` as const;
-        await place(`p-${at}`, { kind, work: random.whole(50, 500) });
-        if (poisons < 1 + seconds * POISONS && at % 20 === 10) {
-          const poison = `poison-${attempts[poisons % attempts.length]!}` as const;
-          await place(`p-${at}-poison`, { kind: poison, work: random.whole(0, 100) });
-          poisons += 1;
+      let settled = true;
+      for (let round = 0; settled && (round < MIN_ROUNDS || performance.now() < end); round += 1) {
+        for (let at = 0; at < INNOCENTS; at += 1) {
+          const kind = `frail-${attempts[at % attempts.length]!}` as const;
+          await place(`p${round}-${at}`, { kind, work: random.whole(50, 500) });
+          if (at === 10) {
+            const poison = `poison-${attempts[round % attempts.length]!}` as const;
+            await place(`p${round}-poison`, { kind: poison, work: random.whole(0, 100) });
+            poisons += 1;
+          }
+          await sleep(PAUSE_MS);
         }
-        await sleep(20);
+        settled = await scene.settle(120_000);
       }
-      const settled = await scene.settle(120_000);
       report(await scene.judge(), { poisons, kills: scene.fleet.kills, settled });
     } finally {
       await scene.close();
