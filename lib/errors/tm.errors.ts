@@ -108,3 +108,17 @@ export class ProgressRefusedError extends SteppingError {
     );
   }
 }
+
+/**
+ * The transaction manager has no such operation.
+ *
+ * @publicApi
+ */
+export class OperationUnsupportedError extends SteppingError {
+  constructor(/** What was called. */ readonly operation: string) {
+    super(
+      'OperationUnsupportedError',
+      `${operation} is not supported by the transaction manager of this application. The self-TM supports it.`,
+    );
+  }
+}

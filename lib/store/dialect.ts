@@ -15,10 +15,12 @@ import {
 import type { SerialGate } from './connections/serial-gate.js';
 import type { DatabaseErrors } from './driver-errors.js';
 import type { Migration, SchemaStatements } from './migrations/migration.js';
+import type { SqlNotation } from './sql-notation.js';
 import type { SqlTemplate } from './sql-template.js';
 import { StoredText } from './stored-text.js';
 import {
   resolveTableNames,
+  tablesOf,
   type QualifiedTables,
   type TableNames,
   type TableOptions,
@@ -109,6 +111,9 @@ export abstract class Dialect {
   /** How the library's own statements reach the `DataSource`. */
   abstract connect(access: SerialAccess): InternalConnection;
 
+  /** How statements on a connection of `connect()` write times and lists. */
+  abstract notation(connection: InternalConnection): SqlNotation;
+
   /** LISTEN and NOTIFY for the jobs table, where the database has them. */
   notifications(_connection: InternalConnection): JobNotifications | undefined {
     return undefined;
@@ -159,10 +164,10 @@ export abstract class Dialect {
 
   /** Those of `migrations` that are not recorded. */
   async pending(connection: Queryable, migrations: readonly Migration[]): Promise<Migration[]> {
-    const { migrations: history, jobs, barrier } = this.names;
+    const { migrations: history } = this.names;
     const recorded = migrations.some(({ id }) => id !== null);
     // Somebody may have dropped a table and left the record of its migration.
-    const tables = recorded ? [history, jobs, barrier] : [history];
+    const tables = recorded ? [history, ...tablesOf(this.names)] : [history];
     if ((await this.existingTables(connection, tables)).size < tables.length) return [...migrations];
     const { rows } = await connection.query(`SELECT id FROM ${this.tables.migrations}`);
     const applied = new Set<number | null>((rows as { id: unknown }[]).map((row) => Number(row.id)));

@@ -1,7 +1,7 @@
-import type { JobStatus } from '../core/jobs/job-info.js';
 import type { Statement } from './connections/internal.connection.js';
 import type { JobChange, JobQuery, LeaseKey, NewJob } from './job-store.js';
-import { fragment, RawSql, type Fragment, type SqlTemplate } from './sql-template.js';
+import type { SqlNotation } from './sql-notation.js';
+import { fragment, RawSql, type Fragment } from './sql-template.js';
 
 /** One name is enough to report a missing step, and nobody reads a longer list. */
 const MAX_OVERDUE_STEPS = 100;
@@ -35,7 +35,7 @@ export const CLAIMED_COLUMNS = new RawSql(`${CLAIMED_COLUMNS_WITHOUT_STEPS}, ste
 export abstract class JobStatements {
   constructor(
     protected readonly jobs: RawSql,
-    private readonly sql: SqlTemplate,
+    protected readonly notation: SqlNotation,
   ) {}
 
   /** Inserts a job in a transaction of the application, unless its gid is taken. */
@@ -44,58 +44,29 @@ export abstract class JobStatements {
   abstract change(change: JobChange): Statement;
   abstract delete(gids: readonly string[]): Statement;
 
-  /** The current time. */
-  protected abstract get now(): RawSql | number;
-  /** A number of milliseconds, to be added to a time or subtracted from it. */
-  protected abstract duration(milliseconds: number): Fragment;
-  protected abstract timeOf(date: Date): Fragment;
-  /** A time in epoch milliseconds. */
-  protected abstract epochOf(time: RawSql | number): Fragment;
-  /** Whether the value of a column is one of `values`. */
-  protected abstract among(column: string, values: readonly string[]): Fragment;
-
-  /** The same for a column of names, of which none ends with a space. */
-  protected amongNames(column: string, names: readonly string[]): Fragment {
-    return this.among(column, names);
-  }
-
-  /** Whether a job has one of these statuses, in a form that finds the index of failed jobs. */
-  protected hasStatus(statuses: readonly JobStatus[]): RawSql {
-    if (statuses.length === 0) return new RawSql('FALSE');
-    const literals = statuses.map((status) => `'${status}'`);
-    return new RawSql(
-      literals.length === 1 ? `status = ${literals[0]!}` : `status IN (${literals.join(', ')})`,
-    );
-  }
-
-  /** The size of a text as it is stored, which reads the text only where it must. */
-  protected bytesOf(column: string): RawSql {
-    return new RawSql(`octet_length(${column})`);
-  }
-
   /** Deletes a row that is as it was inserted, under `owner` or, for `null`, unleased. */
   deleteNew(gid: string, owner: string | null): Statement {
     const isOwner = owner === null ? fragment`owner IS NULL` : fragment`owner = ${owner}`;
-    return this.sql`
+    return this.notation.sql`
       DELETE FROM ${this.jobs} WHERE gid = ${gid} AND ${isOwner} AND step_index = 0 AND attempts = 0`;
   }
 
   /** Extends leases. Nobody else sees the rows yet, unless the transaction ended unseen: so the owners are asked too. */
   renew(keys: readonly LeaseKey[], leaseDuration: number): Statement {
     const all = (column: keyof LeaseKey) =>
-      this.among(
+      this.notation.among(
         column,
         keys.map((key) => key[column]),
       );
-    return this.sql`
+    return this.notation.sql`
       UPDATE ${this.jobs}
-         SET due_at = ${this.now} + ${this.duration(Math.round(leaseDuration))}
+         SET due_at = ${this.notation.now} + ${this.notation.duration(Math.round(leaseDuration))}
        WHERE ${all('gid')} AND ${all('owner')} AND status = 'submitted'`;
   }
 
   /** Answers with a `JobRow`, like `list()`. */
   find(gid: string): Statement {
-    return this.sql`SELECT ${this.columns} FROM ${this.jobs} WHERE gid = ${gid}`;
+    return this.notation.sql`SELECT ${this.columns} FROM ${this.jobs} WHERE gid = ${gid}`;
   }
 
   /**
@@ -105,19 +76,19 @@ export abstract class JobStatements {
    */
   list(query: JobQuery): Statement {
     const conditions = [
-      ...when(query.status, (status) => fragment`${this.hasStatus(status)}`),
-      ...when(query.step, (step) => this.amongNames('step_name', [step])),
-      ...when(query.name, (name) => this.amongNames('name', [name])),
-      ...when(query.createdAfter, (date) => fragment`created_at >= ${this.timeOf(date)}`),
-      ...when(query.createdBefore, (date) => fragment`created_at < ${this.timeOf(date)}`),
+      ...when(query.status, (status) => fragment`${this.notation.hasStatus(status)}`),
+      ...when(query.step, (step) => this.notation.amongNames('step_name', [step])),
+      ...when(query.name, (name) => this.notation.amongNames('name', [name])),
+      ...when(query.createdAfter, (date) => fragment`created_at >= ${this.notation.timeOf(date)}`),
+      ...when(query.createdBefore, (date) => fragment`created_at < ${this.notation.timeOf(date)}`),
       ...when(query.before, (gid) => fragment`gid < ${gid}`),
     ];
-    return this.sql`
+    return this.notation.sql`
       SELECT ${this.columns}, found
         FROM (SELECT gid AS fitting, found
                 FROM (SELECT gid, place, size, SUM(size) OVER (ORDER BY gid DESC) AS total, COUNT(*) OVER () AS found
                         FROM (SELECT gid, ROW_NUMBER() OVER (ORDER BY gid DESC) AS place, size
-                                FROM (SELECT gid, ${this.bytesOf('steps')} AS size
+                                FROM (SELECT gid, ${this.notation.bytesOf('steps')} AS size
                                         FROM ${this.jobs}
                                        WHERE ${conditions.reduce((all, condition) => fragment`${all} AND ${condition}`, fragment`TRUE`)}
                                        ORDER BY gid DESC
@@ -128,17 +99,17 @@ export abstract class JobStatements {
   }
 
   retry(gid: string): Statement {
-    return this.sql`
+    return this.notation.sql`
       UPDATE ${this.jobs}
          SET status = 'submitted', attempts = 0, mark = NULL, crashes = NULL, error = NULL, owner = NULL,
-             due_at = ${this.now}, ended_at = NULL
+             due_at = ${this.notation.now}, ended_at = NULL
        WHERE gid = ${gid} AND status = 'failed'`;
   }
 
   cancel(gid: string): Statement {
-    return this.sql`
+    return this.notation.sql`
       UPDATE ${this.jobs}
-         SET status = 'canceled', owner = NULL, due_at = NULL, ended_at = ${this.now}
+         SET status = 'canceled', owner = NULL, due_at = NULL, ended_at = ${this.notation.now}
        WHERE gid = ${gid} AND status IN ('submitted', 'failed')`;
   }
 
@@ -148,7 +119,7 @@ export abstract class JobStatements {
    */
   sweep(after: string, limit: number, retention: number): Statement {
     const oldest = this.ago(retention);
-    return this.sql`
+    return this.notation.sql`
       WITH page AS (
         SELECT gid, lookup,
                status IN ('succeeded', 'canceled', 'rolledBack') AND ended_at <= ${oldest} AS expired,
@@ -166,14 +137,14 @@ export abstract class JobStatements {
 
   /** The unknown steps (`stepName`) among the jobs that have been due for longest, of which nobody holds a job. */
   overdueSteps(known: readonly string[], overdue: number): Statement {
-    return this.sql`
+    return this.notation.sql`
       SELECT DISTINCT step_name AS "stepName"
         FROM (SELECT status, step_name
                 FROM ${this.jobs}
                WHERE due_at <= ${this.ago(overdue)}
                ORDER BY due_at
                LIMIT ${MAX_OVERDUE_ROWS}) AS oldest
-       WHERE status = 'submitted' AND NOT (${this.amongNames('step_name', known)})
+       WHERE status = 'submitted' AND NOT (${this.notation.amongNames('step_name', known)})
          AND step_name NOT IN
              (SELECT step_name
                 FROM (SELECT status, step_name, owner
@@ -187,16 +158,16 @@ export abstract class JobStatements {
 
   /** Milliseconds (`dueIn`) until the first job is due that is prepared or at one of the steps. */
   dueIn(steps: readonly string[]): Statement {
-    return this.sql`
-      SELECT ${this.epochOf(new RawSql('min(due_at)'))} - ${this.epochOf(this.now)} AS "dueIn"
+    return this.notation.sql`
+      SELECT ${this.notation.epochOf(new RawSql('min(due_at)'))} - ${this.notation.epochOf(this.notation.now)} AS "dueIn"
         FROM ${this.jobs}
-       WHERE status = 'prepared' OR (status = 'submitted' AND ${this.amongNames('step_name', steps)})`;
+       WHERE status = 'prepared' OR (status = 'submitted' AND ${this.notation.amongNames('step_name', steps)})`;
   }
 
   /** Moves every stored time back by whole milliseconds. */
   elapse(milliseconds: number): Statement {
-    const passed = this.duration(milliseconds);
-    return this.sql`
+    const passed = this.notation.duration(milliseconds);
+    return this.notation.sql`
       UPDATE ${this.jobs}
          SET created_at = created_at - ${passed}, due_at = due_at - ${passed}, ended_at = ended_at - ${passed}`;
   }
@@ -204,13 +175,13 @@ export abstract class JobStatements {
   /** The columns of a `JobRow`. */
   private get columns(): Fragment {
     const [created, due, ended] = ['created_at', 'due_at', 'ended_at'].map((name) => new RawSql(name));
-    return fragment`${CLAIMED_COLUMNS}, name, ${this.epochOf(created!)} AS "createdAt",
-                    ${this.epochOf(due!)} AS "dueAt", ${this.epochOf(ended!)} AS "endedAt"`;
+    return fragment`${CLAIMED_COLUMNS}, name, ${this.notation.epochOf(created!)} AS "createdAt",
+                    ${this.notation.epochOf(due!)} AS "dueAt", ${this.notation.epochOf(ended!)} AS "endedAt"`;
   }
 
   /** A subquery, so that a statement reads a running clock once. */
   private ago(milliseconds: number): Fragment {
-    return fragment`(SELECT ${this.now} - ${this.duration(milliseconds)})`;
+    return fragment`(SELECT ${this.notation.now} - ${this.notation.duration(milliseconds)})`;
   }
 }
 

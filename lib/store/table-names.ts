@@ -27,9 +27,14 @@ export interface TableNames {
   readonly schema: string | undefined;
   readonly jobs: string;
   readonly barrier: string;
+  readonly processes: string;
+  readonly stats: string;
+  readonly controls: string;
+  readonly audit: string;
   readonly migrations: string;
   readonly dueIndex: string;
   readonly failedIndex: string;
+  readonly auditIndex: string;
   readonly barrierKey: string;
 }
 
@@ -37,6 +42,14 @@ export interface TableNames {
 export interface QualifiedTables {
   readonly jobs: string;
   readonly barrier: string;
+  /** The processes that are alive, or were lately. */
+  readonly processes: string;
+  /** What processes have counted. */
+  readonly stats: string;
+  /** What steers all processes: paused steps. */
+  readonly controls: string;
+  /** What was done by hand. */
+  readonly audit: string;
   readonly migrations: string;
 }
 
@@ -60,13 +73,23 @@ export function resolveTableNames(options: TableOptions = {}): TableNames {
     schema,
     jobs: `${prefix}jobs`,
     barrier: `${prefix}barrier`,
+    processes: `${prefix}processes`,
+    stats: `${prefix}stats`,
+    controls: `${prefix}controls`,
+    audit: `${prefix}audit`,
     migrations: `${prefix}migrations`,
     dueIndex: `${prefix}jobs_due_at`,
     failedIndex: `${prefix}jobs_failed`,
+    auditIndex: `${prefix}audit_gid`,
     // DTM's clients name this constraint in their SQL. On PostgreSQL it must be unique in its schema, so only the
     // default table, and the one that they share, can carry it.
     barrierKey: prefix === DEFAULT_TABLE_PREFIX || prefix === '' ? 'uniq_barrier' : `${prefix}uniq_barrier`,
   };
+}
+
+/** The tables of a store of jobs, by their bare names; that of the migrations records them. */
+export function tablesOf({ jobs, barrier, processes, stats, controls, audit }: TableNames): string[] {
+  return [jobs, barrier, processes, stats, controls, audit];
 }
 
 /** The tables in `schema`, which is quoted already. */
@@ -75,6 +98,10 @@ export function qualifyTables(schema: string, quote: '"' | '`', names: TableName
   return {
     jobs: qualified(names.jobs),
     barrier: qualified(names.barrier),
+    processes: qualified(names.processes),
+    stats: qualified(names.stats),
+    controls: qualified(names.controls),
+    audit: qualified(names.audit),
     migrations: qualified(names.migrations),
   };
 }

@@ -28,7 +28,14 @@ describeBackends('migrations', (backend) => {
     const { store } = await open();
     await expect(store.initialize(false)).rejects.toBeInstanceOf(SchemaOutdatedError);
     await expect(store.initialize(false)).rejects.toMatchObject({
-      missing: ['stepping_jobs', 'stepping_barrier'],
+      missing: [
+        'stepping_jobs',
+        'stepping_barrier',
+        'stepping_processes',
+        'stepping_stats',
+        'stepping_controls',
+        'stepping_audit',
+      ],
     });
     await store.initialize(true);
     await store.initialize(false);
@@ -138,7 +145,9 @@ describeBackends('migrations', (backend) => {
       const two = await open({ extra: { migrations } });
       await two.dataSource.runMigrations();
       await two.dataSource.undoLastMigration();
-      await expect(one.store.initialize(false)).rejects.toMatchObject({ missing: ['My_jobs', 'My_barrier'] });
+      await expect(one.store.initialize(false)).rejects.toMatchObject({
+        missing: expect.arrayContaining(['My_jobs', 'My_barrier']),
+      });
     } finally {
       if (backend === 'postgres') await database.query(`DROP SCHEMA IF EXISTS "${schema}" CASCADE`);
     }

@@ -20,6 +20,11 @@ export const MIGRATIONS: readonly Migration[] = [
   {
     id: 1,
     name: 'SteppingInitial1793491200000',
-    down: (tables) => [`DROP TABLE IF EXISTS ${tables.jobs}`, dropBarrier(tables)],
+    down: (tables) => [
+      ...[tables.jobs, tables.processes, tables.stats, tables.controls, tables.audit].map(
+        (table) => `DROP TABLE IF EXISTS ${table}`,
+      ),
+      dropBarrier(tables),
+    ],
   },
 ];

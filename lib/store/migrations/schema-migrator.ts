@@ -2,6 +2,7 @@ import { SchemaOutdatedError } from '../../errors/index.js';
 import type { InternalConnection } from '../connections/internal.connection.js';
 import type { Dialect } from '../dialect.js';
 import type { Migration } from './migration.js';
+import { tablesOf } from '../table-names.js';
 import { barrierTable, MIGRATIONS } from './migrations.js';
 
 /**
@@ -23,10 +24,9 @@ export class SchemaMigrator {
 
   /** Throws `SchemaOutdatedError` when something is missing. */
   async check(): Promise<void> {
-    const { names } = this.dialect;
     const pending = await this.pending();
     if (pending.length === 0) return;
-    const tables = [names.jobs, names.barrier];
+    const tables = tablesOf(this.dialect.names);
     const found = await this.dialect.existingTables(this.connection, tables);
     const missing = tables.filter((table) => !found.has(table));
     throw new SchemaOutdatedError(missing.length > 0 ? missing : pending.map((migration) => migration.name));

@@ -25,6 +25,7 @@ import {
 } from './mysql.clients.js';
 import { mysqlErrors } from './mysql.errors.js';
 import { probeMysql } from './mysql.probe.js';
+import { MysqlNotation } from './mysql.notation.js';
 import { mysqlSchema } from './mysql.schema.js';
 
 const OLDEST_MYSQL = [8, 0] as const;
@@ -58,6 +59,10 @@ export class MysqlDialect extends Dialect implements PooledSessions {
 
   override connect(): InternalConnection {
     return new PooledConnection(this.dataSource, this);
+  }
+
+  override notation(): MysqlNotation {
+    return new MysqlNotation();
   }
 
   override get poolSize(): number | undefined {

@@ -1,11 +1,9 @@
-import type { JobStatus } from '../../core/jobs/job-info.js';
 import type { Statement } from '../connections/internal.connection.js';
 import { JobStatements, NEW_COLUMNS, newValues } from '../job-statements.js';
 import type { JobChange, NewJob } from '../job-store.js';
-import { fragment, placeholders, questionMarkSql as sql, RawSql, type Fragment } from '../sql-template.js';
-import { microseconds, NO_SPACE_AT_END } from './mysql.values.js';
-
-const EPOCH = new RawSql(`TIMESTAMP'1970-01-01 00:00:00'`);
+import { placeholders, questionMarkSql as sql, type RawSql } from '../sql-template.js';
+import { MysqlNotation } from './mysql.notation.js';
+import { microseconds } from './mysql.values.js';
 
 /** What a `JobChange` writes; `assigned()` has the parameters. */
 export const ASSIGNMENTS = `
@@ -44,10 +42,8 @@ export function assigned({ due, release, ...values }: JobChange): unknown[] {
 
 /** What MySQL and MariaDB do with one statement. */
 export class MysqlJobStatements extends JobStatements {
-  protected override readonly now = new RawSql('UTC_TIMESTAMP(6)');
-
   constructor(jobs: RawSql) {
-    super(jobs, sql);
+    super(jobs, new MysqlNotation());
   }
 
   /** Plain INSERT: INSERT IGNORE would also store values that do not fit, cut. */
@@ -76,32 +72,5 @@ export class MysqlJobStatements extends JobStatements {
       DELETE FROM ${this.jobs}
        WHERE gid IN (${gids}) AND status IN ('succeeded', 'canceled', 'rolledBack')
        ORDER BY gid`;
-  }
-
-  protected override duration(milliseconds: number): Fragment {
-    return fragment`INTERVAL ${microseconds(milliseconds)} MICROSECOND`;
-  }
-
-  /** FROM_UNIXTIME would follow the session's time zone. */
-  protected override timeOf(date: Date): Fragment {
-    return fragment`TIMESTAMPADD(MICROSECOND, ${microseconds(date.getTime())}, ${EPOCH})`;
-  }
-
-  protected override epochOf(time: RawSql): Fragment {
-    return fragment`TIMESTAMPDIFF(MICROSECOND, ${EPOCH}, ${time}) / 1000`;
-  }
-
-  protected override among(column: string, values: readonly string[]): Fragment {
-    return values.length === 0 ? fragment`FALSE` : fragment`${new RawSql(column)} IN (${values})`;
-  }
-
-  protected override hasStatus(statuses: readonly JobStatus[]): RawSql {
-    return statuses.length === 1 && statuses[0] === 'failed'
-      ? new RawSql('failed = 1')
-      : super.hasStatus(statuses);
-  }
-
-  protected override amongNames(column: string, names: readonly string[]): Fragment {
-    return fragment`(${this.among(column, names)} AND ${new RawSql(column)} ${NO_SPACE_AT_END})`;
   }
 }

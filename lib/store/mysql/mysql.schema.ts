@@ -44,6 +44,8 @@ export const mysqlSchema: SchemaStatements = {
       owner VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NULL,
       lookup TEXT NULL,
       error TEXT NULL,
+      error_name VARCHAR(255) NULL,
+      trace TEXT CHARACTER SET ascii COLLATE ascii_bin NULL,
       created_at DATETIME(6) NOT NULL,
       due_at DATETIME(6) NULL,
       ended_at DATETIME(6) NULL,
@@ -52,6 +54,63 @@ export const mysqlSchema: SchemaStatements = {
       KEY \`${tables.names.failedIndex}\` (failed, gid)
     ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`,
       barrier(tables),
+      `
+    CREATE TABLE IF NOT EXISTS ${tables.processes} (
+      id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
+      name VARCHAR(255) NOT NULL,
+      host VARCHAR(255) NOT NULL,
+      pid INT NOT NULL,
+      version VARCHAR(32) NOT NULL,
+      state VARCHAR(12) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+      runs_steps TINYINT NOT NULL,
+      started_at DATETIME(6) NOT NULL,
+      seen_at DATETIME(6) NOT NULL,
+      recovered_at DATETIME(6) NULL,
+      concurrency INT NOT NULL,
+      running INT NOT NULL,
+      waiting INT NOT NULL,
+      steps MEDIUMTEXT NOT NULL,
+      busy MEDIUMTEXT NOT NULL
+    ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`,
+      `
+    CREATE TABLE IF NOT EXISTS ${tables.stats} (
+      bucket DATETIME NOT NULL,
+      step VARCHAR(255) NOT NULL,
+      process VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+      succeeded BIGINT NOT NULL,
+      failed BIGINT NOT NULL,
+      gave_up BIGINT NOT NULL,
+      jobs_succeeded BIGINT NOT NULL,
+      run_ms DOUBLE NOT NULL,
+      wait_ms DOUBLE NOT NULL,
+      run_hist TEXT CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+      wait_hist TEXT CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+      PRIMARY KEY (bucket, step, process)
+    ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`,
+      `
+    CREATE TABLE IF NOT EXISTS ${tables.controls} (
+      kind VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+      target VARCHAR(255) NOT NULL,
+      value TEXT NULL,
+      reason TEXT NULL,
+      set_by VARCHAR(255) NULL,
+      since DATETIME(6) NOT NULL,
+      until DATETIME(6) NULL,
+      PRIMARY KEY (kind, target)
+    ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`,
+      `
+    CREATE TABLE IF NOT EXISTS ${tables.audit} (
+      id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
+      at DATETIME(6) NOT NULL,
+      done_by VARCHAR(255) NULL,
+      action VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+      gid VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NULL,
+      step VARCHAR(255) NULL,
+      reason TEXT NULL,
+      changed BIGINT NOT NULL,
+      detail LONGTEXT NULL,
+      KEY \`${tables.names.auditIndex}\` (gid, id)
+    ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`,
     ],
   },
 };

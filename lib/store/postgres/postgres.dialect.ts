@@ -18,6 +18,7 @@ import { postgresErrors } from './postgres.errors.js';
 import { PostgresNotifications } from './postgres.notifications.js';
 import { PreparedStatements } from './postgres.prepared-statements.js';
 import { probePostgres } from './postgres.probe.js';
+import { PostgresNotation } from './postgres.notation.js';
 import { postgresSchema } from './postgres.schema.js';
 
 const OLDEST_VERSION = 130_000;
@@ -51,6 +52,10 @@ export class PostgresDialect extends Dialect implements PooledSessions {
   override notifications(connection: InternalConnection): JobNotifications {
     const timeout = () => this.statementTimeout;
     return new PostgresNotifications(this.dataSource, connection, this.tables.jobs, timeout);
+  }
+
+  override notation(): PostgresNotation {
+    return new PostgresNotation();
   }
 
   override get poolSize(): number | undefined {

@@ -1,15 +1,15 @@
 import type { Statement } from '../connections/internal.connection.js';
 import { JobStatements } from '../job-statements.js';
 import type { JobChange, NewJob } from '../job-store.js';
-import { fragment, numberedSql as sql, RawSql, type Fragment } from '../sql-template.js';
+import { numberedSql as sql, type RawSql } from '../sql-template.js';
+import { PostgresNotation } from './postgres.notation.js';
 
 /** What PostgreSQL does with one statement. */
 export class PostgresJobStatements extends JobStatements {
-  protected override readonly now = new RawSql('clock_timestamp()');
   private readonly insertSql: string;
 
   constructor(jobs: RawSql) {
-    super(jobs, sql);
+    super(jobs, new PostgresNotation());
     // Sent with every job: built once, and without the layout.
     this.insertSql = `
       INSERT INTO ${jobs}
@@ -77,21 +77,5 @@ export class PostgresJobStatements extends JobStatements {
            FOR UPDATE SKIP LOCKED
       )
       DELETE FROM ${this.jobs} j USING locked WHERE j.gid = locked.gid`;
-  }
-
-  protected override duration(milliseconds: number): Fragment {
-    return fragment`${milliseconds}::float8 * interval '1 millisecond'`;
-  }
-
-  protected override timeOf(date: Date): Fragment {
-    return fragment`to_timestamp(${date.getTime()}::float8 / 1000)`;
-  }
-
-  protected override epochOf(time: RawSql): Fragment {
-    return fragment`floor(extract(epoch FROM ${time}) * 1000)::bigint`;
-  }
-
-  protected override among(column: string, values: readonly string[]): Fragment {
-    return fragment`${new RawSql(column)} = ANY (${values}::text[])`;
   }
 }

@@ -7,6 +7,7 @@ import { qualifyTables, type QualifiedTables } from '../table-names.js';
 import { questionMarkSql } from '../sql-template.js';
 import { SqliteConnection } from './sqlite.connection.js';
 import { sqliteErrors } from './sqlite.errors.js';
+import { SqliteNotation } from './sqlite.notation.js';
 import { sqliteSchema } from './sqlite.schema.js';
 
 const OLDEST_VERSION = [3, 35] as const;
@@ -22,6 +23,10 @@ export class SqliteDialect extends Dialect {
 
   override connect({ insideHolder, now }: SerialAccess): SqliteConnection {
     return new SqliteConnection(this.dataSource, this.gate, insideHolder, now);
+  }
+
+  override notation(connection: InternalConnection): SqliteNotation {
+    return new SqliteNotation((connection as SqliteConnection).now);
   }
 
   /** The driver knows at any moment. A COMMIT that does nothing is an error here. */

@@ -1,22 +1,22 @@
 import type { Statement } from '../connections/internal.connection.js';
 import { JobStatements, NEW_COLUMNS, newValues } from '../job-statements.js';
 import type { JobChange, NewJob } from '../job-store.js';
-import { fragment, questionMarkSql as sql, RawSql, type Fragment } from '../sql-template.js';
+import { questionMarkSql as sql, type RawSql } from '../sql-template.js';
+import type { SqliteNotation } from './sqlite.notation.js';
 
 /**
- * What SQLite does with one statement. Lists travel as JSON, so a statement has one text and stays prepared. Times are
- * epoch milliseconds of the host's clock.
+ * What SQLite does with one statement. Lists travel as JSON, so a statement has one text and stays prepared.
  */
 export class SqliteJobStatements extends JobStatements {
   constructor(
     jobs: RawSql,
-    private readonly clock: () => number,
+    protected override readonly notation: SqliteNotation,
   ) {
-    super(jobs, sql);
+    super(jobs, notation);
   }
 
   override insert(job: NewJob): Statement {
-    const now = this.now;
+    const { now } = this.notation;
     return sql`
         INSERT INTO ${this.jobs} (${NEW_COLUMNS})
         VALUES (${[...newValues(job), now, now + Math.round(job.dueIn)]})
@@ -24,7 +24,7 @@ export class SqliteJobStatements extends JobStatements {
   }
 
   override change(change: JobChange): Statement {
-    const now = this.now;
+    const { now } = this.notation;
     const keep = change.due === 'keep';
     const dueAt = keep || change.due === null ? null : now + Math.round(change.due as number);
     const endedAt = change.status === 'submitted' ? null : now;
@@ -50,29 +50,5 @@ export class SqliteJobStatements extends JobStatements {
       DELETE FROM ${this.jobs}
        WHERE gid IN (SELECT value FROM json_each(${JSON.stringify(gids)}))
          AND status IN ('succeeded', 'canceled', 'rolledBack')`;
-  }
-
-  protected override get now(): number {
-    return this.clock();
-  }
-
-  protected override bytesOf(column: string): RawSql {
-    return new RawSql(`length(CAST(${column} AS BLOB))`);
-  }
-
-  protected override duration(milliseconds: number): Fragment {
-    return fragment`${milliseconds}`;
-  }
-
-  protected override timeOf(date: Date): Fragment {
-    return fragment`${date.getTime()}`;
-  }
-
-  protected override epochOf(time: RawSql | number): Fragment {
-    return fragment`${time}`;
-  }
-
-  protected override among(column: string, values: readonly string[]): Fragment {
-    return fragment`${new RawSql(column)} IN (SELECT value FROM json_each(${JSON.stringify(values)}))`;
   }
 }

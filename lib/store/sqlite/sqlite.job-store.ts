@@ -7,6 +7,7 @@ import { SqlJobStore } from '../sql.job-store.js';
 import type { SqliteConnection } from './sqlite.connection.js';
 import { CLAIMED_COLUMNS } from '../job-statements.js';
 import { SqliteJobStatements } from './sqlite.job-statements.js';
+import { SqliteNotation } from './sqlite.notation.js';
 
 interface DueRow {
   readonly gid: string;
@@ -22,7 +23,7 @@ export class SqliteJobStore extends SqlJobStore {
   private built: SqliteJobStatements | undefined;
 
   override get statements(): SqliteJobStatements {
-    return (this.built ??= new SqliteJobStatements(this.jobs, this.connection.now));
+    return (this.built ??= new SqliteJobStatements(this.jobs, new SqliteNotation(this.connection.now)));
   }
 
   protected override insertBatch(jobs: readonly NewJob[]): Promise<Set<string>> {

@@ -42,6 +42,8 @@ export const sqliteSchema: SchemaStatements = {
       owner TEXT,
       lookup TEXT,
       error TEXT,
+      error_name TEXT,
+      trace TEXT,
       created_at INTEGER NOT NULL,
       due_at INTEGER,
       ended_at INTEGER
@@ -53,6 +55,65 @@ export const sqliteSchema: SchemaStatements = {
     CREATE INDEX IF NOT EXISTS main."${tables.names.failedIndex}"
       ON "${tables.names.jobs}" (gid) WHERE status = 'failed'`,
       barrier(tables),
+      `
+    CREATE TABLE IF NOT EXISTS ${tables.processes} (
+      id TEXT NOT NULL PRIMARY KEY,
+      name TEXT NOT NULL,
+      host TEXT NOT NULL,
+      pid INTEGER NOT NULL,
+      version TEXT NOT NULL,
+      state TEXT NOT NULL,
+      runs_steps INTEGER NOT NULL,
+      started_at INTEGER NOT NULL,
+      seen_at INTEGER NOT NULL,
+      recovered_at INTEGER,
+      concurrency INTEGER NOT NULL,
+      running INTEGER NOT NULL,
+      waiting INTEGER NOT NULL,
+      steps TEXT NOT NULL,
+      busy TEXT NOT NULL
+    )`,
+      `
+    CREATE TABLE IF NOT EXISTS ${tables.stats} (
+      bucket INTEGER NOT NULL,
+      step TEXT NOT NULL,
+      process TEXT NOT NULL,
+      succeeded INTEGER NOT NULL,
+      failed INTEGER NOT NULL,
+      gave_up INTEGER NOT NULL,
+      jobs_succeeded INTEGER NOT NULL,
+      run_ms REAL NOT NULL,
+      wait_ms REAL NOT NULL,
+      run_hist TEXT NOT NULL,
+      wait_hist TEXT NOT NULL,
+      PRIMARY KEY (bucket, step, process)
+    )`,
+      `
+    CREATE TABLE IF NOT EXISTS ${tables.controls} (
+      kind TEXT NOT NULL,
+      target TEXT NOT NULL,
+      value TEXT,
+      reason TEXT,
+      set_by TEXT,
+      since INTEGER NOT NULL,
+      until INTEGER,
+      PRIMARY KEY (kind, target)
+    )`,
+      `
+    CREATE TABLE IF NOT EXISTS ${tables.audit} (
+      id INTEGER PRIMARY KEY AUTOINCREMENT,
+      at INTEGER NOT NULL,
+      done_by TEXT,
+      action TEXT NOT NULL,
+      gid TEXT,
+      step TEXT,
+      reason TEXT,
+      changed INTEGER NOT NULL,
+      detail TEXT
+    )`,
+      `
+    CREATE INDEX IF NOT EXISTS main."${tables.names.auditIndex}"
+      ON "${tables.names.audit}" (gid, id) WHERE gid IS NOT NULL`,
     ],
   },
 };

@@ -9,7 +9,16 @@ import { describeBackends, type TestDatabase } from '../../support/database.js';
 import { waitFor } from '../../support/wait-for.js';
 
 /** Of the application's own tables, and of the library's. */
-const WRITTEN = ['orders', 'effects', 'stepping_jobs', 'stepping_barrier'];
+const WRITTEN = [
+  'orders',
+  'effects',
+  'stepping_jobs',
+  'stepping_barrier',
+  'stepping_processes',
+  'stepping_stats',
+  'stepping_controls',
+  'stepping_audit',
+];
 const READ = ['stepping_migrations'];
 
 /** What the documentation says is enough for an application whose tables somebody else makes. */

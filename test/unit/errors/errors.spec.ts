@@ -52,6 +52,7 @@ const samples: SteppingError[] = [
   new errors.StepTimeoutError('s', 100),
   new errors.StepTransactionClosedError(),
   new errors.StepTransactionLostError('s'),
+  new errors.OperationUnsupportedError('DistributedJobs.skip()'),
   new errors.ProgressRefusedError('g', { cause: new Error('a trigger') }),
   new errors.SteppingNotReadyError(),
   new errors.TablesMissingError(['stepping_jobs']),

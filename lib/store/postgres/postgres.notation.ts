@@ -1,0 +1,24 @@
+import { SqlNotation } from '../sql-notation.js';
+import { fragment, numberedSql, RawSql, type Fragment } from '../sql-template.js';
+
+/** How PostgreSQL writes times and lists. */
+export class PostgresNotation extends SqlNotation {
+  override readonly sql = numberedSql;
+  override readonly now = new RawSql('clock_timestamp()');
+
+  override duration(milliseconds: number): Fragment {
+    return fragment`${milliseconds}::float8 * interval '1 millisecond'`;
+  }
+
+  override timeOf(date: Date): Fragment {
+    return fragment`to_timestamp(${date.getTime()}::float8 / 1000)`;
+  }
+
+  override epochOf(time: RawSql): Fragment {
+    return fragment`floor(extract(epoch FROM ${time}) * 1000)::bigint`;
+  }
+
+  override among(column: string, values: readonly string[]): Fragment {
+    return fragment`${new RawSql(column)} = ANY (${values}::text[])`;
+  }
+}
