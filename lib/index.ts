@@ -28,16 +28,54 @@ export type { StepAttempt, StepOutcome } from './core/steps/step-attempt.js';
 
 export { DistributedJobFactory, type CreateJobOptions } from './core/jobs/distributed-job.factory.js';
 export { DistributedJob, MAX_JOB_BYTES, MAX_JOB_STEPS } from './core/jobs/distributed-job.js';
-export {
-  DistributedJobs,
-  type RecoveryState,
-  type JobFilter,
-  type JobInfo,
-  type JobPage,
-  type StepInfo,
-  type StepStatus,
-  type JobStatus,
+export { DistributedJobs } from './core/jobs/distributed-jobs.js';
+export type {
+  RecoveryState,
+  JobFilter,
+  JobInfo,
+  JobPage,
+  StepInfo,
+  StepStatus,
+  JobStatus,
 } from './core/jobs/job-info.js';
+export type {
+  AuditAction,
+  AuditEntry,
+  AuditFilter,
+  AuditPage,
+  BulkOptions,
+  BulkResult,
+  BulkRetryOptions,
+  JobExplanation,
+  JobReason,
+  JobReasonCode,
+  RetryJobOptions,
+  SkipStepOptions,
+} from './core/jobs/job-operations.js';
+export type { ActionNote } from './core/operations/action-note.js';
+export type {
+  AttemptNumbers,
+  BoundedCount,
+  BusyAttempt,
+  DurationNumbers,
+  FailureGroup,
+  FailureGroups,
+  FleetHealth,
+  FleetOverview,
+  HealthProblem,
+  ProcessInfo,
+  StepNumbers,
+  StepPause,
+  Timeline,
+  TimelineBucket,
+  TimelineQuery,
+  TimeRange,
+} from './core/operations/fleet-numbers.js';
+export {
+  SteppingOperations,
+  type HealthOptions,
+  type PauseOptions,
+} from './core/operations/stepping-operations.js';
 export type { JobMessage, StoredStep } from './core/jobs/job-message.js';
 
 export {

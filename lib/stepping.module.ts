@@ -8,8 +8,9 @@ import {
 } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { DistributedJobFactory } from './core/jobs/distributed-job.factory.js';
-import { DistributedJobs } from './core/jobs/job-info.js';
+import { DistributedJobs } from './core/jobs/distributed-jobs.js';
 import { TransactionSettler } from './core/jobs/transaction-settler.js';
+import { SteppingOperations } from './core/operations/stepping-operations.js';
 import { StepExecutor } from './core/steps/step.executor.js';
 import { StepRegistry } from './core/steps/step.registry.js';
 import { TransactionManager, type TransactionManagerStrategy } from './core/transaction-manager.js';
@@ -30,7 +31,8 @@ import { selfTm } from './tm/self/self-tm.strategy.js';
 /**
  * Brings jobs to an application: `imports: [SteppingModule.forRoot()]`.
  *
- * It exports `DistributedJobFactory`, which starts jobs, and `DistributedJobs`, which reads and repairs them.
+ * It exports `DistributedJobFactory`, which starts jobs, `DistributedJobs`, which reads and repairs them, and `SteppingOperations`, which
+ * looks at all processes and steers them.
  *
  * @publicApi
  */
@@ -128,7 +130,7 @@ function define(
     imports: [SteppingLifecycleModule, ...imports, ...(strategy.imports ?? [])],
     providers: [...options, ...steppingProviders, ...strategy.providers],
     controllers: [...(strategy.controllers ?? [])],
-    exports: [DistributedJobFactory, DistributedJobs, StepExecutor, StepRegistry],
+    exports: [DistributedJobFactory, DistributedJobs, SteppingOperations, StepExecutor, StepRegistry],
   };
 }
 

@@ -4,6 +4,7 @@ import { EventExplorer } from './core/events/event.explorer.js';
 import { SteppingEventBus } from './core/events/event-bus.js';
 import { DistributedJobFactory } from './core/jobs/distributed-job.factory.js';
 import { TransactionSettler } from './core/jobs/transaction-settler.js';
+import { NoOperations, SteppingOperations } from './core/operations/stepping-operations.js';
 import { Payloads } from './core/payloads/payloads.js';
 import { provide } from './core/provide.js';
 import { ArgumentsValidator } from './core/steps/arguments-validator.js';
@@ -42,6 +43,8 @@ export const steppingProviders: readonly Provider[] = [
     useFactory: ({ http }: ResolvedSteppingOptions) => new HttpRequestStep(http),
     inject: [STEPPING_RESOLVED_OPTIONS],
   },
+  // A strategy that has one provides another.
+  { provide: SteppingOperations, useClass: NoOperations },
   provide(StepRegistry),
   provide(StepExplorer, ModulesContainer),
   provide(SteppingEventBus),

@@ -1,5 +1,5 @@
 import { ModuleRef } from '@nestjs/core';
-import { DistributedJobs } from '../core/jobs/job-info.js';
+import { DistributedJobs } from '../core/jobs/distributed-jobs.js';
 import { TransactionSettler } from '../core/jobs/transaction-settler.js';
 import { TransactionManager } from '../core/transaction-manager.js';
 import { resolveSteppingOptions, type SteppingOptions } from '../stepping.options.js';

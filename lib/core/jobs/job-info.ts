@@ -97,6 +97,12 @@ export interface JobFilter {
   readonly createdBefore?: Date;
   /** Whether the steps come with their arguments. Default: `false`. */
   readonly includeArgs?: boolean;
+  /** Jobs with failed attempts of the step that they stand at. */
+  readonly failing?: true;
+  /** Part of the text of the last error. Refused where a codec keeps error texts. */
+  readonly error?: string;
+  /** Part of the stored arguments, as JSON text. Looks at the newest 10,000 jobs of a page. Refused where a codec keeps arguments. */
+  readonly args?: string;
   /** How many jobs at most, 1 to 1,000; a page may be shorter, since it is bounded in bytes as well. Default: 100. */
   readonly limit?: number;
   /** The `cursor` of the page before. */
@@ -125,40 +131,4 @@ export interface RecoveryState {
   readonly lastRunAt: Date | null;
   /** Why runs fail at present; `null` while they succeed. */
   readonly error: unknown;
-}
-
-/**
- * Reads jobs and repairs them. Inject it where jobs are watched; the transaction manager provides it.
- *
- * @publicApi
- */
-export abstract class DistributedJobs {
-  /** The job of this gid, or `null`. */
-  abstract find(gid: string): Promise<JobInfo | null>;
-
-  /**
-   * Lists jobs page by page. A page ends with a quarter of `maxBytes` (option of `selfTm()`) of stored steps, if not before;
-   * its `cursor` tells whether there are more.
-   *
-   * @throws InvalidOptionError for a filter that cannot be.
-   */
-  abstract list(filter?: JobFilter): Promise<JobPage>;
-
-  /**
-   * Lets a failed job go on at the step that failed, at once and with its attempts counted anew.
-   *
-   * @throws JobNotFoundError, or JobStateError when the job is not failed.
-   */
-  abstract retry(gid: string): Promise<void>;
-
-  /**
-   * Stops a job before its next step. A step that runs at this moment is not interrupted. A failed job is
-   * closed, so that it is purged like others.
-   *
-   * @throws JobNotFoundError, or JobStateError when the job has ended, or is prepared: its transaction decides.
-   */
-  abstract cancel(gid: string): Promise<void>;
-
-  /** Tells whether the recovery of this process is alive, for health checks. */
-  abstract recovery(): RecoveryState;
 }

@@ -2,14 +2,8 @@ import type { SteppingEventBus } from '../../core/events/event-bus.js';
 import { checkJobFilter } from '../../core/jobs/job-filter.js';
 import { readableJobs } from '../../core/payloads/job-payloads.js';
 import type { Payloads } from '../../core/payloads/payloads.js';
-import {
-  DistributedJobs,
-  type RecoveryState,
-  type JobFilter,
-  type JobInfo,
-  type JobPage,
-  type JobStatus,
-} from '../../core/jobs/job-info.js';
+import { DistributedJobs } from '../../core/jobs/distributed-jobs.js';
+import type { RecoveryState, JobFilter, JobInfo, JobPage, JobStatus } from '../../core/jobs/job-info.js';
 import { checkGid } from '../../core/jobs/gid.js';
 import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
 import { JobNotFoundError, JobStateError } from '../../errors/index.js';

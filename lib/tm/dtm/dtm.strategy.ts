@@ -1,7 +1,7 @@
 import type { ModuleMetadata, Provider } from '@nestjs/common';
 import { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
 import { SteppingEventBus } from '../../core/events/event-bus.js';
-import { DistributedJobs } from '../../core/jobs/job-info.js';
+import { DistributedJobs } from '../../core/jobs/distributed-jobs.js';
 import { refuseUnknown } from '../../core/options.js';
 import { Payloads } from '../../core/payloads/payloads.js';
 import { provide } from '../../core/provide.js';

@@ -2,7 +2,8 @@ import type { ModuleMetadata, Provider } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { SchedulerRegistry } from '@nestjs/schedule';
 import { SteppingEventBus } from '../../core/events/event-bus.js';
-import { DistributedJobs } from '../../core/jobs/job-info.js';
+import { DistributedJobs } from '../../core/jobs/distributed-jobs.js';
+import { SteppingOperations } from '../../core/operations/stepping-operations.js';
 import { refuseUnknown } from '../../core/options.js';
 import { Payloads } from '../../core/payloads/payloads.js';
 import { AttemptRunner } from '../../core/steps/attempt.runner.js';
@@ -14,6 +15,7 @@ import { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
 import type { ResolvedSteppingOptions } from '../../stepping.options.js';
 import { SELF_TM_OPTIONS, STEPPING_RESOLVED_OPTIONS } from '../../stepping.constants.js';
 import { SelfDistributedJobs } from './self.distributed-jobs.js';
+import { SelfSteppingOperations } from './self.stepping-operations.js';
 import { SelfTransactionManager } from './self.transaction-manager.js';
 import type { SelfTmServices } from './self-tm.runtime.js';
 import { resolveSelfTmOptions, type SelfTmOptions } from './self-tm.options.js';
@@ -60,6 +62,11 @@ export function selfTm(options: SelfTmOptions | SelfTmAsyncOptions = {}): Transa
       {
         provide: DistributedJobs,
         useFactory: (manager: SelfTransactionManager) => new SelfDistributedJobs(manager),
+        inject: [SelfTransactionManager],
+      },
+      {
+        provide: SteppingOperations,
+        useFactory: (manager: SelfTransactionManager) => new SelfSteppingOperations(manager),
         inject: [SelfTransactionManager],
       },
     ],

@@ -1,10 +1,5 @@
-import {
-  DistributedJobs,
-  type RecoveryState,
-  type JobFilter,
-  type JobInfo,
-  type JobPage,
-} from '../../core/jobs/job-info.js';
+import { DistributedJobs } from '../../core/jobs/distributed-jobs.js';
+import type { RecoveryState, JobFilter, JobInfo, JobPage } from '../../core/jobs/job-info.js';
 import { checkGid } from '../../core/jobs/gid.js';
 import { checkJobFilter } from '../../core/jobs/job-filter.js';
 import { readableJobs } from '../../core/payloads/job-payloads.js';
