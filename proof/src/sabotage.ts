@@ -140,7 +140,8 @@ export const attackSabotages: readonly AttackSabotage[] = [
   {
     name: 'poison where every lease that expires counts as an attempt',
     attack: poisonAttack,
-    seconds: 4,
+    // A job must be held by two processes that die.
+    seconds: 20,
     patches: [
       {
         file: 'store/attempt-marks.js',

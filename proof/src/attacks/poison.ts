@@ -6,7 +6,7 @@ import { sleep, until } from '../wait.js';
 const INNOCENTS = 200;
 /** One poison for each number of attempts. */
 const MIN_ROUNDS = 3;
-const PAUSE_MS = 8;
+const PAUSE_MS = 2;
 
 /**
  * A step that kills its process, beside 200 jobs that do nothing wrong and are often at work when it dies. With two attempts or more,
