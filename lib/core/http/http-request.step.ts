@@ -144,7 +144,7 @@ class Sending {
       if (value === undefined) continue;
       const name = given.toLowerCase();
       const text = typeof value === 'string' ? value : await this.secret(name, value.secret);
-      if (!HARMLESS_HEADERS.includes(name)) this.hidden.push(text, ...text.split(/\s+/));
+      if (!HARMLESS_HEADERS.includes(name)) this.hidden.push(...formsOf(text));
       headers[name] = text;
     }
     return headers;
@@ -186,6 +186,14 @@ class Sending {
 function bodyOf({ body }: HttpRequestArguments): Buffer | undefined {
   if (body === undefined) return undefined;
   return Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
+}
+
+/** A credential, and what a server may take it apart into. */
+function formsOf(text: string): string[] {
+  const words = text.split(/\s+/);
+  if (words[0]?.toLowerCase() !== 'basic') return [text, ...words];
+  const pair = Buffer.from(words[1] ?? '', 'base64').toString();
+  return [text, ...words, pair, pair.slice(pair.indexOf(':') + 1)];
 }
 
 /** Errors of networks are known by their codes. */

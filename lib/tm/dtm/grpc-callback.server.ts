@@ -6,6 +6,7 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
+import type { Socket } from 'node:net';
 import { LineLogger } from '../../core/line-logger.js';
 import { within } from '../../core/within.js';
 import { errorText } from '../../errors/error-text.js';
@@ -56,6 +57,7 @@ const EMPTY_MESSAGE = Buffer.alloc(MESSAGE.length);
 export class GrpcCallbackServer extends CallbackServer {
   private readonly logger = new LineLogger('DtmCallbacks');
   private readonly sessions = new Set<ServerHttp2Session>();
+  private readonly connections = new Set<Socket>();
   private server: Http2Server | undefined;
 
   constructor(
@@ -69,6 +71,10 @@ export class GrpcCallbackServer extends CallbackServer {
     const { listen } = this.options;
     if (listen === false) return;
     const server = createServer({ settings: { maxConcurrentStreams: MAX_STREAMS } });
+    server.on('connection', (socket: Socket) => {
+      this.connections.add(socket);
+      socket.on('close', () => this.connections.delete(socket));
+    });
     server.on('session', (session) => {
       this.sessions.add(session);
       session.on('close', () => this.sessions.delete(session));
@@ -93,7 +99,8 @@ export class GrpcCallbackServer extends CallbackServer {
     const closed = new Promise<true>((resolve) => server.close(() => resolve(true)));
     for (const session of this.sessions) session.close();
     if (await within(this.options.gracePeriod, closed)) return;
-    for (const session of this.sessions) session.destroy();
+    // A session that has ended leaves its connection to a client who may never end it.
+    for (const socket of this.connections) socket.destroy();
     await closed;
   }
 

@@ -4,6 +4,7 @@ import type { ResolvedDtmOptions } from './dtm.options.js';
 import { encodeDtmRequest } from './grpc-protobuf.js';
 import type * as Grpc from '@grpc/grpc-js';
 import { MissingPackageError } from './dtm.errors.js';
+import { shownAnswer } from './shown-answer.js';
 
 const METHODS: Readonly<Record<DtmMethod, string>> = {
   prepare: '/dtmgimp.Dtm/Prepare',
@@ -51,7 +52,7 @@ export class GrpcDtmClient extends DtmClient {
           if (!error) resolve({ kind: 'done' });
           else if (error.code === UNAVAILABLE || error.code === DEADLINE_EXCEEDED) {
             resolve({ kind: 'unreachable', error });
-          } else resolve(readRefusal(error.message));
+          } else resolve(readRefusal(shownAnswer(error.message, this.options.serverHeaders, request)));
         },
       );
     });

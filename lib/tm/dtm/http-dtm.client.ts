@@ -1,8 +1,6 @@
 import { DtmClient, readRefusal, type DtmAnswer, type DtmMethod, type DtmMessage } from './dtm.client.js';
 import type { ResolvedDtmOptions } from './dtm.options.js';
-
-/** How much of an answer goes into a message. */
-const MAX_TEXT = 500;
+import { shownAnswer } from './shown-answer.js';
 
 /** DTM over its HTTP API. */
 export class HttpDtmClient extends DtmClient {
@@ -24,7 +22,7 @@ export class HttpDtmClient extends DtmClient {
 /**
  * Sends one request to DTM's HTTP API: a POST with a body, a GET without.
  *
- * @returns the text as far as it is needed: whole with status 200, else its beginning.
+ * @returns the text as far as it is needed: whole with status 200, else what may be shown of it.
  */
 export async function sendToDtm(
   url: string,
@@ -40,5 +38,5 @@ export async function sendToDtm(
   const response = await fetch(url, { headers, ...post, signal: AbortSignal.timeout(timeout) });
   const { status } = response;
   const text = await response.text();
-  return { status, text: status === 200 ? text : text.slice(0, MAX_TEXT) };
+  return { status, text: status === 200 ? text : shownAnswer(text, headers, body) };
 }

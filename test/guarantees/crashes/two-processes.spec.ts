@@ -50,7 +50,9 @@ describeManagers(
         const all = before || (await other.admin.list({ limit: 1000 }));
         const inFlight = all.jobs.filter((job) => !job.endedAt).length;
         expect(all.jobs).toHaveLength(JOBS);
-        expect(inFlight).toBe(JOBS);
+        // The other process may have ended some that the first one had no place for, or gave back.
+        expect(inFlight).toBeGreaterThanOrEqual(begun().filter(({ index }) => index === 1).length);
+        expect(inFlight).toBeGreaterThan(0);
         await waitFor(
           async () => {
             // A page of DTM's may be empty before the last one: a job goes on between the list and the look at it.

@@ -168,6 +168,26 @@ describe.for(['http', 'grpc'] as const)('callbacks of DTM over %s', (protocol) =
     expect(performance.now() - began).toBeLessThan(5000);
     for (const socket of sockets) socket.destroy();
   });
+
+  it('whose client never reads and never leaves do not hold the end of the application', async () => {
+    await start({ gracePeriod: '500ms' });
+    const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
+    const settings = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]);
+    const begun = protocol === 'grpc' ? [preface.slice(0, 8), preface] : ['', 'POST / HT'];
+    const sockets = begun.map((text) => {
+      const socket = connectTcp({ port: application.port, host: '127.0.0.1', allowHalfOpen: true });
+      socket.on('error', () => undefined);
+      if (text.length > 0) socket.write(text);
+      if (text === preface) socket.write(settings);
+      return socket.pause();
+    });
+    // They are known to the server when a later connection is answered.
+    expect(await application.step('later', '01', signed('later', { args: 'later' }))).toBe(answers.success);
+    const began = performance.now();
+    await application.app.close();
+    expect(performance.now() - began).toBeLessThan(5000);
+    for (const socket of sockets) socket.destroy();
+  });
 });
 
 describe('the paths of callbacks over HTTP', () => {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { SelfTmOptions } from '../../../lib/index.js';
 import { TestApplication } from '../../support/application.js';
+import { codecIsOn } from '../../support/codec.js';
 import { Databases, describePlacements } from '../../support/placements.js';
 import { ReserveStock } from '../../support/steps.js';
 import { waitFor } from '../../support/wait-for.js';
@@ -18,21 +19,31 @@ async function start(selfTm: SelfTmOptions = {}): Promise<TestApplication> {
   return app;
 }
 
-/** Starts jobs of so many kB each, one after the other. */
+/** Starts jobs of so many kB each, as they are stored, one after the other. */
 async function startJobs(app: TestApplication, count: number, kilobytes: number): Promise<string[]> {
   const gids: string[] = [];
-  const args = { orderId: 'x'.repeat(kilobytes * KB - 100) };
+  const stored = kilobytes * KB;
+  // What is encrypted is stored as base64, and its keys around it.
+  const args = { orderId: 'x'.repeat(codecIsOn ? Math.floor(stored * 0.75) - 150 : stored - 100) };
   for (let n = 0; n < count; n += 1) {
     gids.push((await app.jobs.createJob().addStep(ReserveStock, args).start()).gid);
   }
   return gids;
 }
 
-function hold(app: TestApplication): () => void {
+/** Steps wait until they are released; `most` is how many have ever run at once. */
+function hold(app: TestApplication): { readonly most: number; release: () => void } {
   let release = (): void => undefined;
   const released = new Promise<void>((resolve) => (release = resolve));
-  app.recording.onExecute = () => released;
-  return release;
+  const held = { most: 0, release: () => release() };
+  let running = 0;
+  app.recording.onExecute = async () => {
+    running += 1;
+    held.most = Math.max(held.most, running);
+    await released;
+    running -= 1;
+  };
+  return held;
 }
 
 /** How many jobs this process or another holds. */
@@ -59,23 +70,26 @@ describePlacements('the bytes that a process holds', (backend, placement) => {
 
   it('are bounded where it starts jobs: the others wait in the database, and any process may take them', async () => {
     const app = await start({ recoveryInterval: '1h' });
-    const release = hold(app);
+    const held = hold(app);
     const gids = await startJobs(app, JOBS, 8);
-    await waitFor(() => app.recording.executions.length === MAX / 8);
-    expect(await leased()).toBe(MAX / 8);
-    release();
+    // A claim in between may leave a place that is too small for the next one.
+    await waitFor(() => held.most >= MAX / 8 - 1, { message: () => `more than ${held.most} jobs` });
+    expect(await leased()).toBeLessThanOrEqual(MAX / 8);
+    held.release();
     await succeed(app, gids);
+    expect(held.most).toBeLessThanOrEqual(MAX / 8);
   });
 
   it('are bounded where it claims them', async () => {
     const starter = await start({ runSteps: false });
     const gids = await startJobs(starter, JOBS, 8);
     const app = await start();
-    const release = hold(app);
-    await waitFor(() => app.recording.executions.length === MAX / 8);
+    const held = hold(app);
+    await waitFor(() => held.most === MAX / 8, { message: () => `${held.most} jobs to be ${MAX / 8}` });
     expect(await leased()).toBe(MAX / 8);
-    release();
+    held.release();
     await succeed(app, gids);
+    expect(held.most).toBe(MAX / 8);
   });
 
   it('are those of one job, if it is larger than they may be', async () => {

@@ -282,6 +282,14 @@ describe('a redirect', () => {
 describe('a header with a secret', () => {
   const args = { headers: { Authorization: { secret: 'PARTNER' } } };
 
+  it('is not told when the server has taken it apart', async () => {
+    const pair = 'shop:hunter2';
+    const secrets = () => `Basic ${Buffer.from(pair).toString('base64')}`;
+    answer = (response) => response.writeHead(401).end(`${pair} or hunter2 is wrong`);
+    const error = await failure({ url: origin, ...args }, undefined, { secrets });
+    expect(error.answer).toBe('*** or *** is wrong');
+  });
+
   it('is looked up for each attempt, and told by no error', async () => {
     let count = 0;
     const secrets = async (name: string) => `${name} hunter${(count += 1)}`;
