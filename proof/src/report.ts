@@ -227,6 +227,9 @@ const CLOSING = `## Findings
   was repeated. It now waits for the lock, as on PostgreSQL (\`test/contract/dialect-traps.spec.ts\`).
 - The renewal of all leases waited for a connection of the pool when one of the jobs had just ended, and leases were lost (seen by the
   attack \`pool\`). It no longer does (\`test/guarantees/leases/renewals-beside-the-pool.spec.ts\`).
+- On MySQL and MariaDB, each transactional step was looked up after its COMMIT, since the library's own \`DO 0\` counted as a statement that may end a transaction.
+  Where the pool was all in use, the look-up waited, and the lease of a job that had ended was reported as lost. The COMMIT is now believed, and what has to be
+  asked after one is asked beside the pool (\`renewals-beside-the-pool.spec.ts\`, \`transactional-steps.spec.ts\`).
 - The proof itself once judged too early: it ended a process whose job had not been answered yet, and reported the job as
   lost (\`test/proof/scene.spec.ts\`). The error can only cause false alarms;
   it hides nothing.

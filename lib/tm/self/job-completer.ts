@@ -58,6 +58,7 @@ export class JobCompleter {
 
   /** Stores a change; `false` when the lease was lost and nothing was stored. */
   write(lease: Lease, change: JobChange): Promise<boolean> {
+    lease.releasing = change.release;
     return new Promise((resolve) => {
       this.waiting.push({ change, lease, resolve, isEnd: false, refusals: 0 });
       if (!this.urgent) {

@@ -90,7 +90,7 @@ export class LeaseKeeper implements BackgroundService {
   async confirm(lease: Lease): Promise<boolean> {
     if (lease.lost) return false;
     await this.renew([lease]);
-    return this.isGood(lease);
+    return this.holds(lease) && this.isGood(lease);
   }
 
   /** The job was canceled: the step that runs may end, nothing follows it, and a waiting job does not begin. */
@@ -164,11 +164,18 @@ export class LeaseKeeper implements BackgroundService {
     // The renewal skips locked rows; those may still be ours.
     const held = await this.store.held(missing);
     for (const lease of missing) {
-      if (held.has(lease.gid) || this.held.get(lease.gid) !== lease) continue;
+      if (held.has(lease.gid) || !this.holds(lease)) continue;
       const job = await this.store.findBeside(lease.gid);
+      // The answer to what has ended it may have come meanwhile, or is still to come.
+      if (!this.holds(lease)) continue;
       if (job?.status === 'canceled') this.cancel(lease.gid);
+      else if (job && hasGivenUp(lease, job)) this.drop(lease);
       else this.lose(lease, job ? whatBecameOf(job) : 'the job has been deleted');
     }
+  }
+
+  private holds(lease: Lease): boolean {
+    return this.held.get(lease.gid) === lease;
   }
 
   private lose(lease: Lease, reason: string): void {
@@ -177,6 +184,12 @@ export class LeaseKeeper implements BackgroundService {
     this.logger.warn(`The lease of job ${lease.gid} is lost: ${reason}.`);
     lease.lose();
   }
+}
+
+/** Whether this process itself has ended the job, or handed it back: nobody else writes under the lease's owner. */
+function hasGivenUp(lease: Lease, { status, owner }: JobRecord): boolean {
+  if (owner === null) return lease.releasing;
+  return owner === lease.owner && status !== 'submitted';
 }
 
 /** Nobody knows who did it: perhaps this very process, after a pause that was longer than the lease. */

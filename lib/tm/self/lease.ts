@@ -7,6 +7,8 @@ export interface LeaseListener {
 export class Lease {
   /** Set once, when the lease is lost or the job canceled: this process writes nothing more for the job. */
   lost = false;
+  /** This process is storing a change that gives the lease up. */
+  releasing = false;
   private listener: LeaseListener | undefined;
 
   constructor(

@@ -74,7 +74,7 @@ export class SelfTransactionalSteps {
       isSet: async () => false,
       set: (transaction) => this.store.changeIn(transaction.runner, completion),
       isCommitted: async () => {
-        const record = await this.store.find(completion.gid);
+        const record = await this.store.findBeside(completion.gid);
         return record?.status === completion.status && record.stepIndex === completion.stepIndex;
       },
     };

@@ -1,9 +1,12 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { TestApplication } from '../../support/application.js';
+import { CommitTrap } from '../../support/commit-trap.js';
 import { describeBackends, type ExtraOptions } from '../../support/database.js';
 import { Databases } from '../../support/placements.js';
-import { ReserveStock } from '../../support/steps.js';
+import { ReserveStock, WriteEffect } from '../../support/steps.js';
+import { TcpProxy } from '../../support/tcp-proxy.js';
 import { waitFor } from '../../support/wait-for.js';
 
 const LEASE_MS = 1000;
@@ -13,6 +16,7 @@ describeBackends(
   (backend) => {
     let databases: Databases;
     let app: TestApplication;
+    let proxy: TcpProxy | undefined;
 
     beforeEach(async () => {
       databases = await Databases.create(backend, 'one');
@@ -20,6 +24,8 @@ describeBackends(
     afterEach(async () => {
       vi.restoreAllMocks();
       await app.close();
+      await proxy?.down();
+      proxy = undefined;
       await databases.drop();
     });
 
@@ -43,6 +49,10 @@ describeBackends(
         }
       };
     };
+    const end = (gid: string, owner: string) =>
+      databases.business.query(
+        `UPDATE stepping_jobs SET status = 'succeeded', due_at = NULL, owner = ${owner} WHERE gid = '${gid}'`,
+      );
     const renewed = async (gid: string) => {
       const seen = new Set<number>();
       const sql = `SELECT due_at FROM stepping_jobs WHERE gid = '${gid}'`;
@@ -94,23 +104,68 @@ describeBackends(
         else expect(line).toBeUndefined();
       },
     );
+
     it('do not wait there either for what became of a job that has ended meanwhile', async () => {
       await start({ poolSize: 2 });
+      const warnings = vi.spyOn(Logger.prototype, 'warn');
       const finish: (() => void)[] = [];
-      app.recording.onExecute = () => new Promise<void>((resolve) => finish.push(resolve));
-      const [{ gid }, { gid: ended }] = [await reserve(), await reserve()];
-      await waitFor(() => finish.length === 2);
+      const signals: AbortSignal[] = [];
+      app.recording.onExecute = (_, { signal }) => {
+        signals.push(signal);
+        return new Promise<void>((resolve) => finish.push(resolve));
+      };
+      const [{ gid }, { gid: own }, { gid: others }] = [await reserve(), await reserve(), await reserve()];
+      await waitFor(() => finish.length === 3);
 
       const release = await occupyPool();
       // As when the answer to the success of a transactional step is still under way.
-      await databases.business.query(
-        `UPDATE stepping_jobs SET status = 'succeeded', due_at = NULL, owner = NULL WHERE gid = '${ended}'`,
-      );
+      await end(own, 'owner');
+      // As when another process has ended it.
+      await end(others, "'another'");
       await renewed(gid);
+      expect(signals.map(({ aborted }) => aborted)).toEqual([false, false, true]);
+      expect(warnings.mock.calls.flat().filter((line) => String(line).includes('is lost'))).toEqual([
+        `The lease of job ${others} is lost: the job is succeeded.`,
+      ]);
       await release();
       for (const resolve of finish) resolve();
       expect((await app.ended(gid)).status).toBe('succeeded');
       expect(app.recording.trace(gid)).toEqual(['reserve-stock#1']);
+    });
+
+    it.each([
+      ['a transactional step has committed', undefined],
+      ['the answer to its COMMIT was lost', 'applied'],
+    ] as const)('and no slot waits there when %s', async (_, fate) => {
+      const warnings = vi.spyOn(Logger.prototype, 'warn');
+      proxy = await TcpProxy.start(databases.business.url);
+      const trap = new CommitTrap(proxy);
+      await start({ poolSize: 1, url: proxy.through(databases.business.url) }, 1);
+      const told: string[] = [];
+      const hear = (event: unknown) => told.push((event as { gid: string }).gid);
+      subscribe('stepping:job.succeeded', hear);
+      let finish!: () => void;
+      app.recording.onExecute = () => new Promise<void>((resolve) => (finish = resolve));
+      const { gid } = await app.jobs
+        .createJob({ transaction: 'none' })
+        .addStep(WriteEffect, { orderId: '1' })
+        .start();
+      await waitFor(() => app.recording.of(gid).length === 1);
+
+      // The step has the only connection, and the application is the next to get one.
+      if (fate) trap.set(`${gid}:0`, fate);
+      const runner = app.dataSource.createQueryRunner();
+      const connected = runner.startTransaction();
+      finish();
+      await connected;
+      await waitFor(() => told.includes(gid));
+      expect(trap.caught).toBe(fate ? 1 : 0);
+      await runner.rollbackTransaction();
+      await runner.release();
+      unsubscribe('stepping:job.succeeded', hear);
+      expect((await app.ended(gid)).status).toBe('succeeded');
+      expect(app.recording.trace(gid)).toEqual(['write-effect#1']);
+      expect(warnings.mock.calls.flat().join()).not.toContain('is lost');
     });
   },
   ['postgres', 'mariadb'],

@@ -8,7 +8,8 @@ import { BusinessEffect } from '../../support/business-effect.step.js';
 import { Effect } from '../../support/order.entity.js';
 import { Recording } from '../../support/recording.js';
 import { Ping, SendEmail, WriteEffect } from '../../support/steps.js';
-import { itWhere } from '../../support/database.js';
+import { describeBackends, itWhere } from '../../support/database.js';
+import { waitFor } from '../../support/wait-for.js';
 
 /** In the database of the jobs, which is not the application's default one. */
 @Step({
@@ -191,3 +192,37 @@ describeManagers(
   },
   { atDtm: ['postgres', 'mariadb'] },
 );
+
+describeBackends('the success of a transactional step', (backend) => {
+  it('is known by its COMMIT, as is that of the jobs that it has started: nothing is looked up', async () => {
+    const databases = await Databases.create(backend, 'one');
+    const sent: string[] = [];
+    const log = () => undefined;
+    const logQuery = (sql: string) => void sent.push(sql.replaceAll(/\s+/g, ' ').trim());
+    const silent = { logQueryError: log, logQuerySlow: log, logSchemaBuild: log, logMigration: log, log };
+    const app = await TestApplication.start(databases, {
+      dataSource: { logger: { ...silent, logQuery }, logging: true },
+      selfTm: { recoveryInterval: '1m' },
+    });
+    app.recording.onExecute = async ({ step }) => {
+      if (step === 'write-effect') await app.jobs.createJob().addStep(Ping).start();
+    };
+    const { gid } = await app.jobs
+      .createJob({ transaction: 'none' })
+      .addStep(WriteEffect, { orderId: '1' })
+      .start();
+    await waitFor(async () => {
+      const sql = `SELECT gid FROM stepping_jobs WHERE status = 'succeeded'`;
+      return (await databases.business.query(sql)).length === 2;
+    });
+    // Whatever would still be under way is sent by now.
+    await app.close();
+    await databases.drop();
+    expect(app.recording.of(gid)).toHaveLength(1);
+    const begun = sent.findIndex((sql) => /INSERT INTO \S*effects/i.test(sql));
+    expect(sent.slice(begun)).toContain('COMMIT');
+    const looks = sent.slice(begun).filter((sql) => /^SELECT .*stepping_jobs.* WHERE gid\b/.test(sql));
+    // Where a batch locks its rows first, that is no look-up.
+    expect(looks.filter((sql) => !sql.includes('FOR UPDATE'))).toEqual([]);
+  });
+});

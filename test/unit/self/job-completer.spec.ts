@@ -133,6 +133,22 @@ it('takes a change as stored whose answer was lost', async () => {
   expect(await statusOf('a')).toBe('failed');
 });
 
+it('does not lose the lease of a job that it has handed back, while the answer is on its way', async () => {
+  const warn = vi.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
+  const real = store.change.bind(store);
+  vi.spyOn(store, 'change').mockImplementationOnce(async (changes) => {
+    const changed = await real(changes);
+    await new Promise((resolve) => setTimeout(resolve, 60_000));
+    return changed;
+  });
+  const job = await held('a');
+  const stored = completer.write(job.lease, job.retryLater(1000, 'down'));
+  await passed(70_000);
+  expect(await stored).toBe(true);
+  expect(job.lease.lost).toBe(false);
+  expect(warn).not.toHaveBeenCalled();
+});
+
 it('writes a change again that a locked row has left out', async () => {
   vi.spyOn(store, 'change').mockImplementationOnce(async () => new Set());
   const job = await held('a');

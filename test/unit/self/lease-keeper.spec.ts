@@ -86,6 +86,42 @@ it('keeps the lease of a row that the renewal skipped', async () => {
   expect(leases.isGood(lease)).toBe(true);
 });
 
+/** As a transactional step does, with its own COMMIT. */
+const succeed = async (lease: Lease) => {
+  const { gid, owner } = lease;
+  const step = { atStep: 0, stepIndex: 0, stepName: 'ping', attempts: 0, attemptLog: null };
+  const end = { status: 'succeeded', due: null, release: false, mark: null, crashes: null } as const;
+  await store.change([{ gid, owner, ...step, ...end, error: null }]);
+};
+
+it('lets the lease of a job go that this process has ended, and heard nothing of yet', async () => {
+  const lease = await hold('a');
+  await succeed(lease);
+  await passed(10 * LEASE_MS);
+  expect(lost).not.toHaveBeenCalled();
+  expect(warn).not.toHaveBeenCalled();
+  expect(lease.lost).toBe(false);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+it('does not lose the lease of a job whose end it hears of while it asks what became of the job', async () => {
+  const lease = await hold('a');
+  vi.spyOn(store, 'findBeside').mockImplementationOnce(async () => {
+    leases.drop(lease);
+    return null;
+  });
+  await store.cancel('a');
+  await passed(LEASE_MS / 2);
+  expect(lost).not.toHaveBeenCalled();
+  expect(warn).not.toHaveBeenCalled();
+});
+
+it('does not confirm the lease of a job that has ended', async () => {
+  const lease = await hold('a');
+  await succeed(lease);
+  expect(await leases.confirm(lease)).toBe(false);
+});
+
 it('ends the lease of a job that was canceled elsewhere, without a word to its step', async () => {
   const lease = await hold('a');
   await store.cancel('a');
