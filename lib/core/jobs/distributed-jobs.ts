@@ -83,8 +83,8 @@ export abstract class DistributedJobs {
   }
 
   /**
-   * Retries the failed jobs that the filter finds, those with the least gid first, in chunks of their own transactions. Jobs that fail
-   * again meanwhile are left alone. `limit`, `cursor` and `includeArgs` are no part of this filter.
+   * Retries the failed jobs that the filter finds, in chunks of their own transactions: of more than `limit` the first ones of
+   * `list()`. Jobs that fail again meanwhile are left alone. `limit`, `cursor` and `includeArgs` are no part of this filter.
    *
    * @throws InvalidOptionError for a filter or options that cannot be.
    */
@@ -93,7 +93,8 @@ export abstract class DistributedJobs {
   }
 
   /**
-   * Cancels the submitted and failed jobs that the filter finds, in chunks of their own transactions.
+   * Cancels the submitted and failed jobs that the filter finds, in chunks of their own transactions: of more than `limit` the first
+   * ones of `list()`. `limit`, `cursor` and `includeArgs` are no part of this filter.
    *
    * @throws InvalidOptionError for a filter or options that cannot be.
    */

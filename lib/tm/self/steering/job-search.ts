@@ -34,7 +34,7 @@ export class JobSearch {
     return { count: Math.min(found, limit), more: found > limit || end !== null };
   }
 
-  /** The gids of up to `limit` jobs, the least first, which among gids of the library are the oldest. */
+  /** The gids of the first `limit` jobs of a list, the least first, which among gids of the library are the oldest. */
   async gids(
     conditions: CheckedConditions,
     limit: number,
