@@ -5,13 +5,15 @@ import { defineConfig } from 'vitest/config';
 const report = process.env.STEPPING_TEST_REPORT;
 
 /**
- * Five guarantees that every run also tests with a codec; `npm run test:codec` tests all of them so. Together they start,
+ * Guarantees that every run also tests with a codec; `npm run test:codec` tests all of them so. Together they start,
  * claim, retry, list and repair jobs.
  */
 const withCodec = [
   'test/guarantees/arguments/arguments.spec.ts',
   'test/guarantees/operating/admin.spec.ts',
+  'test/guarantees/operating/filters.spec.ts',
   'test/guarantees/operating/run-steps.spec.ts',
+  'test/guarantees/operating/steering.spec.ts',
   'test/guarantees/steps/retry.spec.ts',
   'test/guarantees/transactions/duplicate-gid.spec.ts',
 ];

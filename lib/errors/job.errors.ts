@@ -115,7 +115,7 @@ export class JobNotFoundError extends SteppingError {
 }
 
 /**
- * A job cannot be retried or canceled in the status that it is in.
+ * A job cannot be retried or canceled, or its step not be skipped, in the state that it is in.
  *
  * @publicApi
  */
@@ -124,13 +124,32 @@ export class JobStateError extends SteppingError {
     /** The id of the job. */
     readonly gid: string,
     /** What was asked for. */
-    readonly action: 'retry' | 'cancel',
-    /** The status that does not allow it. */
+    readonly action: 'retry' | 'cancel' | 'skip',
+    /** The status of the job. */
     readonly status: JobStatus,
+    /** What else does not allow it; the status alone, if left out. */
+    reason = `it is ${status}. ${advice(action, status)}`,
+  ) {
+    super('JobStateError', `Job '${gid}' cannot ${ACTIONS[action]}: ${reason}`);
+  }
+}
+
+/**
+ * New arguments of a step are checked by a process that provides it, and this one does not.
+ *
+ * @publicApi
+ */
+export class StepNotProvidedError extends SteppingError {
+  constructor(
+    /** The id of the job. */
+    readonly gid: string,
+    /** The name of the step. */
+    readonly stepName: string,
   ) {
     super(
-      'JobStateError',
-      `Job '${gid}' cannot be ${PARTICIPLES[action]}: it is ${status}. ${advice(action, status)}`,
+      'StepNotProvidedError',
+      `Job '${gid}' cannot be given new arguments here: this process does not provide the step '${stepName}', so that it cannot ` +
+        "check them. Call retry() with 'args' in a process that provides it.",
     );
   }
 }
@@ -155,10 +174,11 @@ export class UnreadableJobError extends SteppingError {
   }
 }
 
-const PARTICIPLES = { retry: 'retried', cancel: 'canceled' } as const;
+const ACTIONS = { retry: 'be retried', cancel: 'be canceled', skip: 'go on without its step' } as const;
 
-function advice(action: 'retry' | 'cancel', status: JobStatus): string {
+function advice(action: keyof typeof ACTIONS, status: JobStatus): string {
   if (status === 'prepared') return 'Its transaction decides whether it runs; wait for that first.';
+  if (action === 'skip') return 'Only failed jobs, and those that wait, can go on without a step.';
   return action === 'retry'
     ? 'Only failed jobs can be retried; start a new job instead.'
     : 'Only submitted and failed jobs can be canceled.';

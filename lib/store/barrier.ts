@@ -26,6 +26,11 @@ export const BARRIER_COLUMNS = new RawSql(
 /** This reason stands for a rollback; any other one stands for a commit. */
 const ROLLBACK_REASON = 'rollback';
 
+/** Of the rows of transactional steps. */
+const STEP_OP = 'action';
+/** Of the row of a step that somebody skips; any other one stands for an attempt that has committed. */
+const SKIPPED_REASON = 'skipped';
+
 /** Half of the time that DTM waits for an answer: a later one would count as none. */
 const DEFAULT_LOCK_TIMEOUT_MS = 1000;
 
@@ -114,9 +119,32 @@ export abstract class Barrier {
 
   /** Deletes the row that `insert()` has written where it should not have been. */
   async withdraw({ gid, branchId = '00', op = 'msg' }: BarrierInsert): Promise<void> {
-    await this.run(
-      this.dialect.sql`DELETE FROM ${this.table} WHERE ${isKey({ gid, branchId, op })} AND reason = ${op}`,
-    );
+    await this.delete({ gid, branchId, op, reason: op });
+  }
+
+  /**
+   * Makes sure that no attempt of a step can commit any more: `done` when one has. Throws as `queryPrepared()` does while the
+   * transaction of an attempt is open.
+   */
+  async skip(gid: string, branchId: string): Promise<'done' | 'skipped'> {
+    const row = { gid: checkBarrierGid(gid), branchId, op: STEP_OP, reason: SKIPPED_REASON };
+    return (await this.decided(row)) === SKIPPED_REASON ? 'skipped' : 'done';
+  }
+
+  /** Takes `skip()` back. */
+  withdrawSkip(gid: string, branchId: string): Promise<void> {
+    return this.delete({ gid, branchId, op: STEP_OP, reason: SKIPPED_REASON });
+  }
+
+  /**
+   * Whether an attempt of a step has committed. To be asked under the lease of the job: what is left there of a skip says then that
+   * the job has not gone on, and is deleted.
+   */
+  async isDone(gid: string, branchId: string): Promise<boolean> {
+    const reason = await this.reasonOf({ gid, branchId, op: STEP_OP });
+    if (reason !== SKIPPED_REASON) return reason !== undefined;
+    await this.withdrawSkip(gid, branchId);
+    return false;
   }
 
   /** Whether a row is there and committed, whatever its reason. */
@@ -138,22 +166,7 @@ export abstract class Barrier {
    */
   async queryPrepared(gid: string): Promise<'committed' | 'rolledBack'> {
     const row = { gid: checkBarrierGid(gid), branchId: '00', op: 'msg', reason: ROLLBACK_REASON };
-    const reason = await this.own(async () => {
-      try {
-        const found = await this.decide(row, this.lockTimeout);
-        const exact = reasonIn(found, row);
-        if (exact === undefined && found.rows.length > 0) throw confused(gid);
-        return exact;
-      } catch (error) {
-        const open =
-          this.dialect.errors.isTransient(error) || error instanceof TransactionManagerUnavailableError;
-        if (!open) throw error;
-        throw new UnresolvedTransactionError(gid, 'its transaction is still open', { cause: error });
-      }
-    });
-    // Somebody deleted the row between the two statements. It says nothing about the transaction.
-    if (reason === undefined) throw new UnresolvedTransactionError(gid, 'its barrier row has disappeared');
-    return reason === ROLLBACK_REASON ? 'rolledBack' : 'committed';
+    return (await this.decided(row)) === ROLLBACK_REASON ? 'rolledBack' : 'committed';
   }
 
   /** Deletes the rows of jobs that are known to have ended at their transaction manager. */
@@ -178,6 +191,33 @@ export abstract class Barrier {
   /** Qualified and quoted. */
   protected get table(): RawSql {
     return new RawSql(this.dialect.tables.barrier);
+  }
+
+  /** Inserts a row unless its key is taken; the reason that is there then. */
+  private async decided(row: BarrierRow): Promise<string> {
+    const { gid } = row;
+    const reason = await this.own(async () => {
+      try {
+        const found = await this.decide(row, this.lockTimeout);
+        const exact = reasonIn(found, row);
+        if (exact === undefined && found.rows.length > 0) throw confused(gid);
+        return exact;
+      } catch (error) {
+        const open =
+          this.dialect.errors.isTransient(error) || error instanceof TransactionManagerUnavailableError;
+        if (!open) throw error;
+        throw new UnresolvedTransactionError(gid, 'its transaction is still open', { cause: error });
+      }
+    });
+    // Somebody deleted the row between the two statements. It says nothing about the transaction.
+    if (reason === undefined) throw new UnresolvedTransactionError(gid, 'its barrier row has disappeared');
+    return reason;
+  }
+
+  private async delete(row: BarrierRow): Promise<void> {
+    await this.run(
+      this.dialect.sql`DELETE FROM ${this.table} WHERE ${isKey(row)} AND reason = ${row.reason}`,
+    );
   }
 
   private async reasonOf(key: BarrierKey): Promise<string | undefined> {

@@ -6,13 +6,22 @@ import { SUPPORTED_DATABASES, type Dialect } from './dialect.js';
 import { MysqlBarrier } from './mysql/mysql.barrier.js';
 import { MysqlDialect } from './mysql/mysql.dialect.js';
 import { MysqlJobStore } from './mysql/mysql.job-store.js';
+import { MysqlSteeringStatements } from './mysql/mysql.steering-statements.js';
 import { PostgresBarrier } from './postgres/postgres.barrier.js';
 import { PostgresDialect } from './postgres/postgres.dialect.js';
 import { PostgresJobStore } from './postgres/postgres.job-store.js';
+import { PostgresSteeringStatements } from './postgres/postgres.steering-statements.js';
+import type { JobStatements } from './job-statements.js';
 import type { SqlJobStore } from './sql.job-store.js';
+import type { SqlNotation } from './sql-notation.js';
 import { SqliteBarrier } from './sqlite/sqlite.barrier.js';
 import { SqliteDialect } from './sqlite/sqlite.dialect.js';
 import { SqliteJobStore } from './sqlite/sqlite.job-store.js';
+import { SqliteSteeringStatements } from './sqlite/sqlite.steering-statements.js';
+import { RawSql } from './sql-template.js';
+import { SqlAuditStore } from './steering/sql.audit-store.js';
+import { SqlSteeringStore } from './steering/sql.steering-store.js';
+import type { SteeringStatements } from './steering/steering-statements.js';
 import type { TableOptions } from './table-names.js';
 
 /** What one kind of database is made of. */
@@ -24,16 +33,36 @@ interface Database {
     dialect: Dialect,
     options?: BarrierOptions,
   ) => Barrier;
+  readonly Steering: new (
+    jobs: RawSql,
+    notation: SqlNotation,
+    statements: JobStatements,
+  ) => SteeringStatements;
 }
 
-const mysql: Database = { Dialect: MysqlDialect, JobStore: MysqlJobStore, Barrier: MysqlBarrier };
+const mysql: Database = {
+  Dialect: MysqlDialect,
+  JobStore: MysqlJobStore,
+  Barrier: MysqlBarrier,
+  Steering: MysqlSteeringStatements,
+};
 
 /** By the type of the `DataSource`. The only place that knows databases by their names. */
 const DATABASES: Readonly<Record<string, Database>> = {
-  postgres: { Dialect: PostgresDialect, JobStore: PostgresJobStore, Barrier: PostgresBarrier },
+  postgres: {
+    Dialect: PostgresDialect,
+    JobStore: PostgresJobStore,
+    Barrier: PostgresBarrier,
+    Steering: PostgresSteeringStatements,
+  },
   mysql,
   mariadb: mysql,
-  'better-sqlite3': { Dialect: SqliteDialect, JobStore: SqliteJobStore, Barrier: SqliteBarrier },
+  'better-sqlite3': {
+    Dialect: SqliteDialect,
+    JobStore: SqliteJobStore,
+    Barrier: SqliteBarrier,
+    Steering: SqliteSteeringStatements,
+  },
 };
 
 /** Whether there is a dialect for the type of a `DataSource`. */
@@ -53,6 +82,26 @@ export function dialectFor(dataSource: DataSourceLike, tables?: TableOptions): D
 /** The job store of a database. Await its `initialize()` before anything else. */
 export function jobStoreFor(dialect: Dialect, connection: InternalConnection): SqlJobStore {
   return new (databaseOf(dialect.dataSource).JobStore)(connection, dialect);
+}
+
+/** What steers the jobs of a store, and its audit. Both share the store's `initialize()`. */
+export function steeringFor(
+  dialect: Dialect,
+  connection: InternalConnection,
+  store: SqlJobStore,
+): { readonly steering: SqlSteeringStore; readonly audit: SqlAuditStore } {
+  const audit = new SqlAuditStore(connection, dialect);
+  const { Steering } = databaseOf(dialect.dataSource);
+  let steering: SteeringStatements | undefined;
+  const known = () => ({
+    jobs: store.statements,
+    steering: (steering ??= new Steering(
+      new RawSql(dialect.tables.jobs),
+      dialect.notation(connection),
+      store.statements,
+    )),
+  });
+  return { steering: new SqlSteeringStore(connection, dialect, audit, known), audit };
 }
 
 /** The barrier of a database. Await its `initialize()` before anything else. */

@@ -1,5 +1,5 @@
 import type { Statement } from './connections/internal.connection.js';
-import type { JobChange, JobQuery, LeaseKey, NewJob } from './job-store.js';
+import type { JobChange, JobConditions, JobQuery, LeaseKey, NewJob } from './job-store.js';
 import type { SqlNotation } from './sql-notation.js';
 import { fragment, RawSql, type Fragment } from './sql-template.js';
 
@@ -75,14 +75,6 @@ export abstract class JobStatements {
    * index of failed jobs. The steps of a job are answered only when it is known that they fit.
    */
   list(query: JobQuery): Statement {
-    const conditions = [
-      ...when(query.status, (status) => fragment`${this.notation.hasStatus(status)}`),
-      ...when(query.step, (step) => this.notation.amongNames('step_name', [step])),
-      ...when(query.name, (name) => this.notation.amongNames('name', [name])),
-      ...when(query.createdAfter, (date) => fragment`created_at >= ${this.notation.timeOf(date)}`),
-      ...when(query.createdBefore, (date) => fragment`created_at < ${this.notation.timeOf(date)}`),
-      ...when(query.before, (gid) => fragment`gid < ${gid}`),
-    ];
     return this.notation.sql`
       SELECT ${this.columns}, found
         FROM (SELECT gid AS fitting, found
@@ -90,12 +82,48 @@ export abstract class JobStatements {
                         FROM (SELECT gid, ROW_NUMBER() OVER (ORDER BY gid DESC) AS place, size
                                 FROM (SELECT gid, ${this.notation.bytesOf('steps')} AS size
                                         FROM ${this.jobs}
-                                       WHERE ${conditions.reduce((all, condition) => fragment`${all} AND ${condition}`, fragment`TRUE`)}
+                                       WHERE ${this.meets(query)}
                                        ORDER BY gid DESC
                                        LIMIT ${query.limit + 1}) AS page) AS numbered) AS summed
                WHERE place <= ${query.continued ? 0 : 1} OR (place <= ${query.limit} AND total <= ${query.maxBytes ?? Number.MAX_SAFE_INTEGER})) AS chosen
         JOIN ${this.jobs} ON gid = fitting
        ORDER BY gid DESC`;
+  }
+
+  /** Whether a row meets all conditions. */
+  meets(conditions: JobConditions): Fragment {
+    const { notation } = this;
+    const all = [
+      ...when(conditions.status, (status) => fragment`${notation.hasStatus(status)}`),
+      ...when(conditions.step, (step) => notation.amongNames('step_name', [step])),
+      ...when(conditions.name, (name) => notation.amongNames('name', [name])),
+      ...when(conditions.createdAfter, (date) => fragment`created_at >= ${notation.timeOf(date)}`),
+      ...when(conditions.createdBefore, (date) => fragment`created_at < ${notation.timeOf(date)}`),
+      ...when(
+        conditions.failing,
+        () => fragment`attempts > 0 AND ${notation.hasStatus(['submitted', 'failed'])}`,
+      ),
+      ...when(conditions.error, (part) => notation.contains('error', part)),
+      ...when(conditions.args, (part) => notation.contains('steps', part)),
+      ...when(conditions.before, (gid) => fragment`gid < ${gid}`),
+      ...when(conditions.from, (gid) => fragment`gid >= ${gid}`),
+    ];
+    return all.reduce((joined, condition) => fragment`${joined} AND ${condition}`, fragment`TRUE`);
+  }
+
+  /** Answers with one `count`, up to `limit`. */
+  count(conditions: JobConditions, limit: number): Statement {
+    return this.notation.sql`
+      SELECT COUNT(*) AS count
+        FROM (SELECT gid FROM ${this.jobs} WHERE ${this.meets(conditions)} LIMIT ${limit}) AS found`;
+  }
+
+  /** The `gid` of the `rows`-th job; of the failed ones alone, since only these have an index in the order of gids. */
+  endOfSearch({ status, before }: JobConditions, rows: number): Statement {
+    const failedOnly = status?.length === 1 && status[0] === 'failed';
+    const searched = { ...(failedOnly && { status }), ...(before !== undefined && { before }) };
+    return this.notation.sql`
+      SELECT gid FROM ${this.jobs} WHERE ${this.meets(searched)} ORDER BY gid DESC LIMIT 1 OFFSET ${rows - 1}`;
   }
 
   retry(gid: string): Statement {

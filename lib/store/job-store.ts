@@ -34,7 +34,7 @@ export interface JobRecord {
   readonly mark: AttemptMark | null;
   /** How many attempts in a row have begun and ended with their process; `null` where none is known. */
   readonly crashes: number | null;
-  /** Earlier steps that needed more than one attempt, as `"index:attempts,…"`. */
+  /** Steps that needed more than one attempt, as `"index:attempts,…"`; with an `s` behind it, of a step that was skipped. */
   readonly attemptLog: string | null;
   readonly owner: string | null;
   readonly lookup: string | null;
@@ -120,6 +120,12 @@ export interface JobQuery {
   readonly name?: string;
   readonly createdAfter?: Date;
   readonly createdBefore?: Date;
+  /** Jobs that have failed or go on, with failed attempts of their current step. */
+  readonly failing?: true;
+  /** Part of the last error. */
+  readonly error?: string;
+  /** Part of the stored steps. */
+  readonly args?: string;
   readonly limit: number;
   /** Bytes of the stored steps; the first job of a page may be larger. Default: no bound. */
   readonly maxBytes?: number;
@@ -127,7 +133,12 @@ export interface JobQuery {
   readonly continued?: boolean;
   /** Only jobs whose gid sorts before this one: the gid of the last job of the page before. */
   readonly before?: string;
+  /** Only jobs from this gid on. */
+  readonly from?: string;
 }
+
+/** What jobs must be like, and where to look for them. */
+export type JobConditions = Omit<JobQuery, 'limit' | 'maxBytes' | 'continued'>;
 
 /** A page of jobs. */
 export interface RecordPage {
@@ -213,6 +224,13 @@ export abstract class JobStore {
   abstract findIn(runner: QueryRunnerLike, gid: string): Promise<JobRecord | null>;
   /** Newest gid first. */
   abstract list(query: JobQuery): Promise<RecordPage>;
+  /** How many jobs there are, counted up to `limit`. Takes 2 s at most, where the database can be told so. */
+  abstract count(conditions: JobConditions, limit: number): Promise<number>;
+  /**
+   * The gid that ends a search for texts: that of the `rows`-th job before `before`, whatever the other conditions say; of those that
+   * have failed, where they ask for these alone. `null` where there are fewer.
+   */
+  abstract endOfSearch(conditions: JobConditions, rows: number): Promise<string | null>;
   /** `failed` → `submitted`, due now, at the failed step with no attempts and no mark; false when it was not failed. */
   abstract retry(gid: string): Promise<boolean>;
   /** `submitted` → `canceled`, also `failed` → `canceled`; false when it was neither. */

@@ -6,6 +6,7 @@ import {
   type ClaimRequest,
   type ExpiredPage,
   type JobChange,
+  type JobConditions,
   type JobQuery,
   type ClaimedJob,
   type JobRecord,
@@ -15,7 +16,8 @@ import {
   type RecordPage,
 } from './job-store.js';
 
-type MutableJob = { -readonly [K in keyof JobRecord]: JobRecord[K] };
+/** A stored job, which can be changed. */
+export type MemoryJob = { -readonly [K in keyof JobRecord]: JobRecord[K] };
 
 /**
  * Keeps jobs in memory: they are gone when the process ends. For tests, and for applications without a database. It
@@ -24,11 +26,11 @@ type MutableJob = { -readonly [K in keyof JobRecord]: JobRecord[K] };
  * @internal Internal to the library: it changes without notice.
  */
 export class MemoryJobStore extends JobStore {
-  private readonly jobs = new Map<string, MutableJob>();
+  readonly jobs = new Map<string, MemoryJob>();
 
   constructor(
     /** Epoch milliseconds. */
-    private readonly now: () => number = Date.now,
+    readonly now: () => number = Date.now,
   ) {
     super();
   }
@@ -143,19 +145,29 @@ export class MemoryJobStore extends JobStore {
   }
 
   override async list(query: JobQuery): Promise<RecordPage> {
-    const { status, step, name, createdAfter, createdBefore, before, limit, maxBytes = Infinity } = query;
-    const found = [...this.jobs.values()]
-      .filter((job) => status === undefined || status.includes(job.status))
-      .filter((job) => step === undefined || job.stepName === step)
-      .filter((job) => name === undefined || job.name === name)
-      .filter((job) => createdAfter === undefined || job.createdAt >= createdAfter)
-      .filter((job) => createdBefore === undefined || job.createdAt < createdBefore)
-      .filter((job) => before === undefined || job.gid < before)
-      .sort((a, b) => compare(b.gid, a.gid));
+    const { limit, maxBytes = Infinity } = query;
+    const found = this.found(query);
     let bytes = 0;
     const fitting = found.findIndex((job) => (bytes += Buffer.byteLength(job.steps)) > maxBytes);
     const count = Math.min(limit, fitting === -1 ? found.length : Math.max(fitting, 1));
     return { jobs: found.slice(0, count).map((job) => ({ ...job })), more: count < found.length };
+  }
+
+  override async count(conditions: JobConditions, limit: number): Promise<number> {
+    return Math.min(limit, this.found(conditions).length);
+  }
+
+  override async endOfSearch({ status, before }: JobConditions, rows: number): Promise<string | null> {
+    const failedOnly = status?.length === 1 && status[0] === 'failed';
+    const searched = { ...(failedOnly && { status }), ...(before !== undefined && { before }) };
+    return this.found(searched)[rows - 1]?.gid ?? null;
+  }
+
+  /** Newest gid first. */
+  found(conditions: JobConditions): MemoryJob[] {
+    return [...this.jobs.values()]
+      .filter((job) => meets(job, conditions))
+      .sort((a, b) => compare(b.gid, a.gid));
   }
 
   override async retry(gid: string): Promise<boolean> {
@@ -237,8 +249,8 @@ export class MemoryJobStore extends JobStore {
   /** Runs `work` on each job that is still under its owner and that `condition` accepts. */
   private eachHeld<K extends LeaseKey>(
     keys: readonly K[],
-    condition: (job: MutableJob, key: K) => boolean,
-    work: (job: MutableJob, key: K) => unknown,
+    condition: (job: MemoryJob, key: K) => boolean,
+    work: (job: MemoryJob, key: K) => unknown,
   ): Set<string> {
     const gids = new Set<string>();
     for (const key of keys) {
@@ -253,6 +265,22 @@ export class MemoryJobStore extends JobStore {
   private after(milliseconds: number): Date {
     return new Date(this.now() + milliseconds);
   }
+}
+
+function meets(job: JobRecord, conditions: JobConditions): boolean {
+  const { status, step, name, createdAfter, createdBefore, failing, error, args, before, from } = conditions;
+  return (
+    (status === undefined || status.includes(job.status)) &&
+    (step === undefined || job.stepName === step) &&
+    (name === undefined || job.name === name) &&
+    (createdAfter === undefined || job.createdAt >= createdAfter) &&
+    (createdBefore === undefined || job.createdAt < createdBefore) &&
+    (!failing || (job.attempts > 0 && (job.status === 'submitted' || job.status === 'failed'))) &&
+    (error === undefined || job.error?.includes(error) === true) &&
+    (args === undefined || job.steps.includes(args)) &&
+    (before === undefined || job.gid < before) &&
+    (from === undefined || job.gid >= from)
+  );
 }
 
 function isUnended(job: JobRecord): boolean {

@@ -1,5 +1,5 @@
 import type { JobStatus } from '../core/jobs/job-info.js';
-import { RawSql, type Fragment, type SqlTemplate } from './sql-template.js';
+import { fragment, RawSql, type Fragment, type SqlTemplate } from './sql-template.js';
 
 /**
  * How one database writes times, lists and the like, for statements that are the same otherwise.
@@ -31,6 +31,21 @@ export abstract class SqlNotation {
       literals.length === 1 ? `status = ${literals[0]!}` : `status IN (${literals.join(', ')})`,
     );
   }
+
+  /** The id that this session has generated last. */
+  abstract readonly lastId: RawSql;
+
+  column(name: string): RawSql {
+    return new RawSql(name);
+  }
+
+  /** A text where nothing else tells its type. */
+  text(value: string | null): Fragment {
+    return fragment`${value}`;
+  }
+
+  /** Whether a text has a part, exactly as it is written. */
+  abstract contains(column: string, part: string): Fragment;
 
   /** The size of a text as it is stored, which reads the text only where it must. */
   bytesOf(column: string): RawSql {

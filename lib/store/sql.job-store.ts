@@ -17,6 +17,7 @@ import {
   type ClaimRequest,
   type ExpiredPage,
   type JobChange,
+  type JobConditions,
   type JobQuery,
   type JobRecord,
   type LeaseKey,
@@ -33,6 +34,8 @@ const LOCKED_RETRIES = 6;
 const FIRST_LOCKED_PAUSE_MS = 2;
 /** A row that stays locked for longer is in somebody else's transaction, and the other jobs must go on. */
 const LOCK_TIMEOUT_MS = 2_000;
+/** Nobody waits for a number for longer, and the server has other things to do. */
+const COUNT_TIMEOUT_MS = 2_000;
 
 /**
  * Keeps jobs in a table of a TypeORM `DataSource`. This class cuts batches to size, retries locked rows, and translates
@@ -214,6 +217,17 @@ export abstract class SqlJobStore extends JobStore {
     return { jobs, more: jobs.length > 0 && Number(rows[0].found) > jobs.length };
   }
 
+  override async count(conditions: JobConditions, limit: number): Promise<number> {
+    const statement = this.statements.count(this.text.ofQuery(conditions), limit);
+    const { rows } = await this.own(() => this.inTime(statement, COUNT_TIMEOUT_MS));
+    return Number((rows as [{ count: number | string }])[0].count);
+  }
+
+  override async endOfSearch(conditions: JobConditions, rows: number): Promise<string | null> {
+    const { rows: found } = await this.run(this.statements.endOfSearch(this.text.ofQuery(conditions), rows));
+    return (found as { gid: string }[])[0]?.gid ?? null;
+  }
+
   override async retry(gid: string): Promise<boolean> {
     return isGid(gid) && (await this.run(this.statements.retry(gid))).affected > 0;
   }
@@ -249,6 +263,11 @@ export abstract class SqlJobStore extends JobStore {
 
   override async elapse(milliseconds: number): Promise<void> {
     await this.run(this.statements.elapse(milliseconds));
+  }
+
+  /** Runs a SELECT that the server ends itself after `timeout` ms, where it can be told so. */
+  protected inTime({ sql, params }: Statement, _timeout: number): Promise<StatementResult> {
+    return this.connection.query(sql, params);
   }
 
   protected get text(): StoredText {

@@ -1,6 +1,6 @@
 import { NAME_RULE } from '../core/name.js';
 import { InvalidOptionError } from '../errors/index.js';
-import type { JobChange, JobQuery, NewJob } from './job-store.js';
+import type { JobChange, JobConditions, NewJob } from './job-store.js';
 
 /** What the columns of names hold, in characters. */
 const MAX_NAME_LENGTH = 255;
@@ -47,12 +47,14 @@ export class StoredText {
     };
   }
 
-  ofQuery(query: JobQuery): JobQuery {
-    const { step, name } = query;
+  ofQuery<Q extends JobConditions>(query: Q): Q {
+    const { step, name, error, args } = query;
     return {
       ...query,
       ...(step !== undefined && { step: this.encode(step) }),
       ...(name !== undefined && { name: this.encode(name) }),
+      ...(error !== undefined && { error: this.encode(error) }),
+      ...(args !== undefined && { args: this.json(args) }),
     };
   }
 

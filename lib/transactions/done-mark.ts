@@ -36,7 +36,7 @@ export function barrierMark(
 ): DoneMark {
   const branchId = branchIdOf(attempt.stepIndex);
   const { gid: job, barrierGid: gid = job } = attempt;
-  const isSet = () => barrier.exists(gid, branchId, 'action');
+  const isSet = () => barrier.isDone(gid, branchId);
   return {
     stores: false,
     isSet,

@@ -658,6 +658,40 @@ export function describeJobStore(title: string, open: () => Promise<StoreHarness
         expect(await gids({ createdBefore: new Date(createdAt.getTime() - 60_000) })).toEqual([]);
       });
 
+      it('filters by failed attempts, and by parts of errors and of steps', async () => {
+        const steps = JSON.stringify([{ step: 'first', args: 'Ä_1%' }]);
+        const gids = ['a', 'b', 'c', 'd', 'e'];
+        await store.insert(
+          gids.map((gid) => newJob({ gid, ...(gid === 'e' ? { steps, dueIn: 60_000 } : {}) })),
+        );
+        await claimAll(store, 'me');
+        await store.change([
+          success('a', 'me', { ...RETRY, attempts: 1, error: 'É 100%', due: 60_000 }),
+          success('b', 'me', { ...RETRY, status: 'failed', attempts: 3, error: 'off' }),
+          // An attempt has begun, and none has failed.
+          begins({ gid: 'c' }, 'me'),
+          end('d', 'me', { attempts: 2 }),
+        ]);
+        const found = async (query: Partial<Parameters<JobStore['list']>[0]>): Promise<string[]> =>
+          (await store.list({ limit: 10, ...query })).jobs.map((job) => job.gid);
+        expect(await found({ failing: true })).toEqual(['b', 'a']);
+        expect(await found({ error: 'É 1' })).toEqual(['a']);
+        expect(await found({ error: '%' })).toEqual(['a']);
+        expect(await found({ error: 'é' })).toEqual([]);
+        expect(await found({ args: '"Ä_1%"' })).toEqual(['e']);
+        expect(await found({ args: 'ä' })).toEqual([]);
+        expect(await found({ from: 'd' })).toEqual(['e', 'd']);
+        expect(await found({ from: 'b', before: 'd' })).toEqual(['c', 'b']);
+        expect(await store.count({}, 10)).toBe(5);
+        expect(await store.count({}, 3)).toBe(3);
+        expect(await store.count({ failing: true, status: ['failed'] }, 10)).toBe(1);
+        expect(await store.endOfSearch({}, 2)).toBe('d');
+        expect(await store.endOfSearch({ before: 'd', args: 'x', step: 'first' }, 3)).toBe('a');
+        expect(await store.endOfSearch({}, 6)).toBeNull();
+        expect(await store.endOfSearch({ status: ['failed'] }, 1)).toBe('b');
+        expect(await store.endOfSearch({ status: ['failed'] }, 2)).toBeNull();
+      });
+
       it('ends a page where its steps have so many bytes, but not before the first job', async () => {
         const steps = JSON.stringify([{ step: 'first', args: 'ä'.repeat(500) }]);
         await store.insert(['a', 'b', 'c', 'd'].map((gid) => newJob({ gid, steps })));

@@ -31,9 +31,12 @@ export abstract class DistributedJobs {
   abstract list(filter?: JobFilter): Promise<JobPage>;
 
   /**
-   * Lets a failed job go on at the step that failed, at once and with its attempts counted anew.
+   * Lets a failed job go on at the step that failed, at once and with its attempts counted anew; with `args`, that step with
+   * other arguments.
    *
-   * @throws JobNotFoundError, or JobStateError when the job is not failed.
+   * @throws JobNotFoundError, or JobStateError when the job is not failed. With `args` also StepNotProvidedError when this process does
+   * not provide the step, InvalidStepArgumentsError, StepArgumentsTooLargeError, and PayloadCodecError or PayloadKeyUnknownError
+   * when the arguments cannot be encoded.
    */
   abstract retry(gid: string, options?: RetryJobOptions): Promise<void>;
 
@@ -50,6 +53,7 @@ export abstract class DistributedJobs {
 
   /**
    * How many jobs the filter finds, counted up to `limit` (default 10,000, at most 100,000). `includeArgs` and `cursor` mean nothing here.
+   * With `error` or `args`, it looks where the first page of `list()` does. The servers end it after 2 seconds.
    *
    * @throws InvalidOptionError for a filter that cannot be.
    */
@@ -68,16 +72,19 @@ export abstract class DistributedJobs {
 
   /**
    * Lets a job that has failed, or that waits for its next attempt, go on with the step after the one that it stands at. A job at its last
-   * step succeeds. A step that is done already counts as done, not as skipped.
+   * step succeeds. A transactional step that is done already counts as done, not as skipped; where it is in another database than the jobs,
+   * only a process that provides it, or has that database, can tell.
    *
    * @throws JobNotFoundError, or JobStateError when the job stands elsewhere, has ended, or its step runs at this moment.
+   * @throws UnresolvedTransactionError while the transaction of an attempt is open.
    */
   skip(_gid: string, _options: SkipStepOptions): Promise<void> {
     return unsupported('skip');
   }
 
   /**
-   * Retries the failed jobs that the filter finds, in chunks of their own transactions. Jobs that fail again meanwhile are left alone.
+   * Retries the failed jobs that the filter finds, in chunks of their own transactions: of more than `limit` the first ones of
+   * `list()`. Jobs that fail again meanwhile are left alone. `limit`, `cursor` and `includeArgs` are no part of this filter.
    *
    * @throws InvalidOptionError for a filter or options that cannot be.
    */
@@ -86,7 +93,8 @@ export abstract class DistributedJobs {
   }
 
   /**
-   * Cancels the submitted and failed jobs that the filter finds, in chunks of their own transactions.
+   * Cancels the submitted and failed jobs that the filter finds, in chunks of their own transactions: of more than `limit` the first
+   * ones of `list()`. `limit`, `cursor` and `includeArgs` are no part of this filter.
    *
    * @throws InvalidOptionError for a filter or options that cannot be.
    */

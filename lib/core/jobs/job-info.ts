@@ -21,10 +21,11 @@ export const JOB_STATUSES: readonly JobStatus[] = [
 /**
  * Where one step of a job stands. `running`: a process holds the lease of the job at this step, and runs
  * it or is about to. `waiting`: due later, or not yet taken by a process. `pending`: its turn has not come.
+ * `skipped`: somebody let the job go on without it.
  *
  * @publicApi
  */
-export type StepStatus = 'pending' | 'waiting' | 'running' | 'succeeded' | 'failed' | 'canceled';
+export type StepStatus = 'pending' | 'waiting' | 'running' | 'succeeded' | 'failed' | 'canceled' | 'skipped';
 
 /**
  * What is known of one step of a job.
@@ -97,11 +98,14 @@ export interface JobFilter {
   readonly createdBefore?: Date;
   /** Whether the steps come with their arguments. Default: `false`. */
   readonly includeArgs?: boolean;
-  /** Jobs with failed attempts of the step that they stand at. */
+  /** Jobs that have failed, or wait for another attempt: at least one attempt of the step that they stand at has failed. */
   readonly failing?: true;
-  /** Part of the text of the last error. Refused where a codec keeps error texts. */
+  /**
+   * Part of the text of the last error, 1 to 1,000 characters, exactly as it is written. A page looks at the next 10,000 jobs, or with
+   * `status: 'failed'` at the next 10,000 that have failed; it may be empty, and its `cursor` goes on behind them. Refused with a `codec`.
+   */
   readonly error?: string;
-  /** Part of the stored arguments, as JSON text. Looks at the newest 10,000 jobs of a page. Refused where a codec keeps arguments. */
+  /** The same for the names and arguments of the steps as they are stored: JSON text, such as `"orderId":"o-7"`. */
   readonly args?: string;
   /** How many jobs at most, 1 to 1,000; a page may be shorter, since it is bounded in bytes as well. Default: 100. */
   readonly limit?: number;

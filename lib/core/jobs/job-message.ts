@@ -59,6 +59,31 @@ export function encodedBytesOf(steps: readonly StoredStep[]): number {
 export interface ParsedStep {
   readonly step: string;
   readonly args?: unknown;
+  /** How often somebody has given it new arguments; absent for never. */
+  readonly edits?: number;
+  /** The arguments that the job was started with, if it was edited. */
+  readonly firstArgs?: unknown;
+}
+
+/** The arguments that a step was started with, as they are stored. */
+export function firstArgsOf(step: ParsedStep): unknown {
+  return step.edits === undefined ? step.args : step.firstArgs;
+}
+
+/**
+ * Encoded steps with other arguments of one of them, as JSON. The first ones are kept: a job that is started again with the same gid is
+ * compared with them.
+ *
+ * @throws UnreadableJobError where the steps cannot be read.
+ */
+export function editedSteps(text: string, index: number, args: string): string {
+  const encoded = parseSteps(text).map((step, at) => {
+    if (at !== index) return JSON.stringify(step);
+    const first = JSON.stringify(firstArgsOf(step)) as string | undefined;
+    const kept = first === undefined ? '' : `,"firstArgs":${first}`;
+    return `{"step":${JSON.stringify(step.step)},"args":${args},"edits":${(step.edits ?? 0) + 1}${kept}}`;
+  });
+  return `[${encoded.join(',')}]`;
 }
 
 /**

@@ -1,9 +1,16 @@
 import { isDeepStrictEqual } from 'node:util';
 import { PayloadCorruptError } from '../../errors/index.js';
 import type { JobInfo, StepInfo } from '../jobs/job-info.js';
-import { parseSteps, stepNamesOf, type JobMessage, type ParsedStep } from '../jobs/job-message.js';
+import {
+  firstArgsOf,
+  parseSteps,
+  stepNamesOf,
+  type JobMessage,
+  type ParsedStep,
+} from '../jobs/job-message.js';
 import type { StepAttempt, StepOutcome } from '../steps/step-attempt.js';
 import { argsErrorOf, untilPatienceEnds, type Payloads } from './payloads.js';
+import type { PayloadContext } from './payload-codec.js';
 import { encodedIn, isEncoded, isMarked, plainIn } from './stored-forms.js';
 
 /** How many texts of a job, or jobs of a page, are with the codec at once. */
@@ -30,7 +37,8 @@ export async function encodedMessage(
 }
 
 /**
- * Whether two encoded step lists of one job are equal once they are decoded, whatever the order of the keys in their arguments.
+ * Whether two encoded step lists of one job are equal once they are decoded, whatever the order of the keys in their arguments. Of
+ * arguments that were edited, the first ones count.
  *
  * @throws PayloadKeyUnknownError, PayloadCorruptError, PayloadCodecError where that cannot be told.
  */
@@ -46,7 +54,7 @@ export async function sameSteps(
   if (names.length === 0 || !isDeepStrictEqual(names, stepNamesOf(right))) return false;
   const until = untilPatienceEnds();
   const decoded = (steps: readonly ParsedStep[]) =>
-    mapped(steps, ({ args }, index) => readArgs(payloads, gid, index, args, until));
+    mapped(steps, (step, index) => readArgs(payloads, gid, index, firstArgsOf(step), until));
   return isDeepStrictEqual(await decoded(parseSteps(left)), await decoded(parseSteps(right)));
 }
 
@@ -64,7 +72,10 @@ export async function openAttempt<A extends StepAttempt>(
   const stopped = new Promise<undefined>((resolve) => stop.onRequest(() => resolve(undefined)));
   try {
     const until = untilPatienceEnds(gracePeriod);
-    const json = await Promise.race([jsonOf(payloads, gid, stepIndex, stored, until), stopped]);
+    const json = await Promise.race([
+      jsonOf(payloads, stored, { gid, stepIndex, purpose: 'args' }, until),
+      stopped,
+    ]);
     if (json === undefined) return { kind: 'interrupted', settled: true };
     let first: { readonly value: unknown } | undefined = { value: parsed(json) };
     const readArgs = (): unknown => {
@@ -118,27 +129,39 @@ async function readableStep(
   }
 }
 
-/** The arguments behind what is stored of them. */
-async function readArgs(
+/**
+ * The arguments behind what is stored of them.
+ *
+ * @throws PayloadKeyUnknownError, PayloadCorruptError, PayloadCodecError.
+ */
+export async function readStored(
+  payloads: Payloads,
+  stored: unknown,
+  context: PayloadContext,
+  until: number,
+): Promise<unknown> {
+  return isEncoded(stored) ? parsed(await jsonOf(payloads, stored, context, until)) : plainIn(stored);
+}
+
+function readArgs(
   payloads: Payloads,
   gid: string,
   stepIndex: number,
   stored: unknown,
   until: number,
 ): Promise<unknown> {
-  return isEncoded(stored) ? parsed(await jsonOf(payloads, gid, stepIndex, stored, until)) : plainIn(stored);
+  return readStored(payloads, stored, { gid, stepIndex, purpose: 'args' }, until);
 }
 
 async function jsonOf(
   payloads: Payloads,
-  gid: string,
-  stepIndex: number,
   stored: unknown,
+  context: PayloadContext,
   until: number,
 ): Promise<string> {
   const encoded = encodedIn(stored);
   if (!encoded) throw new PayloadCorruptError('what is stored of it has changed');
-  return payloads.decode(encoded, { gid, stepIndex, purpose: 'args' }, until);
+  return payloads.decode(encoded, context, until);
 }
 
 /** Without the parser's own words, which quote the text. */
@@ -152,7 +175,7 @@ function parsed(json: string): unknown {
 
 /** The step that a job stands at. */
 function currentStep(steps: readonly StepInfo[]): number {
-  const at = steps.findIndex(({ status }) => status !== 'succeeded');
+  const at = steps.findIndex(({ status }) => status !== 'succeeded' && status !== 'skipped');
   return at === -1 ? Math.max(0, steps.length - 1) : at;
 }
 

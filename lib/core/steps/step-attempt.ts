@@ -25,6 +25,8 @@ export interface StepAttempt {
   readonly barrierGid?: string | undefined;
   /** The tenant of a job whose gid is the caller's own. Its idempotency keys name it. */
   readonly tenant?: string | undefined;
+  /** How often somebody has given the step new arguments. Its idempotency key tells. Default: never. */
+  readonly edits?: number | undefined;
   /** How many milliseconds the step may take to settle once it was stopped. Default: 10,000. */
   readonly gracePeriod?: number;
 }

@@ -20,7 +20,9 @@ export interface StepContext<TManager = EntityManagerLike> {
   /**
    * `gid:stepIndex`: the same in every attempt of this step, and no other step's. Hand it to services that
    * remember keys, so that they do the work once however often the step runs. With a gid of the caller's own in a tenant's
-   * transaction it is `tenant/gid:stepIndex`, since other tenants may have the same gid elsewhere.
+   * transaction it is `tenant/gid:stepIndex`, since other tenants may have the same gid elsewhere. When somebody has given the step
+   * new arguments (`DistributedJobs.retry(gid, { args })`), it ends with `:edit-1`, `:edit-2` and so on: services refuse a key that they
+   * know with other data.
    */
   readonly idempotencyKey: string;
   /**
@@ -39,13 +41,16 @@ export interface StepContext<TManager = EntityManagerLike> {
 /** What a context is made of. */
 export interface StepContextValues extends Pick<StepContext, 'gid' | 'stepIndex' | 'stepName' | 'attempt'> {
   readonly tenant?: string | undefined;
+  readonly edits?: number | undefined;
   readonly stop: StepStop;
 }
 
 /** Makes the context of one attempt; `manager` only for a transactional step. */
 export function createStepContext(values: StepContextValues, manager?: EntityManagerLike): StepContext {
-  const { gid, stepIndex, stepName, attempt, stop, tenant } = values;
-  return Object.freeze(new AttemptContext(gid, stepIndex, stepName, attempt, stop.signal, manager, tenant));
+  const { gid, stepIndex, stepName, attempt, stop, tenant, edits } = values;
+  return Object.freeze(
+    new AttemptContext(gid, stepIndex, stepName, attempt, stop.signal, manager, tenant, edits),
+  );
 }
 
 class AttemptContext implements StepContext {
@@ -61,8 +66,9 @@ class AttemptContext implements StepContext {
     readonly signal: AbortSignal,
     manager: EntityManagerLike | undefined,
     tenant: string | undefined,
+    edits: number | undefined,
   ) {
-    const key = `${gid}:${stepIndex}`;
+    const key = edits === undefined ? `${gid}:${stepIndex}` : `${gid}:${stepIndex}:edit-${edits}`;
     // Written for HTTP headers. No gid has a slash in it.
     this.idempotencyKey = tenant === undefined ? key : `${encodeURIComponent(tenant)}/${key}`;
     this.#manager = manager;

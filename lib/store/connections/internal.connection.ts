@@ -3,6 +3,7 @@ import { withoutData } from '../../errors/data-in-errors.js';
 import { throughTypeOrm } from './statement-log.js';
 
 export type { SqlStatement as Statement } from '../../core/transactions/transaction-context.js';
+import type { SqlStatement as Statement } from '../../core/transactions/transaction-context.js';
 
 /** What one statement gave back. */
 export interface StatementResult {
@@ -14,6 +15,12 @@ export interface StatementResult {
 
 /** Runs one statement of a transaction that is already open. */
 export type RunStatement = (sql: string, params?: readonly unknown[]) => Promise<StatementResult>;
+
+/**
+ * The work of one transaction: it yields statements and is given their results. So it is written once for connections that
+ * answer later and for those that answer at once.
+ */
+export type TransactionWork<T> = Generator<Statement, T, StatementResult>;
 
 /** Anything that runs single statements: a connection, or a transaction that is open on one. */
 export interface Queryable {
@@ -53,6 +60,17 @@ export abstract class InternalConnection implements Queryable {
     work: (run: RunStatement) => Promise<T>,
     options?: { readonly retry?: boolean; readonly timed?: boolean },
   ): Promise<T>;
+
+  /** The same for every database. After a conflict, `work` begins anew. */
+  atomically<T>(work: () => TransactionWork<T>): Promise<T> {
+    return this.transaction(async (run) => {
+      const statements = work();
+      for (let next = statements.next(); ;) {
+        if (next.done) return next.value;
+        next = statements.next(await run(next.value.sql, next.value.params));
+      }
+    });
+  }
 }
 
 /**

@@ -1,5 +1,5 @@
 import { ANY_SIZE } from '../claim-bytes.js';
-import type { RunStatement } from '../connections/internal.connection.js';
+import type { RunStatement, Statement, StatementResult } from '../connections/internal.connection.js';
 import type {
   ClaimedJob,
   ClaimRequest,
@@ -85,6 +85,15 @@ export class MysqlJobStore extends SqlJobStore {
       if (page.jobs.length < part || !more || jobs.length === limit || bytes >= maxBytes)
         return { jobs, more };
     }
+  }
+
+  /** MariaDB reads the comment before the statement, MySQL the one in it. */
+  protected override inTime({ sql, params }: Statement, timeout: number): Promise<StatementResult> {
+    const select = sql.replace(/^\s*SELECT/, `SELECT /*+ MAX_EXECUTION_TIME(${timeout}) */`);
+    return this.connection.query(
+      `/*M!100600 SET STATEMENT max_statement_time = ${timeout / 1000} FOR */ ${select}`,
+      params,
+    );
   }
 
   protected override renewBatch(keys: readonly LeaseKey[], leaseDuration: number): Promise<Set<string>> {

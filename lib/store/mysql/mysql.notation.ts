@@ -14,6 +14,8 @@ export class MysqlNotation extends SqlNotation {
     return fragment`INTERVAL ${microseconds(milliseconds)} MICROSECOND`;
   }
 
+  override readonly lastId = new RawSql('LAST_INSERT_ID()');
+
   /** FROM_UNIXTIME would follow the session's time zone. */
   override timeOf(date: Date): Fragment {
     return fragment`TIMESTAMPADD(MICROSECOND, ${microseconds(date.getTime())}, ${EPOCH})`;
@@ -21,6 +23,10 @@ export class MysqlNotation extends SqlNotation {
 
   override epochOf(time: RawSql): Fragment {
     return fragment`TIMESTAMPDIFF(MICROSECOND, ${EPOCH}, ${time}) / 1000`;
+  }
+
+  override contains(column: string, part: string): Fragment {
+    return fragment`LOCATE(${part}, ${new RawSql(column)}) > 0`;
   }
 
   override among(column: string, values: readonly string[]): Fragment {

@@ -1,4 +1,4 @@
-import type { Statement } from '../connections/internal.connection.js';
+import type { Statement, StatementResult } from '../connections/internal.connection.js';
 import type { ClaimedJob, ClaimRequest, JobChange, LeaseKey, NewJob, PreparedChange } from '../job-store.js';
 import { ANY_SIZE } from '../claim-bytes.js';
 import { claimedOf } from '../job-rows.js';
@@ -172,6 +172,13 @@ export class PostgresJobStore extends SqlJobStore {
         FROM locked c
        WHERE j.gid = c.gid AND j.gid = ANY (ARRAY (SELECT locked.gid FROM locked))
       RETURNING j.gid`);
+  }
+
+  protected override inTime({ sql: select, params }: Statement, timeout: number): Promise<StatementResult> {
+    return this.connection.transaction(async (run) => {
+      await run(`SELECT set_config('statement_timeout', $1, true)`, [`${timeout}ms`]);
+      return run(select, params);
+    });
   }
 
   private changePatiently(changes: readonly JobChange[], lockTimeout: number): Promise<Set<string>> {

@@ -6,6 +6,12 @@ export class PostgresNotation extends SqlNotation {
   override readonly sql = numberedSql;
   override readonly now = new RawSql('clock_timestamp()');
 
+  override readonly lastId = new RawSql('lastval()');
+
+  override text(value: string | null): Fragment {
+    return fragment`${value}::text`;
+  }
+
   override duration(milliseconds: number): Fragment {
     return fragment`${milliseconds}::float8 * interval '1 millisecond'`;
   }
@@ -16,6 +22,10 @@ export class PostgresNotation extends SqlNotation {
 
   override epochOf(time: RawSql): Fragment {
     return fragment`floor(extract(epoch FROM ${time}) * 1000)::bigint`;
+  }
+
+  override contains(column: string, part: string): Fragment {
+    return fragment`strpos(${new RawSql(column)}, ${part}) > 0`;
   }
 
   override among(column: string, values: readonly string[]): Fragment {

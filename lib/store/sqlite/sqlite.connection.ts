@@ -6,6 +6,7 @@ import {
   InternalConnection,
   type Statement,
   type StatementResult,
+  type TransactionWork,
 } from '../connections/internal.connection.js';
 import type { SerialGate } from '../connections/serial-gate.js';
 import { errorCodeOf } from '../driver-errors.js';
@@ -62,6 +63,16 @@ export class SqliteConnection extends InternalConnection {
 
   override transaction<T>(): Promise<T> {
     return Promise.reject(new TypeError('An SQLite transaction is synchronous: use immediate().'));
+  }
+
+  override atomically<T>(work: () => TransactionWork<T>): Promise<T> {
+    return this.immediate((run) => {
+      const statements = work();
+      for (let next = statements.next(); ;) {
+        if (next.done) return next.value;
+        next = statements.next(run(next.value.sql, next.value.params));
+      }
+    });
   }
 
   /** Runs all statements in one transaction. */

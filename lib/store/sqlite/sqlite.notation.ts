@@ -4,6 +4,7 @@ import { fragment, questionMarkSql, RawSql, type Fragment } from '../sql-templat
 /** How SQLite writes times and lists. Times are epoch milliseconds of the host's clock. */
 export class SqliteNotation extends SqlNotation {
   override readonly sql = questionMarkSql;
+  override readonly lastId = new RawSql('last_insert_rowid()');
 
   constructor(private readonly clock: () => number) {
     super();
@@ -27,6 +28,10 @@ export class SqliteNotation extends SqlNotation {
 
   override epochOf(time: RawSql | number): Fragment {
     return fragment`${time}`;
+  }
+
+  override contains(column: string, part: string): Fragment {
+    return fragment`instr(${new RawSql(column)}, ${part}) > 0`;
   }
 
   override among(column: string, values: readonly string[]): Fragment {

@@ -14,9 +14,12 @@ export abstract class Housekeeping implements BackgroundService {
 
   private readonly period: number;
 
-  /** @param retention milliseconds for which ended jobs are kept. */
-  constructor(retention: number) {
-    this.period = Math.min(PERIOD_MS, Math.max(retention, MIN_PERIOD_MS));
+  /**
+   * @param retention milliseconds for which something is kept.
+   * @param longest milliseconds between two runs at most.
+   */
+  constructor(retention: number, longest = PERIOD_MS) {
+    this.period = Math.min(longest, Math.max(retention, MIN_PERIOD_MS));
   }
 
   tick(): void {

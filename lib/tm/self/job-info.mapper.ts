@@ -3,6 +3,9 @@ import { parseSteps, type ParsedStep } from '../../core/jobs/job-message.js';
 import { errorText } from '../../errors/error-text.js';
 import type { JobRecord } from '../../store/job-store.js';
 
+/** What is known of earlier steps that did not succeed at their first attempt. */
+type Log = ReadonlyMap<number, { readonly attempts: number; readonly skipped: boolean }>;
+
 /** Converts a stored job to what users see. One that cannot be read has no steps, and its error says so. */
 export function jobInfoOf(record: JobRecord): JobInfo {
   const log = parseLog(record.attemptLog);
@@ -14,7 +17,7 @@ export function jobInfoOf(record: JobRecord): JobInfo {
     unreadable = errorText(error);
   }
   const steps = parsed.map((step, index): StepInfo => {
-    const status = stepStatus(record, index);
+    const status = stepStatus(record, index, log);
     return {
       index,
       name: step.step,
@@ -28,7 +31,8 @@ export function jobInfoOf(record: JobRecord): JobInfo {
   return { gid, name, status, steps, error, createdAt, dueAt, endedAt };
 }
 
-function stepStatus(record: JobRecord, index: number): StepStatus {
+function stepStatus(record: JobRecord, index: number, log: Log): StepStatus {
+  if (log.get(index)?.skipped) return 'skipped';
   if (index < record.stepIndex) return 'succeeded';
   if (index > record.stepIndex) return 'pending';
   switch (record.status) {
@@ -44,8 +48,8 @@ function stepStatus(record: JobRecord, index: number): StepStatus {
   }
 }
 
-function attemptsOf(record: JobRecord, index: number, status: StepStatus, log: Map<number, number>): number {
-  if (index < record.stepIndex) return log.get(index) ?? 1;
+function attemptsOf(record: JobRecord, index: number, status: StepStatus, log: Log): number {
+  if (index < record.stepIndex || status === 'skipped') return log.get(index)?.attempts ?? 1;
   if (index > record.stepIndex) return 0;
   // `record.attempts` counts attempts without success. One more is running, or has succeeded. Whether it has begun is only
   // known of jobs with a mark.
@@ -53,7 +57,13 @@ function attemptsOf(record: JobRecord, index: number, status: StepStatus, log: M
   return record.attempts + (isRunning || status === 'succeeded' ? 1 : 0);
 }
 
-function parseLog(log: string | null): Map<number, number> {
+/** Entries are `index:attempts`, of a step that was skipped `index:attemptss`. */
+function parseLog(log: string | null): Log {
   const entries = (log ?? '').split(',').filter((entry) => entry !== '');
-  return new Map(entries.map((entry) => entry.split(':').map(Number) as [number, number]));
+  return new Map(
+    entries.map((entry) => {
+      const [index, attempts = ''] = entry.split(':');
+      return [Number(index), { attempts: Number.parseInt(attempts, 10), skipped: attempts.endsWith('s') }];
+    }),
+  );
 }

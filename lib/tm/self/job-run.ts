@@ -238,6 +238,7 @@ export class JobRun {
       stop,
       barrierGid: job.barrierGid,
       tenant: job.tenant,
+      edits: job.edits,
       gracePeriod: services.gracePeriod,
     };
   }

@@ -110,6 +110,11 @@ export class LeasedJob {
     return this.steps[this.index]!.step;
   }
 
+  /** How often the current step was given new arguments; undefined for never. */
+  get edits(): number | undefined {
+    return this.steps[this.index]!.edits;
+  }
+
   /** Whether the arguments of the current step are stored in another form than their own. */
   get hasMarkedArgs(): boolean {
     return isMarked(this.steps[this.index]!.args);

@@ -3,6 +3,7 @@ import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
 import { gidsLaterThan } from '../../core/jobs/gid.js';
 import type { DatabaseLookup } from '../../core/transactions/transaction-context.js';
 import type { ExpiredPage, JobStore } from '../../store/job-store.js';
+import type { AuditStore } from '../../store/steering/audit-store.js';
 import { Housekeeping } from './housekeeping.js';
 import { decodeLookup, type JobLookup } from './job-lookup.js';
 import { errorText } from '../../errors/error-text.js';
@@ -25,12 +26,14 @@ const VAIN_PAGES_PER_RUN = 40;
 export class RetentionService extends Housekeeping {
   private readonly logger = new LineLogger(RetentionService.name);
   private cursor = '';
+  private auditFails = false;
 
   constructor(
     private readonly store: JobStore,
     private readonly databases: TypeOrmDatabases,
     /** Milliseconds. */
     private readonly retention: number,
+    private readonly audit?: AuditStore,
   ) {
     super(retention);
   }
@@ -43,13 +46,28 @@ export class RetentionService extends Housekeeping {
     for (let inVain = 0; inVain < VAIN_PAGES_PER_RUN && !this.stopped;) {
       const { jobs, next, young } = await this.store.expired(this.cursor, PAGE, this.retention);
       const gids = await this.purgeBarriers(jobs);
-      if (gids.length > 0) await this.store.delete(gids);
+      if (gids.length > 0) {
+        await this.forgetDetails(gids);
+        await this.store.delete(gids);
+      }
       inVain += 1 - gids.length / PAGE;
       if (next === null) {
         this.cursor = '';
         return;
       }
       this.cursor = (young ? gidsLaterThan(next, this.retention) : undefined) ?? next;
+    }
+  }
+
+  /** What the audit keeps of a job's arguments goes with the job, which is purged even where that is not possible. */
+  private async forgetDetails(gids: readonly string[]): Promise<void> {
+    try {
+      await this.audit?.forget(gids);
+      this.auditFails = false;
+    } catch (error) {
+      if (!this.auditFails)
+        this.logger.warn(`The audit keeps details of jobs that are deleted: ${errorText(error)}`);
+      this.auditFails = true;
     }
   }
 

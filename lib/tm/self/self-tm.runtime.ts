@@ -6,6 +6,7 @@ import { within } from '../../core/within.js';
 import type { JobInfo } from '../../core/jobs/job-info.js';
 import { readableJobs } from '../../core/payloads/job-payloads.js';
 import type { Payloads } from '../../core/payloads/payloads.js';
+import type { StepArgumentsSerializer } from '../../core/steps/step-arguments.serializer.js';
 import { insideTransactionOf } from '../../transactions/surroundings.js';
 import type { TransactionalStepRunner } from '../../transactions/transactional-step.runner.js';
 import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
@@ -25,6 +26,12 @@ import { RetentionService } from './retention.service.js';
 import { DEFAULT_CONCURRENCY, type ResolvedSelfTmOptions } from './self-tm.options.js';
 import { SelfTransactionalSteps } from './self-transactional-steps.js';
 import { StepQueues } from './step-queues.js';
+import { AuditLog } from './steering/audit-log.js';
+import { AuditRetention } from './steering/audit-retention.js';
+import { BulkSteering } from './steering/bulk-steering.js';
+import { JobSearch } from './steering/job-search.js';
+import { JobSteering } from './steering/job-steering.js';
+import { SkippedSteps } from './steering/skipped-steps.js';
 import type { OpenStore } from './store-opener.js';
 import { UnknownStepReporter } from './unknown-step.reporter.js';
 import { UnsettledAttempts } from './unsettled-attempts.js';
@@ -34,6 +41,7 @@ export interface SelfTmServices extends Pick<
   'registry' | 'executor' | 'attempts' | 'payloads' | 'aroundAttempt'
 > {
   readonly events: SteppingEventBus;
+  readonly serializer: StepArgumentsSerializer;
   readonly transactionalSteps: TransactionalStepRunner;
   readonly databases: TypeOrmDatabases;
   readonly onJobFailed: ((job: JobInfo, error: unknown) => unknown) | undefined;
@@ -53,6 +61,10 @@ export class SelfTmRuntime {
   readonly poller: JobPoller;
   readonly retention: RetentionService;
   readonly starter: JobStarter;
+  readonly search: JobSearch;
+  readonly steering: JobSteering;
+  readonly bulk: BulkSteering;
+  readonly audit: AuditLog;
   /** Each may rely on those before it while it runs. */
   private readonly background: readonly BackgroundService[];
   private readonly runServices: JobRunServices;
@@ -115,11 +127,30 @@ export class SelfTmRuntime {
       insideOwnTransaction: () => open.inTransaction() && insideTransactionOf(dataSource!),
       wake,
     });
-    this.retention = new RetentionService(store, databases, options.retention);
+    this.retention = new RetentionService(store, databases, options.retention, open.audit);
+    const witness = {
+      wake: () => wake(0),
+      canceled: (gid: string) => this.canceled(gid),
+      succeeded: (gid: string) => events.emit({ event: 'job.succeeded', gid }),
+    };
+    this.search = new JobSearch(store, open.steering);
+    this.steering = new JobSteering(
+      store,
+      open.steering,
+      services.payloads,
+      registry,
+      services.serializer,
+      new SkippedSteps(registry, databases, dataSource),
+      witness,
+    );
+    this.bulk = new BulkSteering(open.steering, open.audit, this.search, services.payloads, witness);
+    this.audit = new AuditLog(open.audit, services.payloads);
     this.background = [
       this.notifications(),
       leases,
       this.retention,
+      new AuditRetention(open.audit),
+      this.bulk,
       new UnknownStepReporter(store, registry, events, options),
       runner,
       this.poller,
@@ -154,7 +185,9 @@ export class SelfTmRuntime {
     if (delay <= 0) this.open.notifications?.notify();
   }
 
-  canceled(gid: string): void {
+  /** Other processes notice when they renew the lease, or store the end of a step. */
+  private canceled(gid: string): void {
+    this.leases.cancel(gid);
     this.services.events.emit({ event: 'job.canceled', gid });
   }
 

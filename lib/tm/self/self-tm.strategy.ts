@@ -7,6 +7,7 @@ import { SteppingOperations } from '../../core/operations/stepping-operations.js
 import { refuseUnknown } from '../../core/options.js';
 import { Payloads } from '../../core/payloads/payloads.js';
 import { AttemptRunner } from '../../core/steps/attempt.runner.js';
+import { StepArgumentsSerializer } from '../../core/steps/step-arguments.serializer.js';
 import { StepExecutor } from '../../core/steps/step.executor.js';
 import { StepRegistry } from '../../core/steps/step.registry.js';
 import { TransactionManager, type TransactionManagerStrategy } from '../../core/transaction-manager.js';
@@ -78,6 +79,7 @@ export const SELF_TM_PARTS = [
   STEPPING_RESOLVED_OPTIONS,
   TypeOrmDatabases,
   StepRegistry,
+  StepArgumentsSerializer,
   StepExecutor,
   AttemptRunner,
   TransactionalStepRunner,
@@ -91,6 +93,7 @@ export function selfTmServices(
   { onJobFailed }: ResolvedSteppingOptions,
   databases: TypeOrmDatabases,
   registry: StepRegistry,
+  serializer: StepArgumentsSerializer,
   executor: StepExecutor,
   attempts: AttemptRunner,
   transactionalSteps: TransactionalStepRunner,
@@ -101,6 +104,7 @@ export function selfTmServices(
   const schedulerRegistry = () => applicationRegistry(moduleRef);
   return {
     registry,
+    serializer,
     executor,
     attempts,
     transactionalSteps,

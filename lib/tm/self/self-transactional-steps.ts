@@ -1,4 +1,5 @@
 import type { KnownAttempt } from '../../core/steps/step-attempt.js';
+import type { StepDefinition } from '../../core/steps/step-definition.js';
 import { barrierMark, type DoneMark } from '../../transactions/done-mark.js';
 import type {
   TransactionalOutcome,
@@ -50,12 +51,7 @@ export class SelfTransactionalSteps {
   }
 
   private dataSourceOf({ definition }: KnownAttempt): DataSourceLike {
-    const { registry } = this.databases;
-    const { transactional } = definition;
-    const name = transactional === false ? undefined : transactional.dataSource;
-    const dataSource = name === undefined ? (registry.default ?? this.storeDataSource) : registry.get(name);
-    if (!dataSource) throw new DataSourceNotFoundError(name, registry.names);
-    return dataSource;
+    return dataSourceOfStep(definition, this.databases, this.storeDataSource);
   }
 
   private async markOf(
@@ -79,4 +75,16 @@ export class SelfTransactionalSteps {
       },
     };
   }
+}
+
+/** @throws DataSourceNotFoundError. */
+export function dataSourceOfStep(
+  { transactional }: StepDefinition,
+  { registry }: TypeOrmDatabases,
+  storeDataSource: DataSourceLike | undefined,
+): DataSourceLike {
+  const name = transactional === false ? undefined : transactional.dataSource;
+  const dataSource = name === undefined ? (registry.default ?? storeDataSource) : registry.get(name);
+  if (!dataSource) throw new DataSourceNotFoundError(name, registry.names);
+  return dataSource;
 }

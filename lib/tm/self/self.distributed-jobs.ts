@@ -1,11 +1,20 @@
 import { DistributedJobs } from '../../core/jobs/distributed-jobs.js';
 import type { RecoveryState, JobFilter, JobInfo, JobPage } from '../../core/jobs/job-info.js';
 import { checkGid } from '../../core/jobs/gid.js';
-import { checkJobFilter } from '../../core/jobs/job-filter.js';
+import { checkCountFilter, checkJobFilter, refuseEncoded } from '../../core/jobs/job-filter.js';
+import type {
+  AuditFilter,
+  AuditPage,
+  BulkOptions,
+  BulkResult,
+  BulkRetryOptions,
+  RetryJobOptions,
+  SkipStepOptions,
+} from '../../core/jobs/job-operations.js';
+import type { ActionNote } from '../../core/operations/action-note.js';
+import type { BoundedCount } from '../../core/operations/fleet-numbers.js';
 import { readableJobs } from '../../core/payloads/job-payloads.js';
-import { JobNotFoundError, JobStateError } from '../../errors/index.js';
 import { jobInfoOf } from './job-info.mapper.js';
-import type { SelfTmRuntime } from './self-tm.runtime.js';
 import type { SelfTransactionManager } from './self.transaction-manager.js';
 
 /** `DistributedJobs` over the job store of the self-TM. */
@@ -25,33 +34,51 @@ export class SelfDistributedJobs extends DistributedJobs {
   async list(filter: JobFilter = {}): Promise<JobPage> {
     const { cursor, includeArgs, ...query } = checkJobFilter(filter);
     const before = cursor === undefined ? {} : { before: checkGid(cursor) };
-    const { store, payloads, maxPageBytes } = await this.manager.runtime();
-    const page = await store.list({ ...query, ...before, maxBytes: maxPageBytes });
+    const { search, payloads, maxPageBytes } = await this.manager.runtime();
+    refuseEncoded(payloads, query);
+    const page = await search.page({ ...query, ...before, maxBytes: maxPageBytes });
     const jobs = await readableJobs(payloads, page.jobs.map(jobInfoOf), includeArgs);
-    return page.more ? { jobs, cursor: jobs.at(-1)!.gid } : { jobs };
+    return page.next === undefined ? { jobs } : { jobs, cursor: page.next };
   }
 
-  async retry(gid: string): Promise<void> {
-    const runtime = await this.manager.runtime();
-    if (!(await runtime.store.retry(checkGid(gid)))) await this.refuse(runtime, gid, 'retry');
-    runtime.wake(0);
+  override async count(filter: JobFilter = {}): Promise<BoundedCount> {
+    const { cursor: _cursor, includeArgs: _includeArgs, limit, ...conditions } = checkCountFilter(filter);
+    const { search, payloads } = await this.manager.runtime();
+    refuseEncoded(payloads, conditions);
+    return search.count(conditions, limit);
   }
 
-  async cancel(gid: string): Promise<void> {
-    const runtime = await this.manager.runtime();
-    if (!(await runtime.store.cancel(checkGid(gid)))) await this.refuse(runtime, gid, 'cancel');
-    // Other processes notice when they renew the lease, or store the end of a step.
-    runtime.leases.cancel(gid);
-    runtime.canceled(gid);
+  async retry(gid: string, options?: RetryJobOptions): Promise<void> {
+    const { steering } = await this.manager.runtime();
+    await steering.retry(gid, options);
+  }
+
+  async cancel(gid: string, note?: ActionNote): Promise<void> {
+    const { steering } = await this.manager.runtime();
+    await steering.cancel(gid, note);
+  }
+
+  override async skip(gid: string, options: SkipStepOptions): Promise<void> {
+    const { steering } = await this.manager.runtime();
+    await steering.skip(gid, options);
+  }
+
+  override async retryAll(filter: JobFilter, options: BulkRetryOptions): Promise<BulkResult> {
+    const { bulk } = await this.manager.runtime();
+    return bulk.retryAll(filter, options);
+  }
+
+  override async cancelAll(filter: JobFilter, options: BulkOptions): Promise<BulkResult> {
+    const { bulk } = await this.manager.runtime();
+    return bulk.cancelAll(filter, options);
+  }
+
+  override async audit(filter: AuditFilter = {}): Promise<AuditPage> {
+    const { audit } = await this.manager.runtime();
+    return audit.read(filter);
   }
 
   recovery(): RecoveryState {
     return this.manager.recoveryState;
-  }
-
-  private async refuse(runtime: SelfTmRuntime, gid: string, action: 'retry' | 'cancel'): Promise<never> {
-    const record = await runtime.store.find(gid);
-    if (!record) throw new JobNotFoundError(gid);
-    throw new JobStateError(gid, action, record.status);
   }
 }

@@ -1,5 +1,5 @@
 import { LineLogger } from '../../core/line-logger.js';
-import { jobStoreFor } from '../../store/databases.js';
+import { jobStoreFor, steeringFor } from '../../store/databases.js';
 import type { ConnectionBeside } from '../../store/connections/connection-beside.js';
 import type { JobNotifications } from '../../store/dialect.js';
 import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
@@ -7,6 +7,10 @@ import type { DataSourceLike } from '../../core/transactions/typeorm.types.js';
 import { MemoryStoreInProductionError } from '../../errors/index.js';
 import type { JobStore } from '../../store/job-store.js';
 import { MemoryJobStore } from '../../store/memory.job-store.js';
+import type { AuditStore } from '../../store/steering/audit-store.js';
+import { MemoryAuditStore } from '../../store/steering/memory.audit-store.js';
+import { MemorySteeringStore } from '../../store/steering/memory.steering-store.js';
+import type { SteeringStore } from '../../store/steering/steering-store.js';
 import type { ResolvedSelfTmOptions } from './self-tm.options.js';
 
 /** Which part of the lease a renewal may wait for the connection beside the pool: a COMMIT on a busy disk is no silence. */
@@ -15,6 +19,8 @@ const RENEWAL_PATIENCE = 4;
 /** An open job store, and what its database provides. */
 export interface OpenStore {
   readonly store: JobStore;
+  readonly steering: SteeringStore;
+  readonly audit: AuditStore;
   /** Undefined for the memory store. */
   readonly dataSource: DataSourceLike | undefined;
   /** All transactions of the database share one connection (SQLite). */
@@ -55,6 +61,7 @@ export async function openStore(
   if (beside) store.renewals = beside;
   return {
     store,
+    ...steeringFor(dialect, connection, store),
     dataSource,
     serial: dialect.gate !== undefined,
     inTransaction: () => connection.inTransaction,
@@ -72,8 +79,12 @@ async function openMemory(asked: boolean): Promise<OpenStore> {
         "Provide a DataSource, or say selfTm({ store: 'memory' }).",
     );
   }
+  const store = new MemoryJobStore();
+  const audit = new MemoryAuditStore();
   return {
-    store: new MemoryJobStore(),
+    store,
+    steering: new MemorySteeringStore(store, audit),
+    audit,
     dataSource: undefined,
     serial: false,
     inTransaction: () => false,

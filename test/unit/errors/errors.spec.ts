@@ -48,6 +48,7 @@ const samples: SteppingError[] = [
   new errors.TooManyStepsError('g', 5),
   new errors.StepInterruptedError('shutdown'),
   new errors.StepNotFoundError('s', ['t']),
+  new errors.StepNotProvidedError('g', 's'),
   new errors.StepNotTransactionalError('s'),
   new errors.StepTimeoutError('s', 100),
   new errors.StepTransactionClosedError(),
