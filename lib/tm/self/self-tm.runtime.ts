@@ -24,6 +24,8 @@ import { RecoverySchedule } from './recovery-schedule.js';
 import { RetentionService } from './retention.service.js';
 import { DEFAULT_CONCURRENCY, type ResolvedSelfTmOptions } from './self-tm.options.js';
 import { SelfTransactionalSteps } from './self-transactional-steps.js';
+import { StepControls } from './steering/step-controls.js';
+import { StepPauses } from './steering/step-pauses.js';
 import { StepQueues } from './step-queues.js';
 import type { OpenStore } from './store-opener.js';
 import { UnknownStepReporter } from './unknown-step.reporter.js';
@@ -53,6 +55,8 @@ export class SelfTmRuntime {
   readonly poller: JobPoller;
   readonly retention: RetentionService;
   readonly starter: JobStarter;
+  readonly controls: StepControls;
+  readonly pauses: StepPauses;
   /** Each may rely on those before it while it runs. */
   private readonly background: readonly BackgroundService[];
   private readonly runServices: JobRunServices;
@@ -93,6 +97,8 @@ export class SelfTmRuntime {
       mayBegin: (next, ended) => queues.hasRoom(queues.of(next), queues.of(ended)),
       onFailed: (job, error) => this.failed(job, error),
     };
+    this.controls = new StepControls(open.controls, registry, events);
+    this.pauses = new StepPauses(open.controls, this.controls, () => open.notifications?.notify('controls'));
     const budget = new ByteBudget(options.maxBytes);
     const runner = new JobRunner(
       leases,
@@ -114,13 +120,19 @@ export class SelfTmRuntime {
       holdsConnection: () => open.serial && insideTransactionOf(dataSource!),
       insideOwnTransaction: () => open.inTransaction() && insideTransactionOf(dataSource!),
       wake,
+      isPaused: (step) => this.controls.isPaused(step),
+    });
+    this.controls.listen({
+      pause: (names) => runner.pause(names),
+      resume: (names) => this.poller.resume(names),
     });
     this.retention = new RetentionService(store, databases, options.retention);
     this.background = [
       this.notifications(),
       leases,
       this.retention,
-      new UnknownStepReporter(store, registry, events, options),
+      this.controls,
+      new UnknownStepReporter(store, registry, events, options, () => this.controls.familiar()),
       runner,
       this.poller,
       new RecoverySchedule(services.schedulerRegistry, options.recoveryInterval, () => this.tick()),
@@ -207,7 +219,11 @@ export class SelfTmRuntime {
     const { notifications, beside } = this.open;
     return {
       start: () => {
-        if (this.options.runSteps) void notifications?.listen(() => this.poller.wakeByNotification());
+        if (!this.options.runSteps) return;
+        void notifications?.listen((topic) => {
+          if (topic === 'controls') this.controls.notified();
+          else this.poller.wakeByNotification();
+        });
       },
       stop: async () => {
         await beside?.close();

@@ -1,5 +1,8 @@
 import { LineLogger } from '../../core/line-logger.js';
 import { jobStoreFor } from '../../store/databases.js';
+import type { ControlStore } from '../../store/control-store.js';
+import { MemoryControlStore } from '../../store/memory.control-store.js';
+import { SqlControlStore } from '../../store/sql.control-store.js';
 import type { ConnectionBeside } from '../../store/connections/connection-beside.js';
 import type { JobNotifications } from '../../store/dialect.js';
 import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
@@ -15,6 +18,8 @@ const RENEWAL_PATIENCE = 4;
 /** An open job store, and what its database provides. */
 export interface OpenStore {
   readonly store: JobStore;
+  /** What steers all processes. */
+  readonly controls: ControlStore;
   /** Undefined for the memory store. */
   readonly dataSource: DataSourceLike | undefined;
   /** All transactions of the database share one connection (SQLite). */
@@ -55,6 +60,7 @@ export async function openStore(
   if (beside) store.renewals = beside;
   return {
     store,
+    controls: new SqlControlStore(connection, dialect),
     dataSource,
     serial: dialect.gate !== undefined,
     inTransaction: () => connection.inTransaction,
@@ -74,6 +80,7 @@ async function openMemory(asked: boolean): Promise<OpenStore> {
   }
   return {
     store: new MemoryJobStore(),
+    controls: new MemoryControlStore(),
     dataSource: undefined,
     serial: false,
     inTransaction: () => false,
