@@ -26,12 +26,15 @@ import {
   type TableOptions,
 } from './table-names.js';
 
+/** What a notification is about: jobs that are due, or what steers all processes. */
+export type NotificationTopic = 'jobs' | 'controls';
+
 /** Tells the processes that share a jobs table that there is something to do. */
 export interface JobNotifications {
   /** Calls `onNotification` for every notification, until `close()`. */
-  listen(onNotification: () => void): Promise<void>;
+  listen(onNotification: (topic: NotificationTopic) => void): Promise<void>;
   /** Notifies the other processes. It waits for nothing and never fails. */
-  notify(): void;
+  notify(topic?: NotificationTopic): void;
   close(): Promise<void>;
   /** The listening connection, for other statements, while it is there. */
   readonly beside: SourceBeside;

@@ -84,6 +84,23 @@ export interface SteppingEvents {
     readonly event: 'step.unknown';
     readonly stepName: string;
   };
+  /** This process begins no attempt of the step any more. Told in each process that has learned of it. */
+  'step.paused': {
+    readonly event: 'step.paused';
+    readonly stepName: string;
+    /** `pause`: somebody has paused it. `brake`: it has failed too often. */
+    readonly kind: 'pause' | 'brake';
+    readonly reason: string | null;
+    /** Who paused it, if that was told. */
+    readonly by: string | null;
+    /** When it ends by itself; `null` when somebody has to resume the step. */
+    readonly until: Date | null;
+  };
+  /** This process begins attempts of the step again. Told in each process that has learned of it. */
+  'step.resumed': {
+    readonly event: 'step.resumed';
+    readonly stepName: string;
+  };
   /** The job store cannot be reached, so no due job is claimed. It keeps trying. */
   'recovery.stopped': {
     readonly event: 'recovery.stopped';
@@ -111,6 +128,8 @@ const NAMES: Readonly<Record<SteppingEventName, true>> = {
   'attempt.succeeded': true,
   'attempt.failed': true,
   'step.unknown': true,
+  'step.paused': true,
+  'step.resumed': true,
   'recovery.stopped': true,
   'recovery.resumed': true,
 };

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { LineLogger } from '../../core/line-logger.js';
 import { detached } from '../../core/detached.js';
 import type { DataSourceLike } from '../../core/transactions/typeorm.types.js';
-import type { JobNotifications } from '../dialect.js';
+import type { JobNotifications, NotificationTopic } from '../dialect.js';
 import type { ClientBeside, SourceBeside } from '../connections/connection-beside.js';
 import { queryClient } from './postgres.clients.js';
 import { inTime } from '../connections/in-time.js';
@@ -12,8 +12,10 @@ import { errorText } from '../../errors/error-text.js';
 const RECONNECT_MS = 5_000;
 const END_MS = 1_000;
 
-/** Notifications of the library carry nothing. */
+/** Notifications of the library carry at most a word. */
 const NOTIFICATION_BYTES = 64;
+/** What a notification about the controls carries. */
+const CONTROLS = 'controls';
 /** More in one second are a flood: reading them would take a noticeable part of the CPU. */
 const FLOOD_BYTES = 1024 * 1024;
 const FLOOD_WINDOW_MS = 1_000;
@@ -37,9 +39,10 @@ export class PostgresNotifications implements JobNotifications {
   private closed = false;
   private warned = false;
   private notifying: Promise<void> | undefined;
-  private again = false;
+  /** What is still to be told. */
+  private readonly untold = new Set<NotificationTopic>();
   private listening = false;
-  private onNotification: () => void = () => undefined;
+  private onNotification: (topic: NotificationTopic) => void = () => undefined;
   private turn = Promise.resolve();
   private receivedBytes = 0;
   private receivedSince = -Infinity;
@@ -58,7 +61,7 @@ export class PostgresNotifications implements JobNotifications {
   }
 
   /** Calls `onNotification` for every notification, until `close()`. */
-  async listen(onNotification: () => void): Promise<void> {
+  async listen(onNotification: (topic: NotificationTopic) => void): Promise<void> {
     if (this.closed) return;
     this.onNotification = onNotification;
     try {
@@ -73,8 +76,8 @@ export class PostgresNotifications implements JobNotifications {
    * Notifies the other processes. Outside every transaction: NOTIFY inside one makes commits queue up behind each other.
    * Calls during a notification share the next one.
    */
-  notify(): void {
-    this.again = true;
+  notify(topic: NotificationTopic = 'jobs'): void {
+    this.untold.add(topic);
     if (this.closed) return;
     this.notifying ??= detached(() => this.send()).finally(() => (this.notifying = undefined));
   }
@@ -122,7 +125,8 @@ export class PostgresNotifications implements JobNotifications {
       this.receivedBytes = 0;
     }
     this.receivedBytes += NOTIFICATION_BYTES + (payload?.length ?? 0);
-    if (this.receivedBytes <= FLOOD_BYTES) return this.onNotification();
+    if (this.receivedBytes <= FLOOD_BYTES)
+      return this.onNotification(payload === CONTROLS ? 'controls' : 'jobs');
     this.receivedSince = -Infinity;
     if (now - this.lastFlood > FLOOD_QUIET_MS) {
       this.logger.warn(
@@ -146,10 +150,11 @@ export class PostgresNotifications implements JobNotifications {
   }
 
   private async send(): Promise<void> {
-    while (this.again) {
-      this.again = false;
+    for (const topic of this.untold) {
+      this.untold.delete(topic);
       try {
-        await this.connection.query(`SELECT pg_notify($1, '')`, [this.channel]);
+        const payload = topic === 'controls' ? CONTROLS : '';
+        await this.connection.query('SELECT pg_notify($1, $2)', [this.channel, payload]);
       } catch (error) {
         this.logger.debug?.(`NOTIFY failed; polling finds the jobs: ${errorText(error)}`);
         return;
@@ -157,7 +162,7 @@ export class PostgresNotifications implements JobNotifications {
     }
   }
 
-  private async connect(onNotification: () => void): Promise<void> {
+  private async connect(onNotification: (topic: NotificationTopic) => void): Promise<void> {
     const pool = this.dataSource.driver.master;
     const Client = pool?.Client ?? pool?.options?.Client;
     if (typeof Client !== 'function') return;
@@ -170,10 +175,11 @@ export class PostgresNotifications implements JobNotifications {
     await this.inTime(client.query(`LISTEN "${this.channel}"`));
     this.listening = true;
     // For notifications that were sent before.
-    onNotification();
+    onNotification('jobs');
+    onNotification('controls');
   }
 
-  private lost(onNotification: () => void, error: Error | undefined): void {
+  private lost(onNotification: (topic: NotificationTopic) => void, error: Error | undefined): void {
     if (this.closed || this.timer) return;
     const client = this.client;
     this.client = undefined;

@@ -9,6 +9,9 @@ import { CLAIMED_COLUMNS } from '../job-statements.js';
 import { SqliteJobStatements } from './sqlite.job-statements.js';
 import { SqliteNotation } from './sqlite.notation.js';
 
+/** A hundred years. */
+const EVER_MS = 100 * 365 * 24 * 3600 * 1000;
+
 interface DueRow {
   readonly gid: string;
   readonly due_at: number;
@@ -31,23 +34,25 @@ export class SqliteJobStore extends SqlJobStore {
   }
 
   protected override async claimBatch(request: ClaimRequest): Promise<ClaimedJob[]> {
-    const { owner, limit, leaseDuration, steps } = request;
+    const { owner, limit, leaseDuration, steps, dueWithin = EVER_MS } = request;
     const due = `
       SELECT gid, due_at
         FROM ${this.jobs}
-       WHERE due_at <= ?
+       WHERE due_at BETWEEN ? AND ?
          AND (status = 'prepared' OR (status = 'submitted' AND step_name IN (SELECT value FROM json_each(?))))
        ORDER BY due_at
        LIMIT ?`;
     const known = JSON.stringify(steps);
     // Looked at first: a transaction that finds nothing to do would still take the write lock.
-    const { rows } = await this.connection.query(due, [this.connection.now(), known, 1]);
+    const first = this.connection.now();
+    const { rows } = await this.connection.query(due, [Math.floor(first - dueWithin), first, known, 1]);
     if (rows.length === 0) return [];
     return this.connection.immediate((run) => {
       const now = this.connection.now();
       const bytes = new ClaimBytes(request);
       const claimed: ClaimedJob[] = [];
-      for (const { gid, due_at: dueAt } of run(due, [now, known, limit]).rows as DueRow[]) {
+      for (const { gid, due_at: dueAt } of run(due, [Math.floor(now - dueWithin), now, known, limit])
+        .rows as DueRow[]) {
         const [row] = run(`SELECT ${CLAIMED_COLUMNS} FROM ${this.jobs} WHERE gid = ?`, [gid]).rows;
         const job = claimedOf({ ...(row as ClaimedJob), dueFor: now - dueAt });
         if (!bytes.takes(Buffer.byteLength(job.steps))) break;

@@ -3,6 +3,7 @@ import { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
 import { SteppingEventBus } from '../../core/events/event-bus.js';
 import { DistributedJobs } from '../../core/jobs/distributed-jobs.js';
 import { refuseUnknown } from '../../core/options.js';
+import { SteppingOperations } from '../../core/operations/stepping-operations.js';
 import { Payloads } from '../../core/payloads/payloads.js';
 import { provide } from '../../core/provide.js';
 import { StepExecutor } from '../../core/steps/step.executor.js';
@@ -25,6 +26,7 @@ import {
   type DtmServerOptions,
   type ResolvedDtmOptions,
 } from './dtm.options.js';
+import { DtmSteppingOperations } from './dtm.stepping-operations.js';
 import { DtmTransactionManager } from './dtm.transaction-manager.js';
 import { ExistingJobs } from './existing-jobs.js';
 import { GrpcCallbackServer } from './grpc-callback.server.js';
@@ -158,4 +160,5 @@ const providers: readonly Provider[] = [
     ),
     provide: DistributedJobs,
   },
+  { provide: SteppingOperations, useClass: DtmSteppingOperations },
 ];

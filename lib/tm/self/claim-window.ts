@@ -62,6 +62,11 @@ export class ClaimWindows {
     for (const step of steps) this.of(step).ended(claim);
   }
 
+  /** The next claim of these steps looks at everything that is due. */
+  forget(steps: Iterable<string>): void {
+    for (const step of steps) this.windows.delete(step);
+  }
+
   private of(step: string): ClaimWindow {
     let window = this.windows.get(step);
     if (!window) this.windows.set(step, (window = new ClaimWindow()));

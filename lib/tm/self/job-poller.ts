@@ -92,6 +92,12 @@ export class JobPoller implements BackgroundService {
     if (!this.polling.running) this.wake(this.notifiedClaims.pause());
   }
 
+  /** These steps may be claimed again: their jobs may have been due for long. */
+  resume(steps: Iterable<string>): void {
+    this.windows.forget(steps);
+    this.wake(0);
+  }
+
   /** Polls in `delay` milliseconds at the latest. */
   wake(delay: number): void {
     if (!this.active) return;

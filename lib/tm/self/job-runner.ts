@@ -85,7 +85,7 @@ export class JobRunner implements BackgroundService {
   /** Reserves a place for a job that this process is about to start; `false` when it had better be left to any process. */
   reserve({ stepName, bytes }: JobPlace): boolean {
     const queue = this.queues.of(stepName);
-    if (!this.takesJobs || !queue.takesStarted || !this.budget.allows(bytes)) return false;
+    if (!this.takesJobs || queue.paused || !queue.takesStarted || !this.budget.allows(bytes)) return false;
     queue.reserve();
     this.budget.hold(bytes);
     return true;
@@ -107,7 +107,8 @@ export class JobRunner implements BackgroundService {
   offerClaimed(jobs: readonly LeasedJob[]): void {
     for (const job of jobs) {
       this.budget.hold(job.bytes);
-      if (this.unsettled.has(job.gid)) void this.handBack([job], UNSETTLED_PAUSE_MS);
+      if (this.isPaused(job)) void this.handBack([job], 0);
+      else if (this.unsettled.has(job.gid)) void this.handBack([job], UNSETTLED_PAUSE_MS);
       else if (job.runsAlone) this.takeLone(job);
       else this.queues.push(this.queues.of(job.queueName), job, true);
     }
@@ -121,6 +122,15 @@ export class JobRunner implements BackgroundService {
     const steps = this.queues.claimable();
     if (this.bytesLeftOut || steps.names.length === 0) return undefined;
     return { ...steps, maxBytes: this.budget.ofClaim, maxLone: this.budget.ofLargest };
+  }
+
+  /** Only these steps are paused from now on. Jobs that wait at them go back to the store at once; attempts that run go on. */
+  pause(names: ReadonlySet<string>): void {
+    this.queues.pause(names);
+    const lone = this.lone.splice(0);
+    this.lone.push(...lone.filter((job) => !this.isPaused(job)));
+    void this.handBack([...this.queues.takePaused(), ...lone.filter((job) => this.isPaused(job))], 0);
+    this.startWaiting();
   }
 
   whenRoom(listener: () => void): void {
@@ -211,7 +221,12 @@ export class JobRunner implements BackgroundService {
     else this.take(job);
   }
 
+  private isPaused(job: LeasedJob): boolean {
+    return this.queues.of(job.queueName).paused;
+  }
+
   private take(job: LeasedJob): void {
+    if (this.isPaused(job)) return void this.handBack([job], 0);
     this.queues.push(this.queues.of(job.queueName), job, false);
     this.afterTaking();
   }

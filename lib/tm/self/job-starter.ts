@@ -28,6 +28,8 @@ import { preparedLookup, submittedLookup, type JobLookup } from './job-lookup.js
 interface StartedJob {
   /** Encoded. */
   readonly steps: string;
+  /** The name of the first step. */
+  readonly stepName: string;
   readonly owner: string | null;
   /** Reserved for the job. Without one, any process may take it. */
   readonly slot: ReservedSlot | undefined;
@@ -48,7 +50,14 @@ export interface SelfPreparedJob extends PreparedJob, StartedJob {
   readonly existing: boolean;
 }
 
-const EXISTING = { existing: true, steps: '', owner: null, slot: undefined, sent: { sentAt: 0 } };
+const EXISTING = {
+  existing: true,
+  steps: '',
+  stepName: '',
+  owner: null,
+  slot: undefined,
+  sent: { sentAt: 0 },
+};
 
 export interface JobStarterOptions {
   /** Where the jobs are stored; undefined for the memory store. */
@@ -61,6 +70,8 @@ export interface JobStarterOptions {
   readonly holdsConnection: () => boolean;
   /** Tells that a job is due in `delay` milliseconds, for any process. */
   readonly wake: (delay: number) => void;
+  /** Whether no process begins attempts of the step. */
+  readonly isPaused: (stepName: string) => boolean;
 }
 
 /**
@@ -104,8 +115,10 @@ export class JobStarter {
     const sent = { sentAt: performance.now() };
     const inserted = await this.insert({ ...job, dueIn: this.options.queryPreparedAfter });
     const { barrierGid } = lookup;
-    if (inserted)
-      return { enlisted: false, existing: false, barrierGid, steps, owner, slot: undefined, sent, lookup };
+    if (inserted) {
+      const started = { steps, stepName: job.stepName, owner, slot: undefined, sent, lookup };
+      return { ...started, enlisted: false, existing: false, barrierGid };
+    }
     await assertSame(this.payloads, message, steps, lookup, () => findSubmitted(this.store, message.gid));
     return { enlisted: true, ...EXISTING };
   }
@@ -182,6 +195,7 @@ export class JobStarter {
         needsNoSteps: true,
         existing: false,
         steps: slot ? steps : '',
+        stepName: job.stepName,
         owner,
         slot,
         sent,
@@ -226,12 +240,12 @@ export class JobStarter {
     } finally {
       if (slot && !inserted) this.slots.release(slot);
     }
-    if (inserted) this.run(message, { steps, owner, slot, sent, lookup });
+    if (inserted) this.run(message, { steps, stepName: message.steps[0]!.name, owner, slot, sent, lookup });
   }
 
   private async submitPrepared(
     message: JobMessage,
-    { steps, owner, lookup }: SelfPreparedJob,
+    { steps, stepName, owner, lookup }: SelfPreparedJob,
   ): Promise<void> {
     const slot = this.reserveSlot(message, steps);
     const sent = { sentAt: performance.now() };
@@ -248,15 +262,21 @@ export class JobStarter {
       if (slot && !submitted) this.slots.release(slot);
     }
     // Otherwise recovery has asked the barrier meanwhile, and submitted the job.
-    if (submitted) this.run(message, { steps, owner, slot, sent, lookup });
+    if (submitted) this.run(message, { steps, stepName, owner, slot, sent, lookup });
   }
 
   /** Hands a job with a slot to the runner; any process may take one without. */
-  private run({ gid, name, delay }: JobMessage, { slot, steps, owner, sent, lookup }: StartedJob): void {
+  private run(
+    { gid, name, delay }: JobMessage,
+    { slot, steps, stepName, owner, sent, lookup }: StartedJob,
+  ): void {
     if (this.events.wants('job.started')) {
       this.events.emit({ event: 'job.started', gid, name, delayMs: delay });
     }
-    if (!slot || !this.slots.use(slot)) return this.options.wake(delay);
+    if (!slot || !this.slots.use(slot)) {
+      if (!this.options.isPaused(stepName)) this.options.wake(delay);
+      return;
+    }
     const lease = this.leases.hold({ gid, owner: owner! }, sent.sentAt);
     const job = LeasedJob.started(steps, lease, slot, lookup);
     if (lease.remaining > this.leases.leaseDuration / 2) return this.runner.offer(job);

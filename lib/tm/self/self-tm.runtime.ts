@@ -25,6 +25,8 @@ import { RecoverySchedule } from './recovery-schedule.js';
 import { RetentionService } from './retention.service.js';
 import { DEFAULT_CONCURRENCY, type ResolvedSelfTmOptions } from './self-tm.options.js';
 import { SelfTransactionalSteps } from './self-transactional-steps.js';
+import { StepControls } from './steering/step-controls.js';
+import { StepPauses } from './steering/step-pauses.js';
 import { StepQueues } from './step-queues.js';
 import { AuditLog } from './steering/audit-log.js';
 import { AuditRetention } from './steering/audit-retention.js';
@@ -65,6 +67,8 @@ export class SelfTmRuntime {
   readonly steering: JobSteering;
   readonly bulk: BulkSteering;
   readonly audit: AuditLog;
+  readonly controls: StepControls;
+  readonly pauses: StepPauses;
   /** Each may rely on those before it while it runs. */
   private readonly background: readonly BackgroundService[];
   private readonly runServices: JobRunServices;
@@ -105,6 +109,8 @@ export class SelfTmRuntime {
       mayBegin: (next, ended) => queues.hasRoom(queues.of(next), queues.of(ended)),
       onFailed: (job, error) => this.failed(job, error),
     };
+    this.controls = new StepControls(open.controls, registry, events);
+    this.pauses = new StepPauses(open.controls, this.controls, () => open.notifications?.notify('controls'));
     const budget = new ByteBudget(options.maxBytes);
     const runner = new JobRunner(
       leases,
@@ -126,6 +132,11 @@ export class SelfTmRuntime {
       holdsConnection: () => open.serial && insideTransactionOf(dataSource!),
       insideOwnTransaction: () => open.inTransaction() && insideTransactionOf(dataSource!),
       wake,
+      isPaused: (step) => this.controls.isPaused(step),
+    });
+    this.controls.listen({
+      pause: (names) => runner.pause(names),
+      resume: (names) => this.poller.resume(names),
     });
     this.retention = new RetentionService(store, databases, options.retention, open.audit);
     const witness = {
@@ -151,7 +162,8 @@ export class SelfTmRuntime {
       this.retention,
       new AuditRetention(open.audit),
       this.bulk,
-      new UnknownStepReporter(store, registry, events, options),
+      this.controls,
+      new UnknownStepReporter(store, registry, events, options, () => this.controls.familiar()),
       runner,
       this.poller,
       new RecoverySchedule(services.schedulerRegistry, options.recoveryInterval, () => this.tick()),
@@ -240,7 +252,11 @@ export class SelfTmRuntime {
     const { notifications, beside } = this.open;
     return {
       start: () => {
-        if (this.options.runSteps) void notifications?.listen(() => this.poller.wakeByNotification());
+        if (!this.options.runSteps) return;
+        void notifications?.listen((topic) => {
+          if (topic === 'controls') this.controls.notified();
+          else this.poller.wakeByNotification();
+        });
       },
       stop: async () => {
         await beside?.close();

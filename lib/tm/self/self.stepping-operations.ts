@@ -1,9 +1,20 @@
-import { SteppingOperations } from '../../core/operations/stepping-operations.js';
+import type { ActionNote } from '../../core/operations/action-note.js';
+import { SteppingOperations, type PauseOptions } from '../../core/operations/stepping-operations.js';
 import type { SelfTransactionManager } from './self.transaction-manager.js';
 
 /** `SteppingOperations` over the job store of the self-TM. */
 export class SelfSteppingOperations extends SteppingOperations {
   constructor(protected readonly manager: SelfTransactionManager) {
     super();
+  }
+
+  override async pause(step: string, options: PauseOptions): Promise<void> {
+    const { pauses } = await this.manager.runtime();
+    await pauses.pause(step, options);
+  }
+
+  override async resume(step: string, note?: ActionNote): Promise<boolean> {
+    const { pauses } = await this.manager.runtime();
+    return pauses.resume(step, note);
   }
 }

@@ -78,7 +78,10 @@ export class SelfTransactionManager extends TransactionManager<SelfPreparedJob> 
   }
 
   override async start(): Promise<void> {
-    (await this.runtime()).start();
+    const runtime = await this.runtime();
+    // Nothing of a step that is paused begins in a process that starts meanwhile.
+    await runtime.controls.refresh();
+    runtime.start();
   }
 
   override async stop(): Promise<void> {

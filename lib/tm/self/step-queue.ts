@@ -31,6 +31,8 @@ export class StepQueue {
   private averageMs: number | undefined;
   /** The last claim has left the step out, since enough jobs wait. */
   leftOut = false;
+  /** No attempt may begin, and no job may wait here. */
+  paused = false;
 
   constructor(
     /** How many attempts may run at once. */

@@ -34,6 +34,7 @@ export class StepQueues {
   private readonly all: StepQueue[] = [];
   private turns = 0;
   private runs = 0;
+  private paused: ReadonlySet<string> = new Set();
 
   constructor(
     private readonly registry: StepRegistry,
@@ -52,6 +53,7 @@ export class StepQueues {
         this.limitOf(definition),
         Math.max(MIN_WAITING, this.concurrency * WAITING_PER_RUNNING),
       );
+      queue.paused = this.isPaused(definition);
       this.all.push(queue);
       this.byDefinition.set(definition, queue);
     }
@@ -66,6 +68,7 @@ export class StepQueues {
    * @param leaving the queue whose slot is given back for it.
    */
   hasRoom(queue: StepQueue, leaving?: StepQueue): boolean {
+    if (queue.paused) return false;
     const ours = queue.running - (leaving === queue ? 1 : 0);
     const all = this.runs - (leaving ? 1 : 0);
     if (all >= this.concurrency || ours >= queue.limit) return false;
@@ -104,6 +107,11 @@ export class StepQueues {
     return this.all.flatMap((queue) => queue.takeExcess());
   }
 
+  /** Takes the jobs out that wait at a paused step. */
+  takePaused(): LeasedJob[] {
+    return this.all.flatMap((queue) => (queue.paused ? queue.takeAll() : []));
+  }
+
   takeAll(): LeasedJob[] {
     return this.all.flatMap((queue) => queue.takeAll());
   }
@@ -115,6 +123,11 @@ export class StepQueues {
     let complete = true;
     for (const name of this.registry.names()) {
       const queue = this.of(name);
+      if (queue.paused) {
+        // Whoever ends the pause asks for a claim.
+        queue.leftOut = false;
+        continue;
+      }
       queue.leftOut = !queue.wantsClaims;
       if (queue.leftOut) complete = false;
       else names.push(name);
@@ -132,6 +145,16 @@ export class StepQueues {
       reopened = true;
     }
     return reopened;
+  }
+
+  /** Only these steps are paused from now on; all names and aliases of each. */
+  pause(names: ReadonlySet<string>): void {
+    this.paused = names;
+    for (const [definition, queue] of this.byDefinition) queue.paused = this.isPaused(definition);
+  }
+
+  private isPaused(definition: StepDefinition | undefined): boolean {
+    return definition !== undefined && this.paused.has(definition.name);
   }
 
   private limitOf(definition: StepDefinition | undefined): number {

@@ -1,5 +1,8 @@
 import { LineLogger } from '../../core/line-logger.js';
 import { jobStoreFor, steeringFor } from '../../store/databases.js';
+import type { ControlStore } from '../../store/control-store.js';
+import { MemoryControlStore } from '../../store/memory.control-store.js';
+import { SqlControlStore } from '../../store/sql.control-store.js';
 import type { ConnectionBeside } from '../../store/connections/connection-beside.js';
 import type { JobNotifications } from '../../store/dialect.js';
 import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
@@ -21,6 +24,8 @@ export interface OpenStore {
   readonly store: JobStore;
   readonly steering: SteeringStore;
   readonly audit: AuditStore;
+  /** What steers all processes. */
+  readonly controls: ControlStore;
   /** Undefined for the memory store. */
   readonly dataSource: DataSourceLike | undefined;
   /** All transactions of the database share one connection (SQLite). */
@@ -62,6 +67,7 @@ export async function openStore(
   return {
     store,
     ...steeringFor(dialect, connection, store),
+    controls: new SqlControlStore(connection, dialect),
     dataSource,
     serial: dialect.gate !== undefined,
     inTransaction: () => connection.inTransaction,
@@ -85,6 +91,7 @@ async function openMemory(asked: boolean): Promise<OpenStore> {
     store,
     steering: new MemorySteeringStore(store, audit),
     audit,
+    controls: new MemoryControlStore(),
     dataSource: undefined,
     serial: false,
     inTransaction: () => false,

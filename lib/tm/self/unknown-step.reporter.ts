@@ -38,6 +38,8 @@ export class UnknownStepReporter extends Housekeeping {
     private readonly registry: StepRegistry,
     private readonly events: SteppingEventBus,
     private readonly options: UnknownStepReporterOptions,
+    /** Names of steps that nobody takes jobs of for another reason. */
+    private readonly paused: () => readonly string[] = () => [],
   ) {
     super(options.retention);
     this.prompt = PROMPT_INTERVALS * options.recoveryInterval;
@@ -68,7 +70,8 @@ export class UnknownStepReporter extends Housekeeping {
   protected override failed(): void {}
 
   private async report(overdue: number, concerns: (step: string) => boolean): Promise<void> {
-    for (const step of await this.store.unknownSteps(this.registry.names(), overdue)) {
+    const known = [...new Set([...this.registry.names(), ...this.paused()])];
+    for (const step of await this.store.unknownSteps(known, overdue)) {
       if (this.reported.has(step) || !concerns(step)) continue;
       this.reported.add(step);
       this.events.emit({ event: 'step.unknown', stepName: step });

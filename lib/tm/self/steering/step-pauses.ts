@@ -1,0 +1,98 @@
+import { MAX_STORED_DURATION_MS, parseDuration, type Duration } from '../../../core/duration.js';
+import { LineLogger } from '../../../core/line-logger.js';
+import { isName, NAME_RULE } from '../../../core/name.js';
+import type { ActionNote } from '../../../core/operations/action-note.js';
+import type { PauseOptions } from '../../../core/operations/stepping-operations.js';
+import { refuseUnknown } from '../../../core/options.js';
+import { errorText } from '../../../errors/error-text.js';
+import { InvalidOptionError } from '../../../errors/index.js';
+import type { AuditRecord, ControlStore } from '../../../store/control-store.js';
+import { encodeValue } from './control-value.js';
+import type { StepControls } from './step-controls.js';
+
+const MAX_REASON_LENGTH = 1000;
+
+/** Pauses steps in all processes, and resumes them. */
+export class StepPauses {
+  private readonly logger = new LineLogger('SteppingControls');
+
+  constructor(
+    private readonly store: ControlStore,
+    private readonly controls: StepControls,
+    /** Tells other processes that the controls have changed. */
+    private readonly notify: () => void,
+  ) {}
+
+  async pause(step: string, options: PauseOptions): Promise<void> {
+    checkStep(step);
+    refuseUnknown(options ?? {}, 'pause', ['reason', 'until', 'by']);
+    const { reason, until, by } = options ?? {};
+    const note = { reason: checkReason(reason, 'pause.reason'), by: checkBy(by, 'pause.by') };
+    const endsIn = until === undefined ? null : await this.endsIn(until);
+    const names = this.controls.namesOf(step);
+    const [name] = names as [string];
+    await this.store.set('pause', name, { ...note, value: encodeValue({ names }), endsIn });
+    await this.changed({ action: 'pause', step: name, ...note });
+  }
+
+  async resume(step: string, note: ActionNote = {}): Promise<boolean> {
+    checkStep(step);
+    refuseUnknown(note, 'resume', ['reason', 'by']);
+    const { reason, by } = note;
+    const checked = {
+      reason: reason === undefined ? null : checkReason(reason, 'resume.reason'),
+      by: checkBy(by, 'resume.by'),
+    };
+    // What cannot be read is no pause that has ended.
+    if (!(await this.controls.refresh())) await this.store.read();
+    const [name] = this.controls.namesOf(step) as [string];
+    let resumed = this.controls.isPaused(step);
+    const controls = this.controls.controlsOf(step);
+    for (const kind of ['pause', 'brake'] as const) {
+      const targets = controls.filter((control) => control.kind === kind).map(({ target }) => target);
+      const removed = targets.length > 0 && (await this.store.remove(kind, targets));
+      if (kind === 'pause') resumed ||= removed;
+    }
+    if (resumed) await this.changed({ action: 'resume', step: name, ...checked });
+    return resumed;
+  }
+
+  /** This process obeys before the call returns. */
+  private async changed(entry: AuditRecord): Promise<void> {
+    await this.controls.refresh();
+    this.notify();
+    try {
+      await this.store.record(entry);
+    } catch (error) {
+      // What was done holds. Somebody who stops a harm must not be told that nothing was done.
+      this.logger.error(
+        `The audit could not be written: ${entry.action} of the step '${entry.step}': ${errorText(error)}`,
+      );
+    }
+  }
+
+  private async endsIn(until: Date | Duration): Promise<number> {
+    if (!(until instanceof Date)) {
+      return parseDuration(until, 'pause.until', { min: 1, max: MAX_STORED_DURATION_MS });
+    }
+    const endsIn = until.getTime() - (await this.store.now()).getTime();
+    // Written so that an invalid date fails as well.
+    if (endsIn > 0 && endsIn <= MAX_STORED_DURATION_MS) return endsIn;
+    throw new InvalidOptionError('pause.until', until, 'a time to come, by the clock of the database');
+  }
+}
+
+function checkStep(step: unknown): void {
+  if (!isName(step)) throw new InvalidOptionError('the name of the step', step, NAME_RULE);
+}
+
+function checkReason(reason: unknown, option: string): string {
+  if (typeof reason === 'string' && reason.trim() !== '' && reason.length <= MAX_REASON_LENGTH) return reason;
+  throw new InvalidOptionError(option, reason, `a text of 1 to ${MAX_REASON_LENGTH} characters`);
+}
+
+function checkBy(by: unknown, option: string): string | null {
+  if (by === undefined) return null;
+  if (!isName(by)) throw new InvalidOptionError(option, by, NAME_RULE);
+  return by;
+}
