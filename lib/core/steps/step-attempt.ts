@@ -25,6 +25,8 @@ export interface StepAttempt {
   readonly barrierGid?: string | undefined;
   /** The tenant of a job whose gid is the caller's own. Its idempotency keys name it. */
   readonly tenant?: string | undefined;
+  /** Where the start of the job was traced, as `JobMessage.trace` told it. */
+  readonly trace?: string | undefined;
   /** How many milliseconds the step may take to settle once it was stopped. Default: 10,000. */
   readonly gracePeriod?: number;
 }

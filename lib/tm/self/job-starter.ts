@@ -252,13 +252,16 @@ export class JobStarter {
   }
 
   /** Hands a job with a slot to the runner; any process may take one without. */
-  private run({ gid, name, delay }: JobMessage, { slot, steps, owner, sent, lookup }: StartedJob): void {
+  private run(
+    { gid, name, delay, trace }: JobMessage,
+    { slot, steps, owner, sent, lookup }: StartedJob,
+  ): void {
     if (this.events.wants('job.started')) {
       this.events.emit({ event: 'job.started', gid, name, delayMs: delay });
     }
     if (!slot || !this.slots.use(slot)) return this.options.wake(delay);
     const lease = this.leases.hold({ gid, owner: owner! }, sent.sentAt);
-    const job = LeasedJob.started(steps, lease, slot, lookup);
+    const job = LeasedJob.started(steps, lease, slot, lookup, trace);
     if (lease.remaining > this.leases.leaseDuration / 2) return this.runner.offer(job);
     // The transaction was open for so long that the lease is about to expire, or has.
     void this.leases
@@ -290,11 +293,11 @@ export class JobStarter {
   }
 
   private row(
-    { gid, name, steps: [first] }: JobMessage,
+    { gid, name, steps: [first], trace }: JobMessage,
     steps: string,
     lookup: JobLookup | undefined,
-  ): Pick<NewJob, 'gid' | 'name' | 'steps' | 'stepName' | 'lookup'> {
-    return { gid, name, steps, stepName: first!.name, lookup: lookup ? JSON.stringify(lookup) : null };
+  ): Pick<NewJob, 'gid' | 'name' | 'steps' | 'stepName' | 'lookup' | 'trace'> {
+    return { gid, name, steps, stepName: first!.name, lookup: lookup ? JSON.stringify(lookup) : null, trace };
   }
 
   private async insert(job: NewJob): Promise<boolean> {

@@ -9,6 +9,7 @@ import { Payloads } from '../../core/payloads/payloads.js';
 import { AttemptRunner } from '../../core/steps/attempt.runner.js';
 import { StepExecutor } from '../../core/steps/step.executor.js';
 import { StepRegistry } from '../../core/steps/step.registry.js';
+import { JobTelemetry } from '../../core/telemetry/job-telemetry.js';
 import { TransactionManager, type TransactionManagerStrategy } from '../../core/transaction-manager.js';
 import { TransactionalStepRunner } from '../../transactions/transactional-step.runner.js';
 import { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
@@ -83,6 +84,7 @@ export const SELF_TM_PARTS = [
   TransactionalStepRunner,
   Payloads,
   SteppingEventBus,
+  JobTelemetry,
   ModuleRef,
 ];
 type Parts = Parameters<typeof selfTmServices>;
@@ -96,6 +98,7 @@ export function selfTmServices(
   transactionalSteps: TransactionalStepRunner,
   payloads: Payloads,
   events: SteppingEventBus,
+  telemetry: JobTelemetry,
   moduleRef: ModuleRef,
 ): SelfTmServices {
   const schedulerRegistry = () => applicationRegistry(moduleRef);
@@ -105,6 +108,7 @@ export function selfTmServices(
     attempts,
     transactionalSteps,
     payloads,
+    telemetry,
     databases,
     events,
     onJobFailed,
