@@ -32,6 +32,10 @@ export default defineConfig({
         replacement: fileURLToPath(new URL('./lib/tm/dtm/index.ts', import.meta.url)),
       },
       {
+        find: /^nestjs-stepping\/opentelemetry$/,
+        replacement: fileURLToPath(new URL('./lib/opentelemetry/index.ts', import.meta.url)),
+      },
+      {
         find: /^nestjs-stepping\/testing$/,
         replacement: fileURLToPath(new URL('./lib/testing/index.ts', import.meta.url)),
       },

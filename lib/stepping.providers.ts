@@ -14,6 +14,7 @@ import { StepArgumentsSerializer } from './core/steps/step-arguments.serializer.
 import { StepExplorer } from './core/steps/step.explorer.js';
 import { StepExecutor } from './core/steps/step.executor.js';
 import { StepRegistry } from './core/steps/step.registry.js';
+import { JobTelemetry, telemetryOf } from './core/telemetry/job-telemetry.js';
 import { TransactionManager } from './core/transaction-manager.js';
 import { TransactionResolver } from './core/transactions/transaction-resolver.js';
 import { DataSourceRegistry } from './transactions/data-source.registry.js';
@@ -48,13 +49,22 @@ export const steppingProviders: readonly Provider[] = [
   provide(StepRegistry),
   provide(StepExplorer, ModulesContainer),
   provide(SteppingEventBus),
+  { provide: JobTelemetry, useFactory: telemetryOf, inject: [ModulesContainer] },
   provide(EventExplorer, ModulesContainer, SteppingEventBus),
   { provide: ArgumentsValidator, useFactory: () => ArgumentsValidator.load() },
   provide(StepArgumentsSerializer, ArgumentsValidator, STEPPING_RESOLVED_OPTIONS),
   provide(AttemptRunner, StepArgumentsSerializer),
   provide(TransactionalStepRunner, AttemptRunner, TypeOrmDatabases),
   provide(BarrierSteps, TransactionalStepRunner, TypeOrmDatabases),
-  provide(StepExecutor, StepRegistry, AttemptRunner, BarrierSteps, Payloads, STEPPING_RESOLVED_OPTIONS),
+  provide(
+    StepExecutor,
+    StepRegistry,
+    AttemptRunner,
+    BarrierSteps,
+    Payloads,
+    JobTelemetry,
+    STEPPING_RESOLVED_OPTIONS,
+  ),
   {
     provide: Payloads,
     useFactory: ({ codec }: ResolvedSteppingOptions) => new Payloads(codec, insideTransaction),
@@ -97,6 +107,7 @@ export const steppingProviders: readonly Provider[] = [
     Payloads,
     TransactionResolver,
     SteppingPreparation,
+    JobTelemetry,
     STEPPING_RESOLVED_OPTIONS,
   ),
 ];

@@ -50,6 +50,7 @@ export function claimedOf(row: ClaimedJob): ClaimedJob {
     owner,
     lookup,
     error,
+    trace,
   } = row;
   return {
     gid,
@@ -64,6 +65,7 @@ export function claimedOf(row: ClaimedJob): ClaimedJob {
     owner,
     lookup,
     error: textOf(error),
+    trace,
     dueFor: Number(row.dueFor),
   };
 }

@@ -13,15 +13,26 @@ const MAX_OVERDUE_ROWS = 10_000;
 export const NEW_COLUMNS = new RawSql(
   'gid, name, status, steps, step_index, step_name, attempts, owner, lookup, created_at, due_at',
 );
+/** The same with `trace` in front, for a statement of which `isTraced()` is true. */
+export const TRACED_COLUMNS = new RawSql(`trace, ${NEW_COLUMNS}`);
 
-export function newValues({ gid, name, status, steps, stepName, owner, lookup }: NewJob): unknown[] {
-  return [gid, name, status, steps, 0, stepName, 0, owner, lookup];
+/** Whether a statement that inserts these jobs has to name the column `trace`. */
+export function isTraced(jobs: readonly NewJob[]): boolean {
+  return jobs.some(({ trace }) => trace !== undefined);
+}
+
+export function newValues(
+  { gid, name, status, steps, stepName, owner, lookup, trace }: NewJob,
+  traced: boolean,
+): unknown[] {
+  const values = [gid, name, status, steps, 0, stepName, 0, owner, lookup];
+  return traced ? [trace ?? null, ...values] : values;
 }
 
 /** The columns of a `ClaimedJob`, without its steps, which may be large. */
 export const CLAIMED_COLUMNS_WITHOUT_STEPS = new RawSql(`
   gid, status, step_index AS "stepIndex", step_name AS "stepName", attempts, mark, crashes, attempt_log AS "attemptLog",
-  owner, lookup, error`);
+  owner, lookup, error, trace`);
 
 /** The columns of a `ClaimedJob`. */
 export const CLAIMED_COLUMNS = new RawSql(`${CLAIMED_COLUMNS_WITHOUT_STEPS}, steps`);

@@ -19,6 +19,8 @@ export interface NewJob {
   readonly dueIn: number;
   /** How a prepared job's transaction is found again: JSON text, opaque to the store. */
   readonly lookup: string | null;
+  /** Where its start was traced, as `traceText()` writes it. Most jobs have none, and their INSERT does not name the column. */
+  readonly trace?: string | undefined;
 }
 
 /** A job as it is stored. */
@@ -39,6 +41,7 @@ export interface JobRecord {
   readonly owner: string | null;
   readonly lookup: string | null;
   readonly error: string | null;
+  readonly trace: string | null;
   readonly createdAt: Date;
   readonly dueAt: Date | null;
   readonly endedAt: Date | null;
@@ -59,6 +62,7 @@ export interface ClaimedJob extends Pick<
   | 'owner'
   | 'lookup'
   | 'error'
+  | 'trace'
 > {
   /** Milliseconds that it had been due: its own, or the least of all that were claimed with it. */
   readonly dueFor: number;

@@ -44,6 +44,7 @@ export class MemoryJobStore extends JobStore {
       const { dueIn, ...values } = job;
       this.jobs.set(job.gid, {
         ...values,
+        trace: job.trace ?? null,
         stepIndex: 0,
         attempts: 0,
         mark: null,

@@ -26,6 +26,7 @@ const LAYERS = {
     'lib/stepping.options.',
     'lib/stepping.constants.',
   ],
+  'lib/opentelemetry/': ['lib/errors/', 'lib/core/'],
   'lib/testing/': [
     'lib/errors/',
     'lib/core/',
@@ -46,10 +47,12 @@ const DATABASES = 'lib/store/databases.ts';
 
 /** Packages that users may not have: described by their shape, or loaded with import() where they are used. */
 const OPTIONAL =
-  /^(?:typeorm|@nestjs\/typeorm|pg|mysql2|better-sqlite3|class-validator|@grpc\/grpc-js)(?:\/|$)/;
+  /^(?:typeorm|@nestjs\/typeorm|pg|mysql2|better-sqlite3|class-validator|@grpc\/grpc-js|@opentelemetry\/api)(?:\/|$)/;
 const LOADERS = {
   'class-validator': /^lib\/core\/steps\/arguments-validator\.ts$/,
   '@grpc/grpc-js': /^lib\/tm\/dtm\/grpc-[^/]*\.ts$/,
+  // Whoever imports this entry point has it.
+  '@opentelemetry/api': /^lib\/opentelemetry\//,
 };
 
 const DATABASE_NAMES = new Set(['postgres', 'mysql', 'mariadb', 'better-sqlite3', 'sqlite']);

@@ -75,6 +75,25 @@ export function describeJobStore(title: string, open: () => Promise<StoreHarness
         dueSoon(found!.createdAt, 0);
       });
 
+      it('keeps where the start was traced, through claims, ends and retries, beside jobs without', async () => {
+        const trace = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01 vendor=x, other= y~`;
+        const [traced, plain] = [newJob({ trace }), newJob()];
+        await store.insert([traced, plain]);
+        const claimed = await claimAll(store, 'me');
+        const told = claimed.map((job) => [job.gid, job.trace]);
+        expect(new Map(told as [string, string | null][])).toEqual(
+          new Map([
+            [traced.gid, trace],
+            [plain.gid, null],
+          ]),
+        );
+        await store.change([end(traced.gid, 'me', { status: 'failed' })]);
+        await store.retry(traced.gid);
+        expect(await store.find(traced.gid)).toMatchObject({ status: 'submitted', trace });
+        const { jobs } = await store.list({ limit: 10 });
+        expect(jobs.map((job) => job.trace).toSorted()).toEqual([trace, null]);
+      });
+
       it('keeps arguments of more than a mebibyte', async () => {
         const steps = JSON.stringify([{ step: 'first', args: '🎈'.repeat(300_000) }]);
         const jobs = [newJob({ steps }), newJob({ steps }), newJob({ steps })];

@@ -44,6 +44,32 @@ describeBackends('SqlJobStore in a transaction', (backend) => {
     expect(await open.store.find(dropped.gid)).toBeNull();
   });
 
+  it('inserts a traced job with one statement, which for others does not name the column', async () => {
+    const trace = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
+    const [traced, plain] = [newJob({ trace }), newJob()];
+    const statements: [sql: string, values: number][] = [];
+    await onRunner(open.dataSource, async (runner) => {
+      const original = runner.query.bind(runner);
+      runner.query = ((sql: string, values: unknown[], ...rest: []) => {
+        statements.push([sql, values.length]);
+        return original(sql, values, ...rest);
+      }) as typeof runner.query;
+      try {
+        for (const job of [traced, plain]) expect(await open.store.insertIn(runner, job)).toBe(true);
+      } finally {
+        runner.query = original;
+      }
+      await runner.commitTransaction();
+    });
+    const [[withTrace, one], [without, none]] = statements as [[string, number], [string, number]];
+    expect(statements).toHaveLength(2);
+    expect(withTrace).toMatch(/\btrace\b/);
+    expect(without).not.toMatch(/\btrace\b/);
+    expect(one - none).toBe(1);
+    expect(await open.store.find(traced.gid)).toMatchObject({ trace });
+    expect(await open.store.find(plain.gid)).toMatchObject({ trace: null });
+  });
+
   it('answers false for a taken gid, and leaves the transaction usable', async () => {
     const [taken, other] = [newJob({ name: 'first' }), newJob()];
     await open.store.insert([taken]);

@@ -50,6 +50,10 @@ describe('the tarball', () => {
         'dist/testing/index.d.ts',
         'dist/cjs/testing/index.js',
         'dist/cjs/testing/index.d.ts',
+        'dist/opentelemetry/index.js',
+        'dist/opentelemetry/index.d.ts',
+        'dist/cjs/opentelemetry/index.js',
+        'dist/cjs/opentelemetry/index.d.ts',
         'dist/tm/dtm/index.js',
         'dist/tm/dtm/index.d.ts',
         'dist/cjs/tm/dtm/index.js',
@@ -85,6 +89,7 @@ describe('the tarball', () => {
     // Loaded when the first step with arguments is added, and only if it is installed; gRPC when it is chosen.
     const optional = (line: string): boolean =>
       line.endsWith('arguments-validator.js imports class-validator') ||
+      /^dist\/(?:cjs\/)?opentelemetry\/[a-z.-]+ imports @opentelemetry\/api$/.test(line) ||
       /tm\/dtm\/grpc-[a-z-]+(?:\.[a-z]+)?(?:\.d\.ts|\.js) imports @grpc\/grpc-js$/.test(line);
     expect(imports.filter((line) => !optional(line))).toEqual([]);
   });
@@ -131,6 +136,7 @@ describe('with the required peers only', () => {
     expect(installed).not.toContain('typeorm');
     expect(installed).not.toContain('class-validator');
     expect(installed).not.toContain('@grpc');
+    expect(installed).not.toContain('@opentelemetry');
   });
 
   it.each([

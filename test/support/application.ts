@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import type { INestApplicationContext, LoggerService, Provider } from '@nestjs/common';
+import type { INestApplicationContext, LoggerService, ModuleMetadata, Provider } from '@nestjs/common';
 import { Test, type TestingModule, type TestingModuleBuilder } from '@nestjs/testing';
 import { DataSource } from 'typeorm';
 import {
@@ -28,6 +28,7 @@ export interface ApplicationOptions {
   readonly dtm?: Partial<DtmOptions>;
   readonly module?: Omit<SteppingModuleOptions, 'transactionManager'>;
   readonly providers?: readonly Provider[];
+  readonly imports?: ModuleMetadata['imports'];
   readonly dataSource?: ExtraOptions;
   /** Adds to the testing module before it is compiled. */
   readonly customize?: (builder: TestingModuleBuilder) => TestingModuleBuilder;
@@ -63,7 +64,7 @@ export class TestApplication {
 
   static async start(
     databases: Databases,
-    { module, providers = [], customize, ...options }: ApplicationOptions = {},
+    { module, providers = [], imports, customize, ...options }: ApplicationOptions = {},
   ): Promise<TestApplication> {
     const two = databases.placement === 'two';
     const dataSource = await connect(databases.business, { name: 'default', ...options.dataSource });
@@ -80,6 +81,7 @@ export class TestApplication {
       // Most tests are about one job, and start it on its own. The default has tests of its own.
       module: { requireTransaction: false, ...codecOption(), ...module, transactionManager },
       providers,
+      imports,
       customize,
       listen: place && ((testing) => place.listen(testing)),
     });
@@ -124,6 +126,7 @@ export interface ApplicationParts {
   readonly others?: readonly DataSource[];
   readonly module: SteppingModuleOptions;
   readonly providers: readonly Provider[];
+  readonly imports?: ModuleMetadata['imports'];
   /** Default: that of Nest's tests, which prints errors. */
   readonly logger?: LoggerService;
   readonly customize?: ApplicationOptions['customize'];
@@ -139,11 +142,11 @@ export interface StartedApplication {
 
 /** Starts an application with the steps of the tests; when it is closed, so are its `DataSource`s. */
 export async function startApplication(parts: ApplicationParts): Promise<StartedApplication> {
-  const { dataSource, others = [], module, providers, logger, customize, listen } = parts;
+  const { dataSource, others = [], module, providers, imports = [], logger, customize, listen } = parts;
   const recording = new Recording();
   const sources = [dataSource, ...others];
   const builder = Test.createTestingModule({
-    imports: [SteppingModule.forRoot(module)],
+    imports: [SteppingModule.forRoot(module), ...imports],
     providers: [
       ...sources.map((source, at) => ({ provide: at === 0 ? DataSource : `source-${at}`, useValue: source })),
       { provide: Closing, useValue: new Closing(sources) },

@@ -6,6 +6,7 @@ import { refuseUnknown } from '../options.js';
 import type { Payloads } from '../payloads/payloads.js';
 import type { StepArgumentsSerializer } from '../steps/step-arguments.serializer.js';
 import type { StepRegistry } from '../steps/step.registry.js';
+import type { JobTelemetry } from '../telemetry/job-telemetry.js';
 import type { TransactionManager } from '../transaction-manager.js';
 import type { JobTransaction, TransactionResolver } from '../transactions/transaction-resolver.js';
 import { DistributedJob, type JobEnvironment } from './distributed-job.js';
@@ -58,9 +59,10 @@ export class DistributedJobFactory {
     payloads: Payloads,
     private readonly transactions: TransactionResolver,
     readiness: Readiness,
+    telemetry: JobTelemetry,
     private readonly options: { readonly requireTransaction: boolean | 'warn' | undefined },
   ) {
-    this.environment = { manager, settler, registry, serializer, payloads, readiness };
+    this.environment = { manager, settler, registry, serializer, payloads, readiness, telemetry };
   }
 
   /**

@@ -17,6 +17,7 @@ import { faultPoint } from '../fault-point.js';
 import { encodedMessage } from '../payloads/job-payloads.js';
 import { withoutKeyRequests } from '../payloads/key-requests.js';
 import type { Payloads } from '../payloads/payloads.js';
+import type { JobTelemetry } from '../telemetry/job-telemetry.js';
 import { plainArgs } from '../payloads/stored-forms.js';
 import {
   encodedBytes,
@@ -50,6 +51,7 @@ export interface JobEnvironment {
   readonly serializer: StepArgumentsSerializer;
   readonly payloads: Payloads;
   readonly readiness: Readiness;
+  readonly telemetry: JobTelemetry;
 }
 
 export interface JobSettings {
@@ -142,7 +144,11 @@ export class DistributedJob {
    * the COMMIT: the database's error is then that of the commit, and nothing is committed.
    */
   async start(): Promise<{ gid: string }> {
-    const message = this.leaveBuilding('started', 'start');
+    this.leaveBuilding('started', 'start');
+    return await this.traced(() => this.begin());
+  }
+
+  private async begin(): Promise<{ gid: string }> {
     const transaction = this.settings.transaction();
     if (!transaction) {
       this.settings.onStandalone();
@@ -154,7 +160,7 @@ export class DistributedJob {
 
     transaction.assertOpen(this.gid);
     const { settler } = this.environment;
-    const participant = settler.participant(message, transaction);
+    const participant = settler.participant(this.message!, transaction);
     await transaction.enlist(participant, async () => {
       participant.isPrepared(await this.prepareIn(transaction), this.message!);
       await faultPoint('job:started', this.gid);
@@ -170,10 +176,12 @@ export class DistributedJob {
    */
   async prepare(): Promise<void> {
     this.leaveBuilding('prepared', 'prepare');
-    const transaction = this.settings.transaction();
-    if (!transaction) throw new TransactionNotActiveError('prepare()');
-    transaction.assertOpen(this.gid);
-    this.prepared = await this.prepareIn(transaction);
+    await this.traced(async () => {
+      const transaction = this.settings.transaction();
+      if (!transaction) throw new TransactionNotActiveError('prepare()');
+      transaction.assertOpen(this.gid);
+      this.prepared = await this.prepareIn(transaction);
+    });
   }
 
   /**
@@ -189,6 +197,16 @@ export class DistributedJob {
     if (!this.prepared) throw new JobNotPreparedError(this.gid);
     this.phase = 'submitted';
     await this.environment.settler.submitByHand(this.message!, this.prepared);
+  }
+
+  private traced<T>(work: () => Promise<T>): Promise<T> {
+    const { tracer } = this.environment.telemetry;
+    if (!tracer) return work();
+    const { gid, message } = this;
+    return tracer.aroundStart({ gid, steps: message!.steps.map(({ name }) => name) }, (trace) => {
+      if (trace !== undefined) this.message = { ...message!, trace };
+      return work();
+    });
   }
 
   /** A message may be handled before the application's hooks have run; constraints of class-validator may take their time. */
@@ -228,11 +246,10 @@ export class DistributedJob {
     if (bytes > MAX_JOB_BYTES) throw new StepArgumentsTooLargeError(this.gid, bytes, MAX_JOB_BYTES);
   }
 
-  private leaveBuilding(to: 'started' | 'prepared', attempted: 'start' | 'prepare'): JobMessage {
+  private leaveBuilding(to: 'started' | 'prepared', attempted: 'start' | 'prepare'): void {
     if (this.phase !== 'building') throw new JobAlreadyStartedError(this.gid, attempted);
     if (this.steps.length === 0) throw new JobHasNoStepsError(this.gid);
     this.phase = to;
     this.message = { ...this.settings.message, steps: [...this.steps] };
-    return this.message;
   }
 }

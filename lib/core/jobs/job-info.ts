@@ -78,6 +78,8 @@ export interface JobInfo {
   readonly dueAt: Date | null;
   /** When it ended, by the same clock; `null` while it has not. */
   readonly endedAt: Date | null;
+  /** The id of the trace that it was started in, 32 hexadecimal digits; absent where its start was not traced. */
+  readonly trace?: string;
 }
 
 /**

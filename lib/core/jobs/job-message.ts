@@ -32,6 +32,11 @@ export interface JobMessage {
   readonly callerGid?: boolean;
   /** What `createJob({ manager })` said; only the transaction manager that it is meant for knows its shape. */
   readonly settings?: unknown;
+  /**
+   * Where its start was traced: a `traceparent` of W3C Trace Context, with the `tracestate` after a space where there is one. Hand it
+   * on as `StepAttempt.trace`. Absent unless somebody traces.
+   */
+  readonly trace?: string;
 }
 
 /** Encodes the steps of a job as one JSON array. The arguments are JSON already, and are put in as they are. */

@@ -27,6 +27,8 @@ export interface StepAttempt {
   readonly tenant?: string | undefined;
   /** How often somebody has given the step new arguments. Its idempotency key tells. Default: never. */
   readonly edits?: number | undefined;
+  /** Where the start of the job was traced, as `JobMessage.trace` told it. */
+  readonly trace?: string | undefined;
   /** How many milliseconds the step may take to settle once it was stopped. Default: 10,000. */
   readonly gracePeriod?: number;
 }

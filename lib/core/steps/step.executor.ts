@@ -6,6 +6,7 @@ import { detached } from '../detached.js';
 import { openAttempt } from '../payloads/job-payloads.js';
 import type { Payloads } from '../payloads/payloads.js';
 import { isMarked } from '../payloads/stored-forms.js';
+import type { JobTelemetry } from '../telemetry/job-telemetry.js';
 import type { AttemptRunner } from './attempt.runner.js';
 import { resolveRetryPolicy, type ResolvedRetryPolicy } from './retry-policy.js';
 import type { KnownAttempt, StepAttempt, StepOutcome } from './step-attempt.js';
@@ -33,6 +34,7 @@ export class StepExecutor {
     private readonly runner: AttemptRunner,
     private readonly transactional: TransactionalSteps,
     private readonly payloads: Payloads,
+    private readonly telemetry: JobTelemetry,
     private readonly options: { readonly retry: ResolvedRetryPolicy },
   ) {}
 
@@ -59,6 +61,11 @@ export class StepExecutor {
   }
 
   private run(attempt: KnownAttempt): Promise<StepOutcome> {
+    const { tracer } = this.telemetry;
+    return tracer ? tracer.aroundAttempt(attempt, () => this.runWithin(attempt)) : this.runWithin(attempt);
+  }
+
+  private runWithin(attempt: KnownAttempt): Promise<StepOutcome> {
     return attempt.definition.transactional ? this.transactional.run(attempt) : this.runner.run(attempt);
   }
 

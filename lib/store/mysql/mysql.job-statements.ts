@@ -1,5 +1,5 @@
 import type { Statement } from '../connections/internal.connection.js';
-import { JobStatements, NEW_COLUMNS, newValues } from '../job-statements.js';
+import { isTraced, JobStatements, NEW_COLUMNS, newValues, TRACED_COLUMNS } from '../job-statements.js';
 import type { JobChange, NewJob } from '../job-store.js';
 import { placeholders, questionMarkSql as sql, type RawSql } from '../sql-template.js';
 import { MysqlNotation } from './mysql.notation.js';
@@ -48,11 +48,12 @@ export class MysqlJobStatements extends JobStatements {
 
   /** Plain INSERT: INSERT IGNORE would also store values that do not fit, cut. */
   override insert(...jobs: readonly NewJob[]): Statement {
-    const rows = jobs.map((job) => [...newValues(job), microseconds(job.dueIn)]);
+    const traced = isTraced(jobs);
+    const rows = jobs.map((job) => [...newValues(job, traced), microseconds(job.dueIn)]);
     const row = (values: readonly unknown[]): string =>
       `(${placeholders(values.slice(1))}, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6) + INTERVAL ? MICROSECOND)`;
     return {
-      sql: `INSERT INTO ${this.jobs} (${NEW_COLUMNS}) VALUES ${rows.map(row).join(', ')}`,
+      sql: `INSERT INTO ${this.jobs} (${traced ? TRACED_COLUMNS : NEW_COLUMNS}) VALUES ${rows.map(row).join(', ')}`,
       params: rows.flat(),
     };
   }

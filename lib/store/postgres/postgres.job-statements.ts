@@ -1,5 +1,5 @@
 import type { Statement } from '../connections/internal.connection.js';
-import { JobStatements } from '../job-statements.js';
+import { isTraced, JobStatements } from '../job-statements.js';
 import type { JobChange, NewJob } from '../job-store.js';
 import { numberedSql as sql, type RawSql } from '../sql-template.js';
 import { PostgresNotation } from './postgres.notation.js';
@@ -7,6 +7,7 @@ import { PostgresNotation } from './postgres.notation.js';
 /** What PostgreSQL does with one statement. */
 export class PostgresJobStatements extends JobStatements {
   private readonly insertSql: string;
+  private readonly tracedInsertSql: string;
 
   constructor(jobs: RawSql) {
     super(jobs, new PostgresNotation());
@@ -18,6 +19,13 @@ export class PostgresJobStatements extends JobStatements {
               clock_timestamp(), clock_timestamp() + $8::float8 * interval '1 millisecond')`
       .replace(/\s+/g, ' ')
       .trim();
+    this.tracedInsertSql = `
+      INSERT INTO ${jobs}
+        (gid, name, status, steps, step_index, step_name, attempts, owner, lookup, created_at, due_at, trace)
+      VALUES ($1, $2, $3, $4, 0, $5, 0, $6, $7,
+              clock_timestamp(), clock_timestamp() + $8::float8 * interval '1 millisecond', $9)`
+      .replace(/\s+/g, ' ')
+      .trim();
   }
 
   override insert(job: NewJob): Statement {
@@ -27,14 +35,15 @@ export class PostgresJobStatements extends JobStatements {
 
   /** For a gid that nobody else can have: finding it taken is an error. */
   insertNew(job: NewJob): Statement {
-    return {
-      sql: this.insertSql,
-      params: [job.gid, job.name, job.status, job.steps, job.stepName, job.owner, job.lookup, job.dueIn],
-    };
+    const { gid, name, status, steps, stepName, owner, lookup, dueIn, trace } = job;
+    const params = [gid, name, status, steps, stepName, owner, lookup, dueIn];
+    if (trace === undefined) return { sql: this.insertSql, params };
+    return { sql: this.tracedInsertSql, params: [...params, trace] };
   }
 
   insertAll(jobs: readonly NewJob[]): Statement {
-    const all = (column: keyof NewJob): unknown[] => jobs.map((job) => job[column]);
+    const all = (column: keyof NewJob): unknown[] => jobs.map((job) => job[column] ?? null);
+    if (isTraced(jobs)) return this.insertAllTraced(all);
     return sql`
       INSERT INTO ${this.jobs} AS j
         (gid, name, status, steps, step_index, step_name, attempts, owner, lookup, created_at, due_at)
@@ -43,6 +52,21 @@ export class PostgresJobStatements extends JobStatements {
         FROM unnest(${all('gid')}::text[], ${all('name')}::text[], ${all('status')}::text[], ${all('steps')}::text[],
                     ${all('stepName')}::text[], ${all('owner')}::text[], ${all('lookup')}::text[], ${all('dueIn')}::float8[])
           AS n(gid, name, status, steps, step_name, owner, lookup, due_in)
+       ORDER BY n.gid COLLATE "C"
+          ON CONFLICT (gid) DO NOTHING
+      RETURNING j.gid`;
+  }
+
+  private insertAllTraced(all: (column: keyof NewJob) => unknown[]): Statement {
+    return sql`
+      INSERT INTO ${this.jobs} AS j
+        (gid, name, status, steps, step_index, step_name, attempts, owner, lookup, created_at, due_at, trace)
+      SELECT n.gid, n.name, n.status, n.steps, 0, n.step_name, 0, n.owner, n.lookup,
+             clock_timestamp(), clock_timestamp() + n.due_in * interval '1 millisecond', n.trace
+        FROM unnest(${all('gid')}::text[], ${all('name')}::text[], ${all('status')}::text[], ${all('steps')}::text[],
+                    ${all('stepName')}::text[], ${all('owner')}::text[], ${all('lookup')}::text[], ${all('dueIn')}::float8[],
+                    ${all('trace')}::text[])
+          AS n(gid, name, status, steps, step_name, owner, lookup, due_in, trace)
        ORDER BY n.gid COLLATE "C"
           ON CONFLICT (gid) DO NOTHING
       RETURNING j.gid`;

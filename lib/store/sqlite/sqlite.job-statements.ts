@@ -1,5 +1,5 @@
 import type { Statement } from '../connections/internal.connection.js';
-import { JobStatements, NEW_COLUMNS, newValues } from '../job-statements.js';
+import { isTraced, JobStatements, NEW_COLUMNS, newValues, TRACED_COLUMNS } from '../job-statements.js';
 import type { JobChange, NewJob } from '../job-store.js';
 import { questionMarkSql as sql, type RawSql } from '../sql-template.js';
 import type { SqliteNotation } from './sqlite.notation.js';
@@ -17,9 +17,10 @@ export class SqliteJobStatements extends JobStatements {
 
   override insert(job: NewJob): Statement {
     const { now } = this.notation;
+    const traced = isTraced([job]);
     return sql`
-        INSERT INTO ${this.jobs} (${NEW_COLUMNS})
-        VALUES (${[...newValues(job), now, now + Math.round(job.dueIn)]})
+        INSERT INTO ${this.jobs} (${traced ? TRACED_COLUMNS : NEW_COLUMNS})
+        VALUES (${[...newValues(job, traced), now, now + Math.round(job.dueIn)]})
             ON CONFLICT (gid) DO NOTHING`;
   }
 

@@ -9,6 +9,7 @@ import {
   type DtmQueryCall,
   type Refusal,
 } from './dtm-callback.js';
+import { checkedTrace, traceText } from '../../core/telemetry/trace-text.js';
 import type { DtmStepService } from './dtm-step.service.js';
 import type { ResolvedDtmOptions } from './dtm.options.js';
 import type { PreparedQueryService } from './prepared-query.service.js';
@@ -31,6 +32,8 @@ export interface ArrivingStep {
   readonly framing?: Framing;
   /** Milliseconds until DTM stops waiting; only gRPC tells. */
   readonly remaining?: number;
+  /** The header `traceparent`, and `tracestate`, as they arrived. */
+  readonly trace?: readonly [traceparent: unknown, tracestate: unknown];
 }
 
 const REASONS: Readonly<Record<Refusal, string>> = {
@@ -62,7 +65,13 @@ export class DtmCallbacks {
   }
 
   /** `gone`: there is nobody left to answer. */
-  async step({ call, source, framing, remaining }: ArrivingStep): Promise<CallbackAnswer | 'gone'> {
+  async step({
+    call,
+    source,
+    framing,
+    remaining,
+    trace = [undefined, undefined],
+  }: ArrivingStep): Promise<CallbackAnswer | 'gone'> {
     if (!isCallFor('action', call)) return this.noted('A step', call, 'invalid');
     const message = await this.bodies.read(
       source,
@@ -72,7 +81,10 @@ export class DtmCallbacks {
     if (message === 'gone') return message;
     if (typeof message === 'string') return this.noted('A step', call, message);
     const payload = framing ? framing.payloadOf(message) : message;
-    const answer = payload ? await this.steps.answer(call, payload, remaining) : 'invalid';
+    const headers = checkedTrace(...trace);
+    const answer = payload
+      ? await this.steps.answer(call, payload, { remaining, ...(headers && { trace: traceText(headers) }) })
+      : 'invalid';
     return this.noted('A step', call, answer);
   }
 

@@ -13,6 +13,7 @@ import { DtmLimitError, DtmUnsupportedError } from './dtm.errors.js';
 import type { ResolvedDtmOptions } from './dtm.options.js';
 import { toWireGid } from './wire-gid.js';
 import type { ResolvedHttpOptions } from '../../core/http/http-options.js';
+import { traceHeadersOf } from '../../core/telemetry/trace-text.js';
 import { methodOf, type HttpRequestArguments } from '../../core/http/http-request.arguments.js';
 import { HttpRequestStep } from '../../core/http/http-request.step.js';
 import { isEncoded } from '../../core/payloads/stored-forms.js';
@@ -67,6 +68,10 @@ export class DtmRequestFactory {
       request_timeout: requestTimeout,
       branch_headers: { ...options.headers, ...query.headers },
     };
+    return this.checked(message, withTrace(request, message.trace));
+  }
+
+  private checked(message: JobMessage, request: DtmRequest): DtmRequest {
     this.check(message.gid, request);
     return request;
   }
@@ -151,6 +156,21 @@ function customDataOf({ delay, name, callerGid }: JobMessage): string {
     ...(callerGid && { start: randomUUID() }),
   };
   return JSON.stringify(data);
+}
+
+/** The request with the headers of the trace, as far as DTM has room for them: no job fails because it is traced. */
+function withTrace(request: DtmRequest, trace: string | undefined): DtmRequest {
+  const headers = trace === undefined ? undefined : traceHeadersOf(trace);
+  if (!headers) return request;
+  const { traceparent, tracestate } = headers;
+  const given = request.branch_headers;
+  // What the application itself says is its own affair.
+  if ('traceparent' in given) return request;
+  const alone = { ...request, branch_headers: { ...given, traceparent } };
+  const whole =
+    tracestate === undefined ? alone : { ...alone, branch_headers: { ...alone.branch_headers, tracestate } };
+  const fits = (candidate: DtmRequest): boolean => storedOptions(candidate).length <= MAX_COLUMN_LENGTH;
+  return [whole, alone].find(fits) ?? request;
 }
 
 /** The options as DTM stores them, all of them in one column. */

@@ -20,6 +20,14 @@ import { fromWireGid, toWireGid } from './wire-gid.js';
 /** An attempt ends before DTM stops waiting, so that its answer still counts. */
 const ANSWER_SHARE = 0.95;
 
+/** What a call says of itself, beside its payload. */
+export interface CallFrame {
+  /** Milliseconds until DTM stops waiting; only gRPC tells. */
+  readonly remaining?: number | undefined;
+  /** Where the start of the job was traced. */
+  readonly trace?: string | undefined;
+}
+
 interface Call {
   readonly gid: string;
   readonly branchId: string;
@@ -28,6 +36,7 @@ interface Call {
   readonly timeout: number;
   /** By `performance.now()`. */
   readonly arrived: number;
+  readonly trace: string | undefined;
 }
 
 /**
@@ -54,11 +63,12 @@ export class DtmStepService {
     private readonly events: SteppingEventBus,
   ) {}
 
-  /**
-   * @param body The payload as it arrived.
-   * @param remaining Milliseconds until DTM stops waiting; only gRPC tells.
-   */
-  async answer({ gid, branchId }: CheckedCall, body: Buffer, remaining = Infinity): Promise<CallbackAnswer> {
+  /** @param body The payload as it arrived. */
+  async answer(
+    { gid, branchId }: CheckedCall,
+    body: Buffer,
+    { remaining = Infinity, trace }: CallFrame = {},
+  ): Promise<CallbackAnswer> {
     const payload = openStep({ gid, branchId }, body, this.signature);
     if (typeof payload === 'string') return payload;
     const call = {
@@ -67,6 +77,7 @@ export class DtmStepService {
       payload,
       timeout: Math.min(remaining, payload.requestTimeout * 1000) * ANSWER_SHARE,
       arrived: performance.now(),
+      trace,
     };
     return this.underWay.run(() => detached(() => this.once(call)));
   }
@@ -118,7 +129,7 @@ export class DtmStepService {
   }
 
   private async attempt(call: Call, key: string, stop: StepStop): Promise<CallbackAnswer> {
-    const { gid, branchId, payload } = call;
+    const { gid, branchId, payload, trace } = call;
     const attempt = this.attempts.next(key);
     const startedAt = performance.now();
     const { step } = payload;
@@ -153,6 +164,7 @@ export class DtmStepService {
         gid,
         barrierGid: toWireGid(gid),
         tenant: payload.tenant,
+        trace,
         stepName: step,
         stepIndex,
         attempt,

@@ -151,6 +151,7 @@ export class GrpcCallbackServer extends CallbackServer {
           source: stream,
           framing: MESSAGE,
           remaining: timeoutOf(headers['grpc-timeout']),
+          trace: [headers['traceparent'], headers['tracestate']],
         });
       default:
         return undefined;

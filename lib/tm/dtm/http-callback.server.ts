@@ -120,7 +120,11 @@ export class HttpCallbackServer extends CallbackServer {
       const parameters = new URLSearchParams(search);
       const call = callOf(parameters);
       answer = await (isStep
-        ? this.callbacks.step({ call, source: request })
+        ? this.callbacks.step({
+            call,
+            source: request,
+            trace: [request.headers['traceparent'], request.headers['tracestate']],
+          })
         : this.callbacks.query({
             ...call,
             token: only(parameters, QUERY_TOKEN),

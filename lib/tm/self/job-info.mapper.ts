@@ -1,5 +1,6 @@
 import type { JobInfo, StepInfo, StepStatus } from '../../core/jobs/job-info.js';
 import { parseSteps, type ParsedStep } from '../../core/jobs/job-message.js';
+import { traceIdOf } from '../../core/telemetry/trace-text.js';
 import { errorText } from '../../errors/error-text.js';
 import type { JobRecord } from '../../store/job-store.js';
 
@@ -28,7 +29,8 @@ export function jobInfoOf(record: JobRecord): JobInfo {
   });
   const { gid, name, status, createdAt, dueAt, endedAt } = record;
   const error = unreadable ?? record.error;
-  return { gid, name, status, steps, error, createdAt, dueAt, endedAt };
+  const trace = record.trace === null ? undefined : traceIdOf(record.trace);
+  return { gid, name, status, steps, error, createdAt, dueAt, endedAt, ...(trace && { trace }) };
 }
 
 function stepStatus(record: JobRecord, index: number, log: Log): StepStatus {

@@ -8,6 +8,7 @@ import { type KnownAttempt } from '../../core/steps/step-attempt.js';
 import type { StepDefinition } from '../../core/steps/step-definition.js';
 import type { StepExecutor } from '../../core/steps/step.executor.js';
 import type { StepRegistry } from '../../core/steps/step.registry.js';
+import type { JobTelemetry } from '../../core/telemetry/job-telemetry.js';
 import { errorText } from '../../errors/error-text.js';
 import { LeaseLostError, StepAbandonedError } from '../../errors/index.js';
 import type { JobChange } from '../../store/job-store.js';
@@ -37,6 +38,7 @@ export interface JobRunServices {
   readonly executor: StepExecutor;
   readonly attempts: AttemptRunner;
   readonly payloads: Payloads;
+  readonly telemetry: JobTelemetry;
   readonly transactional: SelfTransactionalSteps;
   readonly leases: LeaseKeeper;
   readonly completer: JobCompleter;
@@ -220,6 +222,13 @@ export class JobRun {
   }
 
   private execute(attempt: KnownAttempt, completion: JobChange): Promise<TransactionalOutcome> {
+    const { tracer } = this.services.telemetry;
+    return tracer
+      ? tracer.aroundAttempt(attempt, () => this.executeWithin(attempt, completion))
+      : this.executeWithin(attempt, completion);
+  }
+
+  private executeWithin(attempt: KnownAttempt, completion: JobChange): Promise<TransactionalOutcome> {
     const { transactional, attempts } = this.services;
     return attempt.definition.transactional
       ? transactional.run(attempt, this.job.lease, completion)
@@ -239,6 +248,7 @@ export class JobRun {
       barrierGid: job.barrierGid,
       tenant: job.tenant,
       edits: job.edits,
+      trace: job.trace,
       gracePeriod: services.gracePeriod,
     };
   }

@@ -267,7 +267,7 @@ export class JobStarter {
 
   /** Hands a job with a slot to the runner; any process may take one without. */
   private run(
-    { gid, name, delay }: JobMessage,
+    { gid, name, delay, trace }: JobMessage,
     { slot, steps, stepName, owner, sent, lookup }: StartedJob,
   ): void {
     if (this.events.wants('job.started')) {
@@ -278,7 +278,7 @@ export class JobStarter {
       return;
     }
     const lease = this.leases.hold({ gid, owner: owner! }, sent.sentAt);
-    const job = LeasedJob.started(steps, lease, slot, lookup);
+    const job = LeasedJob.started(steps, lease, slot, lookup, trace);
     if (lease.remaining > this.leases.leaseDuration / 2) return this.runner.offer(job);
     // The transaction was open for so long that the lease is about to expire, or has.
     void this.leases
@@ -310,11 +310,11 @@ export class JobStarter {
   }
 
   private row(
-    { gid, name, steps: [first] }: JobMessage,
+    { gid, name, steps: [first], trace }: JobMessage,
     steps: string,
     lookup: JobLookup | undefined,
-  ): Pick<NewJob, 'gid' | 'name' | 'steps' | 'stepName' | 'lookup'> {
-    return { gid, name, steps, stepName: first!.name, lookup: lookup ? JSON.stringify(lookup) : null };
+  ): Pick<NewJob, 'gid' | 'name' | 'steps' | 'stepName' | 'lookup' | 'trace'> {
+    return { gid, name, steps, stepName: first!.name, lookup: lookup ? JSON.stringify(lookup) : null, trace };
   }
 
   private async insert(job: NewJob): Promise<boolean> {

@@ -51,6 +51,8 @@ export class LeasedJob {
     /** What it takes as it is stored. */
     readonly bytes: number,
     lookup: JobLookup | string | undefined,
+    /** Where its start was traced. */
+    readonly trace: string | undefined,
   ) {
     this.lookup = lookup;
     this.rowStepName = stepName;
@@ -64,12 +66,19 @@ export class LeasedJob {
   }
 
   /** A job that this process has just stored. */
-  static started(steps: string, lease: Lease, { stepName, bytes }: FirstStep, lookup?: JobLookup): LeasedJob {
-    return new LeasedJob(lease, { steps, stepName, ...NOT_STARTED }, bytes, lookup);
+  static started(
+    steps: string,
+    lease: Lease,
+    { stepName, bytes }: FirstStep,
+    lookup?: JobLookup,
+    trace?: string,
+  ): LeasedJob {
+    return new LeasedJob(lease, { steps, stepName, ...NOT_STARTED }, bytes, lookup, trace);
   }
 
-  static claimed(record: JobProgress & Pick<ClaimedJob, 'lookup'>, lease: Lease): LeasedJob {
-    return new LeasedJob(lease, record, Buffer.byteLength(record.steps), record.lookup ?? undefined);
+  static claimed(record: JobProgress & Pick<ClaimedJob, 'lookup' | 'trace'>, lease: Lease): LeasedJob {
+    const { steps, lookup, trace } = record;
+    return new LeasedJob(lease, record, Buffer.byteLength(steps), lookup ?? undefined, trace ?? undefined);
   }
 
   get gid(): string {

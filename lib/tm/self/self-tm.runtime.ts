@@ -40,7 +40,7 @@ import { UnsettledAttempts } from './unsettled-attempts.js';
 
 export interface SelfTmServices extends Pick<
   JobRunServices,
-  'registry' | 'executor' | 'attempts' | 'payloads' | 'aroundAttempt'
+  'registry' | 'executor' | 'attempts' | 'payloads' | 'telemetry' | 'aroundAttempt'
 > {
   readonly events: SteppingEventBus;
   readonly serializer: StepArgumentsSerializer;

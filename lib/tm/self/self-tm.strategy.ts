@@ -10,6 +10,7 @@ import { AttemptRunner } from '../../core/steps/attempt.runner.js';
 import { StepArgumentsSerializer } from '../../core/steps/step-arguments.serializer.js';
 import { StepExecutor } from '../../core/steps/step.executor.js';
 import { StepRegistry } from '../../core/steps/step.registry.js';
+import { JobTelemetry } from '../../core/telemetry/job-telemetry.js';
 import { TransactionManager, type TransactionManagerStrategy } from '../../core/transaction-manager.js';
 import { TransactionalStepRunner } from '../../transactions/transactional-step.runner.js';
 import { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
@@ -85,6 +86,7 @@ export const SELF_TM_PARTS = [
   TransactionalStepRunner,
   Payloads,
   SteppingEventBus,
+  JobTelemetry,
   ModuleRef,
 ];
 type Parts = Parameters<typeof selfTmServices>;
@@ -99,6 +101,7 @@ export function selfTmServices(
   transactionalSteps: TransactionalStepRunner,
   payloads: Payloads,
   events: SteppingEventBus,
+  telemetry: JobTelemetry,
   moduleRef: ModuleRef,
 ): SelfTmServices {
   const schedulerRegistry = () => applicationRegistry(moduleRef);
@@ -109,6 +112,7 @@ export function selfTmServices(
     attempts,
     transactionalSteps,
     payloads,
+    telemetry,
     databases,
     events,
     onJobFailed,

@@ -1,0 +1,1 @@
+export { SteppingTelemetryModule, type SteppingTelemetryOptions } from './stepping-telemetry.module.js';
