@@ -3,15 +3,19 @@ import type { DataSourceLike } from '../core/transactions/typeorm.types.js';
 import type { Barrier, BarrierOptions } from './barrier.js';
 import type { InternalConnection } from './connections/internal.connection.js';
 import { SUPPORTED_DATABASES, type Dialect } from './dialect.js';
+import type { FleetStore } from './fleet/fleet-store.js';
 import { MysqlBarrier } from './mysql/mysql.barrier.js';
 import { MysqlDialect } from './mysql/mysql.dialect.js';
+import { MysqlFleetStore } from './mysql/mysql.fleet-store.js';
 import { MysqlJobStore } from './mysql/mysql.job-store.js';
 import { PostgresBarrier } from './postgres/postgres.barrier.js';
 import { PostgresDialect } from './postgres/postgres.dialect.js';
+import { PostgresFleetStore } from './postgres/postgres.fleet-store.js';
 import { PostgresJobStore } from './postgres/postgres.job-store.js';
 import type { SqlJobStore } from './sql.job-store.js';
 import { SqliteBarrier } from './sqlite/sqlite.barrier.js';
 import { SqliteDialect } from './sqlite/sqlite.dialect.js';
+import { SqliteFleetStore } from './sqlite/sqlite.fleet-store.js';
 import { SqliteJobStore } from './sqlite/sqlite.job-store.js';
 import type { TableOptions } from './table-names.js';
 
@@ -19,6 +23,7 @@ import type { TableOptions } from './table-names.js';
 interface Database {
   readonly Dialect: new (dataSource: DataSourceLike, tables?: TableOptions) => Dialect;
   readonly JobStore: new (connection: InternalConnection, dialect: Dialect) => SqlJobStore;
+  readonly FleetStore: new (connection: InternalConnection, dialect: Dialect) => FleetStore;
   readonly Barrier: new (
     connection: InternalConnection,
     dialect: Dialect,
@@ -26,14 +31,29 @@ interface Database {
   ) => Barrier;
 }
 
-const mysql: Database = { Dialect: MysqlDialect, JobStore: MysqlJobStore, Barrier: MysqlBarrier };
+const mysql: Database = {
+  Dialect: MysqlDialect,
+  JobStore: MysqlJobStore,
+  FleetStore: MysqlFleetStore,
+  Barrier: MysqlBarrier,
+};
 
 /** By the type of the `DataSource`. The only place that knows databases by their names. */
 const DATABASES: Readonly<Record<string, Database>> = {
-  postgres: { Dialect: PostgresDialect, JobStore: PostgresJobStore, Barrier: PostgresBarrier },
+  postgres: {
+    Dialect: PostgresDialect,
+    JobStore: PostgresJobStore,
+    FleetStore: PostgresFleetStore,
+    Barrier: PostgresBarrier,
+  },
   mysql,
   mariadb: mysql,
-  'better-sqlite3': { Dialect: SqliteDialect, JobStore: SqliteJobStore, Barrier: SqliteBarrier },
+  'better-sqlite3': {
+    Dialect: SqliteDialect,
+    JobStore: SqliteJobStore,
+    FleetStore: SqliteFleetStore,
+    Barrier: SqliteBarrier,
+  },
 };
 
 /** Whether there is a dialect for the type of a `DataSource`. */
@@ -53,6 +73,11 @@ export function dialectFor(dataSource: DataSourceLike, tables?: TableOptions): D
 /** The job store of a database. Await its `initialize()` before anything else. */
 export function jobStoreFor(dialect: Dialect, connection: InternalConnection): SqlJobStore {
   return new (databaseOf(dialect.dataSource).JobStore)(connection, dialect);
+}
+
+/** What is known of the processes, in a database whose job store is initialized. */
+export function fleetStoreFor(dialect: Dialect, connection: InternalConnection): FleetStore {
+  return new (databaseOf(dialect.dataSource).FleetStore)(connection, dialect);
 }
 
 /** The barrier of a database. Await its `initialize()` before anything else. */

@@ -15,7 +15,13 @@ import {
   type RecordPage,
 } from './job-store.js';
 
-type MutableJob = { -readonly [K in keyof JobRecord]: JobRecord[K] };
+/** A job as it is kept here. */
+export interface KeptJob extends JobRecord {
+  /** The name of the class of its error. */
+  readonly errorName: string | null;
+}
+
+type MutableJob = { -readonly [K in keyof KeptJob]: KeptJob[K] };
 
 /**
  * Keeps jobs in memory: they are gone when the process ends. For tests, and for applications without a database. It
@@ -28,9 +34,14 @@ export class MemoryJobStore extends JobStore {
 
   constructor(
     /** Epoch milliseconds. */
-    private readonly now: () => number = Date.now,
+    readonly now: () => number = Date.now,
   ) {
     super();
+  }
+
+  /** All jobs, for those that count them. */
+  all(): Iterable<KeptJob> {
+    return this.jobs.values();
   }
 
   override async initialize(): Promise<void> {}
@@ -48,6 +59,7 @@ export class MemoryJobStore extends JobStore {
         crashes: null,
         attemptLog: null,
         error: null,
+        errorName: null,
         createdAt: this.after(0),
         dueAt: this.after(dueIn),
         endedAt: null,
@@ -81,7 +93,7 @@ export class MemoryJobStore extends JobStore {
       if (job.status === 'submitted' && job.owner !== null) Object.assign(job, takenOver(job));
       job.owner = owner;
       job.dueAt = this.after(leaseDuration);
-      return { ...job, dueFor };
+      return { ...recordOf(job), dueFor };
     });
   }
 
@@ -105,6 +117,7 @@ export class MemoryJobStore extends JobStore {
       job.crashes = change.crashes;
       job.attemptLog = change.attemptLog ?? job.attemptLog;
       job.error = change.error;
+      job.errorName = change.error === null ? null : (change.errorName ?? job.errorName);
       if (change.release) job.owner = null;
       if (change.due !== 'keep') job.dueAt = change.due === null ? null : this.after(change.due);
       job.endedAt = change.status === 'submitted' ? null : this.after(0);
@@ -135,7 +148,7 @@ export class MemoryJobStore extends JobStore {
 
   override async find(gid: string): Promise<JobRecord | null> {
     const job = this.jobs.get(gid);
-    return job ? { ...job } : null;
+    return job ? recordOf(job) : null;
   }
 
   override findIn(): Promise<JobRecord | null> {
@@ -155,7 +168,7 @@ export class MemoryJobStore extends JobStore {
     let bytes = 0;
     const fitting = found.findIndex((job) => (bytes += Buffer.byteLength(job.steps)) > maxBytes);
     const count = Math.min(limit, fitting === -1 ? found.length : Math.max(fitting, 1));
-    return { jobs: found.slice(0, count).map((job) => ({ ...job })), more: count < found.length };
+    return { jobs: found.slice(0, count).map(recordOf), more: count < found.length };
   }
 
   override async retry(gid: string): Promise<boolean> {
@@ -167,6 +180,7 @@ export class MemoryJobStore extends JobStore {
       mark: null,
       crashes: null,
       error: null,
+      errorName: null,
       owner: null,
       endedAt: null,
     });
@@ -253,6 +267,10 @@ export class MemoryJobStore extends JobStore {
   private after(milliseconds: number): Date {
     return new Date(this.now() + milliseconds);
   }
+}
+
+function recordOf({ errorName: _errorName, ...job }: KeptJob): JobRecord {
+  return job;
 }
 
 function isUnended(job: JobRecord): boolean {

@@ -61,6 +61,8 @@ export interface JobStarterOptions {
   readonly holdsConnection: () => boolean;
   /** Tells that a job is due in `delay` milliseconds, for any process. */
   readonly wake: (delay: number) => void;
+  /** A job has been started here. */
+  readonly onStarted: () => void;
 }
 
 /**
@@ -253,6 +255,7 @@ export class JobStarter {
 
   /** Hands a job with a slot to the runner; any process may take one without. */
   private run({ gid, name, delay }: JobMessage, { slot, steps, owner, sent, lookup }: StartedJob): void {
+    this.options.onStarted();
     if (this.events.wants('job.started')) {
       this.events.emit({ event: 'job.started', gid, name, delayMs: delay });
     }

@@ -19,6 +19,8 @@ import { JobRunner } from './job-runner.js';
 import { JobStarter } from './job-starter.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import type { LeasedJob } from './leased-job.js';
+import { AttemptCounters } from './monitoring/attempt-counters.js';
+import { Monitoring } from './monitoring/monitoring.js';
 import { PreparedJobs } from './prepared-jobs.js';
 import { RecoverySchedule } from './recovery-schedule.js';
 import { RetentionService } from './retention.service.js';
@@ -53,6 +55,8 @@ export class SelfTmRuntime {
   readonly poller: JobPoller;
   readonly retention: RetentionService;
   readonly starter: JobStarter;
+  readonly monitoring: Monitoring;
+  private readonly counters = new AttemptCounters();
   /** Each may rely on those before it while it runs. */
   private readonly background: readonly BackgroundService[];
   private readonly runServices: JobRunServices;
@@ -77,7 +81,7 @@ export class SelfTmRuntime {
     const unsettled = new UnsettledAttempts();
     this.runServices = {
       ...services,
-      reporter: new AttemptReporter(events, services.payloads),
+      reporter: new AttemptReporter(events, services.payloads, this.counters),
       transactional: new SelfTransactionalSteps(
         services.transactionalSteps,
         store,
@@ -114,16 +118,27 @@ export class SelfTmRuntime {
       holdsConnection: () => open.serial && insideTransactionOf(dataSource!),
       insideOwnTransaction: () => open.inTransaction() && insideTransactionOf(dataSource!),
       wake,
+      onStarted: () => (this.counters.started += 1),
+    });
+    this.monitoring = new Monitoring(open.fleet, this.counters, options, {
+      leases,
+      runner,
+      registry,
+      poller: this.poller,
+      payloads: services.payloads,
     });
     this.retention = new RetentionService(store, databases, options.retention);
     this.background = [
       this.notifications(),
+      this.monitoring.monitor,
       leases,
       this.retention,
       new UnknownStepReporter(store, registry, events, options),
       runner,
       this.poller,
       new RecoverySchedule(services.schedulerRegistry, options.recoveryInterval, () => this.tick()),
+      // Stopped first.
+      { stop: async () => this.monitoring.monitor.stopping() },
     ];
   }
 
@@ -155,6 +170,7 @@ export class SelfTmRuntime {
   }
 
   canceled(gid: string): void {
+    this.counters.canceled += 1;
     this.services.events.emit({ event: 'job.canceled', gid });
   }
 

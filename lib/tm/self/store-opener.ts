@@ -1,10 +1,12 @@
 import { LineLogger } from '../../core/line-logger.js';
-import { jobStoreFor } from '../../store/databases.js';
+import { fleetStoreFor, jobStoreFor } from '../../store/databases.js';
 import type { ConnectionBeside } from '../../store/connections/connection-beside.js';
 import type { JobNotifications } from '../../store/dialect.js';
 import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
 import type { DataSourceLike } from '../../core/transactions/typeorm.types.js';
 import { MemoryStoreInProductionError } from '../../errors/index.js';
+import type { FleetStore } from '../../store/fleet/fleet-store.js';
+import { MemoryFleetStore } from '../../store/fleet/memory.fleet-store.js';
 import type { JobStore } from '../../store/job-store.js';
 import { MemoryJobStore } from '../../store/memory.job-store.js';
 import type { ResolvedSelfTmOptions } from './self-tm.options.js';
@@ -15,6 +17,8 @@ const RENEWAL_PATIENCE = 4;
 /** An open job store, and what its database provides. */
 export interface OpenStore {
   readonly store: JobStore;
+  /** What is known of the processes. */
+  readonly fleet: FleetStore;
   /** Undefined for the memory store. */
   readonly dataSource: DataSourceLike | undefined;
   /** All transactions of the database share one connection (SQLite). */
@@ -55,6 +59,7 @@ export async function openStore(
   if (beside) store.renewals = beside;
   return {
     store,
+    fleet: fleetStoreFor(dialect, connection),
     dataSource,
     serial: dialect.gate !== undefined,
     inTransaction: () => connection.inTransaction,
@@ -72,8 +77,10 @@ async function openMemory(asked: boolean): Promise<OpenStore> {
         "Provide a DataSource, or say selfTm({ store: 'memory' }).",
     );
   }
+  const store = new MemoryJobStore();
   return {
-    store: new MemoryJobStore(),
+    store,
+    fleet: new MemoryFleetStore(store),
     dataSource: undefined,
     serial: false,
     inTransaction: () => false,
