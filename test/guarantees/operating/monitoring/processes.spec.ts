@@ -7,7 +7,11 @@ import { startWorker, workerReady } from '../../../support/worker.js';
 import { waitFor } from '../../../support/wait-for.js';
 
 const HEARTBEAT = 250;
-const SETTINGS: SelfTmOptions = { leaseDuration: '1h', monitoring: { heartbeat: HEARTBEAT, flush: 250 } };
+const SETTINGS: SelfTmOptions = {
+  leaseDuration: '1h',
+  gracePeriod: '1m',
+  monitoring: { heartbeat: HEARTBEAT, flush: 250 },
+};
 /** Three heartbeats, and what a busy machine takes. */
 const PATIENCE = { timeout: 30_000 };
 
@@ -77,10 +81,7 @@ describePlacements(
       const rows = await databases.store.query<{ pid: number }>('SELECT pid FROM stepping_processes');
       expect(rows.map((row) => Number(row.pid))).toEqual([process.pid]);
       // What is told may be two seconds old.
-      await waitFor(
-        async () => !(await operations().processes()).some((info) => info.pid === pid),
-        PATIENCE,
-      );
+      await waitFor(async () => !(await operations().processes()).some((info) => info.pid === pid), PATIENCE);
     });
 
     it('says that a process stops while its steps end', async () => {
