@@ -82,10 +82,12 @@ describeBackends('reads of the fleet, beside a large table', (backend) => {
 
   it('count up to their limit and no further', async () => {
     const counts = await fleet.jobs();
-    expect(counts).toMatchObject({ moreDue: true, moreLater: true, failed: COUNT_LIMIT, moreFailed: true });
+    const { limit } = counts;
+    expect(limit).toBe(backend === 'sqlite' ? 2_500 : COUNT_LIMIT);
+    expect(counts).toMatchObject({ moreDue: true, moreLater: true, failed: limit, moreFailed: true });
     const sum = (groups: readonly { readonly jobs: number }[]) =>
       groups.reduce((total, { jobs }) => total + jobs, 0);
-    expect([sum(counts.due), sum(counts.later)]).toEqual([COUNT_LIMIT + 1, COUNT_LIMIT + 1]);
+    expect([sum(counts.due), sum(counts.later)]).toEqual([limit + 1, limit + 1]);
   });
 
   itOn(backend, 'postgres')('find their rows by an index under every plan', async () => {
