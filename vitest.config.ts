@@ -36,6 +36,10 @@ export default defineConfig({
         replacement: fileURLToPath(new URL('./lib/opentelemetry/index.ts', import.meta.url)),
       },
       {
+        find: /^nestjs-stepping\/terminus$/,
+        replacement: fileURLToPath(new URL('./lib/terminus/index.ts', import.meta.url)),
+      },
+      {
         find: /^nestjs-stepping\/testing$/,
         replacement: fileURLToPath(new URL('./lib/testing/index.ts', import.meta.url)),
       },

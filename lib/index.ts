@@ -100,6 +100,7 @@ export {
 
 export { selfTm, type SelfTmAsyncOptions } from './tm/self/self-tm.strategy.js';
 export type { SelfTmOptions } from './tm/self/self-tm.options.js';
+export type { MonitoringOptions } from './tm/self/monitoring/monitoring.options.js';
 export { steppingMigrations, type SteppingMigration } from './store/migrations/stepping-migrations.js';
 export type { DataSourceResolver } from './transactions/data-source.registry.js';
 export type { TableOptions } from './store/table-names.js';

@@ -3,12 +3,15 @@ import type { DataSourceLike } from '../core/transactions/typeorm.types.js';
 import type { Barrier, BarrierOptions } from './barrier.js';
 import type { InternalConnection } from './connections/internal.connection.js';
 import { SUPPORTED_DATABASES, type Dialect } from './dialect.js';
+import type { FleetStore } from './fleet/fleet-store.js';
 import { MysqlBarrier } from './mysql/mysql.barrier.js';
 import { MysqlDialect } from './mysql/mysql.dialect.js';
+import { MysqlFleetStore } from './mysql/mysql.fleet-store.js';
 import { MysqlJobStore } from './mysql/mysql.job-store.js';
 import { MysqlSteeringStatements } from './mysql/mysql.steering-statements.js';
 import { PostgresBarrier } from './postgres/postgres.barrier.js';
 import { PostgresDialect } from './postgres/postgres.dialect.js';
+import { PostgresFleetStore } from './postgres/postgres.fleet-store.js';
 import { PostgresJobStore } from './postgres/postgres.job-store.js';
 import { PostgresSteeringStatements } from './postgres/postgres.steering-statements.js';
 import type { JobStatements } from './job-statements.js';
@@ -16,6 +19,7 @@ import type { SqlJobStore } from './sql.job-store.js';
 import type { SqlNotation } from './sql-notation.js';
 import { SqliteBarrier } from './sqlite/sqlite.barrier.js';
 import { SqliteDialect } from './sqlite/sqlite.dialect.js';
+import { SqliteFleetStore } from './sqlite/sqlite.fleet-store.js';
 import { SqliteJobStore } from './sqlite/sqlite.job-store.js';
 import { SqliteSteeringStatements } from './sqlite/sqlite.steering-statements.js';
 import { RawSql } from './sql-template.js';
@@ -28,6 +32,7 @@ import type { TableOptions } from './table-names.js';
 interface Database {
   readonly Dialect: new (dataSource: DataSourceLike, tables?: TableOptions) => Dialect;
   readonly JobStore: new (connection: InternalConnection, dialect: Dialect) => SqlJobStore;
+  readonly FleetStore: new (connection: InternalConnection, dialect: Dialect) => FleetStore;
   readonly Barrier: new (
     connection: InternalConnection,
     dialect: Dialect,
@@ -43,6 +48,7 @@ interface Database {
 const mysql: Database = {
   Dialect: MysqlDialect,
   JobStore: MysqlJobStore,
+  FleetStore: MysqlFleetStore,
   Barrier: MysqlBarrier,
   Steering: MysqlSteeringStatements,
 };
@@ -52,6 +58,7 @@ const DATABASES: Readonly<Record<string, Database>> = {
   postgres: {
     Dialect: PostgresDialect,
     JobStore: PostgresJobStore,
+    FleetStore: PostgresFleetStore,
     Barrier: PostgresBarrier,
     Steering: PostgresSteeringStatements,
   },
@@ -60,6 +67,7 @@ const DATABASES: Readonly<Record<string, Database>> = {
   'better-sqlite3': {
     Dialect: SqliteDialect,
     JobStore: SqliteJobStore,
+    FleetStore: SqliteFleetStore,
     Barrier: SqliteBarrier,
     Steering: SqliteSteeringStatements,
   },
@@ -102,6 +110,11 @@ export function steeringFor(
     )),
   });
   return { steering: new SqlSteeringStore(connection, dialect, audit, known), audit };
+}
+
+/** What is known of the processes, in a database whose job store is initialized. */
+export function fleetStoreFor(dialect: Dialect, connection: InternalConnection): FleetStore {
+  return new (databaseOf(dialect.dataSource).FleetStore)(connection, dialect);
 }
 
 /** The barrier of a database. Await its `initialize()` before anything else. */

@@ -140,7 +140,7 @@ export abstract class JobStatements {
   retry(gid: string): Statement {
     return this.notation.sql`
       UPDATE ${this.jobs}
-         SET status = 'submitted', attempts = 0, mark = NULL, crashes = NULL, error = NULL, owner = NULL,
+         SET status = 'submitted', attempts = 0, mark = NULL, crashes = NULL, error = NULL, error_name = NULL, owner = NULL,
              due_at = ${this.notation.now}, ended_at = NULL
        WHERE gid = ${gid} AND status = 'failed'`;
   }

@@ -85,8 +85,10 @@ export interface JobChange extends LeaseKey {
   readonly crashes: number | null;
   /** The new attempt log, or `null` to leave it. */
   readonly attemptLog: string | null;
-  /** The last error, already cleaned and cut; `null` clears it. */
+  /** The last error, already cleaned and cut; `null` clears it, and its name. */
   readonly error: string | null;
+  /** The name of its class; left out where it stays as it is. */
+  readonly errorName?: string | null;
   /** Milliseconds until it is due, `'keep'` while the lease goes on, `null` when the job has ended. */
   readonly due: number | 'keep' | null;
   /** Gives the lease up (`owner` becomes null). Never together with `due: 'keep'`. */

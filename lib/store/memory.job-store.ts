@@ -16,8 +16,14 @@ import {
   type RecordPage,
 } from './job-store.js';
 
-/** A stored job, which can be changed. */
-export type MemoryJob = { -readonly [K in keyof JobRecord]: JobRecord[K] };
+/** A job as it is kept here. */
+export interface KeptJob extends JobRecord {
+  /** The name of the class of its error. */
+  readonly errorName: string | null;
+}
+
+/** The same, to be changed. */
+export type MemoryJob = { -readonly [K in keyof KeptJob]: KeptJob[K] };
 
 /**
  * Keeps jobs in memory: they are gone when the process ends. For tests, and for applications without a database. It
@@ -33,6 +39,11 @@ export class MemoryJobStore extends JobStore {
     readonly now: () => number = Date.now,
   ) {
     super();
+  }
+
+  /** All jobs, for those that count them. */
+  all(): Iterable<KeptJob> {
+    return this.jobs.values();
   }
 
   override async initialize(): Promise<void> {}
@@ -51,6 +62,7 @@ export class MemoryJobStore extends JobStore {
         crashes: null,
         attemptLog: null,
         error: null,
+        errorName: null,
         createdAt: this.after(0),
         dueAt: this.after(dueIn),
         endedAt: null,
@@ -84,7 +96,7 @@ export class MemoryJobStore extends JobStore {
       if (job.status === 'submitted' && job.owner !== null) Object.assign(job, takenOver(job));
       job.owner = owner;
       job.dueAt = this.after(leaseDuration);
-      return { ...job, dueFor };
+      return { ...recordOf(job), dueFor };
     });
   }
 
@@ -108,6 +120,7 @@ export class MemoryJobStore extends JobStore {
       job.crashes = change.crashes;
       job.attemptLog = change.attemptLog ?? job.attemptLog;
       job.error = change.error;
+      job.errorName = change.error === null ? null : (change.errorName ?? job.errorName);
       if (change.release) job.owner = null;
       if (change.due !== 'keep') job.dueAt = change.due === null ? null : this.after(change.due);
       job.endedAt = change.status === 'submitted' ? null : this.after(0);
@@ -138,7 +151,7 @@ export class MemoryJobStore extends JobStore {
 
   override async find(gid: string): Promise<JobRecord | null> {
     const job = this.jobs.get(gid);
-    return job ? { ...job } : null;
+    return job ? recordOf(job) : null;
   }
 
   override findIn(): Promise<JobRecord | null> {
@@ -151,7 +164,7 @@ export class MemoryJobStore extends JobStore {
     let bytes = 0;
     const fitting = found.findIndex((job) => (bytes += Buffer.byteLength(job.steps)) > maxBytes);
     const count = Math.min(limit, fitting === -1 ? found.length : Math.max(fitting, 1));
-    return { jobs: found.slice(0, count).map((job) => ({ ...job })), more: count < found.length };
+    return { jobs: found.slice(0, count).map(recordOf), more: count < found.length };
   }
 
   override async count(conditions: JobConditions, limit: number): Promise<number> {
@@ -180,6 +193,7 @@ export class MemoryJobStore extends JobStore {
       mark: null,
       crashes: null,
       error: null,
+      errorName: null,
       owner: null,
       endedAt: null,
     });
@@ -282,6 +296,10 @@ function meets(job: JobRecord, conditions: JobConditions): boolean {
     (before === undefined || job.gid < before) &&
     (from === undefined || job.gid >= from)
   );
+}
+
+function recordOf({ errorName: _errorName, ...job }: KeptJob): JobRecord {
+  return job;
 }
 
 function isUnended(job: JobRecord): boolean {

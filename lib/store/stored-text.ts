@@ -59,12 +59,14 @@ export class StoredText {
   }
 
   ofChange(change: JobChange): JobChange {
-    const { stepName, error } = change;
+    const { stepName, error, errorName } = change;
     if (error === null && (stepName === null || this.encode(stepName) === stepName)) return change;
     return {
       ...change,
       stepName: stepName === null ? null : this.encode(stepName),
       error: error === null ? null : this.encode(error),
+      // A text that is not the name of a class is none.
+      ...(typeof errorName === 'string' && { errorName: this.encode(errorName).slice(0, MAX_NAME_LENGTH) }),
     };
   }
 }

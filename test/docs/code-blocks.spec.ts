@@ -32,6 +32,7 @@ function compile(files: readonly string[]): string[] {
         'nestjs-stepping': [join(root, 'lib/index.ts')],
         'nestjs-stepping/dtm': [join(root, 'lib/tm/dtm/index.ts')],
         'nestjs-stepping/opentelemetry': [join(root, 'lib/opentelemetry/index.ts')],
+        'nestjs-stepping/terminus': [join(root, 'lib/terminus/index.ts')],
         'nestjs-stepping/testing': [join(root, 'lib/testing/index.ts')],
       },
     },

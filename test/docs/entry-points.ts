@@ -9,6 +9,7 @@ export const entryFiles: readonly string[] = [
   'lib/index.ts',
   'lib/tm/dtm/index.ts',
   'lib/opentelemetry/index.ts',
+  'lib/terminus/index.ts',
   'lib/testing/index.ts',
 ].filter((file) => ts.sys.fileExists(join(root, file)));
 

@@ -16,14 +16,15 @@ export interface TimeRange {
  * @publicApi
  */
 export interface BoundedCount {
-  /** The number, or the limit when there are more. */
+  /** The number, or the limit when there are more: 10,000, or 2,500 on SQLite. */
   readonly count: number;
   /** There are more than `count`. */
   readonly more: boolean;
 }
 
 /**
- * Attempts and jobs that were counted in a span of time. A process that is killed takes up to 15 seconds of its counts with it.
+ * Attempts and jobs that were counted in a span of time; zeros where nothing is counted (`monitoring: false`). They are counted in the minute
+ * in which they are written, up to 15 seconds later. A process that is killed takes as much of its counts with it.
  *
  * @publicApi
  */
@@ -118,7 +119,7 @@ export interface FleetOverview {
   readonly running: number | null;
   /** Live processes; `null` with `monitoring: false`. */
   readonly processes: number | null;
-  /** What the last minute counted; `null` with `monitoring: false`. */
+  /** What the last whole minute counted; `null` with `monitoring: false`. */
   readonly lastMinute: AttemptNumbers | null;
   /** When a live process that runs steps last looked for due jobs; `null` when none is known. */
   readonly recoveredAt: Date | null;
@@ -224,6 +225,8 @@ export interface ProcessInfo {
   readonly running: number;
   /** How many jobs waited in its memory. */
   readonly waiting: number;
+  /** How many jobs carry its lease, as far as jobs are counted. Of one that has gone, others take them when the leases expire. */
+  readonly held: number;
   /** The names of the steps that it provides. */
   readonly steps: readonly string[];
   /** What it was at, the longest first; at most 50. */

@@ -15,12 +15,23 @@ export const ASSIGNMENTS = `
   crashes = ?,
   attempt_log = COALESCE(?, attempt_log),
   error = ?,
+  error_name = IF(?, NULL, COALESCE(?, error_name)),
   owner = IF(?, NULL, owner),
   due_at = IF(?, due_at, UTC_TIMESTAMP(6) + INTERVAL ? MICROSECOND),
   ended_at = IF(?, NULL, UTC_TIMESTAMP(6))`;
 
 export function assigned({ due, release, ...values }: JobChange): unknown[] {
-  const { status, stepIndex, stepName, attempts, mark, crashes, attemptLog, error } = values;
+  const {
+    status,
+    stepIndex,
+    stepName,
+    attempts,
+    mark,
+    crashes,
+    attemptLog,
+    error,
+    errorName = null,
+  } = values;
   const keep = due === 'keep';
   const dueIn = keep || due === null ? null : microseconds(due as number);
   const submitted = status === 'submitted';
@@ -33,6 +44,8 @@ export function assigned({ due, release, ...values }: JobChange): unknown[] {
     crashes,
     attemptLog,
     error,
+    error === null,
+    errorName,
     release,
     keep,
     dueIn,

@@ -84,6 +84,7 @@ export class PostgresJobStatements extends JobStatements {
              crashes = ${change.crashes},
              attempt_log = COALESCE(${change.attemptLog}, j.attempt_log),
              error = ${change.error},
+             error_name = CASE WHEN ${change.error === null}::bool THEN NULL ELSE COALESCE(${change.errorName ?? null}, j.error_name) END,
              owner = CASE WHEN ${change.release}::bool THEN NULL ELSE j.owner END,
              due_at = CASE WHEN ${keep}::bool THEN j.due_at
                            ELSE clock_timestamp() + ${keep ? null : change.due}::float8 * interval '1 millisecond' END,

@@ -5,7 +5,7 @@ import type { RawSql } from '../sql-template.js';
 /** The columns that `json_to_recordset()` makes of encoded changes. */
 const ENCODED_COLUMNS = `
   gid text, owner text, at_step int, status text, step_index int, step_name text, attempts int, mark text,
-  crashes int, attempt_log text, error text, due float8, keep bool, release bool`;
+  crashes int, attempt_log text, error text, error_name text, due float8, keep bool, release bool`;
 
 /**
  * Any changes, where `progressStatement()` does not do. Skips locked rows, or waits for them.
@@ -23,7 +23,7 @@ export function updateStatement(
     sql: `
     WITH locked AS MATERIALIZED (
       SELECT l.place, c.status, c.step_index, c.step_name, c.attempts, c.mark, c.crashes, c.attempt_log, c.error,
-             c.due, c.keep, c.release
+             c.error_name, c.due, c.keep, c.release
         FROM (SELECT *
                 FROM json_to_recordset($1::json) AS n(${ENCODED_COLUMNS})
                ORDER BY n.gid COLLATE "C") c
@@ -43,6 +43,7 @@ export function updateStatement(
            crashes = c.crashes,
            attempt_log = COALESCE(c.attempt_log, j.attempt_log),
            error = c.error,
+           error_name = CASE WHEN c.error IS NOT NULL THEN COALESCE(c.error_name, j.error_name) END,
            owner = CASE WHEN c.release THEN NULL ELSE j.owner END,
            due_at = CASE WHEN c.keep THEN j.due_at ELSE clock_timestamp() + c.due * interval '1 millisecond' END,
            ended_at = CASE WHEN c.status = 'submitted' THEN NULL ELSE clock_timestamp() END
@@ -70,6 +71,7 @@ function encode(change: JobChange): object {
     crashes: change.crashes ?? undefined,
     attempt_log: change.attemptLog ?? undefined,
     error: change.error ?? undefined,
+    error_name: change.errorName ?? undefined,
     due: change.due === 'keep' ? undefined : (change.due ?? undefined),
     keep: change.due === 'keep' || undefined,
     release: change.release || undefined,

@@ -27,8 +27,8 @@ export function endStatement(jobs: RawSql, ends: readonly JobChange[]): Statemen
   return {
     sql: `
     UPDATE ${jobs} j
-       SET status = 'succeeded', attempts = 0, mark = NULL, crashes = NULL, error = NULL, due_at = NULL,
-           ended_at = clock_timestamp()
+       SET status = 'succeeded', attempts = 0, mark = NULL, crashes = NULL, error = NULL, error_name = NULL,
+           due_at = NULL, ended_at = clock_timestamp()
      WHERE j.ctid = ANY (ARRAY (
              SELECT e.ctid
                FROM ${jobs} e
@@ -70,6 +70,7 @@ export function progressStatement(jobs: RawSql, changes: readonly JobChange[]): 
            mark = NULL,
            crashes = NULL,
            error = NULL,
+           error_name = NULL,
            due_at = CASE WHEN $2::jsonb ? j.gid::text THEN j.due_at END,
            ended_at = CASE WHEN $2::jsonb ? j.gid::text THEN NULL ELSE clock_timestamp() END
      WHERE j.ctid = ANY (ARRAY (

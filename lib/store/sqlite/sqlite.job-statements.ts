@@ -40,6 +40,7 @@ export class SqliteJobStatements extends JobStatements {
              crashes = ${change.crashes},
              attempt_log = COALESCE(${change.attemptLog}, attempt_log),
              error = ${change.error},
+             error_name = iif(${Number(change.error === null)}, NULL, COALESCE(${change.errorName ?? null}, error_name)),
              owner = iif(${Number(change.release)}, NULL, owner),
              due_at = iif(${Number(keep)}, due_at, ${dueAt}),
              ended_at = ${endedAt}

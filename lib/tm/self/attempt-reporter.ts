@@ -3,6 +3,7 @@ import type { SteppingEvents } from '../../core/events/stepping-events.js';
 import { LineLogger } from '../../core/line-logger.js';
 import type { Payloads } from '../../core/payloads/payloads.js';
 import type { LeasedJob } from './leased-job.js';
+import type { AttemptCounters } from './monitoring/attempt-counters.js';
 
 /** An attempt of a job's current step. */
 export interface ReportedAttempt {
@@ -13,17 +14,20 @@ export interface ReportedAttempt {
   readonly startedAt: number;
 }
 
-/** Tells the log and those who listen what came of attempts. */
+/** Counts what came of attempts, and tells the log and those who listen. */
 export class AttemptReporter {
   private readonly logger = new LineLogger('SteppingJob');
 
   constructor(
     private readonly events: SteppingEventBus,
     private readonly payloads: Payloads,
+    private readonly counters: AttemptCounters,
   ) {}
 
   /** @param delay until the next attempt, in milliseconds; `false` when none follows. */
   failed(reported: ReportedAttempt, error: unknown, delay: number | false, what = 'failed'): void {
+    const { job, startedAt } = reported;
+    this.counters.failed(job.stepName, performance.now() - startedAt, startedAt - job.dueAt, delay === false);
     this.log(reported, what, error, delay);
     const nextAttemptInMs = delay === false ? null : delay;
     this.events.emit({ event: 'attempt.failed', ...factsOf(reported), error, nextAttemptInMs });
@@ -54,11 +58,13 @@ export class AttemptReporter {
   }
 
   /**
-   * Reads the job now, since it goes on to its next step; what is returned is to be called when the success is stored.
+   * Reads the job now, since it goes on to its next step; what is returned is to be called when the success is stored. Called once for
+   * each attempt that has succeeded, with nothing to spare: it counts.
    * Undefined, as nearly always, where nobody listens.
    */
   success(job: LeasedJob, startedAt: number, isLast: boolean): ((stored: boolean) => void) | undefined {
-    const { events } = this;
+    const { events, counters } = this;
+    counters.succeeded(job.stepName, performance.now() - startedAt, startedAt - job.dueAt, isLast);
     if (!events.wants('attempt.succeeded') && !events.wants('job.succeeded')) return undefined;
     const { gid } = job;
     const facts = factsOf({ job, attempt: job.attempt, startedAt });

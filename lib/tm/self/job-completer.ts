@@ -214,6 +214,7 @@ export class JobCompleter {
       },
       ...{ stepName: record?.stepName ?? '', attempts: record?.attempts ?? 0 },
       error: plainError(plainText(errorReport(error, MAX_ERROR_LENGTH))),
+      errorName: error.name,
     };
     const stored = await this.store.change([failure], () => undefined);
     if (!stored.has(gid)) return this.lose(entry);

@@ -46,6 +46,8 @@ export class JobPoller implements BackgroundService {
   private wakeAt = Infinity;
   private timer: NodeJS.Timeout | undefined;
   private state: RecoveryState = { lastRunAt: null, error: null };
+  /** By `performance.now()`. */
+  private reachedAt: number | undefined;
   private readonly windows = new ClaimWindows();
   /** The last claim that left steps out was full: there are more jobs of the others behind those. */
   private moreBehind = false;
@@ -62,6 +64,11 @@ export class JobPoller implements BackgroundService {
     private readonly events = new SteppingEventBus(),
   ) {
     runner.whenRoom(() => this.wake(0));
+  }
+
+  /** How many milliseconds ago it has last reached the store; `null` before the first time. */
+  get reachedAgo(): number | null {
+    return this.reachedAt === undefined ? null : performance.now() - this.reachedAt;
   }
 
   get recoveryState(): RecoveryState {
@@ -134,6 +141,7 @@ export class JobPoller implements BackgroundService {
         // One that has come meanwhile may be about a job that this claim has not seen.
         if (this.notified) this.wake(this.notifiedClaims.pause());
         if (this.state.error !== null) this.resumed();
+        this.reachedAt = performance.now();
         this.state = { lastRunAt: new Date(), error: null };
       } catch (error) {
         this.again = false;
@@ -158,7 +166,7 @@ export class JobPoller implements BackgroundService {
     }
     runner.offerClaimed(
       submitted.map((record) =>
-        LeasedJob.claimed(record, this.leases.hold({ gid: record.gid, owner }, since)),
+        LeasedJob.claimed(record, this.leases.hold({ gid: record.gid, owner }, since), record.dueFor),
       ),
     );
     this.logTakenOver(submitted);

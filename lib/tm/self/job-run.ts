@@ -9,6 +9,7 @@ import type { StepDefinition } from '../../core/steps/step-definition.js';
 import type { StepExecutor } from '../../core/steps/step.executor.js';
 import type { StepRegistry } from '../../core/steps/step.registry.js';
 import type { JobTelemetry } from '../../core/telemetry/job-telemetry.js';
+import { errorName } from '../../errors/error-label.js';
 import { errorText } from '../../errors/error-text.js';
 import { LeaseLostError, StepAbandonedError } from '../../errors/index.js';
 import type { JobChange } from '../../store/job-store.js';
@@ -56,7 +57,7 @@ export interface JobRunServices {
 
 /** Runs the steps of one job, in order, while this process holds its lease. */
 export class JobRun {
-  private current: StepStop | undefined;
+  private stopper: StepStop | undefined;
   /** The attempt that is under way. */
   private working:
     { readonly definition: StepDefinition; readonly outcome: Promise<TransactionalOutcome> } | undefined;
@@ -68,10 +69,15 @@ export class JobRun {
     private readonly services: JobRunServices,
   ) {}
 
+  /** What it is at. */
+  get current(): { readonly gid: string; readonly step: string; readonly since: number } {
+    return { gid: this.job.gid, step: this.job.queueName, since: this.startedAt || performance.now() };
+  }
+
   /** Signals the running step, and starts no other. */
   stop(reason: unknown): void {
     this.stopReason ??= reason;
-    this.current?.request(reason);
+    this.stopper?.request(reason);
   }
 
   /** Called by the lease. */
@@ -114,9 +120,9 @@ export class JobRun {
       if (this.stopReason !== undefined || !services.leases.isGood(job.lease)) return this.handBack(0);
     }
 
-    this.current = new StepStop();
+    this.stopper = new StepStop();
     const completion = this.completion();
-    this.working = { definition, outcome: this.attempt(definition, completion, this.current) };
+    this.working = { definition, outcome: this.attempt(definition, completion, this.stopper) };
     const outcome = await this.working.outcome;
     this.working = undefined;
     switch (outcome.kind) {
@@ -284,7 +290,10 @@ export class JobRun {
     if (delay === false) return inDoubt ? this.askLater(job.attempt, error) : this.fail(job.attempt, error);
 
     services.reporter.failed(this.reported(job.attempt), error, delay);
-    await services.completer.write(job.lease, job.retryLater(delay, await this.report(error)));
+    await services.completer.write(
+      job.lease,
+      job.retryLater(delay, await this.report(error), errorName(error)),
+    );
     services.wake(delay);
     return this.forget();
   }
@@ -292,7 +301,7 @@ export class JobRun {
   private async fail(attempts: number, error: unknown): Promise<boolean> {
     const { job, services } = this;
     services.reporter.failed(this.reported(attempts), error, false);
-    const change = job.failedForGood(attempts, await this.report(error));
+    const change = job.failedForGood(attempts, await this.report(error), errorName(error));
     const stored = await services.completer.write(job.lease, change);
     this.forget();
     const { gid, stepName, stepIndex } = job;

@@ -77,6 +77,23 @@ export class JobRunner implements BackgroundService {
     return this.queues.concurrency;
   }
 
+  get runningCount(): number {
+    return this.running.length;
+  }
+
+  /** How many jobs wait here for a slot. */
+  get waitingCount(): number {
+    return this.queues.waiting + this.lone.length;
+  }
+
+  /** The attempts that run, the longest first. */
+  busiest(limit: number): { readonly gid: string; readonly step: string; readonly since: number }[] {
+    return this.running
+      .map((run) => run.current)
+      .sort((a, b) => a.since - b.since)
+      .slice(0, limit);
+  }
+
   /** Whether this process takes jobs at all. */
   get takesJobs(): boolean {
     return this.options.runsSteps && this.state !== 'stopped';

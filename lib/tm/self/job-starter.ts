@@ -72,6 +72,8 @@ export interface JobStarterOptions {
   readonly wake: (delay: number) => void;
   /** Whether no process begins attempts of the step. */
   readonly isPaused: (stepName: string) => boolean;
+  /** A job has been started here. */
+  readonly onStarted: () => void;
 }
 
 /**
@@ -270,6 +272,7 @@ export class JobStarter {
     { gid, name, delay, trace }: JobMessage,
     { slot, steps, stepName, owner, sent, lookup }: StartedJob,
   ): void {
+    this.options.onStarted();
     if (this.events.wants('job.started')) {
       this.events.emit({ event: 'job.started', gid, name, delayMs: delay });
     }

@@ -44,6 +44,8 @@ export class LeasedJob {
   private lookup: JobLookup | string | undefined;
   /** The last step whose parsed arguments were given away, and may have been changed. */
   private given = -1;
+  /** When the current step was due, by `performance.now()`. */
+  private due = performance.now();
 
   private constructor(
     readonly lease: Lease,
@@ -76,9 +78,22 @@ export class LeasedJob {
     return new LeasedJob(lease, { steps, stepName, ...NOT_STARTED }, bytes, lookup, trace);
   }
 
-  static claimed(record: JobProgress & Pick<ClaimedJob, 'lookup' | 'trace'>, lease: Lease): LeasedJob {
+  /** @param dueFor milliseconds that it had been due for when it was claimed. */
+  static claimed(
+    record: JobProgress & Pick<ClaimedJob, 'lookup' | 'trace'>,
+    lease: Lease,
+    dueFor = 0,
+  ): LeasedJob {
     const { steps, lookup, trace } = record;
-    return new LeasedJob(lease, record, Buffer.byteLength(steps), lookup ?? undefined, trace ?? undefined);
+    const job = new LeasedJob(
+      lease,
+      record,
+      Buffer.byteLength(steps),
+      lookup ?? undefined,
+      trace ?? undefined,
+    );
+    job.due -= dueFor;
+    return job;
   }
 
   get gid(): string {
@@ -104,6 +119,11 @@ export class LeasedJob {
   /** The tenant of a job whose gid is the caller's own. */
   get tenant(): string | undefined {
     return this.barrierGid === undefined ? undefined : originOf(this.decodeLookup(this.lookup!))?.tenant;
+  }
+
+  /** When the current step could begin, by `performance.now()`. */
+  get dueAt(): number {
+    return this.due;
   }
 
   get stepIndex(): number {
@@ -212,9 +232,9 @@ export class LeasedJob {
   }
 
   /** An attempt has failed, and the next one is due later. */
-  retryLater(delay: number, error: string): JobChange {
+  retryLater(delay: number, error: string, errorName: string | null = null): JobChange {
     const attempts = Math.min(this.attempt, MAX_ATTEMPTS);
-    return this.change({ ...this.released(), attempts, crashes: null, error, due: delay });
+    return { ...this.change({ ...this.released(), attempts, crashes: null, error, due: delay }), errorName };
   }
 
   /** Whether the last attempt has not succeeded after all is asked when the job is claimed next. */
@@ -222,8 +242,11 @@ export class LeasedJob {
     return this.change({ release: true, mark: 'crashed', attempts, error, due: delay });
   }
 
-  failedForGood(attempts: number, error: string): JobChange {
-    return this.change({ ...this.released(), status: 'failed', attempts, error, due: null });
+  failedForGood(attempts: number, error: string, errorName: string | null = null): JobChange {
+    return {
+      ...this.change({ ...this.released(), status: 'failed', attempts, error, due: null }),
+      errorName,
+    };
   }
 
   /** Lets any process take the job, without counting an attempt; one that had begun is taken back. */
@@ -240,6 +263,7 @@ export class LeasedJob {
     this.mark = mark;
     this.crashesInRow = null;
     this.error = null;
+    this.due = performance.now();
   }
 
   /** Parsed when the job's turn comes, since many may wait. */

@@ -1,5 +1,6 @@
 import type { ByteSize } from '../../core/byte-size.js';
 import { MAX_STORED_DURATION_MS, type Duration } from '../../core/duration.js';
+import { monitoringOption, type MonitoringOptions } from './monitoring/monitoring.options.js';
 import {
   booleanOption,
   byteSizeOption,
@@ -57,6 +58,11 @@ export interface SelfTmOptions {
   readonly maxBytes?: ByteSize;
   /** With `false`, this process only starts jobs, and other processes run them. Default: `true`. */
   readonly runSteps?: boolean;
+  /**
+   * Whether this process tells the others of itself, and what it has counted: what `SteppingOperations` reads. `false` writes nothing to
+   * the tables `processes` and `stats`, and reads nothing from them. Default: `true`.
+   */
+  readonly monitoring?: boolean | MonitoringOptions;
 }
 
 /** With shorter leases, a busy event loop or a slow disk makes healthy processes lose them. */
@@ -88,6 +94,7 @@ const OPTIONS = {
   statementTimeout: durationOption('10s', { min: MIN_STATEMENT_MS, max: MAX_INTERVAL_MS }),
   maxBytes: byteSizeOption('64MB', MIN_BYTES, MAX_BYTES),
   runSteps: booleanOption(true),
+  monitoring: monitoringOption,
 };
 
 /** The settings after the check: each has a value, and durations are milliseconds. */

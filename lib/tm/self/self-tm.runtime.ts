@@ -20,6 +20,8 @@ import { JobRunner } from './job-runner.js';
 import { JobStarter } from './job-starter.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import type { LeasedJob } from './leased-job.js';
+import { AttemptCounters } from './monitoring/attempt-counters.js';
+import { Monitoring } from './monitoring/monitoring.js';
 import { PreparedJobs } from './prepared-jobs.js';
 import { RecoverySchedule } from './recovery-schedule.js';
 import { RetentionService } from './retention.service.js';
@@ -69,6 +71,8 @@ export class SelfTmRuntime {
   readonly audit: AuditLog;
   readonly controls: StepControls;
   readonly pauses: StepPauses;
+  readonly monitoring: Monitoring;
+  private readonly counters = new AttemptCounters();
   /** Each may rely on those before it while it runs. */
   private readonly background: readonly BackgroundService[];
   private readonly runServices: JobRunServices;
@@ -93,7 +97,7 @@ export class SelfTmRuntime {
     const unsettled = new UnsettledAttempts();
     this.runServices = {
       ...services,
-      reporter: new AttemptReporter(events, services.payloads),
+      reporter: new AttemptReporter(events, services.payloads, this.counters),
       transactional: new SelfTransactionalSteps(
         services.transactionalSteps,
         store,
@@ -133,6 +137,14 @@ export class SelfTmRuntime {
       insideOwnTransaction: () => open.inTransaction() && insideTransactionOf(dataSource!),
       wake,
       isPaused: (step) => this.controls.isPaused(step),
+      onStarted: () => (this.counters.started += 1),
+    });
+    this.monitoring = new Monitoring(open.fleet, this.counters, options, {
+      leases,
+      runner,
+      registry,
+      poller: this.poller,
+      payloads: services.payloads,
     });
     this.controls.listen({
       pause: (names) => runner.pause(names),
@@ -158,6 +170,7 @@ export class SelfTmRuntime {
     this.audit = new AuditLog(open.audit, services.payloads);
     this.background = [
       this.notifications(),
+      this.monitoring.monitor,
       leases,
       this.retention,
       new AuditRetention(open.audit),
@@ -167,6 +180,8 @@ export class SelfTmRuntime {
       runner,
       this.poller,
       new RecoverySchedule(services.schedulerRegistry, options.recoveryInterval, () => this.tick()),
+      // Stopped first.
+      { stop: async () => this.monitoring.monitor.stopping() },
     ];
   }
 
@@ -200,6 +215,7 @@ export class SelfTmRuntime {
   /** Other processes notice when they renew the lease, or store the end of a step. */
   private canceled(gid: string): void {
     this.leases.cancel(gid);
+    this.counters.canceled += 1;
     this.services.events.emit({ event: 'job.canceled', gid });
   }
 

@@ -1,5 +1,21 @@
 import type { ActionNote } from '../../core/operations/action-note.js';
-import { SteppingOperations, type PauseOptions } from '../../core/operations/stepping-operations.js';
+import type {
+  FailureGroups,
+  FleetHealth,
+  FleetOverview,
+  ProcessInfo,
+  StepNumbers,
+  Timeline,
+  TimelineQuery,
+  TimeRange,
+} from '../../core/operations/fleet-numbers.js';
+import {
+  SteppingOperations,
+  type HealthOptions,
+  type PauseOptions,
+} from '../../core/operations/stepping-operations.js';
+import { storeUnreachable } from './monitoring/fleet-health.js';
+import type { Monitoring } from './monitoring/monitoring.js';
 import type { SelfTransactionManager } from './self.transaction-manager.js';
 
 /** `SteppingOperations` over the job store of the self-TM. */
@@ -16,5 +32,38 @@ export class SelfSteppingOperations extends SteppingOperations {
   override async resume(step: string, note?: ActionNote): Promise<boolean> {
     const { pauses } = await this.manager.runtime();
     return pauses.resume(step, note);
+  }
+
+  override async overview(): Promise<FleetOverview> {
+    return (await this.monitoring()).reader.overview();
+  }
+
+  override async steps(range?: TimeRange): Promise<readonly StepNumbers[]> {
+    return (await this.monitoring()).reader.steps(range);
+  }
+
+  override async timeline(query?: TimelineQuery): Promise<Timeline> {
+    return (await this.monitoring()).reader.timeline(query);
+  }
+
+  override async failures(): Promise<FailureGroups> {
+    return (await this.monitoring()).reader.failures();
+  }
+
+  override async processes(): Promise<readonly ProcessInfo[]> {
+    return (await this.monitoring()).reader.processes();
+  }
+
+  override async health(options?: HealthOptions): Promise<FleetHealth> {
+    const monitoring = await this.monitoring().catch((error: unknown) => storeUnreachable(error));
+    return 'problems' in monitoring ? monitoring : monitoring.health.check(options);
+  }
+
+  override async prometheus(): Promise<string> {
+    return (await this.monitoring()).prometheus();
+  }
+
+  private async monitoring(): Promise<Monitoring> {
+    return (await this.manager.runtime()).monitoring;
   }
 }

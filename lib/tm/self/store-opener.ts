@@ -1,5 +1,5 @@
 import { LineLogger } from '../../core/line-logger.js';
-import { jobStoreFor, steeringFor } from '../../store/databases.js';
+import { fleetStoreFor, jobStoreFor, steeringFor } from '../../store/databases.js';
 import type { ControlStore } from '../../store/control-store.js';
 import { MemoryControlStore } from '../../store/memory.control-store.js';
 import { SqlControlStore } from '../../store/sql.control-store.js';
@@ -8,6 +8,8 @@ import type { JobNotifications } from '../../store/dialect.js';
 import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
 import type { DataSourceLike } from '../../core/transactions/typeorm.types.js';
 import { MemoryStoreInProductionError } from '../../errors/index.js';
+import type { FleetStore } from '../../store/fleet/fleet-store.js';
+import { MemoryFleetStore } from '../../store/fleet/memory.fleet-store.js';
 import type { JobStore } from '../../store/job-store.js';
 import { MemoryJobStore } from '../../store/memory.job-store.js';
 import type { AuditStore } from '../../store/steering/audit-store.js';
@@ -26,6 +28,8 @@ export interface OpenStore {
   readonly audit: AuditStore;
   /** What steers all processes. */
   readonly controls: ControlStore;
+  /** What is known of the processes. */
+  readonly fleet: FleetStore;
   /** Undefined for the memory store. */
   readonly dataSource: DataSourceLike | undefined;
   /** All transactions of the database share one connection (SQLite). */
@@ -68,6 +72,7 @@ export async function openStore(
     store,
     ...steeringFor(dialect, connection, store),
     controls: new SqlControlStore(connection, dialect),
+    fleet: fleetStoreFor(dialect, connection),
     dataSource,
     serial: dialect.gate !== undefined,
     inTransaction: () => connection.inTransaction,
@@ -92,6 +97,7 @@ async function openMemory(asked: boolean): Promise<OpenStore> {
     steering: new MemorySteeringStore(store, audit),
     audit,
     controls: new MemoryControlStore(),
+    fleet: new MemoryFleetStore(store),
     dataSource: undefined,
     serial: false,
     inTransaction: () => false,

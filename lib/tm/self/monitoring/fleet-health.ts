@@ -1,0 +1,92 @@
+import { parseDuration } from '../../../core/duration.js';
+import { refuseUnknown } from '../../../core/options.js';
+import type { FleetHealth, HealthProblem } from '../../../core/operations/fleet-numbers.js';
+import type { HealthOptions } from '../../../core/operations/stepping-operations.js';
+import { errorText } from '../../../errors/error-text.js';
+import type { FleetReader } from './fleet-reader.js';
+import type { FleetSnapshot } from './fleet-snapshot.js';
+
+const DEGRADED_AFTER = '5m';
+/** Processes look for due jobs once a second, and every one of these times may fail once. */
+const LEAST_RECOVERY_MS = 60_000;
+const RECOVERY_INTERVALS = 20;
+/** One step is enough to say that something waits. */
+const MAX_WAITING_STEPS = 20;
+
+export interface FleetHealthOptions {
+  /** Milliseconds. */
+  readonly recoveryInterval: number;
+  readonly runSteps: boolean;
+  /** How long ago this process has looked for due jobs, in milliseconds; `null` before the first time. */
+  readonly recoveredAgo: () => number | null;
+}
+
+/** Judges by age, not by number: a queue that stays as long as it is does no harm. */
+export class FleetHealthCheck {
+  private readonly patience: number;
+
+  constructor(
+    private readonly reader: FleetReader,
+    private readonly options: FleetHealthOptions,
+  ) {
+    this.patience = Math.max(LEAST_RECOVERY_MS, RECOVERY_INTERVALS * options.recoveryInterval);
+  }
+
+  async check(options: HealthOptions = {}): Promise<FleetHealth> {
+    refuseUnknown(options, 'options', ['degradedAfter']);
+    const degradedAfter = parseDuration(options.degradedAfter ?? DEGRADED_AFTER, 'degradedAfter');
+    let snapshot: FleetSnapshot;
+    try {
+      snapshot = await this.reader.snapshot();
+    } catch (error) {
+      return storeUnreachable(error);
+    }
+    const stopped = snapshot.alive ? this.recoveryOf(snapshot) : this.ownRecovery();
+    const waiting = waitingTooLong(snapshot, degradedAfter);
+    const status = stopped.length > 0 ? 'down' : waiting.length > 0 ? 'degraded' : 'up';
+    return { status, problems: [...stopped, ...waiting] };
+  }
+
+  private recoveryOf(snapshot: FleetSnapshot): HealthProblem[] {
+    const workers = snapshot.alive!.filter(({ runsSteps }) => runsSteps);
+    const since = snapshot.at.getTime() - this.patience;
+    // One that has just started has had no time yet.
+    const works = workers.some(({ recoveredAt, startedAt }) => (recoveredAt ?? startedAt).getTime() >= since);
+    if (works) return [];
+    if (workers.length > 0) return [this.stopped('no live process has looked for due jobs')];
+    return [
+      { code: 'NO_WORKERS', text: 'No live process runs steps: jobs are kept, and wait for one.' },
+      this.stopped('no live process looks for due jobs'),
+    ];
+  }
+
+  /** All that is known where processes do not tell of themselves. */
+  private ownRecovery(): HealthProblem[] {
+    const { runSteps, recoveredAgo } = this.options;
+    const ago = recoveredAgo();
+    if (!runSteps || ago === null || ago <= this.patience) return [];
+    return [this.stopped('this process has not looked for due jobs')];
+  }
+
+  private stopped(what: string): HealthProblem {
+    const text = `Recovery has stopped: ${what} within ${this.patience / 1000} s.`;
+    return { code: 'RECOVERY_STOPPED', text };
+  }
+}
+
+export function storeUnreachable(error: unknown): FleetHealth {
+  const text = `The store of the jobs cannot be reached: ${errorText(error)}`;
+  return { status: 'down', problems: [{ code: 'STORE_UNREACHABLE', text }] };
+}
+
+function waitingTooLong(snapshot: FleetSnapshot, degradedAfter: number): HealthProblem[] {
+  return [...snapshot.dueSteps]
+    .filter(([step, { oldestMs }]) => oldestMs > degradedAfter && !snapshot.paused.has(step))
+    .sort(([, a], [, b]) => b.oldestMs - a.oldestMs)
+    .slice(0, MAX_WAITING_STEPS)
+    .map(([step, { oldestMs }]) => ({
+      code: 'JOBS_WAIT_TOO_LONG' as const,
+      text: `A job of the step '${step}' has been due for ${Math.round(oldestMs / 1000)} s.`,
+      step,
+    }));
+}
