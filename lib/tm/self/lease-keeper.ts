@@ -20,7 +20,8 @@ const MIN_CHECK_MS = 10;
 export class LeaseKeeper implements BackgroundService {
   private readonly logger = new LineLogger(LeaseKeeper.name);
   private readonly held = new LeaseTable();
-  private readonly process = randomBytes(9).toString('base64url');
+  /** The id of this process: the owner of each of its leases starts with it. */
+  readonly process = randomBytes(9).toString('base64url');
   private owners = 0;
   private timer: NodeJS.Timeout | undefined;
   private readonly interval: number;

@@ -19,6 +19,7 @@ import { JobRunner } from './job-runner.js';
 import { JobStarter } from './job-starter.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import type { LeasedJob } from './leased-job.js';
+import { processName, type OwnProcess } from './monitoring/known-fleet.js';
 import { PreparedJobs } from './prepared-jobs.js';
 import { RecoverySchedule } from './recovery-schedule.js';
 import { RetentionService } from './retention.service.js';
@@ -138,6 +139,13 @@ export class SelfTmRuntime {
   /** Of the stored steps of a page. */
   get maxPageBytes(): number {
     return Math.floor(this.options.maxBytes / 4);
+  }
+
+  /** What this process knows of itself. */
+  get own(): OwnProcess {
+    const { runSteps } = this.options;
+    const steps = this.services.registry.names();
+    return { id: this.leases.process, name: processName(), runsSteps: runSteps, steps };
   }
 
   /** The run of a job that this process holds the lease of. */

@@ -1,10 +1,13 @@
 import { DistributedJobs } from '../../core/jobs/distributed-jobs.js';
 import type { RecoveryState, JobFilter, JobInfo, JobPage } from '../../core/jobs/job-info.js';
+import type { JobExplanation } from '../../core/jobs/job-operations.js';
 import { checkGid } from '../../core/jobs/gid.js';
 import { checkJobFilter } from '../../core/jobs/job-filter.js';
 import { readableJobs } from '../../core/payloads/job-payloads.js';
 import { JobNotFoundError, JobStateError } from '../../errors/index.js';
 import { jobInfoOf } from './job-info.mapper.js';
+import { explainJob } from './monitoring/job-explainer.js';
+import { knownFleet } from './monitoring/known-fleet.js';
 import type { SelfTmRuntime } from './self-tm.runtime.js';
 import type { SelfTransactionManager } from './self.transaction-manager.js';
 
@@ -43,6 +46,16 @@ export class SelfDistributedJobs extends DistributedJobs {
     // Other processes notice when they renew the lease, or store the end of a step.
     runtime.leases.cancel(gid);
     runtime.canceled(gid);
+  }
+
+  override async explain(gid: string): Promise<JobExplanation> {
+    const runtime = await this.manager.runtime();
+    const { store, payloads } = runtime;
+    const record = await store.find(checkGid(gid));
+    if (!record) throw new JobNotFoundError(gid);
+    const [job] = await readableJobs(payloads, [jobInfoOf(record)], false);
+    const [now, fleet] = await Promise.all([store.time(), knownFleet(runtime)]);
+    return explainJob({ record, error: job!.error, now, ...fleet });
   }
 
   recovery(): RecoveryState {
