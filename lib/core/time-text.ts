@@ -13,6 +13,11 @@ export function spanText(milliseconds: number): string {
   return pair(span, DAY, 'd', HOUR, 'h');
 }
 
+/** A length of time in its largest unit: `12 s`, `3 min`. */
+export function roughSpanText(milliseconds: number): string {
+  return /^\d+ \S+/.exec(spanText(milliseconds))![0];
+}
+
 /** A time to the second: `2026-03-01 09:30:00Z`. */
 export function timeText(time: Date): string {
   return time

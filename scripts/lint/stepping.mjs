@@ -35,6 +35,14 @@ const LAYERS = {
     'lib/stepping.options.',
     'lib/stepping.constants.',
   ],
+  'lib/cli/': [
+    'lib/errors/',
+    'lib/core/',
+    'lib/store/',
+    'lib/transactions/',
+    'lib/tm/self/',
+    'lib/stepping.options.',
+  ],
   'lib/stepping.options.': ['lib/errors/', 'lib/core/', 'lib/store/', 'lib/transactions/'],
   'lib/stepping.constants.': [],
   'lib/': ['lib/errors/', 'lib/core/', 'lib/store/', 'lib/transactions/', 'lib/tm/self/'],
@@ -49,6 +57,7 @@ const OPTIONAL =
   /^(?:typeorm|@nestjs\/typeorm|pg|mysql2|better-sqlite3|class-validator|@grpc\/grpc-js)(?:\/|$)/;
 const LOADERS = {
   'class-validator': /^lib\/core\/steps\/arguments-validator\.ts$/,
+  typeorm: /^lib\/cli\/data-source\.ts$/,
   '@grpc/grpc-js': /^lib\/tm\/dtm\/grpc-[^/]*\.ts$/,
 };
 

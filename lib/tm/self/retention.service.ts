@@ -24,13 +24,16 @@ const VAIN_PAGES_PER_RUN = 40;
  */
 export class RetentionService extends Housekeeping {
   private readonly logger = new LineLogger(RetentionService.name);
-  private cursor = '';
+  /** Where the next run goes on; empty at the beginning of the table. */
+  protected cursor = '';
+  /** How many jobs were deleted. */
+  protected deleted = 0;
 
   constructor(
-    private readonly store: JobStore,
+    protected readonly store: JobStore,
     private readonly databases: TypeOrmDatabases,
     /** Milliseconds. */
-    private readonly retention: number,
+    protected readonly retention: number,
   ) {
     super(retention);
   }
@@ -44,6 +47,7 @@ export class RetentionService extends Housekeeping {
       const { jobs, next, young } = await this.store.expired(this.cursor, PAGE, this.retention);
       const gids = await this.purgeBarriers(jobs);
       if (gids.length > 0) await this.store.delete(gids);
+      this.deleted += gids.length;
       inVain += 1 - gids.length / PAGE;
       if (next === null) {
         this.cursor = '';

@@ -141,6 +141,10 @@ export class SelfTmRuntime {
     return Math.floor(this.options.maxBytes / 4);
   }
 
+  get databases(): TypeOrmDatabases {
+    return this.services.databases;
+  }
+
   /** What this process knows of itself. */
   get own(): OwnProcess {
     const { runSteps } = this.options;

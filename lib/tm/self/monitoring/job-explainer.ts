@@ -145,7 +145,7 @@ function dueNow({ record, own, processes, now }: JobFacts): JobReason {
     ? 'This process provides its step, and takes it when its turn comes.'
     : processes
       ? 'A process that provides its step takes it when its turn comes.'
-      : `This process ${own.runsSteps ? `does not provide the step '${stepName}'` : 'runs no steps'}, and does not know which others do: see that one is running.`;
+      : `Which processes provide the step '${stepName}' is not known here: see that one is running.`;
   return { code: 'DUE', text: `It has been due${since}. ${who}` };
 }
 
