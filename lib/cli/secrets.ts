@@ -9,14 +9,16 @@ export class Secrets {
   /** Adds a password, as it is and as it stands in a URL. */
   add(secret: unknown): void {
     if (typeof secret !== 'string' || secret.length < LEAST_LENGTH) return;
-    this.known.add(secret);
-    this.known.add(encodeURIComponent(secret));
-    this.known.add(decoded(secret));
+    const plain = decoded(secret);
+    for (const text of [secret, plain, encodeURIComponent(plain)]) this.known.add(text);
   }
 
   /** Adds the password of a URL. */
   addUrl(url: unknown): void {
-    if (typeof url === 'string') this.add(/^[a-z+]+:\/\/[^/?#]*?:([^/?#]*)@/i.exec(url)?.[1]);
+    if (typeof url !== 'string') return;
+    // A password with an @ or a slash in it should be encoded, and often is not.
+    for (const password of [/^[a-z+]+:\/\/[^:/?#]*:([^@]*)@/i, /^[a-z+]+:\/\/[^:/?#]*:(.*)@/i])
+      this.add(password.exec(url)?.[1]);
   }
 
   /** A text without the secrets that are known, and without the password of any URL in it. */
