@@ -30,6 +30,11 @@ export class LineLogger extends Logger {
   }
 }
 
+/** For a program, whose output is its own: nothing is logged any more. */
+export function silenceLogs(): void {
+  Logger.overrideLogger(false);
+}
+
 function lineOf(line: LogLine): LogLine {
   if (typeof line === 'string') return printable(line, MAX_TEXT_LENGTH);
   const fields = Object.entries(line).map(([name, value]) => [

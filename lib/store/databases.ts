@@ -73,6 +73,22 @@ const DATABASES: Readonly<Record<string, Database>> = {
   },
 };
 
+/** By the scheme of a URL, the type of the `DataSource` that it stands for. */
+const SCHEMES: Readonly<Record<string, string>> = {
+  'postgres:': 'postgres',
+  'postgresql:': 'postgres',
+  'mysql:': 'mysql',
+  'mariadb:': 'mariadb',
+};
+
+/** The type of a `DataSource` whose database is a file. */
+export const FILE_TYPE = 'better-sqlite3';
+
+/** The type of the `DataSource` of a URL; undefined for the URL of something else. */
+export function typeOfScheme(scheme: string): string | undefined {
+  return Object.hasOwn(SCHEMES, scheme) ? SCHEMES[scheme] : undefined;
+}
+
 /** Whether there is a dialect for the type of a `DataSource`. */
 export function isSupported({ options }: DataSourceLike): boolean {
   return Object.hasOwn(DATABASES, options.type);

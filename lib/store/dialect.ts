@@ -165,6 +165,9 @@ export abstract class Dialect {
   /** Those of `names` that exist. */
   abstract existingTables(connection: Queryable, names: readonly string[]): Promise<Set<string>>;
 
+  /** The names of the indexes of the library's tables, in lower case. */
+  abstract existingIndexes(connection: Queryable): Promise<Set<string>>;
+
   /** Those of `migrations` that are not recorded. */
   async pending(connection: Queryable, migrations: readonly Migration[]): Promise<Migration[]> {
     const { migrations: history } = this.names;

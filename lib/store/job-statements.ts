@@ -75,6 +75,11 @@ export abstract class JobStatements {
        WHERE ${all('gid')} AND ${all('owner')} AND status = 'submitted'`;
   }
 
+  /** The current time (`now`), in epoch milliseconds. */
+  time(): Statement {
+    return this.notation.sql`SELECT ${this.notation.epochOf(this.notation.now)} AS "now"`;
+  }
+
   /** Answers with a `JobRow`, like `list()`. */
   find(gid: string): Statement {
     return this.notation.sql`SELECT ${this.columns} FROM ${this.jobs} WHERE gid = ${gid}`;

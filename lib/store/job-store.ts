@@ -221,6 +221,8 @@ export abstract class JobStore {
   /** Deletes a job that was inserted outside the transaction it was meant for, unless somebody has taken it. */
   abstract deleteNew(gid: string, owner: string | null): Promise<void>;
 
+  /** The time by the clock that all times of jobs are of. */
+  abstract time(): Promise<Date>;
   abstract find(gid: string): Promise<JobRecord | null>;
   /** Like `find()`, for whoever renews leases: waits for nobody's transaction. */
   findBeside(gid: string): Promise<JobRecord | null> {

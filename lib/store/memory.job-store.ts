@@ -149,6 +149,10 @@ export class MemoryJobStore extends JobStore {
     if (job?.owner === owner && job.stepIndex === 0 && job.attempts === 0) this.jobs.delete(gid);
   }
 
+  override async time(): Promise<Date> {
+    return this.after(0);
+  }
+
   override async find(gid: string): Promise<JobRecord | null> {
     const job = this.jobs.get(gid);
     return job ? recordOf(job) : null;

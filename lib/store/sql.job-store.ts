@@ -192,6 +192,11 @@ export abstract class SqlJobStore extends JobStore {
     await this.run(this.statements.deleteNew(gid, owner));
   }
 
+  override async time(): Promise<Date> {
+    const { rows } = await this.run(this.statements.time());
+    return new Date(Math.floor(Number((rows as [{ now: unknown }])[0].now)));
+  }
+
   override async find(gid: string): Promise<JobRecord | null> {
     if (!isGid(gid)) return null;
     const { rows } = await this.run(this.statements.find(gid));

@@ -24,9 +24,16 @@ export class DataSourceRegistry {
   private readonly byName = new Map<string, DataSourceLike>();
 
   constructor(
-    private readonly modules: ModulesContainer,
+    private readonly modules: Pick<ModulesContainer, 'values'>,
     private readonly resolver: DataSourceResolver | undefined,
   ) {}
+
+  /** Of one `DataSource`, without an application. Nobody knows how the application names it, so no stored lookup finds it. */
+  static ofOne(dataSource: DataSourceLike): DataSourceRegistry {
+    const registry = new DataSourceRegistry(new Map(), undefined);
+    registry.byName.set('', dataSource);
+    return registry;
+  }
 
   /**
    * Collects the `DataSource`s among the application's providers, whatever their token.

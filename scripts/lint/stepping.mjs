@@ -37,6 +37,14 @@ const LAYERS = {
     'lib/stepping.options.',
     'lib/stepping.constants.',
   ],
+  'lib/cli/': [
+    'lib/errors/',
+    'lib/core/',
+    'lib/store/',
+    'lib/transactions/',
+    'lib/tm/self/',
+    'lib/stepping.options.',
+  ],
   'lib/stepping.options.': ['lib/errors/', 'lib/core/', 'lib/store/', 'lib/transactions/'],
   'lib/stepping.constants.': [],
   'lib/': ['lib/errors/', 'lib/core/', 'lib/store/', 'lib/transactions/', 'lib/tm/self/'],
@@ -52,6 +60,7 @@ const OPTIONAL =
 const LOADERS = {
   'class-validator': /^lib\/core\/steps\/arguments-validator\.ts$/,
   '@nestjs/terminus': /^lib\/terminus\/health-result\.ts$/,
+  typeorm: /^lib\/cli\/data-source\.ts$/,
   '@grpc/grpc-js': /^lib\/tm\/dtm\/grpc-[^/]*\.ts$/,
   // Whoever imports this entry point has it.
   '@opentelemetry/api': /^lib\/opentelemetry\//,

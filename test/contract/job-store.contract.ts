@@ -108,6 +108,17 @@ export function describeJobStore(title: string, open: () => Promise<StoreHarness
         expect((await store.find(taken.gid))!.name).toBe('old');
       });
 
+      it('tells the time by the clock that its times are of', async () => {
+        const job = newJob({ dueIn: 60_000 });
+        const before = await store.time();
+        await store.insert([job]);
+        const found = await store.find(job.gid);
+        const after = await store.time();
+        expect(found!.createdAt.getTime()).toBeGreaterThanOrEqual(before.getTime());
+        expect(found!.createdAt.getTime()).toBeLessThanOrEqual(after.getTime());
+        dueSoon(after, 0);
+      });
+
       it('compares gids exactly', async () => {
         const gids = ['Case:1', 'case:1', 'CASE:1', 'case:1.'];
         expect(await store.insert(gids.map((gid) => newJob({ gid })))).toEqual(new Set(gids));

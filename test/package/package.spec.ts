@@ -62,8 +62,12 @@ describe('the tarball', () => {
         'dist/tm/dtm/index.d.ts',
         'dist/cjs/tm/dtm/index.js',
         'dist/cjs/tm/dtm/index.d.ts',
+        'dist/cli/main.js',
       ]),
     );
+    // The program is started, never imported.
+    expect([...files.keys()].filter((path) => path.startsWith('dist/cjs/cli/'))).toEqual([]);
+    expect(files.get('dist/cli/main.js')).toMatch(/^#!\/usr\/bin\/env node\n/);
   });
 
   it('needs no other package, and is as large as the README says', async () => {
@@ -96,6 +100,8 @@ describe('the tarball', () => {
       /^dist\/(?:cjs\/)?opentelemetry\/[a-z.-]+ imports @opentelemetry\/api$/.test(line) ||
       // An entry point of its own.
       line.endsWith('terminus/health-result.js imports @nestjs/terminus') ||
+      // Where there is no DataSource of the application to take.
+      line === 'dist/cli/data-source.js imports typeorm' ||
       /tm\/dtm\/grpc-[a-z-]+(?:\.[a-z]+)?(?:\.d\.ts|\.js) imports @grpc\/grpc-js$/.test(line);
     expect(imports.filter((line) => !optional(line))).toEqual([]);
   });
@@ -151,6 +157,15 @@ describe('with the required peers only', () => {
     ['CommonJS in a loader that does not know "module-sync"', 'commonjs-half.cjs'],
   ])('runs a job on the memory store from %s', async (_, script) => {
     expect(await runScript(project.folder, script)).toEqual({ gid: 'string', greeted: 'Ada' });
+  });
+
+  it('installs the program, which starts, and says what it lacks', async () => {
+    const program = join(project.folder, 'node_modules', '.bin', 'nestjs-stepping');
+    const { stdout } = await run(program, ['--help'], { cwd: project.folder });
+    expect(stdout).toContain('Usage: nestjs-stepping <command> [options]');
+    await expect(run(program, ['list', '--url', 'x.db'], { cwd: project.folder })).rejects.toThrow(
+      /ended with 2[^]*The package typeorm cannot be loaded/,
+    );
   });
 
   it.each(['dtm.mjs', 'dtm.cjs'])(

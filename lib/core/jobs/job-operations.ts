@@ -72,11 +72,12 @@ export interface BulkResult {
 /**
  * Why a job does not run, or what runs it.
  *
- * `DELAYED` its start is later · `BACKING_OFF` it waits for its next attempt · `PAUSED` and `BRAKED` its step is · `HELD_BY` a process
- * holds it · `PREPARED_UNRESOLVED` its transaction has not ended, as far as is known · `NO_PROCESS_PROVIDES_STEP` no live process
- * provides its step · `NO_WORKERS` no live process runs steps · `RECOVERY_STOPPED` live processes have not looked for due jobs of late ·
- * `ALL_PROCESSES_FULL` those that provide its step are full · `ARGUMENTS_DO_NOT_FIT` a process could not read its arguments · `DUE` it is
- * next · `ENDED` it has ended.
+ * `DELAYED` it is due later · `BACKING_OFF` its last attempt failed, and it waits for the next one · `PAUSED` and `BRAKED` its step is ·
+ * `HELD_BY` a process holds it, or held it until its lease ended · `PREPARED_UNRESOLVED` its transaction has not ended, as far as is known ·
+ * `NO_PROCESS_PROVIDES_STEP` no live process provides its step · `NO_WORKERS` no live process runs steps · `RECOVERY_STOPPED` live processes
+ * have not looked for due jobs for a minute · `ALL_PROCESSES_FULL` those that provide its step are full · `ARGUMENTS_DO_NOT_FIT` a process
+ * could not read its arguments · `COULD_NOT_BEGIN` its step could not begin for another reason, such as a database that was away · `DUE` it
+ * is next · `ENDED` it has ended.
  *
  * @publicApi
  */
@@ -92,6 +93,7 @@ export type JobReasonCode =
   | 'RECOVERY_STOPPED'
   | 'ALL_PROCESSES_FULL'
   | 'ARGUMENTS_DO_NOT_FIT'
+  | 'COULD_NOT_BEGIN'
   | 'DUE'
   | 'ENDED';
 
@@ -113,7 +115,7 @@ export interface JobReason {
     readonly id: string;
     /** Its name, where it is known. */
     readonly name: string | null;
-    /** Whether it has told that it is alive. */
+    /** Whether it is known to live; `null` where processes are not known. */
     readonly alive: boolean | null;
   };
 }

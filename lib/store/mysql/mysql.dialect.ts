@@ -101,6 +101,14 @@ export class MysqlDialect extends Dialect implements PooledSessions {
     return new Set(names.filter((name) => found.has(name.toLowerCase())));
   }
 
+  override async existingIndexes(connection: Queryable): Promise<Set<string>> {
+    const { rows } = await connection.query(
+      'SELECT DISTINCT LOWER(index_name) AS name FROM information_schema.statistics WHERE table_schema = ?',
+      [this.schema],
+    );
+    return new Set((rows as { name: string }[]).map((row) => row.name));
+  }
+
   /** DDL commits by itself here, so the lock is one of the session, taken and released by name. */
   override async migrate(connection: InternalConnection, migrations: readonly Migration[]): Promise<void> {
     const lock = `stepping ${createHash('sha256').update(this.tables.jobs).digest('hex').slice(0, 40)}`;

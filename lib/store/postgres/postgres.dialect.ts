@@ -11,7 +11,7 @@ import type {
 import { PooledConnection, type PooledSessions } from '../connections/pooled.connection.js';
 import { Dialect, type JobNotifications } from '../dialect.js';
 import type { Migration } from '../migrations/migration.js';
-import { qualifyTables, type QualifiedTables } from '../table-names.js';
+import { qualifyTables, tablesOf, type QualifiedTables } from '../table-names.js';
 import { numberedSql } from '../sql-template.js';
 import { cancelStatement, discardIdleClients, type PostgresClient } from './postgres.clients.js';
 import { postgresErrors } from './postgres.errors.js';
@@ -86,6 +86,14 @@ export class PostgresDialect extends Dialect implements PooledSessions {
       [this.schema, names],
     );
     return new Set((rows as { relname: string }[]).map((row) => row.relname));
+  }
+
+  override async existingIndexes(connection: Queryable): Promise<Set<string>> {
+    const { rows } = await connection.query(
+      `SELECT lower(indexname) AS name FROM pg_catalog.pg_indexes WHERE schemaname = $1 AND tablename = ANY ($2::text[])`,
+      [this.schema, tablesOf(this.names)],
+    );
+    return new Set((rows as { name: string }[]).map((row) => row.name));
   }
 
   override async migrate(connection: InternalConnection, migrations: readonly Migration[]): Promise<void> {

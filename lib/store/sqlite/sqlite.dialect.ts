@@ -48,6 +48,14 @@ export class SqliteDialect extends Dialect {
     return new Set((rows as { name: string }[]).map((row) => row.name));
   }
 
+  override async existingIndexes(connection: Queryable): Promise<Set<string>> {
+    const { rows } = await connection.query(
+      `SELECT lower(name) AS name FROM main.sqlite_master WHERE type = 'index'`,
+      [],
+    );
+    return new Set((rows as { name: string }[]).map((row) => row.name));
+  }
+
   /** BEGIN IMMEDIATE is the lock. A migration that another process has just run runs again, which does no harm. */
   override async migrate(connection: InternalConnection, migrations: readonly Migration[]): Promise<void> {
     const statements = await this.pendingStatements(connection, migrations);

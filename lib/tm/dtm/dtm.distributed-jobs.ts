@@ -4,6 +4,7 @@ import { readableJobs } from '../../core/payloads/job-payloads.js';
 import type { Payloads } from '../../core/payloads/payloads.js';
 import { DistributedJobs } from '../../core/jobs/distributed-jobs.js';
 import type { RecoveryState, JobFilter, JobInfo, JobPage, JobStatus } from '../../core/jobs/job-info.js';
+import type { JobExplanation } from '../../core/jobs/job-operations.js';
 import { checkGid } from '../../core/jobs/gid.js';
 import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
 import { JobNotFoundError, JobStateError } from '../../errors/index.js';
@@ -91,6 +92,14 @@ export class DtmDistributedJobs extends DistributedJobs {
   async cancel(gid: string): Promise<void> {
     await this.change(gid, 'cancel');
     this.events.emit({ event: 'job.canceled', gid });
+  }
+
+  /** @throws DtmUnsupportedError. */
+  override async explain(): Promise<JobExplanation> {
+    throw new DtmUnsupportedError(
+      'Explaining why a job does not run',
+      'Look at find() of the job, and at the log of the DTM server.',
+    );
   }
 
   recovery(): RecoveryState {

@@ -20,7 +20,7 @@ const MIN_CHECK_MS = 10;
 export class LeaseKeeper implements BackgroundService {
   private readonly logger = new LineLogger(LeaseKeeper.name);
   private readonly held = new LeaseTable();
-  /** The random part of all owners of this process: twelve characters. */
+  /** The id of this process, twelve random characters: the owner of each of its leases starts with it. */
   readonly process = randomBytes(9).toString('base64url');
   private owners = 0;
   private timer: NodeJS.Timeout | undefined;

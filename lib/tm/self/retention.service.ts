@@ -25,14 +25,17 @@ const VAIN_PAGES_PER_RUN = 40;
  */
 export class RetentionService extends Housekeeping {
   private readonly logger = new LineLogger(RetentionService.name);
-  private cursor = '';
+  /** Where the next run goes on; empty at the beginning of the table. */
+  protected cursor = '';
+  /** How many jobs were deleted. */
+  protected deleted = 0;
   private auditFails = false;
 
   constructor(
-    private readonly store: JobStore,
+    protected readonly store: JobStore,
     private readonly databases: TypeOrmDatabases,
     /** Milliseconds. */
-    private readonly retention: number,
+    protected readonly retention: number,
     private readonly audit?: AuditStore,
   ) {
     super(retention);
@@ -50,6 +53,7 @@ export class RetentionService extends Housekeeping {
         await this.forgetDetails(gids);
         await this.store.delete(gids);
       }
+      this.deleted += gids.length;
       inVain += 1 - gids.length / PAGE;
       if (next === null) {
         this.cursor = '';

@@ -22,6 +22,7 @@ import { LeaseKeeper } from './lease-keeper.js';
 import type { LeasedJob } from './leased-job.js';
 import { AttemptCounters } from './monitoring/attempt-counters.js';
 import { Monitoring } from './monitoring/monitoring.js';
+import { processName, type OwnProcess } from './monitoring/known-fleet.js';
 import { PreparedJobs } from './prepared-jobs.js';
 import { RecoverySchedule } from './recovery-schedule.js';
 import { RetentionService } from './retention.service.js';
@@ -196,6 +197,17 @@ export class SelfTmRuntime {
   /** Of the stored steps of a page. */
   get maxPageBytes(): number {
     return Math.floor(this.options.maxBytes / 4);
+  }
+
+  get databases(): TypeOrmDatabases {
+    return this.services.databases;
+  }
+
+  /** What this process knows of itself. */
+  get own(): OwnProcess {
+    const { runSteps } = this.options;
+    const steps = this.services.registry.names();
+    return { id: this.leases.process, name: processName(), runsSteps: runSteps, steps };
   }
 
   /** The run of a job that this process holds the lease of. */

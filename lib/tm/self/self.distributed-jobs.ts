@@ -8,13 +8,17 @@ import type {
   BulkOptions,
   BulkResult,
   BulkRetryOptions,
+  JobExplanation,
   RetryJobOptions,
   SkipStepOptions,
 } from '../../core/jobs/job-operations.js';
 import type { ActionNote } from '../../core/operations/action-note.js';
 import type { BoundedCount } from '../../core/operations/fleet-numbers.js';
 import { readableJobs } from '../../core/payloads/job-payloads.js';
+import { JobNotFoundError } from '../../errors/index.js';
 import { jobInfoOf } from './job-info.mapper.js';
+import { explainJob } from './monitoring/job-explainer.js';
+import { knownFleet } from './monitoring/known-fleet.js';
 import type { SelfTransactionManager } from './self.transaction-manager.js';
 
 /** `DistributedJobs` over the job store of the self-TM. */
@@ -76,6 +80,16 @@ export class SelfDistributedJobs extends DistributedJobs {
   override async audit(filter: AuditFilter = {}): Promise<AuditPage> {
     const { audit } = await this.manager.runtime();
     return audit.read(filter);
+  }
+
+  override async explain(gid: string): Promise<JobExplanation> {
+    const runtime = await this.manager.runtime();
+    const { store, payloads } = runtime;
+    const record = await store.find(checkGid(gid));
+    if (!record) throw new JobNotFoundError(gid);
+    const [job] = await readableJobs(payloads, [jobInfoOf(record)], false);
+    const [now, fleet] = await Promise.all([store.time(), knownFleet(runtime)]);
+    return explainJob({ record, error: job!.error, now, ...fleet });
   }
 
   recovery(): RecoveryState {

@@ -1,0 +1,30 @@
+import type { Command } from '../command.js';
+import { UsageError } from '../program.errors.js';
+import { dateOf, isDate } from '../job-filter-options.js';
+
+export const pause: Command = {
+  name: 'pause',
+  takes: '<step>',
+  words: [1, 1],
+  summary: 'lets no attempt of a step begin, in any process',
+  description:
+    'Lets no attempt of a step begin, in any process, within ten seconds. Attempts that run go on. Jobs wait, and use up no attempts. Pausing it again replaces the reason and the end.',
+  options: {
+    until: {
+      type: 'string',
+      value: '<time>',
+      help: 'when it ends by itself: a time, or a duration from now such as 30m. Default: when somebody resumes it',
+    },
+  },
+  changes: true,
+  async run({ values, positionals, operator, note }) {
+    const [step] = positionals as [string];
+    const { reason } = note;
+    const text = values['until'] as string | undefined;
+    if (reason === undefined)
+      throw new UsageError('pause takes --reason <text>: whoever looks at the step reads it.');
+    const until = text !== undefined && isDate(text) ? dateOf(text, '--until') : text;
+    await operator.operations.pause(step, { ...note, reason, ...(until !== undefined && { until }) });
+    return { code: 0, lines: [`The step ${step} is paused.`], json: { step, paused: true } };
+  },
+};
