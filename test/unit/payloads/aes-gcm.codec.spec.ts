@@ -29,6 +29,19 @@ describe('aesGcmCodec', () => {
     expect(await codec.decode(await codec.encode('', context), context)).toBe('');
   });
 
+  it('uses no initialization vector twice', async () => {
+    const ivs = new Set<string>();
+    const other = aesGcmCodec({ keys: { k1 }, current: 'k1' });
+    for (let n = 0; n < 1000; n += 1) {
+      for (const one of [codec, other]) {
+        const encoded = await one.encode(TEXT, context);
+        ivs.add(Buffer.from(encoded.slice(3), 'base64url').subarray(0, 12).toString('hex'));
+        expect(await one.decode(encoded, context)).toBe(TEXT);
+      }
+    }
+    expect(ivs.size).toBe(2000);
+  });
+
   it.each<[string, Partial<PayloadContext>]>([
     ['gid', { gid: 'order-2' }],
     ['gid in another case', { gid: 'Order-1' }],
