@@ -80,7 +80,7 @@ async function managerOver(
   const payloads = new Payloads(undefined);
   const barriers = new BarrierSteps(transactional, databases);
   const telemetry = new JobTelemetry();
-  const executor = new StepExecutor(registry, attempts, barriers, payloads, options, telemetry);
+  const executor = new StepExecutor(registry, attempts, barriers, payloads, telemetry, options);
   const services = selfTmServices(
     options,
     databases,
