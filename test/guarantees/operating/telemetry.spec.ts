@@ -58,11 +58,13 @@ describeManagers(
       application: TestApplication,
       work: () => Promise<string>,
     ): Promise<[string, ReadableSpan]> =>
-      trace.getTracer('application').startActiveSpan('POST /orders', async (span): Promise<[string, ReadableSpan]> => {
-        const gid = await application.dataSource.transaction(work);
-        span.end();
-        return [gid, telemetry!.spans.find(({ name }) => name === 'POST /orders')!];
-      });
+      trace
+        .getTracer('application')
+        .startActiveSpan('POST /orders', async (span): Promise<[string, ReadableSpan]> => {
+          const gid = await application.dataSource.transaction(work);
+          span.end();
+          return [gid, telemetry!.spans.find(({ name }) => name === 'POST /orders')!];
+        });
 
     const linksOf = (span: ReadableSpan | undefined) => span?.links.map(({ context }) => idsOf(context));
 
