@@ -121,7 +121,7 @@ describe('an SDK that throws', () => {
         with: ((_context: unknown, work: () => unknown): never => {
           if (when === 'after') work();
           throw new Error('broken');
-        },
+        }) as never,
         bind: (_context, target) => target,
         enable: () => context as never,
         disable: () => context as never,
