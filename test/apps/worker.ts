@@ -21,6 +21,7 @@ import {
   type SelfTmOptions,
 } from 'nestjs-stepping';
 import { dtm, type DtmOptions } from 'nestjs-stepping/dtm';
+import type { SteppingTelemetryOptions } from 'nestjs-stepping/opentelemetry';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { codecOption } from '../support/codec.js';
 import { Effect, Order } from '../support/order.entity.js';
@@ -38,6 +39,8 @@ interface WorkerSettings {
   /** Where DTM calls this process over HTTP. */
   readonly port?: number;
   readonly faults?: readonly Fault[];
+  /** With it, the process tells its spans. */
+  readonly telemetry?: SteppingTelemetryOptions;
   /** MariaDB: the time zone of every session. */
   readonly sessionTimeZone?: string;
 }
@@ -61,6 +64,10 @@ interface Command {
 const settings = JSON.parse(process.env.WORKER!) as WorkerSettings;
 if (settings.faults) installFaults(settings.faults);
 
+const telemetry = settings.telemetry
+  ? [(await import('./support/telemetry.js')).traced(settings.telemetry)]
+  : [];
+
 const business = await connect(
   { ...settings.business, entities: [Order, Effect] } as DataSourceOptions,
   'default',
@@ -76,6 +83,7 @@ class Closing implements OnApplicationShutdown {
 
 @Module({
   imports: [
+    ...telemetry,
     SteppingModule.forRoot({
       ...codecOption(),
       transactionManager: settings.dtm

@@ -1,5 +1,6 @@
 import type { DataSourceOptions } from 'typeorm';
 import type { SelfTmOptions } from '../../lib/index.js';
+import type { SteppingTelemetryOptions } from '../../lib/opentelemetry/index.js';
 import type { DtmOptions } from '../../lib/tm/dtm/index.js';
 import { startApp, type AppProcess } from './child-process.js';
 import type { ExtraOptions } from './database.js';
@@ -37,6 +38,8 @@ export interface WorkerOptions {
   /** Laid over the settings of DTM. */
   readonly dtm?: Partial<DtmOptions>;
   readonly faults?: readonly WorkerFault[];
+  /** The process reports its spans as messages of the type `span`. */
+  readonly telemetry?: SteppingTelemetryOptions;
   /** How wrong the clock of the process is, in milliseconds. */
   readonly clockOffset?: number;
   /** The time zone of the process. */
@@ -59,6 +62,7 @@ export function startWorker(databases: Databases, options: WorkerOptions = {}): 
     ...(place && { dtm: place.options(options.dtm), port: place.port }),
     selfTm: options.selfTm,
     faults: options.faults,
+    telemetry: options.telemetry,
     sessionTimeZone: options.sessionTimeZone,
   };
   return startApp('worker', {

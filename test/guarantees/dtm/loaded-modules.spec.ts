@@ -52,6 +52,17 @@ describe('gRPC', () => {
     expect(loaded).not.toContain('@grpc/grpc-js');
   });
 
+  it.for(['module', 'commonjs'] as const)(
+    'and OpenTelemetry are loaded by no entry point but its own (%s)',
+    async (type) => {
+      const call = type === 'module' ? 'await import' : 'require';
+      const load = (...names: string[]) =>
+        packagesLoadedBy(names.map((name) => `${call}('nestjs-stepping${name}');`).join(' '), type);
+      expect(await load('', '/dtm', '/testing')).not.toContain('@opentelemetry/api');
+      expect(await load('/opentelemetry')).toContain('@opentelemetry/api');
+    },
+  );
+
   it('is not loaded by an application that talks HTTP with DTM', async () => {
     const loaded = await packagesLoadedBy(application(SERVERS.http), 'module');
     expect(loaded).toContain('express');

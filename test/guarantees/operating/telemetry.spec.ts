@@ -8,8 +8,9 @@ import {
 import { afterEach, expect, it } from 'vitest';
 import { DistributedJobFactory, Step, type StepHandler } from '../../../lib/index.js';
 import { SteppingTelemetryModule, type SteppingTelemetryOptions } from '../../../lib/opentelemetry/index.js';
+import { dtmJob, DtmLimitError } from '../../../lib/tm/dtm/index.js';
 import { TestApplication } from '../../support/application.js';
-import { Databases, describeManagers } from '../../support/placements.js';
+import { Databases, describeManagers, isAtDtm } from '../../support/placements.js';
 import { Ping, WriteEffect } from '../../support/steps.js';
 import { Telemetry } from '../../support/telemetry.js';
 
@@ -211,6 +212,28 @@ describeManagers(
       expect((await application.ended(gid)).status).toBe('succeeded');
       expect(application.recording.trace(gid)).toEqual(['reserve-stock#1', 'send-email#1']);
     });
+
+    it.runIf(isAtDtm(placement))(
+      'give way to the headers of the application, where DTM has no room',
+      async () => {
+        const [application, spans] = await start();
+        const startWith = async (filler: number): Promise<string> => {
+          const manager = dtmJob({ headers: { filler: 'x'.repeat(filler) } });
+          try {
+            return (await application.jobs.createJob({ transaction: 'none', manager }).addStep(Ping).start())
+              .gid;
+          } catch (error) {
+            // The largest that DTM takes leaves no room for anything.
+            if (error instanceof DtmLimitError) return startWith(filler - 1);
+            throw error;
+          }
+        };
+        const gid = await startWith(1000);
+        await application.ended(gid);
+        const [pinged] = await spans.named(gid, 'process ping');
+        expect(pinged!.links).toEqual([]);
+      },
+    );
 
     it('are counted, with names of steps and errors only', async () => {
       const [application, spans] = await start();
