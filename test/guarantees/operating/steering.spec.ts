@@ -399,6 +399,7 @@ describeBackends('skipping transactional steps in another database', (backend) =
       release();
     }
     await app.ended(gid);
+    expect(app.recording.of(gid)).toHaveLength(1);
     expect(await effects(gid)).toBe(1);
     expect(await steps(app, gid)).toEqual(['succeeded 1']);
   });
