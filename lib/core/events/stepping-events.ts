@@ -13,7 +13,7 @@ export interface SteppingEvents {
     /** How many milliseconds later the job is due. */
     readonly delayMs: number;
   };
-  /** The last step has succeeded, and that is stored. */
+  /** The last step has succeeded, or was skipped by hand, and that is stored. */
   'job.succeeded': {
     readonly event: 'job.succeeded';
     /** The id of the job. */
@@ -33,7 +33,7 @@ export interface SteppingEvents {
     /** What the last attempt has thrown. */
     readonly error: unknown;
   };
-  /** `DistributedJobs.cancel()` has canceled the job. */
+  /** `DistributedJobs.cancel()` or `cancelAll()` has canceled the job. */
   'job.canceled': {
     readonly event: 'job.canceled';
     /** The id of the job. */

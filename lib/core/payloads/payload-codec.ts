@@ -8,7 +8,7 @@ export interface PayloadContext {
   readonly gid: string;
   /** The place of the step in its job, from 0. */
   readonly stepIndex: number;
-  /** `args`: the arguments of the step, as JSON. `error`: the text of its last error. `audit`: details of what an operator did. */
+  /** `args`: the arguments of the step, as JSON. `error`: the text of its last error. `audit`: arguments that somebody has replaced. */
   readonly purpose: 'args' | 'error' | 'audit';
   /** The tenant of the transaction that the job was started in, if it has one. It is stored beside the text, as it is. */
   readonly tenant?: string;

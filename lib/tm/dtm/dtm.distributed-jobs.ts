@@ -1,5 +1,8 @@
 import type { SteppingEventBus } from '../../core/events/event-bus.js';
 import { checkJobFilter } from '../../core/jobs/job-filter.js';
+import type { RetryJobOptions } from '../../core/jobs/job-operations.js';
+import { checkNote, checkRetry } from '../../core/jobs/steering-options.js';
+import type { ActionNote } from '../../core/operations/action-note.js';
 import { readableJobs } from '../../core/payloads/job-payloads.js';
 import type { Payloads } from '../../core/payloads/payloads.js';
 import { DistributedJobs } from '../../core/jobs/distributed-jobs.js';
@@ -56,11 +59,17 @@ export class DtmDistributedJobs extends DistributedJobs {
    * Page by page, newest first or as DTM's store has them. A page may hold fewer jobs than `limit`: what DTM
    * cannot filter by is filtered here.
    *
-   * @throws DtmUnsupportedError for a filter by step.
+   * @throws DtmUnsupportedError for a filter by step, failed attempts, errors or arguments.
    */
   async list(filter: JobFilter = {}): Promise<JobPage> {
     const checked = checkJobFilter(filter);
-    const { status, name, step } = checked;
+    const { status, name, step, failing, error, args } = checked;
+    if (failing !== undefined || error !== undefined || args !== undefined) {
+      throw new DtmUnsupportedError(
+        'Looking for failed attempts and texts',
+        "Filter by 'status', 'name' and times.",
+      );
+    }
     if (step !== undefined) {
       throw new DtmUnsupportedError(
         'A list of jobs by their step',
@@ -83,13 +92,22 @@ export class DtmDistributedJobs extends DistributedJobs {
     return next === undefined ? { jobs: shown } : { jobs: shown, cursor: next };
   }
 
-  /** Lets an unfinished job go on now, instead of when its wait is over. DTM's boltdb store ignores it. */
-  async retry(gid: string): Promise<void> {
+  /**
+   * Lets an unfinished job go on now, instead of when its wait is over. DTM's boltdb store ignores it. Who does it and why is checked,
+   * and not kept.
+   *
+   * @throws DtmUnsupportedError for new arguments.
+   */
+  async retry(gid: string, options: RetryJobOptions = {}): Promise<void> {
+    if (checkRetry(options).args !== undefined) {
+      throw new DtmUnsupportedError('Giving a step new arguments', 'Cancel the job, and start another one.');
+    }
     await this.change(gid, 'retry');
   }
 
   /** Ends the job by force: DTM calls no further step. A step that runs is not interrupted. */
-  async cancel(gid: string): Promise<void> {
+  async cancel(gid: string, note: ActionNote = {}): Promise<void> {
+    checkNote(note);
     await this.change(gid, 'cancel');
     this.events.emit({ event: 'job.canceled', gid });
   }
@@ -100,6 +118,26 @@ export class DtmDistributedJobs extends DistributedJobs {
       'Explaining why a job does not run',
       'Look at find() of the job, and at the log of the DTM server.',
     );
+  }
+
+  override async count(): Promise<never> {
+    throw new DtmUnsupportedError('Counting jobs', 'Go through the pages of list().');
+  }
+
+  override async skip(): Promise<never> {
+    throw new DtmUnsupportedError('Skipping a step', 'Cancel the job, and start another one without it.');
+  }
+
+  override async retryAll(): Promise<never> {
+    throw new DtmUnsupportedError('Retrying many jobs', 'Retry those of list() one by one.');
+  }
+
+  override async cancelAll(): Promise<never> {
+    throw new DtmUnsupportedError('Canceling many jobs', 'Cancel those of list() one by one.');
+  }
+
+  override async audit(): Promise<never> {
+    throw new DtmUnsupportedError('The audit', 'DTM keeps nothing of who has done what.');
   }
 
   recovery(): RecoveryState {

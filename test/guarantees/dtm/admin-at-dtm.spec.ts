@@ -160,6 +160,25 @@ describeAtDtm(
       await expect(app.admin.list({ limit: 0 })).rejects.toBeInstanceOf(InvalidOptionError);
     });
 
+    it('refuses what DTM cannot do, and says what to do instead', async () => {
+      const note = { reason: 'why', by: 'who' };
+      for (const refused of [
+        () => app.admin.list({ failing: true }),
+        () => app.admin.list({ args: 'x' }),
+        () => app.admin.count(),
+        () => app.admin.retry('job-0', { args: {} }),
+        () => app.admin.skip('job-0', { step: 0, ...note }),
+        () => app.admin.retryAll({}, note),
+        () => app.admin.cancelAll({}, note),
+        () => app.admin.audit(),
+      ])
+        await expect(refused()).rejects.toBeInstanceOf(DtmUnsupportedError);
+      await expect(app.admin.retry('job-0', { who: 'me' } as never)).rejects.toBeInstanceOf(
+        InvalidOptionError,
+      );
+      expect((await app.admin.find('job-0'))!.status).toBe('submitted');
+    });
+
     it('filters by the time of creation', async () => {
       const { createdAt } = (await app.admin.find('job-3'))!;
       const after = new Date(createdAt.getTime() + 3600_000);

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { IsInt } from 'class-validator';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
   DuplicateGidError,
   InvalidOptionError,
@@ -16,7 +16,7 @@ import {
   type StepHandler,
 } from '../../../lib/index.js';
 import { TestApplication } from '../../support/application.js';
-import { codecIsOn } from '../../support/codec.js';
+import { codecIsOn, testCodec } from '../../support/codec.js';
 import { describeBackends } from '../../support/database.js';
 import { fence } from '../../support/fates.js';
 import { Effect } from '../../support/order.entity.js';
@@ -399,6 +399,7 @@ describeBackends('skipping transactional steps in another database', (backend) =
       release();
     }
     await app.ended(gid);
+    expect(app.recording.of(gid)).toHaveLength(1);
     expect(await effects(gid)).toBe(1);
     expect(await steps(app, gid)).toEqual(['succeeded 1']);
   });
@@ -417,5 +418,46 @@ describeBackends('skipping transactional steps in another database', (backend) =
     }
     await app.ended(gid);
     expect(await steps(app, gid)).toEqual(['succeeded 1', 'succeeded 1']);
+  });
+});
+
+describeBackends('editing jobs of an application that gets a codec', (backend) => {
+  let databases: Databases;
+  beforeAll(async () => {
+    databases = await Databases.create(backend, 'one');
+  });
+  afterAll(() => databases.drop());
+
+  /** What `work` does in a process with this codec. */
+  const inProcess = async <T>(
+    codec: ReturnType<typeof testCodec> | undefined,
+    work: (app: TestApplication) => Promise<T>,
+  ): Promise<T> => {
+    const app = await TestApplication.start(databases, { module: { codec }, providers: [Charge] });
+    app.recording.onExecute = unrecoverable;
+    try {
+      return await work(app);
+    } finally {
+      await app.close();
+    }
+  };
+
+  it('encodes what the audit keeps, and shows it only to who has the key', async () => {
+    const gid = await inProcess(undefined, (app) =>
+      failed(app, app.jobs.createJob().addStep(Charge, { cents: 1 })),
+    );
+    const detail = { stepIndex: 0, args: { cents: 1 } };
+    await inProcess(testCodec('k1'), async (app) => {
+      await app.admin.retry(gid, { args: { cents: 2 }, ...NOTE });
+      expect((await app.admin.audit({ gid })).entries).toMatchObject([{ action: 'edit', detail }]);
+    });
+    const stored = JSON.stringify(await databases.store.query('SELECT * FROM stepping_audit'));
+    expect(stored).toContain('stepping:encoded');
+    expect(stored).not.toContain('cents');
+    await inProcess(testCodec('k2'), async (app) => {
+      const [entry] = (await app.admin.audit({ gid })).entries;
+      expect(entry).toMatchObject({ action: 'edit', ...NOTE });
+      expect(entry).not.toHaveProperty('detail');
+    });
   });
 });
