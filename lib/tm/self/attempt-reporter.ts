@@ -1,6 +1,7 @@
 import type { SteppingEventBus } from '../../core/events/event-bus.js';
 import type { SteppingEvents } from '../../core/events/stepping-events.js';
 import { LineLogger } from '../../core/line-logger.js';
+import { StepAbandonedError } from '../../errors/index.js';
 import type { Payloads } from '../../core/payloads/payloads.js';
 import type { LeasedJob } from './leased-job.js';
 
@@ -13,6 +14,12 @@ export interface ReportedAttempt {
   readonly startedAt: number;
 }
 
+/** Who looks at how attempts end. */
+export interface AttemptWatch {
+  succeeded(job: LeasedJob): void;
+  failed(job: LeasedJob, error: unknown): void;
+}
+
 /** Tells the log and those who listen what came of attempts. */
 export class AttemptReporter {
   private readonly logger = new LineLogger('SteppingJob');
@@ -20,10 +27,13 @@ export class AttemptReporter {
   constructor(
     private readonly events: SteppingEventBus,
     private readonly payloads: Payloads,
+    private readonly watch?: AttemptWatch,
   ) {}
 
   /** @param delay until the next attempt, in milliseconds; `false` when none follows. */
   failed(reported: ReportedAttempt, error: unknown, delay: number | false, what = 'failed'): void {
+    // An attempt that ended with its process is noticed when the job is claimed again.
+    if (!(error instanceof StepAbandonedError)) this.watch?.failed(reported.job, error);
     this.log(reported, what, error, delay);
     const nextAttemptInMs = delay === false ? null : delay;
     this.events.emit({ event: 'attempt.failed', ...factsOf(reported), error, nextAttemptInMs });
@@ -59,6 +69,7 @@ export class AttemptReporter {
    */
   success(job: LeasedJob, startedAt: number, isLast: boolean): ((stored: boolean) => void) | undefined {
     const { events } = this;
+    this.watch?.succeeded(job);
     if (!events.wants('attempt.succeeded') && !events.wants('job.succeeded')) return undefined;
     const { gid } = job;
     const facts = factsOf({ job, attempt: job.attempt, startedAt });

@@ -24,8 +24,8 @@ import { RecoverySchedule } from './recovery-schedule.js';
 import { RetentionService } from './retention.service.js';
 import { DEFAULT_CONCURRENCY, type ResolvedSelfTmOptions } from './self-tm.options.js';
 import { SelfTransactionalSteps } from './self-transactional-steps.js';
-import { StepControls } from './steering/step-controls.js';
-import { StepPauses } from './steering/step-pauses.js';
+import type { ResolvedBrakeOptions } from '../../core/operations/brake-options.js';
+import { Steering } from './steering/steering.js';
 import { StepQueues } from './step-queues.js';
 import type { OpenStore } from './store-opener.js';
 import { UnknownStepReporter } from './unknown-step.reporter.js';
@@ -38,6 +38,7 @@ export interface SelfTmServices extends Pick<
   readonly events: SteppingEventBus;
   readonly transactionalSteps: TransactionalStepRunner;
   readonly databases: TypeOrmDatabases;
+  readonly brake: ResolvedBrakeOptions | false;
   readonly onJobFailed: ((job: JobInfo, error: unknown) => unknown) | undefined;
   /** The application's registry of timers, if it has one. */
   readonly schedulerRegistry: () => SchedulerRegistry | undefined;
@@ -55,8 +56,7 @@ export class SelfTmRuntime {
   readonly poller: JobPoller;
   readonly retention: RetentionService;
   readonly starter: JobStarter;
-  readonly controls: StepControls;
-  readonly pauses: StepPauses;
+  readonly steering: Steering;
   /** Each may rely on those before it while it runs. */
   private readonly background: readonly BackgroundService[];
   private readonly runServices: JobRunServices;
@@ -78,10 +78,16 @@ export class SelfTmRuntime {
     this.completer = new JobCompleter(store, this.leases, (job, error) => this.failed(job, error));
     const { leases, completer } = this;
     const queues = new StepQueues(registry, concurrency);
+    this.steering = new Steering(open.controls, registry, events, {
+      brake: services.brake,
+      runSteps,
+      notify: () => open.notifications?.notify('controls'),
+    });
+    const { controls, brake } = this.steering;
     const unsettled = new UnsettledAttempts();
     this.runServices = {
       ...services,
-      reporter: new AttemptReporter(events, services.payloads),
+      reporter: new AttemptReporter(events, services.payloads, brake),
       transactional: new SelfTransactionalSteps(
         services.transactionalSteps,
         store,
@@ -97,8 +103,6 @@ export class SelfTmRuntime {
       mayBegin: (next, ended) => queues.hasRoom(queues.of(next), queues.of(ended)),
       onFailed: (job, error) => this.failed(job, error),
     };
-    this.controls = new StepControls(open.controls, registry, events);
-    this.pauses = new StepPauses(open.controls, this.controls, () => open.notifications?.notify('controls'));
     const budget = new ByteBudget(options.maxBytes);
     const runner = new JobRunner(
       leases,
@@ -120,19 +124,16 @@ export class SelfTmRuntime {
       holdsConnection: () => open.serial && insideTransactionOf(dataSource!),
       insideOwnTransaction: () => open.inTransaction() && insideTransactionOf(dataSource!),
       wake,
-      isPaused: (step) => this.controls.isPaused(step),
+      isPaused: (step) => controls.isPaused(step),
     });
-    this.controls.listen({
-      pause: (names) => runner.pause(names),
-      resume: (names) => this.poller.resume(names),
-    });
+    this.steering.steer({ runner, queues, poller: this.poller });
     this.retention = new RetentionService(store, databases, options.retention);
     this.background = [
       this.notifications(),
       leases,
       this.retention,
-      this.controls,
-      new UnknownStepReporter(store, registry, events, options, () => this.controls.familiar()),
+      ...this.steering.services,
+      new UnknownStepReporter(store, registry, events, options, () => controls.familiar()),
       runner,
       this.poller,
       new RecoverySchedule(services.schedulerRegistry, options.recoveryInterval, () => this.tick()),
@@ -221,7 +222,7 @@ export class SelfTmRuntime {
       start: () => {
         if (!this.options.runSteps) return;
         void notifications?.listen((topic) => {
-          if (topic === 'controls') this.controls.notified();
+          if (topic === 'controls') this.steering.controls.notified();
           else this.poller.wakeByNotification();
         });
       },

@@ -88,7 +88,7 @@ export const SELF_TM_PARTS = [
 type Parts = Parameters<typeof selfTmServices>;
 
 export function selfTmServices(
-  { onJobFailed }: ResolvedSteppingOptions,
+  { onJobFailed, brake }: ResolvedSteppingOptions,
   databases: TypeOrmDatabases,
   registry: StepRegistry,
   executor: StepExecutor,
@@ -108,6 +108,7 @@ export function selfTmServices(
     databases,
     events,
     onJobFailed,
+    brake,
     schedulerRegistry,
   };
 }

@@ -34,6 +34,7 @@ export class SelfDistributedJobs extends DistributedJobs {
   async retry(gid: string): Promise<void> {
     const runtime = await this.manager.runtime();
     if (!(await runtime.store.retry(checkGid(gid)))) await this.refuse(runtime, gid, 'retry');
+    runtime.steering.brake?.leaveOut(gid);
     runtime.wake(0);
   }
 

@@ -9,12 +9,12 @@ export class SelfSteppingOperations extends SteppingOperations {
   }
 
   override async pause(step: string, options: PauseOptions): Promise<void> {
-    const { pauses } = await this.manager.runtime();
-    await pauses.pause(step, options);
+    const { steering } = await this.manager.runtime();
+    await steering.pauses.pause(step, options);
   }
 
   override async resume(step: string, note?: ActionNote): Promise<boolean> {
-    const { pauses } = await this.manager.runtime();
-    return pauses.resume(step, note);
+    const { steering } = await this.manager.runtime();
+    return steering.pauses.resume(step, note);
   }
 }
