@@ -52,6 +52,7 @@ export type {
   RetryJobOptions,
   SkipStepOptions,
 } from './core/jobs/job-operations.js';
+export type { BrakeOptions } from './core/operations/brake-options.js';
 export type { ActionNote } from './core/operations/action-note.js';
 export type {
   AttemptNumbers,

@@ -2,6 +2,7 @@ import type { ModuleMetadata, Type } from '@nestjs/common';
 import type { JobInfo } from './core/jobs/job-info.js';
 import { InvalidOptionError } from './errors/index.js';
 import { readHttpOptions, type HttpOptions, type ResolvedHttpOptions } from './core/http/http-options.js';
+import { brakeOption, type BrakeOptions } from './core/operations/brake-options.js';
 import { booleanOption, checkedOption, functionOption, readOptions, type OptionsOf } from './core/options.js';
 import type { PayloadCodec } from './core/payloads/payload-codec.js';
 import { resolveRetryPolicy, type RetryPolicy } from './core/steps/retry-policy.js';
@@ -38,6 +39,11 @@ export interface SteppingOptions {
    * name among the application's `DataSource`s.
    */
   readonly dataSourceResolver?: DataSourceResolver;
+  /**
+   * What is done when most attempts of a step fail, over all processes; see `BrakeOptions`. `false` turns it off. Only the self-TM has a
+   * brake. Default: `{ action: 'warn' }`.
+   */
+  readonly brake?: BrakeOptions | false;
   /** Called once when a job has failed for good, with the job and the error of its last attempt. */
   readonly onJobFailed?: (job: JobInfo, error: unknown) => unknown;
   /**
@@ -116,6 +122,7 @@ const OPTIONS = {
     "true, false or 'warn'",
   ),
   dataSourceResolver: functionOption<DataSourceResolver>(),
+  brake: (brake: unknown, option: string) => brakeOption(brake, option),
   onJobFailed: functionOption<(job: JobInfo, error: unknown) => unknown>(),
   whitelist: booleanOption(false),
   forbidNonWhitelisted: booleanOption(false),

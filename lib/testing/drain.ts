@@ -68,6 +68,7 @@ export class Drain {
       const dueIn = (await this.dueIn()) ?? left;
       const passing = Math.min(left, Math.ceil(dueIn > 0 ? dueIn : milliseconds / TRIES));
       await store.elapse(passing);
+      await this.process.runtime.stepSteering.elapse(passing);
       left -= passing;
       await this.run();
     }
@@ -79,7 +80,9 @@ export class Drain {
   }
 
   private async dueIn(): Promise<number | null> {
-    return (await this.manager.store()).dueIn(this.manager.registry.names());
+    const { controls } = this.process.runtime.stepSteering;
+    const steps = this.manager.registry.names().filter((name) => !controls.isPaused(name));
+    return (await this.manager.store()).dueIn(steps);
   }
 
   private async limitError(): Promise<DrainLimitError> {

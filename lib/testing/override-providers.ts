@@ -1,6 +1,7 @@
 import { ModuleRef } from '@nestjs/core';
 import { DistributedJobs } from '../core/jobs/distributed-jobs.js';
 import { TransactionSettler } from '../core/jobs/transaction-settler.js';
+import { SteppingOperations } from '../core/operations/stepping-operations.js';
 import { TransactionManager } from '../core/transaction-manager.js';
 import { resolveSteppingOptions, type SteppingOptions } from '../stepping.options.js';
 import {
@@ -11,6 +12,7 @@ import {
 import { SelfDistributedJobs } from '../tm/self/self.distributed-jobs.js';
 import { SELF_TM_PARTS, selfTmServices } from '../tm/self/self-tm.strategy.js';
 import { SelfTransactionManager } from '../tm/self/self.transaction-manager.js';
+import { SelfSteppingOperations } from '../tm/self/self.stepping-operations.js';
 import { resolveSelfTmOptions, type SelfTmOptions } from '../tm/self/self-tm.options.js';
 import { TransactionResolver } from '../core/transactions/transaction-resolver.js';
 import { TypeOrmDatabases } from '../transactions/typeorm-databases.js';
@@ -82,6 +84,10 @@ export function overrideProviders(
     factory: (manager: TestingTransactionManager) => new SelfDistributedJobs(manager),
     inject: [TransactionManager],
   });
+  builder.overrideProvider(SteppingOperations).useFactory({
+    factory: (manager: TestingTransactionManager) => new SelfSteppingOperations(manager),
+    inject: [TransactionManager],
+  });
 }
 
 /** With jitter, a first retry might come within the same `drain()`, once in a while. */
@@ -90,6 +96,8 @@ function predictable(options: SteppingOptions = {}): SteppingOptions {
   return {
     ...options,
     autoMigrate: true,
+    // Nothing runs on its own there.
+    brake: false,
     retry: typeof retry === 'function' ? retry : { ...retry, jitter: false },
   };
 }

@@ -100,7 +100,9 @@ export class TestProcess {
     const { store, leases } = runtime;
     const owner = leases.newOwner();
     const since = performance.now();
-    const claim = { owner, limit: 1, leaseDuration: LEASE_MS, steps: services.registry.names() };
+    await runtime.stepSteering.controls.refresh();
+    const steps = services.registry.names().filter((name) => !runtime.stepSteering.controls.isPaused(name));
+    const claim = { owner, limit: 1, leaseDuration: LEASE_MS, steps };
     const [record] = await store.claim(claim);
     if (!record) return false;
     if (record.status === 'prepared') {
@@ -109,10 +111,21 @@ export class TestProcess {
     }
     await faultPoint('recovery:claimed', record.gid);
     this.held = LeasedJob.claimed(record, leases.hold({ gid: record.gid, owner }, since));
-    await runtime.runOf(this.held).run();
+    await this.runHeld(this.held);
     await runtime.completer.flush();
     this.held = undefined;
     return true;
+  }
+
+  /** A job that comes to a paused step is handed back. */
+  private async runHeld(job: LeasedJob): Promise<void> {
+    const { completer, leases } = this.runtime;
+    const { controls } = this.runtime.stepSteering;
+    let isPaused = false;
+    await this.runtime.runOf(job).run(() => !(isPaused = controls.isPaused(job.queueName)));
+    if (!isPaused) return;
+    await completer.write(job.lease, job.handBack(0));
+    leases.drop(job.lease);
   }
 
   private async attempt(

@@ -18,6 +18,7 @@ import {
   DistributedJobs,
   selfTm,
   SteppingModule,
+  type BrakeOptions,
   type SelfTmOptions,
 } from 'nestjs-stepping';
 import { dtm, type DtmOptions } from 'nestjs-stepping/dtm';
@@ -34,6 +35,7 @@ interface WorkerSettings {
   /** Where the jobs are, unless they are beside the orders. */
   readonly store?: DataSourceOptions;
   readonly selfTm?: SelfTmOptions;
+  readonly brake?: BrakeOptions;
   /** DTM instead of the self-TM. */
   readonly dtm?: DtmOptions;
   /** Where DTM calls this process over HTTP. */
@@ -86,6 +88,7 @@ class Closing implements OnApplicationShutdown {
     ...telemetry,
     SteppingModule.forRoot({
       ...codecOption(),
+      ...(settings.brake && { brake: settings.brake, retry: { delay: 20, jitter: false } }),
       transactionManager: settings.dtm
         ? dtm(settings.dtm)
         : selfTm({

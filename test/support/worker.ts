@@ -1,5 +1,5 @@
 import type { DataSourceOptions } from 'typeorm';
-import type { SelfTmOptions } from '../../lib/index.js';
+import type { BrakeOptions, SelfTmOptions } from '../../lib/index.js';
 import type { SteppingTelemetryOptions } from '../../lib/opentelemetry/index.js';
 import type { DtmOptions } from '../../lib/tm/dtm/index.js';
 import { startApp, type AppProcess } from './child-process.js';
@@ -33,6 +33,7 @@ export interface WorkerFault {
 export interface WorkerOptions {
   readonly name?: string;
   readonly selfTm?: SelfTmOptions;
+  readonly brake?: BrakeOptions;
   /** Where the jobs are, if they are at DTM. */
   readonly place?: DtmPlace | undefined;
   /** Laid over the settings of DTM. */
@@ -61,6 +62,7 @@ export function startWorker(databases: Databases, options: WorkerOptions = {}): 
     ...(placement === 'two' && { store: connection(store) }),
     ...(place && { dtm: place.options(options.dtm), port: place.port }),
     selfTm: options.selfTm,
+    brake: options.brake,
     faults: options.faults,
     telemetry: options.telemetry,
     sessionTimeZone: options.sessionTimeZone,

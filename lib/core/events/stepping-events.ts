@@ -96,6 +96,17 @@ export interface SteppingEvents {
     /** When it ends by itself; `null` when somebody has to resume the step. */
     readonly until: Date | null;
   };
+  /** So many attempts of the step have failed that the brake warns, or pauses it. Told in the process that has found it out. */
+  'step.braked': {
+    readonly event: 'step.braked';
+    readonly stepName: string;
+    readonly action: 'warn' | 'pause';
+    /** Attempts over all processes in the window. */
+    readonly attempts: number;
+    readonly failed: number;
+    /** How long the step is paused, in milliseconds; `null` where it is not. */
+    readonly pauseMs: number | null;
+  };
   /** This process begins attempts of the step again. Told in each process that has learned of it. */
   'step.resumed': {
     readonly event: 'step.resumed';
@@ -130,6 +141,7 @@ const NAMES: Readonly<Record<SteppingEventName, true>> = {
   'step.unknown': true,
   'step.paused': true,
   'step.resumed': true,
+  'step.braked': true,
   'recovery.stopped': true,
   'recovery.resumed': true,
 };

@@ -119,8 +119,8 @@ const UNRECOVERABLE = new Set<unknown>([
   'STEPPING_TRANSACTION_NOT_PASSED',
 ]);
 
-/** By code as well as by class: the step may have its error from another copy of the library. */
-function isUnrecoverable(error: unknown): boolean {
+/** Whether no attempt follows. By code as well as by class: the step may have its error from another copy of the library. */
+export function isUnrecoverable(error: unknown): boolean {
   if (UNRECOVERABLE.has(propertyOf(error, 'code'))) return true;
   return types.isNativeError(error) && error instanceof UnrecoverableStepError;
 }

@@ -1,6 +1,7 @@
 import type { SteppingEventBus } from '../../core/events/event-bus.js';
 import type { SteppingEvents } from '../../core/events/stepping-events.js';
 import { LineLogger } from '../../core/line-logger.js';
+import { StepAbandonedError } from '../../errors/index.js';
 import type { Payloads } from '../../core/payloads/payloads.js';
 import type { LeasedJob } from './leased-job.js';
 import type { AttemptCounters } from './monitoring/attempt-counters.js';
@@ -14,6 +15,12 @@ export interface ReportedAttempt {
   readonly startedAt: number;
 }
 
+/** Who looks at how attempts end. */
+export interface AttemptWatch {
+  succeeded(job: LeasedJob): void;
+  failed(job: LeasedJob, error: unknown): void;
+}
+
 /** Counts what came of attempts, and tells the log and those who listen. */
 export class AttemptReporter {
   private readonly logger = new LineLogger('SteppingJob');
@@ -22,12 +29,15 @@ export class AttemptReporter {
     private readonly events: SteppingEventBus,
     private readonly payloads: Payloads,
     private readonly counters: AttemptCounters,
+    private readonly watch?: AttemptWatch,
   ) {}
 
   /** @param delay until the next attempt, in milliseconds; `false` when none follows. */
   failed(reported: ReportedAttempt, error: unknown, delay: number | false, what = 'failed'): void {
     const { job, startedAt } = reported;
     this.counters.failed(job.stepName, performance.now() - startedAt, startedAt - job.dueAt, delay === false);
+    // An attempt that ended with its process is noticed when the job is claimed again.
+    if (!(error instanceof StepAbandonedError)) this.watch?.failed(reported.job, error);
     this.log(reported, what, error, delay);
     const nextAttemptInMs = delay === false ? null : delay;
     this.events.emit({ event: 'attempt.failed', ...factsOf(reported), error, nextAttemptInMs });
@@ -65,6 +75,7 @@ export class AttemptReporter {
   success(job: LeasedJob, startedAt: number, isLast: boolean): ((stored: boolean) => void) | undefined {
     const { events, counters } = this;
     counters.succeeded(job.stepName, performance.now() - startedAt, startedAt - job.dueAt, isLast);
+    this.watch?.succeeded(job);
     if (!events.wants('attempt.succeeded') && !events.wants('job.succeeded')) return undefined;
     const { gid } = job;
     const facts = factsOf({ job, attempt: job.attempt, startedAt });

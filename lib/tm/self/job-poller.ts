@@ -125,6 +125,24 @@ export class JobPoller implements BackgroundService {
     );
   }
 
+  /** Claims one due job of these steps; undefined when there is none. Prepared jobs that come first are resolved. */
+  async claimOne(steps: readonly string[]): Promise<LeasedJob | undefined> {
+    await this.leases.afterPause();
+    const { ofClaim: maxBytes, ofLargest: maxLone } = this.budget;
+    for (let tries = 0; tries < PREPARED_BATCH && this.active; tries += 1) {
+      const since = performance.now();
+      const owner = this.leases.newOwner();
+      const room = { names: steps, room: 1, complete: false, maxBytes, maxLone };
+      const [record] = (await this.claim(owner, room)).records;
+      if (!record) return undefined;
+      if (record.status === 'submitted') {
+        return LeasedJob.claimed(record, this.leases.hold({ gid: record.gid, owner }, since));
+      }
+      await this.prepared.resolve([record]);
+    }
+    return undefined;
+  }
+
   private run(): void {
     if (!this.again || !this.active || this.polling.running) return;
     void this.polling.run().then(() => this.run());

@@ -150,6 +150,24 @@ export class JobRunner implements BackgroundService {
     this.startWaiting();
   }
 
+  /** Whether an attempt of a paused step may run. */
+  get hasSlot(): boolean {
+    return this.state === 'running' && this.running.length < this.concurrency && this.budget.allowsClaim;
+  }
+
+  /** Runs a claimed job whose step is paused. */
+  async probe(job: LeasedJob): Promise<void> {
+    this.budget.hold(job.bytes);
+    if (!this.hasSlot || (job.runsAlone && this.loneIsRunning)) return this.handBack([job], 0);
+    await this.run(job, this.queues.of(job.queueName), job.runsAlone);
+  }
+
+  /** Hands a claimed job back that does not run. */
+  async giveBack(job: LeasedJob): Promise<void> {
+    this.budget.hold(job.bytes);
+    await this.handBack([job], 0);
+  }
+
   whenRoom(listener: () => void): void {
     this.onRoom = listener;
   }

@@ -28,8 +28,8 @@ import { RecoverySchedule } from './recovery-schedule.js';
 import { RetentionService } from './retention.service.js';
 import { DEFAULT_CONCURRENCY, type ResolvedSelfTmOptions } from './self-tm.options.js';
 import { SelfTransactionalSteps } from './self-transactional-steps.js';
-import { StepControls } from './steering/step-controls.js';
-import { StepPauses } from './steering/step-pauses.js';
+import type { ResolvedBrakeOptions } from '../../core/operations/brake-options.js';
+import { StepSteering } from './steering/step-steering.js';
 import { StepQueues } from './step-queues.js';
 import { AuditLog } from './steering/audit-log.js';
 import { AuditRetention } from './steering/audit-retention.js';
@@ -49,6 +49,7 @@ export interface SelfTmServices extends Pick<
   readonly serializer: StepArgumentsSerializer;
   readonly transactionalSteps: TransactionalStepRunner;
   readonly databases: TypeOrmDatabases;
+  readonly brake: ResolvedBrakeOptions | false;
   readonly onJobFailed: ((job: JobInfo, error: unknown) => unknown) | undefined;
   /** The application's registry of timers, if it has one. */
   readonly schedulerRegistry: () => SchedulerRegistry | undefined;
@@ -70,8 +71,7 @@ export class SelfTmRuntime {
   readonly steering: JobSteering;
   readonly bulk: BulkSteering;
   readonly audit: AuditLog;
-  readonly controls: StepControls;
-  readonly pauses: StepPauses;
+  readonly stepSteering: StepSteering;
   readonly monitoring: Monitoring;
   private readonly counters = new AttemptCounters();
   /** Each may rely on those before it while it runs. */
@@ -95,10 +95,16 @@ export class SelfTmRuntime {
     this.completer = new JobCompleter(store, this.leases, (job, error) => this.failed(job, error));
     const { leases, completer } = this;
     const queues = new StepQueues(registry, concurrency);
+    this.stepSteering = new StepSteering(open.controls, registry, events, {
+      brake: services.brake,
+      runSteps,
+      notify: () => open.notifications?.notify('controls'),
+    });
+    const { controls, brake } = this.stepSteering;
     const unsettled = new UnsettledAttempts();
     this.runServices = {
       ...services,
-      reporter: new AttemptReporter(events, services.payloads, this.counters),
+      reporter: new AttemptReporter(events, services.payloads, this.counters, brake),
       transactional: new SelfTransactionalSteps(
         services.transactionalSteps,
         store,
@@ -114,8 +120,6 @@ export class SelfTmRuntime {
       mayBegin: (next, ended) => queues.hasRoom(queues.of(next), queues.of(ended)),
       onFailed: (job, error) => this.failed(job, error),
     };
-    this.controls = new StepControls(open.controls, registry, events);
-    this.pauses = new StepPauses(open.controls, this.controls, () => open.notifications?.notify('controls'));
     const budget = new ByteBudget(options.maxBytes);
     const runner = new JobRunner(
       leases,
@@ -137,7 +141,7 @@ export class SelfTmRuntime {
       holdsConnection: () => open.serial && insideTransactionOf(dataSource!),
       insideOwnTransaction: () => open.inTransaction() && insideTransactionOf(dataSource!),
       wake,
-      isPaused: (step) => this.controls.isPaused(step),
+      isPaused: (step) => controls.isPaused(step),
       onStarted: () => (this.counters.started += 1),
     });
     this.monitoring = new Monitoring(open.fleet, this.counters, options, {
@@ -147,13 +151,11 @@ export class SelfTmRuntime {
       poller: this.poller,
       payloads: services.payloads,
     });
-    this.controls.listen({
-      pause: (names) => runner.pause(names),
-      resume: (names) => this.poller.resume(names),
-    });
+    this.stepSteering.steer({ runner, queues, poller: this.poller });
     this.retention = new RetentionService(store, databases, options.retention, open.audit);
     const witness = {
       wake: () => wake(0),
+      retried: (gid: string) => brake?.leaveOut(gid),
       canceled: (gid: string) => this.canceled(gid),
       succeeded: (gid: string) => events.emit({ event: 'job.succeeded', gid }),
     };
@@ -176,8 +178,8 @@ export class SelfTmRuntime {
       this.retention,
       new AuditRetention(open.audit),
       this.bulk,
-      this.controls,
-      new UnknownStepReporter(store, registry, events, options, () => this.controls.familiar()),
+      ...this.stepSteering.services,
+      new UnknownStepReporter(store, registry, events, options, () => controls.familiar()),
       runner,
       this.poller,
       new RecoverySchedule(services.schedulerRegistry, options.recoveryInterval, () => this.tick()),
@@ -282,7 +284,7 @@ export class SelfTmRuntime {
       start: () => {
         if (!this.options.runSteps) return;
         void notifications?.listen((topic) => {
-          if (topic === 'controls') this.controls.notified();
+          if (topic === 'controls') this.stepSteering.controls.notified();
           else this.poller.wakeByNotification();
         });
       },

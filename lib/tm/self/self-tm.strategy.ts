@@ -92,7 +92,7 @@ export const SELF_TM_PARTS = [
 type Parts = Parameters<typeof selfTmServices>;
 
 export function selfTmServices(
-  { onJobFailed }: ResolvedSteppingOptions,
+  { onJobFailed, brake }: ResolvedSteppingOptions,
   databases: TypeOrmDatabases,
   registry: StepRegistry,
   serializer: StepArgumentsSerializer,
@@ -116,6 +116,7 @@ export function selfTmServices(
     databases,
     events,
     onJobFailed,
+    brake,
     schedulerRegistry,
   };
 }

@@ -25,13 +25,13 @@ export class SelfSteppingOperations extends SteppingOperations {
   }
 
   override async pause(step: string, options: PauseOptions): Promise<void> {
-    const { pauses } = await this.manager.runtime();
-    await pauses.pause(step, options);
+    const { stepSteering } = await this.manager.runtime();
+    await stepSteering.pauses.pause(step, options);
   }
 
   override async resume(step: string, note?: ActionNote): Promise<boolean> {
-    const { pauses } = await this.manager.runtime();
-    return pauses.resume(step, note);
+    const { stepSteering } = await this.manager.runtime();
+    return stepSteering.pauses.resume(step, note);
   }
 
   override async overview(): Promise<FleetOverview> {

@@ -80,7 +80,7 @@ export class SelfTransactionManager extends TransactionManager<SelfPreparedJob> 
   override async start(): Promise<void> {
     const runtime = await this.runtime();
     // Nothing of a step that is paused begins in a process that starts meanwhile.
-    await runtime.controls.refresh();
+    await runtime.stepSteering.controls.refresh();
     runtime.start();
   }
 

@@ -33,13 +33,33 @@ export class StepQueue {
   leftOut = false;
   /** No attempt may begin, and no job may wait here. */
   paused = false;
+  /** Set after a brake: so many attempts may run, one more after each success. */
+  private ramp = Infinity;
 
   constructor(
-    /** How many attempts may run at once. */
-    readonly limit: number,
+    private readonly most: number,
     /** How many jobs that were started here may wait at most. */
     private readonly mostStarted: number,
   ) {}
+
+  /** How many attempts may run at once. */
+  get limit(): number {
+    return this.ramp < this.most ? this.ramp : this.most;
+  }
+
+  /** Begins with one attempt at a time. */
+  startSlowly(): void {
+    this.ramp = 1;
+  }
+
+  /** An attempt has succeeded: one more may run. */
+  speedUp(): void {
+    this.ramp += 1;
+  }
+
+  get isSlow(): boolean {
+    return this.ramp < this.most;
+  }
 
   get running(): number {
     return this.runs;

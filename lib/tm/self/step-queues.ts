@@ -153,6 +153,18 @@ export class StepQueues {
     for (const [definition, queue] of this.byDefinition) queue.paused = this.isPaused(definition);
   }
 
+  /** These steps begin with one attempt at a time. */
+  startSlowly(names: readonly string[]): void {
+    for (const name of names) this.of(name).startSlowly();
+  }
+
+  /** One more attempt of the step may run, after one has succeeded; true when as many as ever may. */
+  speedUp(stepName: string): boolean {
+    const queue = this.of(stepName);
+    queue.speedUp();
+    return !queue.isSlow;
+  }
+
   private isPaused(definition: StepDefinition | undefined): boolean {
     return definition !== undefined && this.paused.has(definition.name);
   }

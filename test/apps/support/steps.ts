@@ -17,6 +17,8 @@ export interface Behaviour {
   readonly blockUntil?: string;
   /** Waits for so many milliseconds, or until the test says `release`; a signal does not wake it. */
   readonly wait?: number | 'release';
+  /** Fails until there is a file of this name. */
+  readonly failUntil?: string;
   /** Applies in the process with this name only: the job of a process that died must run in the next one. */
   readonly only?: string;
 }
@@ -60,6 +62,7 @@ async function behave(args: Behaviour | undefined, context: Omit<StepContext, 'm
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
     }
   }
+  if (args.failUntil !== undefined && !existsSync(args.failUntil)) throw new Error('the provider is away');
   if (args.wait === 'release') await releases.wait();
   else if (args.wait !== undefined) await sleep(args.wait);
   tell({ type: 'end', ...seen });

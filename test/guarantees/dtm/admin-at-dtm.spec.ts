@@ -1,5 +1,11 @@
 import { afterEach, beforeAll, expect, it } from 'vitest';
-import { InvalidGidError, InvalidOptionError, JobNotFoundError, JobStateError } from '../../../lib/index.js';
+import {
+  InvalidGidError,
+  InvalidOptionError,
+  JobNotFoundError,
+  JobStateError,
+  SteppingOperations,
+} from '../../../lib/index.js';
 import { DtmUnsupportedError } from '../../../lib/tm/dtm/index.js';
 import { suiteApplication } from '../../support/suite-application.js';
 import { TestApplication } from '../../support/application.js';
@@ -45,6 +51,12 @@ describeAtDtm(
       await fence(app);
       expect(app.recording.trace(gid)).toEqual(['reserve-stock#1']);
       expect((await app.admin.find(gid))!.status).toBe('canceled');
+    });
+
+    it('no step can be paused', async () => {
+      const operations = app.context.get(SteppingOperations);
+      await expect(operations.pause('ping', { reason: 'no' })).rejects.toThrow(DtmUnsupportedError);
+      await expect(operations.resume('ping')).rejects.toThrow(DtmUnsupportedError);
     });
 
     it('a job that waits is canceled before it runs', async () => {

@@ -268,10 +268,13 @@ describeBackends('a step that is paused over several processes', (backend) => {
       }
       for (let at = 0; at < 10; at += 1) gids.push((await console.job().start()).gid);
       for (const gid of gids) {
-        await waitFor(async () => {
-          const job = (await storedJob(databases, gid))!;
-          return job.step_name === 'send-email' && job.owner === null && Number(job.attempts) === 0;
-        });
+        await waitFor(
+          async () => {
+            const job = (await storedJob(databases, gid))!;
+            return job.step_name === 'send-email' && job.owner === null && Number(job.attempts) === 0;
+          },
+          { message: async () => [gid, await storedJob(databases, gid), workers.map(({ log }) => log)] },
+        );
       }
       const begun = (gid: string) =>
         workers

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { ClaimWindow } from '../../../lib/tm/self/claim-window.js';
+import { ClaimWindow, ClaimWindows } from '../../../lib/tm/self/claim-window.js';
 
 it('scans all due jobs while that is quick', () => {
   const window = new ClaimWindow();
@@ -31,4 +31,14 @@ it('continues after a full claim at the due time of its newest job', () => {
   window.ended({ dueWithin: undefined, sentAt: 0, endedAt: 500, newestAge: 60_000 });
   // Due at -60,000.
   expect(window.dueWithin(700)).toBe(61_700);
+});
+
+it('looks at everything that is due of a step that goes on', () => {
+  const windows = new ClaimWindows();
+  const claim = { dueWithin: undefined, sentAt: 1000, endedAt: 2000, newestAge: undefined };
+  windows.ended(['first', 'second'], claim);
+  expect(windows.dueWithin(['first', 'second'], 3000)).toBe(3000);
+  windows.forget(['second']);
+  expect(windows.dueWithin(['first', 'second'], 3000)).toBeUndefined();
+  expect(windows.dueWithin(['first'], 3000)).toBe(3000);
 });

@@ -54,6 +54,7 @@ export class BulkSteering implements BackgroundService {
       first += gids.length;
       const retry = { conditions: conditionsOf(conditions), auditId, since, delays };
       const retried = await this.steering.retryAll(gids, retry);
+      for (const gid of retried) this.witness.retried(gid);
       if (retried.length > 0) this.witness.wake();
       return retried.length;
     });

@@ -32,6 +32,8 @@ import type { SkippedSteps } from './skipped-steps.js';
 export interface SteeringWitness {
   /** A job is due, for any process. */
   wake(): void;
+  /** Somebody has retried it by hand. */
+  retried(gid: string): void;
   /** Also stops what this process has of the job. */
   canceled(gid: string): void;
   succeeded(gid: string): void;
@@ -62,6 +64,7 @@ export class JobSteering {
       gid,
     );
     if (!retried) await this.refuse(gid, 'retry');
+    this.witness.retried(gid);
     this.witness.wake();
   }
 
@@ -131,6 +134,7 @@ export class JobSteering {
     if (!(await this.steering.edit(edit, entry))) {
       await this.refuse(gid, 'retry', 'somebody else has retried or edited it meanwhile. Look at it again.');
     }
+    this.witness.retried(gid);
     this.witness.wake();
   }
 

@@ -32,8 +32,18 @@ interface KnownPause {
 export interface ControlListener {
   /** Only these steps are paused from now on; all names and aliases of each. */
   pause(names: ReadonlySet<string>): void;
-  /** The pause of these has ended. */
+  /** These may begin again. */
   resume(names: readonly string[]): void;
+}
+
+/** What a brake says of controls of its kind. */
+export interface BrakeControls {
+  /** Whether nothing of the step may begin. */
+  isBraking(control: Control): boolean;
+  /** These were braked, and are no more. */
+  released(names: readonly string[]): void;
+  /** All controls were read. */
+  seen(controls: readonly Control[]): void;
 }
 
 /**
@@ -47,6 +57,8 @@ export class StepControls implements BackgroundService {
   private byName: ReadonlyMap<string, KnownPause> = new Map();
   /** When the pauses of these names ended, by `performance.now()`. */
   private readonly ended = new Map<string, number>();
+  /** No attempt begins in this process until it is known whether they are paused. */
+  private readonly held = new Set<string>();
   private readonly reading = new SingleFlight(() => detached(() => this.read()));
   private heartbeat: NodeJS.Timeout | undefined;
   private endTimer: NodeJS.Timeout | undefined;
@@ -55,6 +67,7 @@ export class StepControls implements BackgroundService {
   private failing = false;
   private stopped = false;
   private listener: ControlListener = { pause: () => undefined, resume: () => undefined };
+  private brake: BrakeControls | undefined;
 
   constructor(
     private readonly store: ControlStore,
@@ -62,10 +75,6 @@ export class StepControls implements BackgroundService {
     private readonly events: SteppingEventBus,
     /** Milliseconds. */
     private readonly interval = HEARTBEAT_MS,
-    /** Whether a control of the kind `brake` lets no attempt begin. */
-    private readonly isBraked: (control: Control) => boolean = () => false,
-    /** Told of all controls, each time that they were read. */
-    private readonly onRead: (controls: readonly Control[]) => void = () => undefined,
   ) {}
 
   /** The paused steps, by name; those that this process does not provide by the name that was paused. */
@@ -100,8 +109,25 @@ export class StepControls implements BackgroundService {
     return definition ? [definition.name, ...definition.aliases] : [stepName];
   }
 
-  listen(listener: ControlListener): void {
+  listen(listener: ControlListener, brake?: BrakeControls): void {
     this.listener = listener;
+    this.brake = brake;
+  }
+
+  /** Lets no attempt of the step begin in this process, until `release()`. */
+  hold(stepName: string): void {
+    const names = this.namesOf(stepName).filter((name) => !this.held.has(name));
+    if (names.length === 0) return;
+    for (const name of names) this.held.add(name);
+    this.tell();
+  }
+
+  release(stepName: string): void {
+    const released = this.namesOf(stepName).filter((name) => this.held.delete(name));
+    if (released.length === 0) return;
+    this.tell();
+    const free = released.filter((name) => !this.isPaused(name));
+    if (free.length > 0) this.listener.resume(free);
   }
 
   start(): void {
@@ -164,17 +190,26 @@ export class StepControls implements BackgroundService {
     this.announce(before);
     this.waitForEnd();
     if (resumed.length > 0 || this.pauses.some(({ names }) => names.some((name) => !before.has(name)))) {
-      this.listener.pause(new Set(this.byName.keys()));
+      this.tell();
     }
-    if (resumed.length > 0) this.listener.resume(resumed);
-    this.onRead(controls);
+    if (resumed.length > 0) {
+      const braked = resumed.filter((name) => before.get(name)!.control.kind === 'brake');
+      if (braked.length > 0) this.brake?.released(braked);
+      this.listener.resume(resumed);
+    }
+    this.brake?.seen(controls);
+  }
+
+  private tell(): void {
+    this.listener.pause(new Set([...this.byName.keys(), ...this.held]));
   }
 
   /** One for each step; what somebody has said goes before what the brake says. */
   private pausesIn(controls: readonly Control[]): KnownPause[] {
     const pauses = new Map<string, KnownPause>();
     for (const control of controls) {
-      const pausing = control.kind === 'pause' ? !hasEnded(control.endsIn) : this.isBraked(control);
+      const pausing =
+        control.kind === 'pause' ? !hasEnded(control.endsIn) : this.brake?.isBraking(control) === true;
       if (!pausing) continue;
       const names = this.namesIn(control);
       const stepName = names.find((name) => this.registry.get(name)?.name === name) ?? control.target;
