@@ -4,6 +4,8 @@ import { printable } from '../errors/printable.js';
 import { pairs, table } from './table.js';
 
 const NOTHING = '-';
+/** The job has gone on behind such a step. */
+const DONE: ReadonlySet<string> = new Set(['succeeded', 'skipped']);
 /** Arguments are shown in full, up to so many characters. */
 const MAX_ARGUMENTS = 20_000;
 
@@ -88,7 +90,7 @@ function stepText(job: JobInfo): string {
 
 /** The step that it stands at; the last one of a job that has succeeded. */
 function currentOf({ steps }: JobInfo): StepInfo | undefined {
-  return steps.find(({ status }) => status !== 'succeeded') ?? steps.at(-1);
+  return steps.find(({ status }) => !DONE.has(status)) ?? steps.at(-1);
 }
 
 function firstLine(error: string | null): string | undefined {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { statusText } from '../../lib/cli/commands/status.command.js';
@@ -9,6 +9,9 @@ import { root } from './entry-points.js';
 
 const text = readFileSync(join(root, 'docs/program.md'), 'utf8');
 const WIDTH = 128;
+
+/** Puts what the program prints now into the page, instead of comparing it. */
+const writes = process.env.STEPPING_WRITE_EXAMPLES !== undefined;
 
 /** The blocks of a command and its output. */
 const blocks = [...text.matchAll(/^```console\n\$ npx nestjs-stepping (.*)\n([^]*?)^```$/gm)].map(
@@ -26,12 +29,27 @@ beforeAll(async () => {
     { step: 'send-email' },
   ]);
   const now = Date.now();
-  const insert = (gid: string, values: Readonly<Record<string, unknown>>) => {
-    const row = { gid, steps, attempts: 0, created_at: now - 600_000, ...values };
+  const insert = (gid: string, values: Readonly<Record<string, unknown>>) =>
+    write('stepping_jobs', { gid, steps, attempts: 0, created_at: now - 600_000, ...values });
+  const write = (table: string, row: Readonly<Record<string, unknown>>) => {
     const names = Object.keys(row);
-    const sql = `INSERT INTO stepping_jobs (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`;
+    const sql = `INSERT INTO ${table} (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`;
     return database.query(sql, Object.values(row));
   };
+  // The worker of the example lives for as long as the test.
+  await write('stepping_processes', {
+    ...{
+      id: 'aGVsbG8tdGhl',
+      name: 'worker-1:41',
+      host: 'worker-1',
+      pid: 41,
+      version: '0.1.0',
+      state: 'alive',
+    },
+    ...{ runs_steps: 1, started_at: now, seen_at: now + 60_000, recovered_at: now + 60_000 },
+    ...{ concurrency: 32, running: 0, waiting: 0, busy: '[]' },
+    steps: JSON.stringify(['reserve-stock', 'charge-card', 'send-email']),
+  });
   await insert('0198c3a4-5b10-7d1e-9f00-2b6a1c4e8d11', {
     ...{ status: 'submitted', step_index: 1, step_name: 'charge-card', attempts: 2, due_at: now + 250_000 },
     error: 'Error: the bank did not answer within 5 s\n    at ChargeCard.execute',
@@ -83,6 +101,14 @@ function comparable(output: string): string {
     .trim();
 }
 
+function writeExample(command: string, shown: string): void {
+  const page = join(root, 'docs/program.md');
+  const head = '```console\n$ npx nestjs-stepping ' + command + '\n';
+  const current = readFileSync(page, 'utf8');
+  const start = current.indexOf(head) + head.length;
+  writeFileSync(page, `${current.slice(0, start)}${shown}\n${current.slice(current.indexOf('```', start))}`);
+}
+
 it('shows the commands that operators look at most', () => {
   expect(blocks.map(({ command }) => command.split(' ')[0])).toEqual([
     '--help',
@@ -97,7 +123,7 @@ it.each(blocks)('$command prints what the page shows', async ({ command, output 
   const terminal = { width: WIDTH, env: { STEPPING_URL: database.url } };
   const shown =
     command === 'status' ? exampleStatus() : (await runProgramHere(command.split(' '), terminal)).stdout;
-  if (process.env.STEPPING_WRITE_EXAMPLES) process.stdout.write(`@@${command}\n${shown}@@\n`);
+  if (writes) return writeExample(command, shown.trimEnd());
   expect(comparable(output)).toBe(comparable(shown));
 });
 
