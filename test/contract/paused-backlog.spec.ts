@@ -2,7 +2,6 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { createDatabase, describeBackends, type TestDatabase } from '../support/database.js';
 import { newJob, openStore, type OpenDataSource } from './support.js';
 
-const BACKLOG = 100_000;
 /** Of the rows of a claim and what it does with them; far from the backlog. */
 const FEW = 200;
 

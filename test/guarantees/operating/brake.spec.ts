@@ -133,6 +133,35 @@ describeBackends('the brake', (backend) => {
     both.forEach((app) => (app.recording.onExecute = () => undefined));
   });
 
+  it('takes the probe of a process that has died', async () => {
+    const now = { postgres: 'clock_timestamp()', mariadb: 'UTC_TIMESTAMP(6)', sqlite: String(Date.now()) }[
+      backend
+    ];
+    // It makes the tables.
+    await (await start(false)).close();
+    apps.splice(0);
+    const state = {
+      names: ['reserve-stock'],
+      state: 'probing',
+      id: 'dead',
+      attempts: 6,
+      failed: 6,
+      pauseMs: 60_000,
+    };
+    await databases.store.query(
+      `INSERT INTO stepping_controls (kind, target, value, since, until)
+       VALUES ('brake', 'reserve-stock', '${JSON.stringify(state)}', ${now}, ${now})`,
+    );
+    const app = await start({ action: 'pause', of: OF });
+    const { gid } = await app.jobs.createJob().addStep(ReserveStock, { orderId: '1' }).start();
+    expect((await app.ended(gid)).status).toBe('succeeded');
+    expect(app.recording.trace(gid)).toEqual(['reserve-stock#1']);
+    // It is stored a moment after the end of the job.
+    const stored = async () => JSON.parse(String((await controls())[0]!.value)) as { state: string };
+    await waitFor(async () => (await stored()).state === 'counting');
+    expect(await stored()).toMatchObject({ attempts: 0, failed: 0, pauseMs: 60_000 });
+  });
+
   it('is ended by resume()', async () => {
     vi.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
     const app = await start({ action: 'pause', of: OF, pause: '1h', max: '1h' });
