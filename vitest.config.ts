@@ -30,6 +30,10 @@ export default defineConfig({
         replacement: fileURLToPath(new URL('./lib/tm/dtm/index.ts', import.meta.url)),
       },
       {
+        find: /^nestjs-stepping\/terminus$/,
+        replacement: fileURLToPath(new URL('./lib/terminus/index.ts', import.meta.url)),
+      },
+      {
         find: /^nestjs-stepping\/testing$/,
         replacement: fileURLToPath(new URL('./lib/testing/index.ts', import.meta.url)),
       },

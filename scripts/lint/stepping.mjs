@@ -26,6 +26,7 @@ const LAYERS = {
     'lib/stepping.options.',
     'lib/stepping.constants.',
   ],
+  'lib/terminus/': ['lib/errors/', 'lib/core/'],
   'lib/testing/': [
     'lib/errors/',
     'lib/core/',
@@ -46,9 +47,10 @@ const DATABASES = 'lib/store/databases.ts';
 
 /** Packages that users may not have: described by their shape, or loaded with import() where they are used. */
 const OPTIONAL =
-  /^(?:typeorm|@nestjs\/typeorm|pg|mysql2|better-sqlite3|class-validator|@grpc\/grpc-js)(?:\/|$)/;
+  /^(?:typeorm|@nestjs\/typeorm|@nestjs\/terminus|pg|mysql2|better-sqlite3|class-validator|@grpc\/grpc-js)(?:\/|$)/;
 const LOADERS = {
   'class-validator': /^lib\/core\/steps\/arguments-validator\.ts$/,
+  '@nestjs/terminus': /^lib\/terminus\/health-result\.ts$/,
   '@grpc/grpc-js': /^lib\/tm\/dtm\/grpc-[^/]*\.ts$/,
 };
 

@@ -31,6 +31,7 @@ function compile(files: readonly string[]): string[] {
       paths: {
         'nestjs-stepping': [join(root, 'lib/index.ts')],
         'nestjs-stepping/dtm': [join(root, 'lib/tm/dtm/index.ts')],
+        'nestjs-stepping/terminus': [join(root, 'lib/terminus/index.ts')],
         'nestjs-stepping/testing': [join(root, 'lib/testing/index.ts')],
       },
     },

@@ -8,6 +8,7 @@ export const root = new URL('../..', import.meta.url).pathname;
 export const entryFiles: readonly string[] = [
   'lib/index.ts',
   'lib/tm/dtm/index.ts',
+  'lib/terminus/index.ts',
   'lib/testing/index.ts',
 ].filter((file) => ts.sys.fileExists(join(root, file)));
 

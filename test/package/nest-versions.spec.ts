@@ -31,6 +31,7 @@ describe.each([
   beforeAll(async () => {
     project = await createProject(`nest-${version}`, tarball, {
       'src/main.ts': 'orders/main.ts',
+      'src/health.ts': 'health/health.ts',
       ...(jest ? { 'src/greet.spec.ts': 'orders/greet.spec.ts' } : {}),
     });
     await run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'], {
@@ -70,6 +71,16 @@ describe.each([
       await client.query(`DROP SCHEMA IF EXISTS ${schema} CASCADE`);
       await client.end();
     }
+  });
+
+  it('answers health checks of its terminus: 503 when down, 200 and visible when degraded', async () => {
+    const degraded = version === 12 ? 'degraded' : 'up';
+    const message = 'Something is wrong.';
+    expect(await runScript(project.folder, main.replace('main.js', 'health.js'))).toEqual({
+      up: { http: 200, status: 'up', isShown: true, message: null },
+      degraded: { http: 200, status: degraded, isShown: true, message },
+      down: { http: 503, status: 'down', isShown: true, message },
+    });
   });
 
   if (jest) {

@@ -1,0 +1,2 @@
+export { SteppingHealthIndicator } from './stepping.health-indicator.js';
+export type { SteppingHealthResult } from './health-result.js';
