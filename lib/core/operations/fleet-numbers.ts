@@ -16,7 +16,7 @@ export interface TimeRange {
  * @publicApi
  */
 export interface BoundedCount {
-  /** The number, or the limit when there are more. */
+  /** The number, or the limit when there are more: 10,000, or 2,500 on SQLite. */
   readonly count: number;
   /** There are more than `count`. */
   readonly more: boolean;
@@ -225,7 +225,7 @@ export interface ProcessInfo {
   readonly running: number;
   /** How many jobs waited in its memory. */
   readonly waiting: number;
-  /** How many jobs carry its lease, among the 20,000 open jobs that are due first. Of one that has gone, others take them when the leases expire. */
+  /** How many jobs carry its lease, as far as jobs are counted. Of one that has gone, others take them when the leases expire. */
   readonly held: number;
   /** The names of the steps that it provides. */
   readonly steps: readonly string[];

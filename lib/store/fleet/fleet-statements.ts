@@ -18,7 +18,6 @@ const MAX_PAUSES = 1000;
 const ERROR_LENGTH = 400;
 
 // In the text, so that every plan knows them.
-const ONE_MORE = new RawSql(String(COUNT_LIMIT + 1));
 const COUNTED_ROWS = new RawSql(String(MAX_COUNTED_ROWS));
 const BIN_ROWS = new RawSql(String(MAX_BIN_ROWS));
 
@@ -43,6 +42,8 @@ export abstract class FleetStatements {
   private readonly jobs: RawSql;
   private readonly processes: RawSql;
   protected readonly stats: RawSql;
+  /** How many jobs of one kind are counted. */
+  readonly limit: number = COUNT_LIMIT;
   /** What locks the rows of a SELECT, where nothing else keeps others away until the transaction has ended. */
   protected readonly lock: RawSql = new RawSql('');
   private readonly controls: RawSql;
@@ -168,7 +169,7 @@ export abstract class FleetStatements {
                 FROM ${this.jobs}
                WHERE due_at <= ${this.ago(0)}
                ORDER BY due_at
-               LIMIT ${ONE_MORE}) AS oldest
+               LIMIT ${this.oneMore}) AS oldest
        GROUP BY status, step, process`;
   }
 
@@ -180,7 +181,7 @@ export abstract class FleetStatements {
                 FROM ${this.jobs}
                WHERE due_at > ${this.ago(0)}
                ORDER BY due_at
-               LIMIT ${ONE_MORE}) AS later
+               LIMIT ${this.oneMore}) AS later
        GROUP BY status, process`;
   }
 
@@ -192,7 +193,7 @@ export abstract class FleetStatements {
                 FROM ${this.jobs}
                WHERE ${this.notation.hasStatus(['failed'])}
                ORDER BY gid
-               LIMIT ${ONE_MORE}) AS failures`;
+               LIMIT ${this.oneMore}) AS failures`;
   }
 
   failures(limit: number): Statement {
@@ -212,6 +213,10 @@ export abstract class FleetStatements {
        WHERE kind IN ('brake', 'pause') AND (until IS NULL OR until > ${this.ago(0)})
        ORDER BY kind, target
        LIMIT ${new RawSql(String(MAX_PAUSES))}`;
+  }
+
+  private get oneMore(): RawSql {
+    return new RawSql(String(this.limit + 1));
   }
 
   protected time(epoch: number): Fragment {

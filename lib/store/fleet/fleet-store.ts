@@ -75,6 +75,8 @@ export interface LaterGroup {
 /** The state of the jobs, as far as the limit of rows reaches. */
 export interface JobCounts {
   readonly at: Date;
+  /** How many jobs of one kind are counted, and are looked at for a group. */
+  readonly limit: number;
   readonly due: readonly DueGroup[];
   /** More jobs are due. */
   readonly moreDue: boolean;
@@ -95,7 +97,7 @@ export interface FailedRow {
   readonly endedAt: Date;
 }
 
-/** How many jobs of one kind are counted, and are looked at for a group. */
+/** How many jobs of one kind are counted. */
 export const COUNT_LIMIT = 10_000;
 /** For how long minutes are kept, in milliseconds; then hours are made of them. */
 export const KEEP_MINUTES_MS = 2 * 3600 * 1000;

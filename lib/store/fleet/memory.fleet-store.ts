@@ -106,6 +106,7 @@ export class MemoryFleetStore extends FleetStore {
     const failed = [...this.store.all()].filter(({ status }) => status === 'failed').length;
     return {
       at: new Date(now),
+      limit: COUNT_LIMIT,
       due: dueGroups(due.slice(0, COUNT_LIMIT)),
       moreDue: due.length > COUNT_LIMIT,
       later: laterGroups(later.slice(0, COUNT_LIMIT)),

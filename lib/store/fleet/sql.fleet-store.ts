@@ -5,7 +5,6 @@ import { isTrue } from '../job-rows.js';
 import { decodeText } from '../stored-text.js';
 import type { FleetStatements } from './fleet-statements.js';
 import {
-  COUNT_LIMIT,
   FleetStore,
   HOUR_MS,
   KEEP_HOURS_MS,
@@ -123,14 +122,16 @@ export abstract class SqlFleetStore extends FleetStore {
     )) as [Row[], Row[], Row[], Row[], Row[]];
     const failures = Number(failed[0]!.jobs);
     const prepared = due.filter(({ status }) => status === 'prepared');
+    const { limit } = statements;
     return {
       at: dateOf(at[0]!.now)!,
+      limit,
       due: due.filter(({ status }) => status === 'submitted').map(dueGroupOf),
-      moreDue: sumOf(due) > COUNT_LIMIT,
+      moreDue: sumOf(due) > limit,
       later: [...later, ...prepared].map(laterGroupOf),
-      moreLater: sumOf(later) > COUNT_LIMIT,
-      failed: Math.min(failures, COUNT_LIMIT),
-      moreFailed: failures > COUNT_LIMIT,
+      moreLater: sumOf(later) > limit,
+      failed: Math.min(failures, limit),
+      moreFailed: failures > limit,
       // What somebody has paused is told before what the library has.
       paused: new Map(pauses.map((row) => [textOf(row.target)!, pauseOf(row)])),
     };

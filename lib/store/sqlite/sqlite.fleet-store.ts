@@ -7,6 +7,9 @@ import type { SqliteConnection } from './sqlite.connection.js';
 import { SqliteNotation } from './sqlite.notation.js';
 
 class SqliteFleetStatements extends FleetStatements {
+  /** The event loop stands still while a statement runs. */
+  override readonly limit = 2_500;
+
   override write(rows: readonly CountedRow[]): Statement[] {
     return rows.map(
       (row) => sql`

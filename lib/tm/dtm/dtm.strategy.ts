@@ -17,6 +17,8 @@ import { DtmClient } from './dtm.client.js';
 import { DtmCallbacks } from './dtm-callbacks.js';
 import { DtmRequestFactory } from './dtm-request.factory.js';
 import { DtmStepService } from './dtm-step.service.js';
+import { SteppingOperations } from '../../core/operations/stepping-operations.js';
+import { DtmSteppingOperations } from './dtm.stepping-operations.js';
 import { DtmDistributedJobs } from './dtm.distributed-jobs.js';
 import {
   DEFAULT_CALLBACK_PATH,
@@ -158,4 +160,5 @@ const providers: readonly Provider[] = [
     ),
     provide: DistributedJobs,
   },
+  { provide: SteppingOperations, useClass: DtmSteppingOperations },
 ];

@@ -5,7 +5,6 @@ import type {
   ProcessInfo,
 } from '../../../core/operations/fleet-numbers.js';
 import {
-  COUNT_LIMIT,
   MINUTE_MS,
   type Counts,
   type DueGroup,
@@ -105,11 +104,11 @@ export class FleetSnapshot {
           ? status === kind
           : status === 'submitted' && (process !== null) === (kind === 'held'),
       );
-      return bounded(sumOf(groups), jobs.moreLater);
+      return bounded(sumOf(groups), jobs.moreLater, jobs.limit);
     };
     return {
       at: jobs.at,
-      due: bounded(sumOf(jobs.due), jobs.moreDue),
+      due: bounded(sumOf(jobs.due), jobs.moreDue, jobs.limit),
       oldestDueMs: ages.length === 0 ? null : Math.max(...ages),
       held: later('held'),
       waiting: later('waiting'),
@@ -150,6 +149,6 @@ function sumOf(groups: readonly { readonly jobs: number }[]): number {
   return groups.reduce((sum, { jobs }) => sum + jobs, 0);
 }
 
-function bounded(count: number, more: boolean): BoundedCount {
-  return { count: Math.min(count, COUNT_LIMIT), more };
+function bounded(count: number, more: boolean, limit: number): BoundedCount {
+  return { count: Math.min(count, limit), more };
 }

@@ -54,14 +54,18 @@ function gauges(snapshot: FleetSnapshot): string[] {
     [...steps].slice(0, MAX_STEPS).map(([step, value]): Sample => [{ step }, valueOf(value)]);
   const recovered = overview.recoveredAt;
   return [
-    one('due_jobs', 'Jobs that could begin now, up to 10,000.', overview.due.count),
+    one('due_jobs', 'Jobs that could begin now; up to 10,000, on SQLite 2,500.', overview.due.count),
     gauge(
       'oldest_due_seconds',
       'For how long the oldest due job of a step could have begun.',
       ofSteps(snapshot.dueSteps, ({ oldestMs }) => oldestMs / 1000),
     ),
-    one('failed_jobs', 'Jobs that have failed and wait for somebody, up to 10,000.', overview.failed.count),
-    one('held_jobs', 'Jobs that a process holds, up to 10,000.', overview.held.count),
+    one(
+      'failed_jobs',
+      'Jobs that have failed and wait for somebody; up to 10,000, on SQLite 2,500.',
+      overview.failed.count,
+    ),
+    one('held_jobs', 'Jobs that a process holds; up to 10,000, on SQLite 2,500.', overview.held.count),
     one('running', 'Attempts that run.', overview.running),
     one('processes', 'Live processes.', overview.processes),
     one(
