@@ -103,6 +103,8 @@ class Closing implements OnApplicationShutdown {
 class WorkerModule {}
 
 const app = await createApplication();
+// SIGTERM ends it as it ends applications in production.
+app.enableShutdownHooks();
 const factory = app.get(DistributedJobFactory);
 const admin = app.get(DistributedJobs);
 
