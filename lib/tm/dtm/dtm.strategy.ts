@@ -18,6 +18,7 @@ import { DtmClient } from './dtm.client.js';
 import { DtmCallbacks } from './dtm-callbacks.js';
 import { DtmRequestFactory } from './dtm-request.factory.js';
 import { DtmStepService } from './dtm-step.service.js';
+import { DtmSteppingOperations } from './dtm.stepping-operations.js';
 import { DtmDistributedJobs } from './dtm.distributed-jobs.js';
 import {
   DEFAULT_CALLBACK_PATH,
@@ -26,7 +27,6 @@ import {
   type DtmServerOptions,
   type ResolvedDtmOptions,
 } from './dtm.options.js';
-import { DtmSteppingOperations } from './dtm.stepping-operations.js';
 import { DtmTransactionManager } from './dtm.transaction-manager.js';
 import { ExistingJobs } from './existing-jobs.js';
 import { GrpcCallbackServer } from './grpc-callback.server.js';

@@ -162,7 +162,8 @@ describeAtDtm(
 
     beforeAll(async () => {
       databases = await Databases.create(backend, placement);
-      app = await TestApplication.start(databases);
+      // All statements are counted; what processes tell of themselves is not about jobs.
+      app = await TestApplication.start(databases, { selfTm: { monitoring: false } });
       log = new StatementLog();
     });
     afterAll(async () => {
