@@ -32,9 +32,9 @@ export const purge: Command = {
     const retention = parseDuration(age, '--older-than', { max: MAX_STORED_DURATION_MS });
     const timeout = parseDuration(values['timeout'] ?? DEFAULT_TIMEOUT, '--timeout');
     const until = performance.now() + timeout;
-    const { store, databases } = await operator.store();
+    const { store, auditStore, databases } = await operator.store();
     await databases.openAll();
-    const work = new Purge(store, databases, retention);
+    const work = new Purge(store, databases, retention, auditStore);
     const count = await work.count(UNASKED);
     await confirmMany(
       context,
@@ -42,7 +42,7 @@ export const purge: Command = {
       `More than ${UNASKED} jobs that ended over ${age} ago would be deleted.`,
     );
     const { deleted, complete } = await work.all(until);
-    const kept = complete ? await new Purge(store, databases, retention).count(UNASKED) : 0;
+    const kept = complete ? await new Purge(store, databases, retention, auditStore).count(UNASKED) : 0;
     const lines = [
       `${jobsText(deleted)} deleted.`,
       ...(complete ? [] : [`The time was over before the end of the table: run it again.`]),

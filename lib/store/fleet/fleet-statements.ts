@@ -12,8 +12,6 @@ import {
   type ProcessReport,
 } from './fleet-store.js';
 
-/** A few pauses are what one expects. */
-const MAX_PAUSES = 1000;
 /** Of the text of an error; its first line is shown. */
 const ERROR_LENGTH = 400;
 
@@ -46,7 +44,6 @@ export abstract class FleetStatements {
   readonly limit: number = COUNT_LIMIT;
   /** What locks the rows of a SELECT, where nothing else keeps others away until the transaction has ended. */
   protected readonly lock: RawSql = new RawSql('');
-  private readonly controls: RawSql;
 
   constructor(
     tables: QualifiedTables,
@@ -55,7 +52,6 @@ export abstract class FleetStatements {
     this.jobs = new RawSql(tables.jobs);
     this.processes = new RawSql(tables.processes);
     this.stats = new RawSql(tables.stats);
-    this.controls = new RawSql(tables.controls);
   }
 
   /** Writes rows, or writes them over: each statement holds a bounded number. */
@@ -204,15 +200,6 @@ export abstract class FleetStatements {
        WHERE ${this.notation.hasStatus(['failed'])}
        ORDER BY gid DESC
        LIMIT ${new RawSql(String(Math.round(limit)))}`;
-  }
-
-  pauses(): Statement {
-    return this.notation.sql`
-      SELECT kind, target, reason, set_by AS "by", ${this.epoch('since')} AS "since", ${this.epoch('until')} AS "until"
-        FROM ${this.controls}
-       WHERE kind IN ('brake', 'pause') AND (until IS NULL OR until > ${this.ago(0)})
-       ORDER BY kind, target
-       LIMIT ${new RawSql(String(MAX_PAUSES))}`;
   }
 
   private get oneMore(): RawSql {

@@ -1,5 +1,3 @@
-import type { StepPause } from '../../core/operations/fleet-numbers.js';
-
 /** What a process tells of itself. Times are ages in milliseconds: only the store's clock makes times of them. */
 export interface ProcessReport {
   readonly id: string;
@@ -84,7 +82,6 @@ export interface JobCounts {
   readonly moreLater: boolean;
   readonly failed: number;
   readonly moreFailed: boolean;
-  readonly paused: ReadonlyMap<string, StepPause>;
 }
 
 /** A job that has failed. */

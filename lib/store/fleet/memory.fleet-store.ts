@@ -1,4 +1,3 @@
-import type { StepPause } from '../../core/operations/fleet-numbers.js';
 import type { KeptJob, MemoryJobStore } from '../memory.job-store.js';
 import {
   COUNT_LIMIT,
@@ -23,10 +22,7 @@ export class MemoryFleetStore extends FleetStore {
   private readonly known = new Map<string, ProcessRecord>();
   private readonly rows = new Map<string, CountedRow>();
 
-  constructor(
-    private readonly store: MemoryJobStore,
-    private readonly paused: () => ReadonlyMap<string, StepPause> = () => new Map(),
-  ) {
+  constructor(private readonly store: MemoryJobStore) {
     super();
   }
 
@@ -113,7 +109,6 @@ export class MemoryFleetStore extends FleetStore {
       moreLater: later.length > COUNT_LIMIT,
       failed: Math.min(failed, COUNT_LIMIT),
       moreFailed: failed > COUNT_LIMIT,
-      paused: this.paused(),
     };
   }
 

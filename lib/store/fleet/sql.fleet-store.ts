@@ -113,13 +113,12 @@ export abstract class SqlFleetStore extends FleetStore {
 
   override async jobs(): Promise<JobCounts> {
     const { statements } = this;
-    const [at, due, later, failed, pauses] = (await this.reads(
+    const [at, due, later, failed] = (await this.reads(
       statements.now(),
       statements.due(),
       statements.later(),
       statements.failed(),
-      statements.pauses(),
-    )) as [Row[], Row[], Row[], Row[], Row[]];
+    )) as [Row[], Row[], Row[], Row[]];
     const failures = Number(failed[0]!.jobs);
     const prepared = due.filter(({ status }) => status === 'prepared');
     const { limit } = statements;
@@ -132,8 +131,6 @@ export abstract class SqlFleetStore extends FleetStore {
       moreLater: sumOf(later) > limit,
       failed: Math.min(failures, limit),
       moreFailed: failures > limit,
-      // What somebody has paused is told before what the library has.
-      paused: new Map(pauses.map((row) => [textOf(row.target)!, pauseOf(row)])),
     };
   }
 
@@ -221,16 +218,6 @@ function dueGroupOf(row: Row): DueGroup {
 function laterGroupOf(row: Row): LaterGroup {
   const status = row.status === 'prepared' ? 'prepared' : 'submitted';
   return { status, process: textOf(row.process), jobs: Number(row.jobs) };
-}
-
-function pauseOf(row: Row): JobCounts['paused'] extends ReadonlyMap<string, infer P> ? P : never {
-  return {
-    kind: row.kind === 'brake' ? 'brake' : 'pause',
-    reason: textOf(row.reason),
-    by: textOf(row.by),
-    since: dateOf(row.since)!,
-    until: dateOf(row.until),
-  };
 }
 
 function countedRowOf(row: Row): CountedRow {

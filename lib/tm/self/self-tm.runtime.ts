@@ -29,6 +29,7 @@ import { RetentionService } from './retention.service.js';
 import { DEFAULT_CONCURRENCY, type ResolvedSelfTmOptions } from './self-tm.options.js';
 import { SelfTransactionalSteps } from './self-transactional-steps.js';
 import type { ResolvedBrakeOptions } from '../../core/operations/brake-options.js';
+import { HEARTBEAT_MS } from './steering/step-controls.js';
 import { StepSteering } from './steering/step-steering.js';
 import { StepQueues } from './step-queues.js';
 import { AuditLog } from './steering/audit-log.js';
@@ -98,6 +99,7 @@ export class SelfTmRuntime {
     this.stepSteering = new StepSteering(open.controls, registry, events, {
       brake: services.brake,
       runSteps,
+      heartbeat: options.monitoring === false ? HEARTBEAT_MS : options.monitoring.heartbeat,
       notify: () => open.notifications?.notify('controls'),
     });
     const { controls, brake } = this.stepSteering;
@@ -150,6 +152,7 @@ export class SelfTmRuntime {
       registry,
       poller: this.poller,
       payloads: services.payloads,
+      controls,
     });
     this.stepSteering.steer({ runner, queues, poller: this.poller });
     this.retention = new RetentionService(store, databases, options.retention, open.audit);
@@ -199,6 +202,10 @@ export class SelfTmRuntime {
   /** Of the stored steps of a page. */
   get maxPageBytes(): number {
     return Math.floor(this.options.maxBytes / 4);
+  }
+
+  get auditStore(): OpenStore['audit'] {
+    return this.open.audit;
   }
 
   get databases(): TypeOrmDatabases {

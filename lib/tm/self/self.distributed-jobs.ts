@@ -88,7 +88,7 @@ export class SelfDistributedJobs extends DistributedJobs {
     const record = await store.find(checkGid(gid));
     if (!record) throw new JobNotFoundError(gid);
     const [job] = await readableJobs(payloads, [jobInfoOf(record)], false);
-    const [now, fleet] = await Promise.all([store.time(), knownFleet(runtime)]);
+    const [now, fleet] = await Promise.all([store.time(), knownFleet(runtime, record.stepName)]);
     return explainJob({ record, error: job!.error, now, ...fleet });
   }
 

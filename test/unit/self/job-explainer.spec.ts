@@ -28,7 +28,7 @@ function explained(
     error: null,
     own: { id: 'api', name: 'api-1:7', runsSteps: false, steps: [] },
     processes: [worker()],
-    pauses: {},
+    pause: undefined,
     now,
     ...others,
   });
@@ -56,7 +56,7 @@ function worker(values: Partial<ProcessInfo> = {}): ProcessInfo {
   };
 }
 
-function pause(values: Partial<StepPause> = {}): Record<string, StepPause> {
+function pause(values: Partial<StepPause> = {}): StepPause {
   const defaults = {
     kind: 'pause',
     reason: 'The bank is down',
@@ -64,7 +64,7 @@ function pause(values: Partial<StepPause> = {}): Record<string, StepPause> {
     since: at(-300),
     until: null,
   } as const;
-  return { charge: { ...defaults, ...values } };
+  return { ...defaults, ...values };
 }
 
 const codes = ({ reasons }: ReturnType<typeof explainJob>): string[] => reasons.map(({ code }) => code);
@@ -115,31 +115,30 @@ describe('a job that waits for its time', () => {
 
 describe('a job whose step is paused', () => {
   it('PAUSED: by whom, why, and until when', () => {
-    const explanation = explained({}, { pauses: pause() });
+    const explanation = explained({}, { pause: pause() });
     expect(codes(explanation)).toEqual(['PAUSED']);
     expect(text(explanation)).toBe(
       "The step 'charge' is paused by ada since 2026-03-01 09:25:00Z (The bank is down). It has no end: resume the step.",
     );
-    const ends = explained({}, { pauses: pause({ until: at(60) }) });
+    const ends = explained({}, { pause: pause({ until: at(60) }) });
     expect(ends.reasons[0]).toMatchObject({ code: 'PAUSED', until: at(60) });
     expect(text(ends)).toContain('It ends at 2026-03-01 09:31:00Z (in 1 min).');
   });
 
   it('BRAKED: until one attempt is tried', () => {
-    const explanation = explained({}, { pauses: pause({ kind: 'brake', until: at(30) }) });
+    const explanation = explained({}, { pause: pause({ kind: 'brake', until: at(30) }) });
     expect(explanation.reasons[0]).toMatchObject({ code: 'BRAKED', until: at(30) });
   });
 
   it('whichever lasts longer comes first', () => {
     const until = at(60);
-    expect(codes(explained({ dueAt: at(30) }, { pauses: pause({ until }) }))).toEqual(['PAUSED', 'DELAYED']);
-    expect(codes(explained({ dueAt: at(90) }, { pauses: pause({ until }) }))).toEqual(['DELAYED', 'PAUSED']);
-    expect(codes(explained({ dueAt: at(90) }, { pauses: pause() }))).toEqual(['PAUSED', 'DELAYED']);
+    expect(codes(explained({ dueAt: at(30) }, { pause: pause({ until }) }))).toEqual(['PAUSED', 'DELAYED']);
+    expect(codes(explained({ dueAt: at(90) }, { pause: pause({ until }) }))).toEqual(['DELAYED', 'PAUSED']);
+    expect(codes(explained({ dueAt: at(90) }, { pause: pause() }))).toEqual(['PAUSED', 'DELAYED']);
   });
 
   it('says nothing of a pause that is over, or of another step', () => {
-    expect(codes(explained({}, { pauses: pause({ until: at(-1) }) }))).toEqual(['DUE']);
-    expect(codes(explained({ stepName: 'toString' }, { processes: null, pauses: pause() }))).toEqual(['DUE']);
+    expect(codes(explained({}, { pause: pause({ until: at(-1) }) }))).toEqual(['DUE']);
   });
 });
 

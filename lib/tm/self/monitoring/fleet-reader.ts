@@ -4,6 +4,7 @@ import type {
   FleetOverview,
   ProcessInfo,
   StepNumbers,
+  StepPause,
   Timeline,
   TimelineQuery,
   TimeRange,
@@ -39,6 +40,8 @@ export interface FleetReaderOptions {
   readonly heartbeat: number | null;
   /** Whether a codec keeps the texts of errors. */
   readonly encodes: boolean;
+  /** The paused steps, by name, as the store tells them now. */
+  readonly pauses: () => Promise<ReadonlyMap<string, StepPause>>;
 }
 
 /** Answers what is asked about the fleet. */
@@ -49,7 +52,10 @@ export class FleetReader {
     private readonly store: FleetStore,
     private readonly options: FleetReaderOptions,
   ) {
-    this.snapshots = new BriefCache(() => FleetSnapshot.take(store, options.heartbeat), SNAPSHOT_MS);
+    this.snapshots = new BriefCache(
+      () => FleetSnapshot.take(store, options.heartbeat, options.pauses),
+      SNAPSHOT_MS,
+    );
   }
 
   /** At most two seconds old. */

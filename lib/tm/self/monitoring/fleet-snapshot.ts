@@ -3,6 +3,7 @@ import type {
   BoundedCount,
   FleetOverview,
   ProcessInfo,
+  StepPause,
 } from '../../../core/operations/fleet-numbers.js';
 import {
   MINUTE_MS,
@@ -30,24 +31,26 @@ export class FleetSnapshot {
     private readonly records: readonly ProcessRecord[] | null,
     private readonly counts: readonly Counts[] | null,
     private readonly heartbeat: number,
+    readonly paused: ReadonlyMap<string, StepPause>,
   ) {}
 
   /** @param heartbeat milliseconds; `null` where processes are not known. */
-  static async take(store: FleetStore, heartbeat: number | null): Promise<FleetSnapshot> {
+  static async take(
+    store: FleetStore,
+    heartbeat: number | null,
+    pauses: () => Promise<ReadonlyMap<string, StepPause>>,
+  ): Promise<FleetSnapshot> {
+    const paused = await pauses();
     const jobs = await store.jobs();
-    if (heartbeat === null) return new FleetSnapshot(jobs, null, null, 0);
+    if (heartbeat === null) return new FleetSnapshot(jobs, null, null, 0, paused);
     const records = await store.processes(KEEP_GONE_MS);
     const minute = Math.floor(jobs.at.getTime() / MINUTE_MS) * MINUTE_MS;
     const counts = await store.countedByTime({ from: minute - MINUTE_MS, to: minute });
-    return new FleetSnapshot(jobs, records, counts, heartbeat);
+    return new FleetSnapshot(jobs, records, counts, heartbeat, paused);
   }
 
   get at(): Date {
     return this.jobs.at;
-  }
-
-  get paused(): JobCounts['paused'] {
-    return this.jobs.paused;
   }
 
   get failed(): BoundedCount {
@@ -97,7 +100,7 @@ export class FleetSnapshot {
 
   overview(): FleetOverview {
     const { jobs, alive } = this;
-    const ages = jobs.due.filter(({ step }) => !jobs.paused.has(step)).map((group) => this.age(group));
+    const ages = jobs.due.filter(({ step }) => !this.paused.has(step)).map((group) => this.age(group));
     const later = (kind: 'held' | 'waiting' | 'prepared'): BoundedCount => {
       const groups = jobs.later.filter(({ status, process }) =>
         kind === 'prepared'
@@ -118,7 +121,7 @@ export class FleetSnapshot {
       processes: alive && alive.length,
       lastMinute: this.counts && attemptNumbers(this.counts),
       recoveredAt: this.recoveredAt,
-      paused: Object.fromEntries(jobs.paused),
+      paused: Object.fromEntries(this.paused),
     };
   }
 

@@ -149,9 +149,8 @@ function dueNow({ record, own, processes, now }: JobFacts): JobReason {
   return { code: 'DUE', text: `It has been due${since}. ${who}` };
 }
 
-function pauseOf({ record, pauses, now }: JobFacts): JobReason | undefined {
+function pauseOf({ record, pause, now }: JobFacts): JobReason | undefined {
   const { stepName } = record;
-  const pause = stepName !== null && Object.hasOwn(pauses, stepName) ? pauses[stepName] : undefined;
   if (!pause || (pause.until && pause.until.getTime() <= now.getTime())) return undefined;
   return {
     code: pause.kind === 'brake' ? 'BRAKED' : 'PAUSED',

@@ -1,5 +1,7 @@
 import { hostname } from 'node:os';
 import type { ProcessInfo, StepPause } from '../../../core/operations/fleet-numbers.js';
+import type { StepControls } from '../steering/step-controls.js';
+import type { Monitoring } from './monitoring.js';
 
 /** What a process knows of itself. */
 export interface OwnProcess {
@@ -15,13 +17,26 @@ export interface KnownFleet {
   readonly own: OwnProcess;
   /** `null` where processes are not known. */
   readonly processes: readonly ProcessInfo[] | null;
-  /** By the names of steps. */
-  readonly pauses: Readonly<Record<string, StepPause>>;
+  /** Why nothing of the job's step begins. */
+  readonly pause: StepPause | undefined;
+}
+
+/** Where it is asked. */
+export interface KnowingProcess {
+  readonly own: OwnProcess;
+  readonly monitoring: Monitoring;
+  readonly stepSteering: { readonly controls: StepControls };
 }
 
 /** What this process knows of the fleet when it is asked why a job does not run. */
-export async function knownFleet({ own }: { readonly own: OwnProcess }): Promise<KnownFleet> {
-  return { own, processes: null, pauses: {} };
+export async function knownFleet(
+  { own, monitoring, stepSteering: { controls } }: KnowingProcess,
+  stepName: string | null,
+): Promise<KnownFleet> {
+  // What is known of the processes is information, and a role may lack the right to read it.
+  const { processes } = await monitoring.reader.snapshot().catch(() => ({ processes: null }));
+  await controls.refresh();
+  return { own, processes, pause: stepName === null ? undefined : controls.pauseOf(stepName) };
 }
 
 /** The name that a process goes by: the host's, and its number there. */

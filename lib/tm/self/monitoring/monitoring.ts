@@ -6,6 +6,7 @@ import type { JobPoller } from '../job-poller.js';
 import type { JobRunner } from '../job-runner.js';
 import type { LeaseKeeper } from '../lease-keeper.js';
 import type { ResolvedSelfTmOptions } from '../self-tm.options.js';
+import type { StepControls } from '../steering/step-controls.js';
 import type { AttemptCounters } from './attempt-counters.js';
 import { CountWriter } from './count-writer.js';
 import { FleetHealthCheck } from './fleet-health.js';
@@ -23,6 +24,7 @@ export interface MonitoredParts {
   readonly poller: JobPoller;
   readonly registry: StepRegistry;
   readonly payloads: Payloads;
+  readonly controls: StepControls;
 }
 
 /** What a process tells of itself, and what it knows of the others. */
@@ -37,7 +39,7 @@ export class Monitoring {
     { monitoring, runSteps, recoveryInterval }: ResolvedSelfTmOptions,
     private readonly parts: MonitoredParts,
   ) {
-    const { leases, runner, registry, poller, payloads } = parts;
+    const { leases, runner, registry, poller, payloads, controls } = parts;
     this.monitor = new ProcessMonitor(
       store,
       new CountWriter(store, counters, leases.process),
@@ -54,6 +56,7 @@ export class Monitoring {
     this.reader = new FleetReader(store, {
       heartbeat: monitoring === false ? null : monitoring.heartbeat,
       encodes: payloads.encodes,
+      pauses: () => controls.latest(),
     });
     this.health = new FleetHealthCheck(this.reader, {
       recoveryInterval,

@@ -82,6 +82,12 @@ export class StepControls implements BackgroundService {
     return new Map(this.pauses.map((pause) => [pause.stepName, pauseOf(pause)]));
   }
 
+  /** The same, read now; as it was last told where it cannot be read. */
+  async latest(): Promise<ReadonlyMap<string, StepPause>> {
+    await this.refresh();
+    return this.current();
+  }
+
   /** Why nothing of a step begins, by any of its names. */
   pauseOf(stepName: string): StepPause | undefined {
     const pause = this.byName.get(stepName);

@@ -15,6 +15,8 @@ import { StepPauses } from './step-pauses.js';
 export interface StepSteeringOptions {
   readonly brake: ResolvedBrakeOptions | false;
   readonly runSteps: boolean;
+  /** How often the controls are read, in milliseconds. */
+  readonly heartbeat: number;
   /** Tells other processes that the controls have changed. */
   readonly notify: () => void;
 }
@@ -39,7 +41,7 @@ export class StepSteering {
     private readonly events: SteppingEventBus,
     private readonly options: StepSteeringOptions,
   ) {
-    this.controls = new StepControls(store, registry, events);
+    this.controls = new StepControls(store, registry, events, options.heartbeat);
     this.pauses = new StepPauses(store, this.controls, options.notify);
     this.brake = options.brake === false ? undefined : this.brakeOf(options.brake);
   }
