@@ -4,7 +4,6 @@ import { startAll, stopAll, type BackgroundService } from '../../core/background
 import type { SteppingEventBus } from '../../core/events/event-bus.js';
 import { within } from '../../core/within.js';
 import type { JobInfo } from '../../core/jobs/job-info.js';
-import { readableJobs } from '../../core/payloads/job-payloads.js';
 import type { Payloads } from '../../core/payloads/payloads.js';
 import type { StepArgumentsSerializer } from '../../core/steps/step-arguments.serializer.js';
 import { insideTransactionOf } from '../../transactions/surroundings.js';
@@ -12,8 +11,8 @@ import type { TransactionalStepRunner } from '../../transactions/transactional-s
 import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
 import { AttemptReporter } from './attempt-reporter.js';
 import { ByteBudget } from './byte-budget.js';
+import { FailureHook } from './failure-hook.js';
 import { type FailedJob, JobCompleter } from './job-completer.js';
-import { jobInfoOf } from './job-info.mapper.js';
 import { JobPoller } from './job-poller.js';
 import { JobRun, type JobRunServices } from './job-run.js';
 import { JobRunner } from './job-runner.js';
@@ -31,13 +30,8 @@ import { SelfTransactionalSteps } from './self-transactional-steps.js';
 import type { ResolvedBrakeOptions } from '../../core/operations/brake-options.js';
 import { HEARTBEAT_MS } from './steering/step-controls.js';
 import { StepSteering } from './steering/step-steering.js';
+import { ManualSteering } from './steering/manual-steering.js';
 import { StepQueues } from './step-queues.js';
-import { AuditLog } from './steering/audit-log.js';
-import { AuditRetention } from './steering/audit-retention.js';
-import { BulkSteering } from './steering/bulk-steering.js';
-import { JobSearch } from './steering/job-search.js';
-import { JobSteering } from './steering/job-steering.js';
-import { SkippedSteps } from './steering/skipped-steps.js';
 import type { OpenStore } from './store-opener.js';
 import { UnknownStepReporter } from './unknown-step.reporter.js';
 import { UnsettledAttempts } from './unsettled-attempts.js';
@@ -68,10 +62,7 @@ export class SelfTmRuntime {
   readonly poller: JobPoller;
   readonly retention: RetentionService;
   readonly starter: JobStarter;
-  readonly search: JobSearch;
-  readonly steering: JobSteering;
-  readonly bulk: BulkSteering;
-  readonly audit: AuditLog;
+  readonly steering: ManualSteering;
   readonly stepSteering: StepSteering;
   readonly monitoring: Monitoring;
   private readonly counters = new AttemptCounters();
@@ -91,9 +82,17 @@ export class SelfTmRuntime {
     const { registry, databases, events } = services;
     const { leaseDuration, queryPreparedAfter, concurrency = DEFAULT_CONCURRENCY, runSteps } = options;
     const wake = (delay: number) => this.wake(delay);
+    const failures = new FailureHook(
+      store,
+      events,
+      services.payloads,
+      services.onJobFailed,
+      options.gracePeriod,
+    );
+    const onFailed = (job: FailedJob, error: unknown) => failures.failed(job, error);
     this.leases = new LeaseKeeper(store, leaseDuration);
     events.gracePeriod = options.gracePeriod;
-    this.completer = new JobCompleter(store, this.leases, (job, error) => this.failed(job, error));
+    this.completer = new JobCompleter(store, this.leases, onFailed);
     const { leases, completer } = this;
     const queues = new StepQueues(registry, concurrency);
     this.stepSteering = new StepSteering(open.controls, registry, events, {
@@ -120,7 +119,7 @@ export class SelfTmRuntime {
       gracePeriod: options.gracePeriod,
       wake,
       mayBegin: (next, ended) => queues.hasRoom(queues.of(next), queues.of(ended)),
-      onFailed: (job, error) => this.failed(job, error),
+      onFailed,
     };
     const budget = new ByteBudget(options.maxBytes);
     const runner = new JobRunner(
@@ -156,31 +155,18 @@ export class SelfTmRuntime {
     });
     this.stepSteering.steer({ runner, queues, poller: this.poller });
     this.retention = new RetentionService(store, databases, options.retention, open.audit);
-    const witness = {
+    this.steering = new ManualSteering(open, services, {
       wake: () => wake(0),
-      retried: (gid: string) => brake?.leaveOut(gid),
-      canceled: (gid: string) => this.canceled(gid),
-      succeeded: (gid: string) => events.emit({ event: 'job.succeeded', gid }),
-    };
-    this.search = new JobSearch(store, open.steering);
-    this.steering = new JobSteering(
-      store,
-      open.steering,
-      services.payloads,
-      registry,
-      services.serializer,
-      new SkippedSteps(registry, databases, dataSource),
-      witness,
-    );
-    this.bulk = new BulkSteering(open.steering, open.audit, this.search, services.payloads, witness);
-    this.audit = new AuditLog(open.audit, services.payloads);
+      retried: (gid) => brake?.leaveOut(gid),
+      canceled: (gid) => this.canceled(gid),
+      succeeded: (gid) => events.emit({ event: 'job.succeeded', gid }),
+    });
     this.background = [
       this.notifications(),
       this.monitoring.monitor,
       leases,
       this.retention,
-      new AuditRetention(open.audit),
-      this.bulk,
+      ...this.steering.services,
       ...this.stepSteering.services,
       new UnknownStepReporter(store, registry, events, options, () => controls.familiar()),
       runner,
@@ -300,28 +286,5 @@ export class SelfTmRuntime {
         await notifications?.close();
       },
     };
-  }
-
-  private async failed(job: FailedJob, error: unknown): Promise<void> {
-    this.services.events.emit({ event: 'job.failed', ...job, error });
-    await this.callOnJobFailed(job.gid, error);
-  }
-
-  private async callOnJobFailed(gid: string, error: unknown): Promise<void> {
-    const { onJobFailed } = this.services;
-    if (!onJobFailed) return;
-    try {
-      const record = await this.store.find(gid);
-      if (!record) return;
-      const { gracePeriod } = this.options;
-      const [job] = await readableJobs(this.payloads, [jobInfoOf(record)]);
-      const settled = (async () => onJobFailed(job!, error))().then(() => true);
-      if (await within(gracePeriod, settled)) return;
-      this.logger.error(
-        `onJobFailed of job ${gid} has not settled within ${gracePeriod} ms; nobody waits for it.`,
-      );
-    } catch (hookError) {
-      this.logger.error(`onJobFailed of job ${gid} failed: ${this.payloads.loggable(hookError)}`);
-    }
   }
 }

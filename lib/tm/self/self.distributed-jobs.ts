@@ -38,48 +38,48 @@ export class SelfDistributedJobs extends DistributedJobs {
   async list(filter: JobFilter = {}): Promise<JobPage> {
     const { cursor, includeArgs, ...query } = checkJobFilter(filter);
     const before = cursor === undefined ? {} : { before: checkGid(cursor) };
-    const { search, payloads, maxPageBytes } = await this.manager.runtime();
+    const { steering, payloads, maxPageBytes } = await this.manager.runtime();
     refuseEncoded(payloads, query);
-    const page = await search.page({ ...query, ...before, maxBytes: maxPageBytes });
+    const page = await steering.search.page({ ...query, ...before, maxBytes: maxPageBytes });
     const jobs = await readableJobs(payloads, page.jobs.map(jobInfoOf), includeArgs);
     return page.next === undefined ? { jobs } : { jobs, cursor: page.next };
   }
 
   override async count(filter: JobFilter = {}): Promise<BoundedCount> {
     const { cursor: _cursor, includeArgs: _includeArgs, limit, ...conditions } = checkCountFilter(filter);
-    const { search, payloads } = await this.manager.runtime();
+    const { steering, payloads } = await this.manager.runtime();
     refuseEncoded(payloads, conditions);
-    return search.count(conditions, limit);
+    return steering.search.count(conditions, limit);
   }
 
   async retry(gid: string, options?: RetryJobOptions): Promise<void> {
     const { steering } = await this.manager.runtime();
-    await steering.retry(gid, options);
+    await steering.jobs.retry(gid, options);
   }
 
   async cancel(gid: string, note?: ActionNote): Promise<void> {
     const { steering } = await this.manager.runtime();
-    await steering.cancel(gid, note);
+    await steering.jobs.cancel(gid, note);
   }
 
   override async skip(gid: string, options: SkipStepOptions): Promise<void> {
     const { steering } = await this.manager.runtime();
-    await steering.skip(gid, options);
+    await steering.jobs.skip(gid, options);
   }
 
   override async retryAll(filter: JobFilter, options: BulkRetryOptions): Promise<BulkResult> {
-    const { bulk } = await this.manager.runtime();
-    return bulk.retryAll(filter, options);
+    const { steering } = await this.manager.runtime();
+    return steering.bulk.retryAll(filter, options);
   }
 
   override async cancelAll(filter: JobFilter, options: BulkOptions): Promise<BulkResult> {
-    const { bulk } = await this.manager.runtime();
-    return bulk.cancelAll(filter, options);
+    const { steering } = await this.manager.runtime();
+    return steering.bulk.cancelAll(filter, options);
   }
 
   override async audit(filter: AuditFilter = {}): Promise<AuditPage> {
-    const { audit } = await this.manager.runtime();
-    return audit.read(filter);
+    const { steering } = await this.manager.runtime();
+    return steering.audit.read(filter);
   }
 
   override async explain(gid: string): Promise<JobExplanation> {
