@@ -171,6 +171,21 @@ it('runs one step in 7 of 8 slots, of those that the others leave, and never let
   expect(ofStep('ping')).toEqual(['ping-1']);
 });
 
+it('claims more after a claim that took all slots, however fast its jobs were, and a few after one that did not', async () => {
+  const runner = runnerOf({ concurrency: 4 });
+  runner.start();
+  const drain = async (...jobs: string[]) => {
+    runner.offerClaimed(jobs.map((gid) => leasedJob(gid)));
+    for (const gid of jobs) running.get(gid)!.end();
+    await passed();
+  };
+  expect(runner.claimRoom()!.room).toBe(Infinity);
+  await drain('a', 'b', 'c', 'd');
+  expect(runner.claimRoom()!.room).toBe(1000);
+  await drain('e');
+  expect(runner.claimRoom()!.room).toBe(Infinity);
+});
+
 it('keeps to the limit of a step, and runs its jobs in order', async () => {
   const runner = runnerOf({ concurrency: 4, steps: { one: 1 } });
   runner.start();
