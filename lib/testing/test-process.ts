@@ -109,7 +109,12 @@ export class TestProcess {
     }
     await faultPoint('recovery:claimed', record.gid);
     this.held = LeasedJob.claimed(record, leases.hold({ gid: record.gid, owner }, since));
-    await runtime.runOf(this.held).run();
+    const run = runtime.runOf(this.held);
+    try {
+      while (await run.next());
+    } finally {
+      run.end();
+    }
     await runtime.completer.flush();
     this.held = undefined;
     return true;

@@ -34,19 +34,24 @@ function runnerOf({
   const leases = { drop: ({ gid }: { gid: string }) => dropped.push(gid) } as unknown as LeaseKeeper;
   const runOf = (job: LeasedJob): JobRun =>
     ({
-      run: (mayGoOn: () => boolean) =>
-        new Promise<void>((resolve, reject) => {
+      next: () =>
+        new Promise<boolean>((resolve, reject) => {
           const { gid } = job;
           const ended = (settle: () => void) => () => {
             running.delete(gid);
             settle();
           };
           const succeed = (): void => {
-            job.advance(job.completed(() => false));
-            if (!mayGoOn()) ended(resolve)();
+            job.advance(job.completed());
+            resolve(true);
           };
-          running.set(gid, { end: ended(resolve), fail: (error) => ended(() => reject(error))(), succeed });
+          running.set(gid, {
+            end: ended(() => resolve(false)),
+            fail: (error) => ended(() => reject(error))(),
+            succeed,
+          });
         }),
+      end: () => void running.delete(job.gid),
       stop: (reason: unknown) => void (running.get(job.gid)!.stopped = reason),
     }) as unknown as JobRun;
   const queues = new StepQueues(registryOf({ ping: undefined, ...steps }), concurrency);
