@@ -121,8 +121,13 @@ export class TestProcess {
   private async runHeld(job: LeasedJob): Promise<void> {
     const { completer, leases } = this.runtime;
     const { controls } = this.runtime.stepSteering;
+    const run = this.runtime.runOf(job);
     let isPaused = false;
-    await this.runtime.runOf(job).run(() => !(isPaused = controls.isPaused(job.queueName)));
+    try {
+      while (!isPaused && (await run.next())) isPaused = controls.isPaused(job.queueName);
+    } finally {
+      run.end();
+    }
     if (!isPaused) return;
     await completer.write(job.lease, job.handBack(0));
     leases.drop(job.lease);

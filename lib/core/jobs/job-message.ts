@@ -104,9 +104,12 @@ export function parseSteps(text: string): ParsedStep[] {
     // What the parser says quotes the text around the mistake: the arguments.
     throw new UnreadableJobError('its steps are no JSON');
   }
-  const isStep = (step: unknown) => isRecord(step) && typeof step.step === 'string';
-  if (Array.isArray(steps) && steps.length > 0 && steps.every(isStep)) return steps as ParsedStep[];
+  if (Array.isArray(steps) && steps.length > 0 && steps.every(isStep)) return steps;
   throw new UnreadableJobError('its steps are no list of steps');
+}
+
+function isStep(step: unknown): step is ParsedStep {
+  return isRecord(step) && typeof step.step === 'string';
 }
 
 /** The names of stored steps; none where they cannot be read. */

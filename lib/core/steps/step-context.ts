@@ -105,6 +105,8 @@ export class StepStop {
   private readonly controller = new AbortController();
   // A listener of an AbortSignal costs about as much as everything else in an attempt.
   private readonly listeners: (() => void)[] = [];
+  // Asked several times in each attempt, and the getters of a signal are not cheap.
+  private asked = false;
 
   /** What the step is given. */
   get signal(): AbortSignal {
@@ -113,7 +115,7 @@ export class StepStop {
 
   /** Whether the attempt is to end. */
   get requested(): boolean {
-    return this.signal.aborted;
+    return this.asked;
   }
 
   /** Why it is to end. */
@@ -126,14 +128,15 @@ export class StepStop {
    * same, `StepTimeoutError` makes the attempt fail, and with any other one nothing of it counts.
    */
   request(reason: unknown): void {
-    if (this.requested) return;
+    if (this.asked) return;
+    this.asked = true;
     this.controller.abort(reason);
     for (const listener of this.listeners) listener();
   }
 
   /** Calls back once: now, if it was requested already. */
   onRequest(listener: () => void): void {
-    if (this.requested) listener();
+    if (this.asked) listener();
     else this.listeners.push(listener);
   }
 }

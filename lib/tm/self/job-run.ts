@@ -67,7 +67,14 @@ export class JobRun {
   constructor(
     private readonly job: LeasedJob,
     private readonly services: JobRunServices,
-  ) {}
+  ) {
+    job.lease.onLost(this);
+  }
+
+  /** To be called when no further step is to run here: what becomes of the lease is no longer its business. */
+  end(): void {
+    this.job.lease.onLost(undefined);
+  }
 
   /** What it is at. */
   get current(): { readonly gid: string; readonly step: string; readonly since: number } {
@@ -86,23 +93,8 @@ export class JobRun {
     this.stop(new LeaseLostError(this.job.gid));
   }
 
-  /**
-   * Runs the steps, as long as the job can go on.
-   *
-   * @param mayGoOn Asked before each later step. With `false` the run ends, and the lease is still held.
-   */
-  async run(mayGoOn = (): boolean => true): Promise<void> {
-    const { lease } = this.job;
-    lease.onLost(this);
-    try {
-      while ((await this.runStep()) && mayGoOn());
-    } finally {
-      lease.onLost(undefined);
-    }
-  }
-
-  /** Runs one attempt; true when the next step is to follow. */
-  private async runStep(): Promise<boolean> {
+  /** Runs one attempt of the current step; true when the next step is to follow, under the same lease. */
+  async next(): Promise<boolean> {
     const { job, services } = this;
     const unreadable = job.unreadable;
     if (unreadable !== undefined) return this.unreadable(unreadable);
@@ -180,13 +172,14 @@ export class JobRun {
   }
 
   private completion(): JobChange {
-    const { executor, registry } = this.services;
-    return this.job.completed(
-      (next) =>
-        registry.has(next) &&
-        executor.mayEndAtFirstFailure(next) &&
-        this.services.mayBegin(next, this.job.queueName),
-    );
+    const { job } = this;
+    return job.completed(job.nextStepName !== undefined && this.begins(job.nextStepName));
+  }
+
+  /** Whether it is to be stored with the end of this step that the next one begins. */
+  private begins(next: string): boolean {
+    const { executor, registry, mayBegin } = this.services;
+    return registry.has(next) && executor.mayEndAtFirstFailure(next) && mayBegin(next, this.job.queueName);
   }
 
   private async attempt(

@@ -193,15 +193,17 @@ export class JobRunner implements BackgroundService {
     this.lookLater();
   }
 
+  /** Whether there is a slot, and a job that may wait for it. */
   private get canStart(): boolean {
     if (this.state !== 'running' || this.running.length >= this.concurrency) return false;
-    return this.queues.next() !== undefined || this.nextLone() >= 0;
+    return this.lone.length > 0 || this.queues.waiting > 0;
   }
 
   private startUntilFull(): void {
     while (this.canStart) {
       const lone = this.nextLone();
-      const queue = lone < 0 ? this.queues.next()! : this.queues.of(this.lone[lone]!.queueName);
+      const queue = lone < 0 ? this.queues.next() : this.queues.of(this.lone[lone]!.queueName);
+      if (!queue) return;
       const job = lone < 0 ? queue.shift() : this.lone.splice(lone, 1)[0]!;
       if (job.lease.lost) this.budget.release(job.bytes);
       else void this.run(job, queue, lone >= 0);
@@ -222,22 +224,21 @@ export class JobRunner implements BackgroundService {
     let queue = first;
     let begunAt = this.queues.begin(queue);
     let waits = false;
-    const mayGoOn = (): boolean => {
-      const next = this.queues.of(job.queueName);
-      waits = this.state !== 'stopped' && !this.queues.hasRoom(next, queue);
-      if (waits) return false;
-      this.queues.end(queue, begunAt);
-      queue = next;
-      begunAt = this.queues.begin(queue);
-      return true;
-    };
     try {
-      await run.run(mayGoOn);
+      while (await run.next()) {
+        const next = this.queues.of(job.queueName);
+        waits = this.state !== 'stopped' && !this.queues.hasRoom(next, queue);
+        if (waits) break;
+        this.queues.end(queue, begunAt);
+        queue = next;
+        begunAt = this.queues.begin(queue);
+      }
     } catch (error) {
       waits = false;
       this.logger.error(`Running job ${job.gid} failed unexpectedly: ${errorText(error)}`);
       this.leases.drop(job.lease);
     } finally {
+      run.end();
       swapRemove(this.running, run);
       this.queues.end(queue, begunAt);
       if (alone) this.loneIsRunning = false;

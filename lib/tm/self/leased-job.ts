@@ -144,6 +144,11 @@ export class LeasedJob {
     return this.steps[this.index]!.edits;
   }
 
+  /** Undefined at the last step. */
+  get nextStepName(): string | undefined {
+    return this.steps[this.index + 1]?.step;
+  }
+
   /** Whether the arguments of the current step are stored in another form than their own. */
   get hasMarkedArgs(): boolean {
     return isMarked(this.steps[this.index]!.args);
@@ -206,20 +211,18 @@ export class LeasedJob {
    *
    * @param begins whether the next step begins with that, which saves a statement.
    */
-  completed(begins: (stepName: string) => boolean): JobChange {
-    const next = this.index + 1;
+  completed(begins = false): JobChange {
+    const stepName = this.nextStepName;
     // The last step stays current, so that its name can still be searched for.
-    if (next === this.steps.length) {
+    if (stepName === undefined) {
       return this.change({ mark: null, crashes: null, status: 'succeeded', due: null });
     }
-    const { step: stepName } = this.steps[next]!;
     const attemptLog = this.failedAttempts === 0 ? null : this.extendedLog();
-    const mark = begins(stepName) ? 'begun' : null;
     return this.change({
-      stepIndex: next,
+      stepIndex: this.index + 1,
       stepName,
       attempts: 0,
-      mark,
+      mark: begins ? 'begun' : null,
       crashes: null,
       attemptLog,
       due: 'keep',

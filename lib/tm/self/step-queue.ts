@@ -29,6 +29,8 @@ export class StepQueue {
   /** The sum of the times at which those that run have begun. */
   private begun = 0;
   private averageMs: number | undefined;
+  /** Since it was last idle, there were more jobs than slots. */
+  private pressed = false;
   /** The last claim has left the step out, since enough jobs wait. */
   leftOut = false;
   /** No attempt may begin, and no job may wait here. */
@@ -85,9 +87,9 @@ export class StepQueue {
     return most <= this.mostClaimed && most <= this.claimable;
   }
 
-  /** There are more jobs than slots. */
+  /** There are more jobs than slots, or were in the last batch: fast ones may all have ended by the time this is asked. */
   get isPressed(): boolean {
-    return this.jobs.length > 0 || this.runs >= this.limit;
+    return this.pressed || this.jobs.length > 0;
   }
 
   /** Whether one more job that was started here may wait, or can begin at once. */
@@ -104,6 +106,7 @@ export class StepQueue {
   }
 
   push(waiting: WaitingJob): void {
+    if (this.runs === 0 && this.jobs.length === 0) this.pressed = false;
     this.jobs.push(waiting);
     if (waiting.claimed) this.claimsWaiting += 1;
   }
@@ -131,6 +134,7 @@ export class StepQueue {
   begin(now = performance.now()): number {
     this.runs += 1;
     this.begun += now;
+    if (this.runs >= this.limit) this.pressed = true;
     return now;
   }
 

@@ -100,7 +100,9 @@ export class StepQueues {
   }
 
   get waiting(): number {
-    return this.all.reduce((sum, queue) => sum + queue.waiting, 0);
+    let waiting = 0;
+    for (const queue of this.all) waiting += queue.waiting;
+    return waiting;
   }
 
   takeExcess(): LeasedJob[] {

@@ -42,10 +42,7 @@ it('groups the ends of jobs that come within a moment into one statement', async
   const change = vi.spyOn(store, 'change');
   for (const gid of ['a', 'b', 'c']) {
     const job = await held(gid);
-    completer.finish(
-      job.lease,
-      job.completed(() => false),
-    );
+    completer.finish(job.lease, job.completed());
   }
   await passed(3);
   expect(change).not.toHaveBeenCalled();
@@ -56,10 +53,7 @@ it('groups the ends of jobs that come within a moment into one statement', async
 
 it('does not let a change wait that somebody waits for, and takes the others along', async () => {
   const [a, b] = [await held('a'), await held('b')];
-  completer.finish(
-    a.lease,
-    a.completed(() => false),
-  );
+  completer.finish(a.lease, a.completed());
   const stored = completer.write(b.lease, b.retryLater(1000, 'down'));
   await passed();
   expect(await stored).toBe(true);
@@ -161,10 +155,7 @@ it('writes a change again that a locked row has left out', async () => {
 it('drops the lease of a job with its stored end, not before', async () => {
   const drop = vi.spyOn(leases, 'drop');
   const job = await held('a');
-  completer.finish(
-    job.lease,
-    job.completed(() => false),
-  );
+  completer.finish(job.lease, job.completed());
   expect(drop).not.toHaveBeenCalled();
   await passed(10);
   expect(drop).toHaveBeenCalledWith(job.lease);
@@ -172,10 +163,7 @@ it('drops the lease of a job with its stored end, not before', async () => {
 
 it('flushes all that waits without delay', async () => {
   const job = await held('a');
-  completer.finish(
-    job.lease,
-    job.completed(() => false),
-  );
+  completer.finish(job.lease, job.completed());
   const flushed = completer.flush();
   await passed();
   await flushed;

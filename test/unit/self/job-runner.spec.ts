@@ -34,19 +34,24 @@ function runnerOf({
   const leases = { drop: ({ gid }: { gid: string }) => dropped.push(gid) } as unknown as LeaseKeeper;
   const runOf = (job: LeasedJob): JobRun =>
     ({
-      run: (mayGoOn: () => boolean) =>
-        new Promise<void>((resolve, reject) => {
+      next: () =>
+        new Promise<boolean>((resolve, reject) => {
           const { gid } = job;
           const ended = (settle: () => void) => () => {
             running.delete(gid);
             settle();
           };
           const succeed = (): void => {
-            job.advance(job.completed(() => false));
-            if (!mayGoOn()) ended(resolve)();
+            job.advance(job.completed());
+            resolve(true);
           };
-          running.set(gid, { end: ended(resolve), fail: (error) => ended(() => reject(error))(), succeed });
+          running.set(gid, {
+            end: ended(() => resolve(false)),
+            fail: (error) => ended(() => reject(error))(),
+            succeed,
+          });
         }),
+      end: () => void running.delete(job.gid),
       stop: (reason: unknown) => void (running.get(job.gid)!.stopped = reason),
     }) as unknown as JobRun;
   const queues = new StepQueues(registryOf({ ping: undefined, ...steps }), concurrency);
@@ -169,6 +174,21 @@ it('runs one step in 7 of 8 slots, of those that the others leave, and never let
   running.get('ping-0')!.end();
   await passed();
   expect(ofStep('ping')).toEqual(['ping-1']);
+});
+
+it('claims more after a claim that took all slots, however fast its jobs were, and a few after one that did not', async () => {
+  const runner = runnerOf({ concurrency: 4 });
+  runner.start();
+  const drain = async (...jobs: string[]) => {
+    runner.offerClaimed(jobs.map((gid) => leasedJob(gid)));
+    for (const gid of jobs) running.get(gid)!.end();
+    await passed();
+  };
+  expect(runner.claimRoom()!.room).toBe(Infinity);
+  await drain('a', 'b', 'c', 'd');
+  expect(runner.claimRoom()!.room).toBe(1000);
+  await drain('e');
+  expect(runner.claimRoom()!.room).toBe(Infinity);
 });
 
 it('keeps to the limit of a step, and runs its jobs in order', async () => {
