@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import type { SteppingEventBus } from '../../core/events/event-bus.js';
 import type { SteppingEvents } from '../../core/events/stepping-events.js';
 import { LineLogger } from '../../core/line-logger.js';
@@ -36,8 +37,7 @@ export class AttemptReporter {
   failed(reported: ReportedAttempt, error: unknown, delay: number | false, what = 'failed'): void {
     const { job, startedAt } = reported;
     this.counters.failed(job.stepName, performance.now() - startedAt, startedAt - job.dueAt, delay === false);
-    // An attempt that ended with its process is noticed when the job is claimed again.
-    if (!(error instanceof StepAbandonedError)) this.watch?.failed(reported.job, error);
+    if (!isAbandoned(error)) this.watch?.failed(reported.job, error);
     this.log(reported, what, error, delay);
     const nextAttemptInMs = delay === false ? null : delay;
     this.events.emit({ event: 'attempt.failed', ...factsOf(reported), error, nextAttemptInMs });
@@ -85,6 +85,12 @@ export class AttemptReporter {
       if (isLast) events.emit({ event: 'job.succeeded', gid });
     };
   }
+}
+
+/** An attempt that ended with its process is noticed when the job is claimed again, so it tells nothing of the present. */
+function isAbandoned(error: unknown): boolean {
+  // Of a proxy, `instanceof` runs code of the application.
+  return types.isNativeError(error) && error instanceof StepAbandonedError;
 }
 
 function factsOf({

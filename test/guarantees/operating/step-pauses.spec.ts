@@ -251,8 +251,9 @@ describeBackends('a step that is paused over several processes', (backend) => {
     const console = await TestApplication.start(databases, { selfTm: { runSteps: false } });
     try {
       const workers = [
-        await workerReady(startWorker(databases, { name: 'one' })),
-        await workerReady(startWorker(databases, { name: 'two' })),
+        // On a busy machine a short lease may be lost, and its owner stays then.
+        await workerReady(startWorker(databases, { name: 'one', selfTm: { leaseDuration: '30s' } })),
+        await workerReady(startWorker(databases, { name: 'two', selfTm: { leaseDuration: '30s' } })),
       ];
       const operations = console.context.get(SteppingOperations);
       await operations.pause('send-email', { reason });
