@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import type { ProcessInfo } from 'nestjs-stepping';
 import type { DepotProcess } from './depot-process.js';
 import type { LabelRunRecord } from './depot-records.js';
@@ -8,6 +9,8 @@ import { until } from './until.js';
 /** The worker dies with this many unfinished labels. */
 const CAUGHT_AT_LEAST = 2;
 const FINISHED_BEFORE = 10;
+/** The database may still be at statements that a halted process has sent. */
+const STATEMENTS_END_MS = 100;
 
 /** What the worker had in its printer when it died. */
 export interface Crash {
@@ -15,14 +18,19 @@ export interface Crash {
   readonly killedAt: Date;
 }
 
-/** Kills a worker while it prints. */
+/** Kills a worker while it prints. It is halted for a last look, so that it cannot finish its labels between the look and the kill. */
 export async function killInTheMiddle(depot: Depot, victim: DepotProcess): Promise<Crash> {
   const openOf = (runs: readonly LabelRunRecord[]) =>
     runs.filter(({ pid, finishedAt }) => pid === victim.pid && !finishedAt);
   await until('the worker prints several labels at once', 30, async () => {
     const { labelRuns } = await depot.schema.read();
     const finished = labelRuns.filter(({ finishedAt }) => finishedAt).length;
-    return (finished >= FINISHED_BEFORE && openOf(labelRuns).length >= CAUGHT_AT_LEAST) || undefined;
+    if (finished < FINISHED_BEFORE || openOf(labelRuns).length < CAUGHT_AT_LEAST) return undefined;
+    victim.halt();
+    await wait(STATEMENTS_END_MS);
+    if (openOf((await depot.schema.read()).labelRuns).length >= CAUGHT_AT_LEAST) return true;
+    victim.goOn();
+    return undefined;
   });
   await depot.kill(victim);
   const killedAt = await depot.schema.now();
@@ -36,7 +44,7 @@ export async function killInTheMiddle(depot: Depot, victim: DepotProcess): Promi
   return { caught, killedAt };
 }
 
-/** Asks the API, which runs no steps, until it knows that the worker is dead. */
+/** Asks the API, which runs no steps, until it knows that this worker is dead, and nobody else. */
 export async function seeItGone(
   depot: Depot,
   api: DepotProcess,
@@ -45,7 +53,7 @@ export async function seeItGone(
 ): Promise<void> {
   const processes = await until('the dead worker counts as gone', 30, async () => {
     const all = await api.get<readonly ProcessInfo[]>('/operations/processes');
-    return all.some(({ pid, state }) => pid === victim.pid && state === 'gone') ? all : undefined;
+    return all.every(({ pid, state }) => state === (pid === victim.pid ? 'gone' : 'alive')) ? all : undefined;
   });
   const after = (await depot.schema.now()).getTime() - killedAt.getTime();
   say(`   GET /operations/processes, ${seconds(after)} after the kill:`);

@@ -64,6 +64,15 @@ export class DepotProcess {
     );
   }
 
+  /** It stands still until `goOn()`, or `end('SIGKILL')`. */
+  halt(): void {
+    this.child.kill('SIGSTOP');
+  }
+
+  goOn(): void {
+    this.child.kill('SIGCONT');
+  }
+
   /** A process cannot react to SIGKILL. A deployment stops it with SIGTERM. */
   async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
     this.child.kill(signal);

@@ -2,7 +2,6 @@ import type { AuditEntry, BulkResult, FailureGroup } from 'nestjs-stepping';
 import type { DepotProcess } from './depot-process.js';
 import type { Depot } from './depot.js';
 import { say } from './terminal.js';
-import { until } from './until.js';
 
 const PARCELS = 40;
 const SPREAD_SECONDS = 4;
@@ -11,10 +10,7 @@ const SPREAD_SECONDS = 4;
 export async function retryAfterOutage(depot: Depot, api: DepotProcess): Promise<void> {
   await depot.schema.breakPrinter('paper jam');
   const numbers = new Set(await depot.register(api, PARCELS));
-  await until('all of them have failed for good', 60, async () => {
-    const { jobs } = await depot.schema.read();
-    return jobs.filter(({ status }) => status === 'failed').length === PARCELS || undefined;
-  });
+  await depot.allJobsEnded();
   say(`   ${PARCELS} more parcels while the printer is broken; each label is tried 3 times`);
   say('   GET /operations/failures:');
   for (const { count, step, message } of await api.get<FailureGroup[]>('/operations/failures')) {

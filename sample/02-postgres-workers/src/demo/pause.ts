@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import type { JobExplanation } from 'nestjs-stepping';
 import type { DepotProcess } from './depot-process.js';
 import type { Depot } from './depot.js';
@@ -5,12 +6,15 @@ import { say } from './terminal.js';
 import { until } from './until.js';
 
 const PARCELS = 5;
+const HEARTBEAT_MS = 1000;
 const STEP = '/operations/steps/print-label';
 
 /** Pauses a step in all processes, and shows that everything else goes on. */
 export async function pauseLabels(depot: Depot, api: DepotProcess): Promise<void> {
   await api.post(`${STEP}/pause`, { by: 'ada@depot.example', reason: 'The labels are sold out' });
   say(`   POST ${STEP}/pause: "The labels are sold out"`);
+  // NOTIFY tells the workers at once. Should it get lost, they ask at their next heartbeat.
+  await wait(HEARTBEAT_MS);
 
   const numbers = await depot.register(api, PARCELS);
   const now = async () => {

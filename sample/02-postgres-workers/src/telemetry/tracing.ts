@@ -22,8 +22,8 @@ export interface ToldSpan {
 }
 
 /**
- * Starts OpenTelemetry's SDK, before anything else is loaded. A service exports its spans to a backend (`OTLPTraceExporter`). Here
- * they go to the process that has started this one, if there is one.
+ * Starts OpenTelemetry's SDK. A service exports its spans to a backend (`OTLPTraceExporter`), and starts the SDK with `node --import`, so that
+ * instrumentations of other packages are in time. Here the spans go to the process that has started this one, if there is one.
  */
 export function startTracing(): void {
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
