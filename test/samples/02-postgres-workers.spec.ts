@@ -23,22 +23,74 @@ beforeAll(async () => {
 describeBackends(
   'sample/02-postgres-workers',
   () => {
-    it(
-      'goes on after a worker was killed, loses nothing and leaves no schema behind',
-      { timeout: limit },
-      async () => {
-        // Any exit code but 0 rejects, with what was printed.
-        const { stdout } = await run(process.execPath, [main, 'demo'], { timeout: limit - 20_000 });
-        const [, open] =
-          /killed with SIGKILL, \d+ labels in its printer;\n +(\d+) of 61 jobs/.exec(stdout) ?? [];
-        expect(Number(open)).toBeGreaterThan(0);
-        expect(stdout).toMatch(/again\n +the first one \d+\.\d s after the kill/);
-        expect(stdout).toMatch(/\n +jobs +61 .*\n +bookings +61 .*\n +labels +61 .*\n +differences +0\n/);
-        const [, repeated] = /\nLost: nothing\.[^]*\nRepeated: (\d+) labels/.exec(stdout) ?? [];
-        expect(Number(repeated)).toBeGreaterThan(0);
-        expect(await schemas()).toEqual([]);
-      },
-    );
+    /** What the demonstration has printed. */
+    let printed = '';
+
+    beforeAll(async () => {
+      // Any exit code but 0 rejects, with what was printed.
+      printed = (await run(process.execPath, [main, 'demo'], { timeout: limit - 20_000 })).stdout;
+    }, limit);
+
+    it('goes on after a worker was killed, loses nothing and leaves no schema behind', async () => {
+      const [, open] =
+        /killed with SIGKILL, \d+ labels in its printer;\n +(\d+) of 61 jobs/.exec(printed) ?? [];
+      expect(Number(open)).toBeGreaterThan(0);
+      expect(printed).toMatch(/again\n +the first one \d+\.\d s after the kill/);
+      expect(printed).toMatch(/\n +jobs +106 .*\n +bookings +106 .*\n +labels +106 .*\n +differences +0\n/);
+      const [, repeated] = /\nLost: nothing\.[^]*\nRepeated: (\d+) labels/.exec(printed) ?? [];
+      expect(Number(repeated)).toBeGreaterThan(0);
+      expect(await schemas()).toEqual([]);
+    });
+
+    it('shows the trace of a request over two processes', () => {
+      const [, request, start, ...attempts] =
+        new RegExp(
+          [
+            / POST \/parcels +SERVER +(\d+) .*\n/,
+            / └─ start book-carrier +PRODUCER +(\d+) .*\n/,
+            / {4}├─ process book-carrier +CONSUMER +(\d+) .*\n/,
+            / {4}└─ process print-label +CONSUMER +(\d+) .*\n/,
+          ]
+            .map(({ source }) => source)
+            .join(' *'),
+        ).exec(printed) ?? [];
+      const [, api] = /process (\d+) answers requests/.exec(printed) ?? [];
+      expect([request, start]).toEqual([api, api]);
+      const workers = [...printed.matchAll(/process (\d+) is a worker/g)].map(([, pid]) => pid);
+      expect(workers).toEqual(expect.arrayContaining(attempts));
+    });
+
+    it('sees in the API that the killed worker is gone, and nobody else', () => {
+      const [, killed] = /process (\d+) was killed/.exec(printed) ?? [];
+      const seen = [...printed.matchAll(/\n +process (\d+) +(alive|gone|stopping) +runs/g)];
+      expect(seen).toHaveLength(3);
+      for (const [, pid, state] of seen) expect(state).toBe(pid === killed ? 'gone' : 'alive');
+    });
+
+    it('books carriers while the labels are paused, and prints them after the resume', () => {
+      expect(printed).toMatch(/5 more parcels: 5 carriers are booked, 0 labels are printed\n/);
+      expect(printed).toMatch(/\/explanation: PAUSED\n.*ada@depot\.example.*The labels are sold out/);
+      expect(printed).toMatch(/resume: 5 labels are printed, the first one begun \d+ ms after it/);
+    });
+
+    it('retries what failed in an outage, no faster than it was told', () => {
+      expect(printed).toMatch(/40 jobs failed at print-label: PrinterOutOfOrderError: .*paper jam\n/);
+      expect(printed).toMatch(/spread over 4 s:\n +40 jobs found, 40 retried\n/);
+      const counts = [...printed.matchAll(/\n +\d+\. +(\d+) +#*/g)].map(([, count]) => Number(count));
+      let begun = 0;
+      for (const [second, count] of counts.entries()) {
+        begun += count;
+        // Ten are due in each second. A busy machine may be late, but nothing begins before it is due.
+        expect(begun).toBeLessThanOrEqual(10 * (second + 1));
+      }
+      expect(begun).toBe(40);
+    });
+
+    it('lists who has paused, resumed and retried', () => {
+      expect(printed).toMatch(
+        /ada@\S+ +pause print-label +".*\n.*ada@\S+ +resume print-label +".*\n.*grace@\S+ +retry 40 jobs +"The printer is repaired"\n/,
+      );
+    });
   },
   ['postgres'],
 );

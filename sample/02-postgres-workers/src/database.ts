@@ -4,6 +4,7 @@ import { DepotConfig } from './config/depot.config.js';
 import { Parcel } from './parcels/parcel.entity.js';
 import { Booking } from './shipping/booking.entity.js';
 import { LabelRun } from './shipping/label-run.entity.js';
+import { PrinterOutage } from './shipping/printer-outage.entity.js';
 
 /**
  * The one database of all processes.
@@ -17,7 +18,7 @@ export function database({ createTables }: { readonly createTables: boolean }): 
       type: 'postgres',
       url: databaseUrl,
       schema,
-      entities: [Parcel, Booking, LabelRun],
+      entities: [Parcel, Booking, LabelRun, PrinterOutage],
       synchronize: createTables,
     }),
   });

@@ -1,6 +1,8 @@
 import { Module } from '@nestjs/common';
 import { selfTm, SteppingModule } from 'nestjs-stepping';
+import { SteppingTelemetryModule } from 'nestjs-stepping/opentelemetry';
 import { ConfigModule } from './config/config.module.js';
+import { MONITORING } from './config/monitoring.js';
 import { database } from './database.js';
 import { ShippingModule } from './shipping/shipping.module.js';
 
@@ -16,8 +18,10 @@ import { ShippingModule } from './shipping/shipping.module.js';
         // A worker that dies keeps its jobs until their leases end. The default of 30 s is the better choice
         // for a service; 5 s makes the demonstration quick.
         leaseDuration: '5s',
+        monitoring: MONITORING,
       }),
     }),
+    SteppingTelemetryModule.forRoot({ consumerSpan: 'parent' }),
     ShippingModule,
   ],
 })

@@ -1,18 +1,27 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import type { ToldSpan } from '../telemetry/tracing.js';
 
 const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
 const MAX_LOG_LINES = 20;
 
 export type Role = 'api' | 'worker';
 
+/** What a process of the depot tells: that it is ready, and spans that have ended. */
+interface Message {
+  readonly ready?: { readonly url?: string };
+  readonly spans?: readonly ToldSpan[];
+}
+
 /** A process of the depot, started by the demonstration. */
 export class DepotProcess {
+  /** In the order of their ends. */
+  readonly spans: ToldSpan[] = [];
   private readonly ended: Promise<unknown>;
   private log: string[] = [];
   /** Of the API process. */
-  url = '';
+  private url = '';
 
   private constructor(private readonly child: ChildProcess) {
     this.ended = once(child, 'exit');
@@ -32,9 +41,8 @@ export class DepotProcess {
     // However the demonstration ends, it leaves no process running.
     process.once('exit', () => child.kill('SIGKILL'));
     const depot = new DepotProcess(child);
-    const ready = await Promise.race([once(child, 'message'), depot.ended.then(() => null)]);
+    const ready = await Promise.race([depot.ready(), depot.ended.then(() => false)]);
     if (!ready) throw new Error(`The ${role} ended while it was starting:\n${depot.log.join('\n')}`);
-    depot.url = (ready[0] as { url?: string }).url ?? '';
     return depot;
   }
 
@@ -42,13 +50,27 @@ export class DepotProcess {
     return this.child.pid!;
   }
 
-  async post(path: string, body: object): Promise<number> {
-    const { status } = await fetch(this.url + path, {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify(body),
-    });
-    return status;
+  /** The answer, parsed where there is one. */
+  async get<T>(path: string): Promise<T> {
+    return answerOf<T>(path, await fetch(this.url + path));
+  }
+
+  /** The answer, parsed where there is one. */
+  async post<T = void>(path: string, body: object): Promise<T> {
+    const headers = { 'Content-Type': 'application/json' };
+    return answerOf<T>(
+      path,
+      await fetch(this.url + path, { method: 'POST', headers, body: JSON.stringify(body) }),
+    );
+  }
+
+  /** It stands still until `goOn()`, or `end('SIGKILL')`. */
+  halt(): void {
+    this.child.kill('SIGSTOP');
+  }
+
+  goOn(): void {
+    this.child.kill('SIGCONT');
   }
 
   /** A process cannot react to SIGKILL. A deployment stops it with SIGTERM. */
@@ -56,4 +78,21 @@ export class DepotProcess {
     this.child.kill(signal);
     await this.ended;
   }
+
+  private ready(): Promise<boolean> {
+    return new Promise((resolve) => {
+      this.child.on('message', ({ ready, spans = [] }: Message) => {
+        this.spans.push(...spans);
+        if (!ready) return;
+        this.url = ready.url ?? '';
+        resolve(true);
+      });
+    });
+  }
+}
+
+async function answerOf<T>(path: string, response: Response): Promise<T> {
+  const text = await response.text();
+  if (!response.ok) throw new Error(`${path} was answered with ${response.status}: ${text}`);
+  return (text === '' ? undefined : JSON.parse(text)) as T;
 }

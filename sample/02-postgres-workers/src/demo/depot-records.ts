@@ -50,6 +50,15 @@ export class DepotSchema {
     return rows[0]!.now;
   }
 
+  /** Until `repairPrinter()`, no label is printed. */
+  async breakPrinter(reason: string): Promise<void> {
+    await this.client.query('INSERT INTO printer_outages (reason) VALUES ($1)', [reason]);
+  }
+
+  async repairPrinter(): Promise<void> {
+    await this.client.query('DELETE FROM printer_outages');
+  }
+
   /** Reads one snapshot. */
   async read(): Promise<DepotRecords> {
     await this.client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
