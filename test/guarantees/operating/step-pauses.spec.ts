@@ -268,6 +268,14 @@ describeBackends('a paused step', (backend) => {
     expect((await app.admin.explain(gid)).reasons[0]).toMatchObject({ code: 'PAUSED' });
   });
 
+  it('is resumed once, however many do it', async () => {
+    const app = await start();
+    await operations(app).pause('ping', { reason });
+    const resumed = await Promise.all(Array.from({ length: 5 }, () => operations(app).resume('ping')));
+    expect(resumed.filter(Boolean)).toHaveLength(1);
+    expect((await app.admin.audit({ action: 'resume' })).entries).toHaveLength(1);
+  });
+
   it('is not told as resumed, or as never paused, by a process that has closed', async () => {
     const app = await start();
     await app.close();

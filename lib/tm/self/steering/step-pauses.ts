@@ -38,12 +38,14 @@ export class StepPauses {
     // What cannot be read is no pause that has ended.
     const read = (await this.controls.refresh()) ? undefined : await this.store.read();
     const [name] = this.controls.namesOf(step) as [string];
-    let resumed = this.controls.isPaused(step);
+    const wasPaused = this.controls.isPaused(step);
+    let resumed = false;
     const controls = this.controls.controlsOf(step, read);
     for (const kind of ['pause', 'brake'] as const) {
       const targets = controls.filter((control) => control.kind === kind).map(({ target }) => target);
       const removed = targets.length > 0 && (await this.store.remove(kind, targets));
-      if (kind === 'pause') resumed ||= removed;
+      // A brake that only counts is removed as well. Of several who resume a step, one has done it.
+      resumed ||= removed && (kind === 'pause' || wasPaused);
     }
     if (resumed) await this.changed({ action: 'resume', step: name, reason, by });
     return resumed;
