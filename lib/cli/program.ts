@@ -96,7 +96,7 @@ function read(command: Command, args: string[]): { values: Values; positionals: 
   try {
     parsed = parseArgs({ args, options, allowPositionals: true, strict: true });
   } catch (error) {
-    throw new UsageError((error as Error).message.split('. ', 1)[0]!, { cause: error });
+    throw new UsageError((error as Error).message.split('. ', 1)[0]!.replaceAll('\n', ' '), { cause: error });
   }
   const [least, most] = command.words ?? [0, 0];
   const { length } = parsed.positionals;

@@ -70,6 +70,16 @@ export function durationOption(fallback: Duration, range?: DurationRange): Optio
   return (value = fallback, option) => parseDuration(value, option, range);
 }
 
+const FIRST_DATE = Date.UTC(1970, 0, 1);
+const LAST_DATE = Date.UTC(9999, 0, 1);
+
+/** A date that every database knows. */
+export function dateOption(): OptionReader<Date | undefined> {
+  const accepts = (value: unknown) =>
+    value instanceof Date && value.getTime() >= FIRST_DATE && value.getTime() <= LAST_DATE;
+  return checkedOption(accepts, 'a valid Date of the years 1970 to 9998');
+}
+
 /** A size, in bytes. */
 export function byteSizeOption(fallback: ByteSize, min: number, max: number): OptionReader<number> {
   return (value = fallback, option) => parseByteSize(value, option, min, max);

@@ -277,6 +277,7 @@ describe('the command line', () => {
     [['lsit'], /There is no command 'lsit'/],
     [['--url', 'x', 'list'], /The command comes first/],
     [['list', '--colour'], /Unknown option '--colour'/],
+    [['skip', 'a', '--step', '-1'], /is ambiguous\. Did you forget [^\\]*'--step=-XYZ'/],
     [['show'], /show takes <gid>, not nothing/],
     [['show', 'a', 'b'], /show takes <gid>, not a b/],
   ])('%j is refused with 2', async (args, says) => {

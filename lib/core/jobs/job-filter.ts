@@ -1,4 +1,11 @@
-import { booleanOption, checkedOption, integerOption, readOptions, type OptionsOf } from '../options.js';
+import {
+  booleanOption,
+  checkedOption,
+  dateOption,
+  integerOption,
+  readOptions,
+  type OptionsOf,
+} from '../options.js';
 import { InvalidOptionError } from '../../errors/index.js';
 import type { Payloads } from '../payloads/payloads.js';
 import { type JobFilter, JOB_STATUSES, type JobStatus } from './job-info.js';
@@ -18,10 +25,7 @@ const part = checkedOption<string>(
     typeof value === 'string' && value !== '' && value.length <= MAX_PART_LENGTH && !value.includes('\0'),
   `a text of 1 to ${MAX_PART_LENGTH} characters without NUL`,
 );
-const date = checkedOption<Date>(
-  (value) => value instanceof Date && Number.isFinite(value.getTime()),
-  'a valid Date',
-);
+const date = dateOption();
 const status = checkedOption<JobStatus>(
   (value) => JOB_STATUSES.includes(value as JobStatus),
   `one of ${JOB_STATUSES.join(', ')}`,

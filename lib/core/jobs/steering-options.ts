@@ -10,6 +10,7 @@ import {
 } from '../options.js';
 import { InvalidOptionError } from '../../errors/index.js';
 import type { ActionNote } from '../operations/action-note.js';
+import type { PauseOptions } from '../operations/stepping-operations.js';
 import { checkGid } from './gid.js';
 import type {
   AuditAction,
@@ -55,6 +56,11 @@ const REQUIRED_NOTE = {
   by: required(by, 'a text: who, for the audit'),
 };
 
+const PAUSE = {
+  ...NOTE,
+  reason: REQUIRED_NOTE.reason,
+  until: (value: unknown) => value as PauseOptions['until'],
+};
 const RETRY = { ...NOTE, args: (value: unknown) => value };
 const SKIP = {
   ...REQUIRED_NOTE,
@@ -86,6 +92,10 @@ const AUDIT_FILTERS = {
 
 export function checkNote(note: ActionNote): OptionsOf<typeof NOTE> {
   return readOptions(note, 'note', NOTE);
+}
+
+export function checkPause(options: PauseOptions): OptionsOf<typeof PAUSE> {
+  return readOptions(options, 'pause', PAUSE);
 }
 
 export function checkRetry(options: RetryJobOptions): OptionsOf<typeof RETRY> {

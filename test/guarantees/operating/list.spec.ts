@@ -107,6 +107,8 @@ describeBackends('listing jobs', (backend) => {
       { status: ['submitted', 'done'] },
       { createdAfter: new Date('nonsense') },
       { createdBefore: '2026-01-01' },
+      { createdAfter: new Date(-8.64e15) },
+      { createdBefore: new Date(8.64e15) },
       { step: 1 },
       { name: {} },
       { stauts: 'failed' },

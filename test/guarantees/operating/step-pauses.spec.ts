@@ -5,6 +5,7 @@ import {
   OnSteppingEvent,
   Step,
   SteppingOperations,
+  TransactionManagerUnavailableError,
   type SelfTmOptions,
   type StepContext,
   type StepHandler,
@@ -227,7 +228,10 @@ describeBackends('a paused step', (backend) => {
       ['ping', {}],
       ['ping', undefined],
       ['ping', { reason: ' ' }],
-      ['ping', { reason: 'x'.repeat(1001) }],
+      ['ping', { reason: 'x'.repeat(2001) }],
+      ['ping', { reason: 'a\0b' }],
+      ['ping', null],
+      ['ping', []],
       ['ping', { reason, by: '' }],
       ['ping', { reason, until: new Date(Date.now() - 60_000) }],
       ['ping', { reason, until: new Date(Number.NaN) }],
@@ -241,7 +245,41 @@ describeBackends('a paused step', (backend) => {
     }
     await expect(operations(app).resume('')).rejects.toThrow(InvalidOptionError);
     await expect(operations(app).resume('ping', { by: 'x'.repeat(256) })).rejects.toThrow(InvalidOptionError);
+    await expect(operations(app).resume('ping', { reason: 'a\0b' })).rejects.toThrow(InvalidOptionError);
+    await expect(operations(app).resume('ping', null as never)).rejects.toThrow(InvalidOptionError);
     expect(await databases.store.query('SELECT kind FROM stepping_controls')).toEqual([]);
+  });
+
+  it('is told as paused by any of its names, and what waits there is no fault of the fleet', async () => {
+    const app = await start();
+    await operations(app).pause('charge', { reason });
+    const { gid } = await app.jobs.createJob().addStep(Charge).start();
+    const isPostgres = backend === 'postgres';
+    await databases.store.query(
+      `UPDATE stepping_jobs SET step_name = 'pay' WHERE gid = ${isPostgres ? '$1' : '?'}`,
+      [gid],
+    );
+    await makeDue(databases, gid, 3600);
+    expect((await operations(app).health()).problems).toEqual([]);
+    expect(await operations(app).overview()).toMatchObject({ due: { count: 1 }, oldestDueMs: null });
+    const steps = await operations(app).steps();
+    for (const name of ['charge', 'pay', 'bill'])
+      expect(steps.find(({ step }) => step === name)?.pause).toMatchObject({ kind: 'pause', reason });
+    expect((await app.admin.explain(gid)).reasons[0]).toMatchObject({ code: 'PAUSED' });
+  });
+
+  it('is resumed once, however many do it', async () => {
+    const app = await start();
+    await operations(app).pause('ping', { reason });
+    const resumed = await Promise.all(Array.from({ length: 5 }, () => operations(app).resume('ping')));
+    expect(resumed.filter(Boolean)).toHaveLength(1);
+    expect((await app.admin.audit({ action: 'resume' })).entries).toHaveLength(1);
+  });
+
+  it('is not told as resumed, or as never paused, by a process that has closed', async () => {
+    const app = await start();
+    await app.close();
+    await expect(operations(app).resume('ping')).rejects.toThrow(TransactionManagerUnavailableError);
   });
 });
 

@@ -1,12 +1,11 @@
-import { parseDuration } from '../../../core/duration.js';
-import { refuseUnknown } from '../../../core/options.js';
+import { durationOption, readOptions } from '../../../core/options.js';
 import type { FleetHealth, HealthProblem } from '../../../core/operations/fleet-numbers.js';
 import type { HealthOptions } from '../../../core/operations/stepping-operations.js';
 import { errorText } from '../../../errors/error-text.js';
 import type { FleetReader } from './fleet-reader.js';
 import type { FleetSnapshot } from './fleet-snapshot.js';
 
-const DEGRADED_AFTER = '5m';
+const OPTIONS = { degradedAfter: durationOption('5m') };
 /** Processes look for due jobs once a second, and every one of these times may fail once. */
 const LEAST_RECOVERY_MS = 60_000;
 const RECOVERY_INTERVALS = 20;
@@ -33,8 +32,7 @@ export class FleetHealthCheck {
   }
 
   async check(options: HealthOptions = {}): Promise<FleetHealth> {
-    refuseUnknown(options, 'options', ['degradedAfter']);
-    const degradedAfter = parseDuration(options.degradedAfter ?? DEGRADED_AFTER, 'degradedAfter');
+    const { degradedAfter } = readOptions(options, 'options', OPTIONS);
     let snapshot: FleetSnapshot;
     try {
       snapshot = await this.reader.snapshot();
@@ -81,7 +79,7 @@ export function storeUnreachable(error: unknown): FleetHealth {
 
 function waitingTooLong(snapshot: FleetSnapshot, degradedAfter: number): HealthProblem[] {
   return [...snapshot.dueSteps]
-    .filter(([step, { oldestMs }]) => oldestMs > degradedAfter && !snapshot.paused.has(step))
+    .filter(([step, { oldestMs }]) => oldestMs > degradedAfter && !snapshot.pauseOf(step))
     .sort(([, a], [, b]) => b.oldestMs - a.oldestMs)
     .slice(0, MAX_WAITING_STEPS)
     .map(([step, { oldestMs }]) => ({

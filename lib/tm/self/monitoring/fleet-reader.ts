@@ -4,7 +4,6 @@ import type {
   FleetOverview,
   ProcessInfo,
   StepNumbers,
-  StepPause,
   Timeline,
   TimelineQuery,
   TimeRange,
@@ -13,7 +12,7 @@ import { addBins, durationNumbers, noBins } from '../../../core/operations/histo
 import { isName, NAME_RULE } from '../../../core/name.js';
 import { isEncodedError, plainInError } from '../../../core/payloads/stored-forms.js';
 import { InvalidOptionError } from '../../../errors/index.js';
-import { refuseUnknown } from '../../../core/options.js';
+import { checkedOption, dateOption, readOptions } from '../../../core/options.js';
 import {
   HOUR_MS,
   KEEP_HOURS_MS,
@@ -24,6 +23,7 @@ import {
   type FailedRow,
   type FleetStore,
 } from '../../../store/fleet/fleet-store.js';
+import type { PausedSteps } from '../steering/step-controls.js';
 import { BriefCache } from './brief-cache.js';
 import { attemptNumbers, FleetSnapshot } from './fleet-snapshot.js';
 
@@ -33,6 +33,9 @@ const MAX_FAILURES = 1000;
 const MAX_STEPS = 1000;
 const MAX_MESSAGE = 300;
 
+const RANGE = { from: dateOption(), to: dateOption() };
+const QUERY = { ...RANGE, step: checkedOption<string>(isName, NAME_RULE) };
+
 const NO_COUNTS = { succeeded: 0, failed: 0, gaveUp: 0, jobsSucceeded: 0, runMs: 0, waitMs: 0 };
 
 export interface FleetReaderOptions {
@@ -41,7 +44,7 @@ export interface FleetReaderOptions {
   /** Whether a codec keeps the texts of errors. */
   readonly encodes: boolean;
   /** The paused steps, by name, as the store tells them now. */
-  readonly pauses: () => Promise<ReadonlyMap<string, StepPause>>;
+  readonly pauses: () => Promise<PausedSteps>;
 }
 
 /** Answers what is asked about the fleet. */
@@ -73,11 +76,11 @@ export class FleetReader {
 
   /** The names come from the processes, from the counts, and from the jobs that are due: never from all jobs. */
   async steps(given: TimeRange = {}): Promise<readonly StepNumbers[]> {
-    refuseUnknown(given, 'range', ['from', 'to']);
+    const dates = readOptions(given, 'range', RANGE);
     const snapshot = await this.snapshot();
-    const range = rangeOf(given, snapshot.at.getTime());
+    const range = rangeOf(dates, snapshot.at.getTime());
     const { counts, bins } = await this.countedBySteps(range);
-    const { alive, dueSteps, paused } = snapshot;
+    const { alive, dueSteps } = snapshot;
     const providers = new Map<string, number>();
     for (const step of (alive ?? []).flatMap(({ steps }) => steps))
       providers.set(step, 1 + (providers.get(step) ?? 0));
@@ -95,17 +98,15 @@ export class FleetReader {
         oldestDueMs: due?.oldestMs ?? null,
         run: durationNumbers(run, counted.runMs, attempts),
         wait: durationNumbers(wait, counted.waitMs, attempts),
-        pause: paused.get(step) ?? null,
+        pause: snapshot.pauseOf(step) ?? null,
       };
     });
   }
 
   async timeline(query: TimelineQuery = {}): Promise<Timeline> {
-    const { step, ...given } = query;
-    refuseUnknown(given, 'query', ['from', 'to']);
-    if (step !== undefined && !isName(step)) throw new InvalidOptionError('step', step, NAME_RULE);
+    const { step, ...dates } = readOptions(query, 'query', QUERY);
     const now = await this.store.now();
-    const { from, to } = rangeOf(given, now);
+    const { from, to } = rangeOf(dates, now);
     const width = from >= now - KEEP_MINUTES_MS - MINUTE_MS ? MINUTE_MS : HOUR_MS;
     const start = Math.floor(from / width) * width;
     const counted = this.counts ? await this.store.countedByTime({ from: start, to, step }) : [];
@@ -161,18 +162,14 @@ export class FleetReader {
   }
 }
 
-/** In whole minutes, and in whole hours where minutes are not kept any more. */
+/** In whole minutes, and in whole hours where minutes are not kept any more. Nothing is counted in what is to come. */
 function rangeOf({ from, to }: TimeRange, now: number): CountedRange {
-  const end = timeOf(to, 'to') ?? now;
-  const begin = timeOf(from, 'from') ?? end - HOUR_MS;
+  const end = to?.getTime() ?? now;
+  const begin = from?.getTime() ?? end - HOUR_MS;
   if (begin >= end) throw new InvalidOptionError('from', from, 'a time before `to`');
   if (end - begin > KEEP_HOURS_MS) throw new InvalidOptionError('from', from, 'at most 90 days before `to`');
+  if (begin > now)
+    throw new InvalidOptionError('from', from, 'a time that has passed, by the clock of the store');
   const width = begin < now - KEEP_MINUTES_MS - MINUTE_MS ? HOUR_MS : MINUTE_MS;
-  return { from: Math.floor(begin / width) * width, to: end };
-}
-
-function timeOf(date: unknown, option: string): number | undefined {
-  if (date === undefined) return undefined;
-  if (date instanceof Date && !Number.isNaN(date.getTime())) return date.getTime();
-  throw new InvalidOptionError(option, date, 'a valid Date');
+  return { from: Math.floor(begin / width) * width, to: Math.min(end, now + MINUTE_MS) };
 }

@@ -13,6 +13,7 @@ import {
   type JobCounts,
   type ProcessRecord,
 } from '../../../store/fleet/fleet-store.js';
+import type { PausedSteps } from '../steering/step-controls.js';
 import { KEEP_GONE_MS } from './process-monitor.js';
 
 /** So many heartbeats without a word, and a process counts as gone. */
@@ -31,14 +32,14 @@ export class FleetSnapshot {
     private readonly records: readonly ProcessRecord[] | null,
     private readonly counts: readonly Counts[] | null,
     private readonly heartbeat: number,
-    readonly paused: ReadonlyMap<string, StepPause>,
+    private readonly pauses: PausedSteps,
   ) {}
 
   /** @param heartbeat milliseconds; `null` where processes are not known. */
   static async take(
     store: FleetStore,
     heartbeat: number | null,
-    pauses: () => Promise<ReadonlyMap<string, StepPause>>,
+    pauses: () => Promise<PausedSteps>,
   ): Promise<FleetSnapshot> {
     const paused = await pauses();
     const jobs = await store.jobs();
@@ -51,6 +52,16 @@ export class FleetSnapshot {
 
   get at(): Date {
     return this.jobs.at;
+  }
+
+  /** By the names of the steps. */
+  get paused(): ReadonlyMap<string, StepPause> {
+    return this.pauses.bySteps;
+  }
+
+  /** By any name of the step. */
+  pauseOf(step: string): StepPause | undefined {
+    return this.pauses.byAnyName.get(step);
   }
 
   get failed(): BoundedCount {
@@ -100,7 +111,7 @@ export class FleetSnapshot {
 
   overview(): FleetOverview {
     const { jobs, alive } = this;
-    const ages = jobs.due.filter(({ step }) => !this.paused.has(step)).map((group) => this.age(group));
+    const ages = jobs.due.filter(({ step }) => !this.pauseOf(step)).map((group) => this.age(group));
     const later = (kind: 'held' | 'waiting' | 'prepared'): BoundedCount => {
       const groups = jobs.later.filter(({ status, process }) =>
         kind === 'prepared'

@@ -28,6 +28,14 @@ interface KnownPause {
   readonly control: Control;
 }
 
+/** The paused steps at one time. */
+export interface PausedSteps {
+  /** As `current()`. */
+  readonly bySteps: ReadonlyMap<string, StepPause>;
+  /** By all names and aliases: jobs know a step by the name that it had when they were started. */
+  readonly byAnyName: ReadonlyMap<string, StepPause>;
+}
+
 /** Who is told of changes. */
 export interface ControlListener {
   /** Only these steps are paused from now on; all names and aliases of each. */
@@ -83,9 +91,10 @@ export class StepControls implements BackgroundService {
   }
 
   /** The same, read now; as it was last told where it cannot be read. */
-  async latest(): Promise<ReadonlyMap<string, StepPause>> {
+  async latest(): Promise<PausedSteps> {
     await this.refresh();
-    return this.current();
+    const byAnyName = [...this.byName].map(([name, pause]): [string, StepPause] => [name, pauseOf(pause)]);
+    return { bySteps: this.current(), byAnyName: new Map(byAnyName) };
   }
 
   /** Why nothing of a step begins, by any of its names. */
@@ -103,10 +112,10 @@ export class StepControls implements BackgroundService {
     return [...this.byName.keys(), ...this.ended.keys()];
   }
 
-  /** The controls that are about a step, by any of its names. */
-  controlsOf(stepName: string): Control[] {
+  /** Those that are about a step, by any of its names. */
+  controlsOf(stepName: string, controls = this.controls): Control[] {
     const names = new Set(this.namesOf(stepName));
-    return this.controls.filter((control) => this.namesIn(control).some((name) => names.has(name)));
+    return controls.filter((control) => this.namesIn(control).some((name) => names.has(name)));
   }
 
   /** All names and aliases of a step, its name first; where this process does not provide it, the given one. */
@@ -146,12 +155,12 @@ export class StepControls implements BackgroundService {
     await this.reading.landed();
   }
 
-  /** Reads the controls now. Never fails; false when they could not be read. */
+  /** Reads the controls now. Never fails; false when they could not be read, and after the stop. */
   async refresh(): Promise<boolean> {
     // A read that is under way may not see what was written meanwhile.
     await this.reading.landed();
     if (!this.stopped) await this.reading.run();
-    return !this.failing;
+    return !this.failing && !this.stopped;
   }
 
   /** Somebody tells that the controls have changed. */

@@ -1,16 +1,14 @@
 import { MAX_STORED_DURATION_MS, parseDuration, type Duration } from '../../../core/duration.js';
 import { LineLogger } from '../../../core/line-logger.js';
+import { checkNote, checkPause } from '../../../core/jobs/steering-options.js';
 import { isName, NAME_RULE } from '../../../core/name.js';
 import type { ActionNote } from '../../../core/operations/action-note.js';
 import type { PauseOptions } from '../../../core/operations/stepping-operations.js';
-import { refuseUnknown } from '../../../core/options.js';
 import { errorText } from '../../../errors/error-text.js';
 import { InvalidOptionError } from '../../../errors/index.js';
 import type { AuditRecord, ControlStore } from '../../../store/control-store.js';
 import { encodeValue } from './control-value.js';
 import type { StepControls } from './step-controls.js';
-
-const MAX_REASON_LENGTH = 1000;
 
 /** Pauses steps in all processes, and resumes them. */
 export class StepPauses {
@@ -25,9 +23,8 @@ export class StepPauses {
 
   async pause(step: string, options: PauseOptions): Promise<void> {
     checkStep(step);
-    refuseUnknown(options ?? {}, 'pause', ['reason', 'until', 'by']);
-    const { reason, until, by } = options ?? {};
-    const note = { reason: checkReason(reason, 'pause.reason'), by: checkBy(by, 'pause.by') };
+    const { until, reason, by } = checkPause(options);
+    const note = { reason, by: by ?? null };
     const endsIn = until === undefined ? null : await this.endsIn(until);
     const names = this.controls.namesOf(step);
     const [name] = names as [string];
@@ -37,23 +34,20 @@ export class StepPauses {
 
   async resume(step: string, note: ActionNote = {}): Promise<boolean> {
     checkStep(step);
-    refuseUnknown(note, 'resume', ['reason', 'by']);
-    const { reason, by } = note;
-    const checked = {
-      reason: reason === undefined ? null : checkReason(reason, 'resume.reason'),
-      by: checkBy(by, 'resume.by'),
-    };
+    const { reason = null, by = null } = checkNote(note);
     // What cannot be read is no pause that has ended.
-    if (!(await this.controls.refresh())) await this.store.read();
+    const read = (await this.controls.refresh()) ? undefined : await this.store.read();
     const [name] = this.controls.namesOf(step) as [string];
-    let resumed = this.controls.isPaused(step);
-    const controls = this.controls.controlsOf(step);
+    const wasPaused = this.controls.isPaused(step);
+    let resumed = false;
+    const controls = this.controls.controlsOf(step, read);
     for (const kind of ['pause', 'brake'] as const) {
       const targets = controls.filter((control) => control.kind === kind).map(({ target }) => target);
       const removed = targets.length > 0 && (await this.store.remove(kind, targets));
-      if (kind === 'pause') resumed ||= removed;
+      // A brake that only counts is removed as well. Of several who resume a step, one has done it.
+      resumed ||= removed && (kind === 'pause' || wasPaused);
     }
-    if (resumed) await this.changed({ action: 'resume', step: name, ...checked });
+    if (resumed) await this.changed({ action: 'resume', step: name, reason, by });
     return resumed;
   }
 
@@ -84,15 +78,4 @@ export class StepPauses {
 
 function checkStep(step: unknown): void {
   if (!isName(step)) throw new InvalidOptionError('the name of the step', step, NAME_RULE);
-}
-
-function checkReason(reason: unknown, option: string): string {
-  if (typeof reason === 'string' && reason.trim() !== '' && reason.length <= MAX_REASON_LENGTH) return reason;
-  throw new InvalidOptionError(option, reason, `a text of 1 to ${MAX_REASON_LENGTH} characters`);
-}
-
-function checkBy(by: unknown, option: string): string | null {
-  if (by === undefined) return null;
-  if (!isName(by)) throw new InvalidOptionError(option, by, NAME_RULE);
-  return by;
 }

@@ -132,11 +132,23 @@ describeBackends('the numbers of the fleet', (backend) => {
     ['a range that ends before it begins', { from: new Date(2000), to: new Date(1000) }],
     ['more than 90 days', { from: new Date(Date.now() - 91 * 24 * HOUR) }],
     ['no date', { from: 'yesterday' as unknown as Date }],
+    ['a date that no database knows', { to: new Date(-8.64e15) }],
+    ['a time to come', { from: new Date(Date.now() + HOUR), to: new Date(Date.now() + 2 * HOUR) }],
+    ['nothing', null as unknown as TimeRange],
+    ['a list', [] as TimeRange],
     ['an unknown option', { since: new Date() } as TimeRange],
   ])('refuse %s', async (_title, query) => {
     await start();
     await expect(operations().timeline(query)).rejects.toBeInstanceOf(InvalidOptionError);
     await expect(operations().steps(query)).rejects.toBeInstanceOf(InvalidOptionError);
+  });
+
+  it('end now, whatever end is asked for', async () => {
+    await start();
+    const [from, to] = [new Date(Date.now() - HOUR), new Date(Date.now() + 89 * 24 * HOUR)];
+    const { buckets } = await operations().timeline({ from, to });
+    expect(buckets.length).toBeGreaterThanOrEqual(60);
+    expect(buckets.length).toBeLessThan(120);
   });
 
   it('are counted once in two seconds, however many look', async () => {
