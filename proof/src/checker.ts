@@ -1,6 +1,8 @@
 import type { Effect, Evidence } from './evidence.js';
 import type { LedgerEntry } from './ledger.js';
 import { FenceModel, violationOf } from './model.js';
+import { OperatorModel } from './operator-model.js';
+import { PauseSpans } from './pause-spans.js';
 import type { StepKind } from './plan.js';
 import { StepHistory } from './step-history.js';
 import { FORBIDDEN, summarize, type Forbidden, type RepeatReason, type Verdict } from './verdict.js';
@@ -8,7 +10,7 @@ import { FORBIDDEN, summarize, type Forbidden, type RepeatReason, type Verdict }
 const SHOWN_PER_KIND = 5;
 const TRANSACTIONAL: readonly StepKind[] = ['book', 'linger'];
 /** Kinds of steps that fail their job. */
-const FAILS = /^(doomed|poison-\d)$/;
+const FAILS = /^(doomed|strict|poison-\d)$/;
 const ENDED = new Set(['succeeded', 'failed', 'canceled', 'rolledBack']);
 
 /**
@@ -27,6 +29,8 @@ class Checker {
   private readonly violations: string[] = [];
   private readonly lives;
   private readonly effects = new Map<string, Effect[]>();
+  private readonly operator: OperatorModel;
+  private readonly pauses: PauseSpans;
   private readonly counts = {
     committed: 0,
     rolledBack: 0,
@@ -43,6 +47,11 @@ class Checker {
   private startAnswersLost = 0;
 
   constructor(private readonly evidence: Evidence) {
+    const { calls, transitions, timing, orders } = evidence;
+    const gidOf = ({ plan, gid }: LedgerEntry): string | null => orders.get(plan.order) ?? gid;
+    const plans = new Map(evidence.ledger.map((entry) => [gidOf(entry), entry.plan]));
+    this.operator = new OperatorModel(calls, transitions, (gid) => plans.get(gid));
+    this.pauses = new PauseSpans(calls, timing.heartbeat ?? 0);
     this.lives = new Map(evidence.lives.map((life) => [life.name, life]));
     for (const effect of evidence.effects) {
       const rows = this.effects.get(effect.order);
@@ -58,6 +67,7 @@ class Checker {
       if (!ENDED.has(job.status)) this.violate('unfinished', `job ${job.gid} is still ${job.status}`);
     }
     this.checkTransitions();
+    for (const text of this.operator.violations) this.violate('unasked', text);
     if (evidence.undisturbed) this.checkLeases();
     const { lease, interval } = evidence.timing;
     return {
@@ -97,12 +107,21 @@ class Checker {
 
     this.counts.committed += 1;
     if (entry.outcome === 'error' || entry.outcome === 'rolledBack') this.checkError(entry);
-    const expected = entry.plan.steps.some(({ kind }) => FAILS.test(kind)) ? 'failed' : 'succeeded';
+    const expected = this.failsAt(entry, gid!) === -1 ? 'succeeded' : 'failed';
     const excused = job?.status === 'failed' && this.lostItsOnlyAttempt(entry);
-    if (job?.status !== expected && !excused && !(entry.canceled && job?.status === 'canceled')) {
+    const canceled = entry.canceled || this.operator.wasCanceled(gid!);
+    if (job?.status !== expected && !excused && !(canceled && job?.status === 'canceled')) {
       this.violate('lost', `order ${order}: job ${gid} is ${job?.status ?? 'gone'}, not ${expected}`);
     }
-    this.checkSteps(entry, job?.status === 'canceled' || excused);
+    this.checkSteps(entry, gid!, job?.status === 'canceled' || excused);
+  }
+
+  /** The step at which it fails for good, unless somebody has skipped it or corrected its arguments; -1 if there is none. */
+  private failsAt({ plan }: LedgerEntry, gid: string): number {
+    return plan.steps.findIndex(({ kind }, step) => {
+      if (!FAILS.test(kind) || this.operator.skipped(gid, step)) return false;
+      return kind !== 'strict' || (this.operator.editsOf(gid, step).at(-1)?.wrong ?? true);
+    });
   }
 
   /**
@@ -144,17 +163,20 @@ class Checker {
       );
   }
 
-  private checkSteps({ plan, canceled }: LedgerEntry, stopped: boolean): void {
+  private checkSteps(entry: LedgerEntry, gid: string, stopped: boolean): void {
+    const { canceled, plan } = entry;
     const { order, steps } = plan;
     const history = new StepHistory(this.effects.get(order) ?? [], this.lives);
-    const doomed = steps.findIndex(({ kind }) => FAILS.test(kind));
+    const doomed = this.failsAt(entry, gid);
+    const skipped = (step: number) => this.operator.skipped(gid, step);
     steps.forEach(({ kind, failures = 0, quiet = false }, step) => {
-      const expected = (doomed === -1 || step < doomed) && !stopped;
+      const skip = skipped(step);
+      const expected = (doomed === -1 || step < doomed) && !stopped && !skip;
       const reason = history.repeated(step, failures);
       if (this.evidence.undisturbed && reason && reason !== 'paused')
         this.violate('attemptsWasted', `order ${order}: step ${step} was repeated (${reason})`);
       if (TRANSACTIONAL.includes(kind))
-        this.checkBooking(order, step, expected, quiet || history.began(step));
+        this.checkBooking(order, step, expected, quiet || history.began(step), skip?.as);
       else {
         this.counts.plain += 1;
         if (reason && !canceled) {
@@ -165,21 +187,39 @@ class Checker {
       if (expected && !quiet && !history.done(step)) {
         this.violate('stepsMissing', `order ${order}: step ${step} was never done`);
       }
+      for (const text of skip ? history.despiteSkip(step, skip) : [])
+        this.violate('skipsBroken', `order ${order}: ${text}`);
       if (doomed !== -1 && step > doomed && history.began(step)) {
         this.violate('outOfOrder', `order ${order}: step ${step} began after the job had failed`);
       }
     });
     // A job that was retried by hand continues where it failed. Nothing else may be repeated.
-    for (const text of history.outOfOrder()) this.violate('outOfOrder', `order ${order}: ${text}`);
+    for (const text of history.outOfOrder(skipped)) this.violate('outOfOrder', `order ${order}: ${text}`);
+    const steered = this.evidence.calls.length > 0;
+    for (const text of steered ? history.despiteEdit(this.operator) : [])
+      this.violate('editsBroken', `order ${order}: ${text}`);
+    for (const text of history.despitePause(this.pauses))
+      this.violate('pausesBroken', `order ${order}: ${text}`);
     const { live, zombies } = history.overlaps();
     for (const text of live) this.violate('overlaps', `order ${order}: ${text}`);
     this.zombies += zombies;
     this.recoveryTimes.push(...history.recoveryTimes());
   }
 
-  private checkBooking(order: string, step: number, expected: boolean, began: boolean): void {
+  private checkBooking(
+    order: string,
+    step: number,
+    expected: boolean,
+    began: boolean,
+    skipped?: 'skipped' | 'succeeded',
+  ): void {
     const times = this.bookings(order, step);
     this.counts.transactional += 1;
+    if (skipped && times !== (skipped === 'skipped' ? 0 : 1))
+      this.violate(
+        'skipsBroken',
+        `order ${order}: step ${step} counts as ${skipped}, and booked ${times} times`,
+      );
     if (times > 1) this.violate('bookingsDoubled', `order ${order}: step ${step} booked ${times} times`);
     else if (expected && times === 0)
       this.violate('bookingsMissing', `order ${order}: step ${step} did not book`);
@@ -200,6 +240,8 @@ class Checker {
     const fences = new FenceModel();
     for (const transition of this.evidence.transitions) {
       const { gid } = transition;
+      // Any process may do so, whoever held the job until its lease ended.
+      if (this.operator.isSkip(transition)) continue;
       const forbidden = violationOf(transition);
       if (forbidden !== undefined) this.violate('forbiddenTransitions', `job ${gid}: ${forbidden}`);
       const broken = fences.violationOf(transition);

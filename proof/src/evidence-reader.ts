@@ -2,6 +2,7 @@ import type { ProofDatabase } from './database.js';
 import type { Evidence, JobState, Transition, TransitionState } from './evidence.js';
 import type { WorkerLife } from './process.js';
 import type { LedgerEntry } from './ledger.js';
+import type { OperatorCall } from './operator-call.js';
 import type { Target } from './target.js';
 import type { WorkerTiming } from './worker/settings.js';
 
@@ -11,7 +12,10 @@ export interface EvidenceSource {
   readonly timing: WorkerTiming;
   readonly business: ProofDatabase;
   readonly store: ProofDatabase;
-  readonly ledger: { readonly entries: ReadonlyMap<string, LedgerEntry> };
+  readonly ledger: {
+    readonly entries: ReadonlyMap<string, LedgerEntry>;
+    readonly calls: ReadonlyMap<number, OperatorCall>;
+  };
   readonly fleet: { readonly lives: readonly WorkerLife[] };
   readonly connectionsCut: boolean;
   readonly undisturbed: boolean;
@@ -44,10 +48,13 @@ export async function readEvidence(source: EvidenceSource): Promise<Evidence> {
       end: row.end_at === null ? null : Number(row.end_at),
       outcome: row.outcome,
       signalled: row.signalled_at === null ? null : Number(row.signalled_at),
+      version: row.version,
+      key: row.idempotency_key,
     })),
     jobs: new Map((await readJobs(source)).map((job) => [job.gid, job])),
     transitions: usesDtm(source) ? [] : await readTransitions(store),
     lives: source.fleet.lives,
+    calls: [...source.ledger.calls.values()],
     connectionsCut: source.connectionsCut,
     undisturbed: source.undisturbed,
   };
@@ -99,6 +106,7 @@ async function readTransitions(store: ProofDatabase): Promise<Transition[]> {
   return rows.map((row) => ({
     gid: row.gid,
     writer: row.writer,
+    at: Number(row.at),
     before: state(row, 'old'),
     after: state(row, 'new'),
   }));

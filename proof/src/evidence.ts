@@ -1,4 +1,5 @@
 import type { LedgerEntry } from './ledger.js';
+import type { OperatorCall } from './operator-call.js';
 import type { WorkerLife } from './process.js';
 import type { Target } from './target.js';
 import type { WorkerTiming } from './worker/settings.js';
@@ -16,6 +17,10 @@ export interface Effect {
   readonly outcome: 'done' | 'failed' | null;
   /** When its signal aborted. The library guarantees nothing about what a step does after that. */
   readonly signalled: number | null;
+  /** Which correction its arguments were of; null before the first. */
+  readonly version: string | null;
+  /** The idempotency key. */
+  readonly key: string;
 }
 
 export interface JobState {
@@ -28,6 +33,8 @@ export interface JobState {
 export interface Transition {
   readonly gid: string;
   readonly writer: string | null;
+  /** The database's time, within the transaction that made the change. */
+  readonly at: number;
   readonly before: TransitionState | null;
   readonly after: TransitionState | null;
 }
@@ -51,6 +58,8 @@ export interface Evidence {
   readonly jobs: ReadonlyMap<string, JobState>;
   readonly transitions: readonly Transition[];
   readonly lives: readonly WorkerLife[];
+  /** What an operator asked for; none in most attacks. */
+  readonly calls: readonly OperatorCall[];
   /** The attack cut connections, so answers may be lost. */
   readonly connectionsCut: boolean;
   /** The attack killed, stopped and cut nothing: no step may be repeated. */

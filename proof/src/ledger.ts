@@ -1,4 +1,5 @@
 import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
+import type { OperatorAction, OperatorAnswer, OperatorCall } from './operator-call.js';
 import type { JobPlan } from './plan.js';
 
 export type Outcome = 'committed' | 'rolledBack' | 'error' | 'unknown';
@@ -21,6 +22,8 @@ const SYNC_MS = 50;
  */
 export class Ledger {
   readonly entries = new Map<string, LedgerEntry>();
+  /** What an operator asked for. */
+  readonly calls = new Map<number, OperatorCall>();
   private readonly file: number;
   private readonly timer: NodeJS.Timeout;
   private dirty = false;
@@ -45,6 +48,21 @@ export class Ledger {
     if (!entry) return;
     Object.assign(entry, { outcome, error, ...(gid !== null && { gid }) });
     this.append({ answered: order, outcome, gid, error });
+  }
+
+  /** Recorded before the order is sent. */
+  ordered(worker: string, action: OperatorAction): OperatorCall {
+    const id = this.calls.size + 1;
+    const call: OperatorCall = { id, worker, action, outcome: 'unknown' };
+    this.calls.set(id, call);
+    this.append({ ordered: id, worker, action });
+    return call;
+  }
+
+  /** It is about to be carried out, or has been. */
+  told(id: number, answer: OperatorAnswer): void {
+    Object.assign(this.calls.get(id)!, answer);
+    this.append({ told: id, ...answer });
   }
 
   close(): void {

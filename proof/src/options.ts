@@ -18,7 +18,7 @@ export interface ProofOptions {
   readonly report: string | undefined;
 }
 
-const ATTACKS = 'kill,faults,races,shutdown,load,silence,waits,poison,pool,slow';
+const ATTACKS = 'kill,faults,races,shutdown,load,silence,waits,poison,pool,slow,operator';
 
 export function readOptions(args: readonly string[]): ProofOptions {
   const { values } = parseArgs({

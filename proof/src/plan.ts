@@ -4,7 +4,8 @@ import type { Random } from './random.js';
  * What a step does: `append` writes through a separate connection, `book` in the transaction that marks it done,
  * `flaky` appends after a number of failures, `doomed` fails its job for good, `hold` blocks the event loop, `stuck` never
  * settles for a number of attempts, `linger` books and keeps its connection meanwhile, `call` waits for the answer of a server,
- * `poison` kills its process, `frail` appends; the last two have that many attempts at most.
+ * `poison` kills its process, `frail` appends; the last two have that many attempts at most. `strict` fails its job for good as long as
+ * its arguments are `wrong`.
  */
 export type StepKind =
   | 'append'
@@ -15,6 +16,7 @@ export type StepKind =
   | 'stuck'
   | 'linger'
   | 'call'
+  | 'strict'
   | `${'poison' | 'frail'}-${MaxAttempts}`;
 
 export type MaxAttempts = 1 | 2 | 3;
@@ -32,6 +34,10 @@ export interface StepPlan {
   readonly quiet?: boolean;
   /** Whom it calls. */
   readonly url?: string;
+  /** Whether the arguments must be corrected. */
+  readonly wrong?: boolean;
+  /** Which correction the arguments are of. The attempts record it. */
+  readonly version?: string;
 }
 
 /**

@@ -45,6 +45,11 @@ const ADDABLE = new Set([
   'serverCrashes',
   'dtmKilled',
   'jobs',
+  'edit',
+  'skip',
+  'pause',
+  'retryAll',
+  'cancelAll',
 ]);
 
 /** What the floods measured. */

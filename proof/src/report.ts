@@ -43,6 +43,10 @@ const LABELS: Readonly<Record<Forbidden, string>> = {
   lateQueries: 'queries after the pool was closed',
   leasesLeft: 'leases left behind by an orderly shutdown',
   attemptsWasted: 'leases lost and steps repeated where the attack disturbed no process',
+  pausesBroken: 'attempts of a paused step',
+  skipsBroken: 'steps skipped while they ran, run after they were skipped, or both done and skipped',
+  editsBroken: 'attempts whose arguments and key are not those of the last edit',
+  unasked: 'jobs changed by hand that nobody had asked for, or twice',
 };
 
 const REASONS: readonly RepeatReason[] = ['killed', 'paused', 'lease lost', 'failed', 'shut down', 'other'];
@@ -241,8 +245,9 @@ stored, the barrier rows, and the rule that success is stored before the next st
 them. At the same moment with the unmodified library it must report nothing.
 
 It also takes a bound, a count or a share out of the library, and lets an attack run: the bound of statements (silence), that of attempts
-(waits), the rule that only an attempt that has begun counts (poison), the connection beside the pool (pool), the share of one step, and
-the limit for jobs that wait (both slow). The attack must show each of them.
+(waits), the rule that only an attempt that has begun counts (poison), the connection beside the pool (pool), the share of one step,
+the limit for jobs that wait (both slow), the lease that protects a running step from being skipped, the pause of jobs that a process has
+started itself, and the key of an edited step (these three operator). The attack must show each of them.
 
 ## Run it again
 

@@ -1,6 +1,7 @@
 import { BuildCopy, type Patch } from './build-copy.js';
 import type { JobPlan } from './plan.js';
 import { Random } from './random.js';
+import { operatorAttack } from './attacks/operator.js';
 import { poisonAttack } from './attacks/poison.js';
 import { poolAttack } from './attacks/pool.js';
 import { silenceAttack } from './attacks/silence.js';
@@ -170,6 +171,46 @@ export const attackSabotages: readonly AttackSabotage[] = [
       { file: 'tm/self/step-queue.js', replace: 'const SOON_MS = 1000', by: 'const SOON_MS = 1000_000' },
     ],
     shows: (_, { settled, smallestShare }) => settled === false && smallestShare === 0,
+  },
+  {
+    name: 'operator where steps are skipped while they run',
+    attack: operatorAttack,
+    seconds: 8,
+    patches: [
+      {
+        file: 'store/steering/steering-statements.js',
+        replace: `(status = 'submitted' AND (owner IS NULL OR due_at <= ${'${now}'}))`,
+        by: `status = 'submitted'`,
+      },
+    ],
+    shows: ({ forbidden }) => forbidden.skipsBroken > 0,
+  },
+  {
+    name: 'operator where jobs that a process has started itself ignore a pause',
+    attack: operatorAttack,
+    seconds: 8,
+    patches: [
+      {
+        file: 'tm/self/job-runner.js',
+        replace: '!this.takesJobs || queue.paused ||',
+        by: '!this.takesJobs ||',
+      },
+      { file: 'tm/self/step-queues.js', replace: 'if (queue.paused)\n            return false;', by: '' },
+    ],
+    shows: ({ forbidden }) => forbidden.pausesBroken > 0,
+  },
+  {
+    name: 'operator where the key of an edited step stays',
+    attack: operatorAttack,
+    seconds: 8,
+    patches: [
+      {
+        file: 'core/steps/step-context.js',
+        replace: 'edits === undefined ?',
+        by: 'edits === undefined || edits > 0 ?',
+      },
+    ],
+    shows: ({ forbidden }) => forbidden.editsBroken > 0,
   },
 ];
 

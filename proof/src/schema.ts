@@ -25,7 +25,9 @@ export function effectsTable(backend: Backend): string {
       begin_at ${time} NOT NULL,
       end_at ${time},
       signalled_at ${time},
-      outcome ${text}
+      outcome ${text},
+      version ${text},
+      idempotency_key ${text}
     )`;
 }
 
@@ -46,9 +48,14 @@ export function auditTrail(backend: Backend): string[] {
     mariadb: 'BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY',
     sqlite: 'INTEGER PRIMARY KEY',
   }[backend];
+  const time = {
+    postgres: 'DOUBLE PRECISION NOT NULL DEFAULT (extract(epoch FROM clock_timestamp()) * 1000)',
+    mariadb: 'DOUBLE NOT NULL DEFAULT (UNIX_TIMESTAMP(SYSDATE(6)) * 1000)',
+    sqlite: `REAL NOT NULL DEFAULT ((julianday('now') - 2440587.5) * 86400000.0)`,
+  }[backend];
   const pair = (prefix: string): string =>
     `${prefix}_status ${text}, ${prefix}_step_index INTEGER, ${prefix}_attempts INTEGER, ${prefix}_owner ${text}`;
-  const table = `CREATE TABLE proof_audit (id ${id}, gid ${text} NOT NULL, writer ${text}, ${pair('old')}, ${pair('new')})`;
+  const table = `CREATE TABLE proof_audit (id ${id}, gid ${text} NOT NULL, writer ${text}, at ${time}, ${pair('old')}, ${pair('new')})`;
 
   if (backend === 'postgres') {
     const writer = `replace(current_setting('application_name'), 'proof:', '')`;

@@ -1,4 +1,6 @@
 import type { Effect } from './evidence.js';
+import type { OperatorModel, SkippedStep } from './operator-model.js';
+import type { PauseSpans } from './pause-spans.js';
 import type { WorkerLife } from './process.js';
 import type { RepeatReason } from './verdict.js';
 
@@ -31,7 +33,7 @@ export class StepHistory {
   }
 
   /** Steps that began before the previous step had ended, or again after the next step had begun. */
-  outOfOrder(): string[] {
+  outOfOrder(skipped: (step: number) => SkippedStep | undefined): string[] {
     const found: string[] = [];
     const firstBegin = new Map<number, number>();
     for (const row of this.rows) {
@@ -44,11 +46,43 @@ export class StepHistory {
         const before = this.rows.some(
           ({ step, outcome, end }) => step === row.step - 1 && outcome === 'done' && end! <= row.begin,
         );
-        if (row.step > 0 && !before)
-          found.push(`step ${row.step} began before step ${row.step - 1} was done`);
+        const without = skipped(row.step - 1)?.at ?? Infinity;
+        if (row.step > 0 && !before && without > row.begin)
+          found.push(`step ${row.step} began before step ${row.step - 1} was done or skipped`);
       }
     }
     return found;
+  }
+
+  /** Attempts that ran when their step was skipped, or began afterwards. */
+  despiteSkip(step: number, { at, over }: SkippedStep): string[] {
+    return this.rows
+      .filter((row) => row.step === step && !this.isZombie(row))
+      .flatMap((row) => {
+        if (row.begin > over) return [`step ${step} began in ${row.worker} after it was skipped`];
+        const ran = row.begin < at && this.endOf(row) > at;
+        return ran ? [`step ${step} was skipped while it ran in ${row.worker}`] : [];
+      });
+  }
+
+  /** Attempts with arguments or a key that are not those of the last edit before. */
+  despiteEdit(operator: OperatorModel): string[] {
+    return this.rows.flatMap(({ gid, step, begin, version, key, worker }) => {
+      const edits = operator.editsOf(gid, step).filter(({ at }) => at <= begin);
+      const expected = edits.at(-1)?.version ?? null;
+      const keyed = edits.length === 0 ? `${gid}:${step}` : `${gid}:${step}:edit-${edits.length}`;
+      if (version === expected && key === keyed) return [];
+      return [`step ${step} ran in ${worker} with ${version} and ${key}, not with ${expected} and ${keyed}`];
+    });
+  }
+
+  /** Attempts that began although their step was paused. */
+  despitePause(pauses: PauseSpans): string[] {
+    return this.rows.flatMap((row) => {
+      const late = pauses.tooLate(row);
+      if (late === undefined || this.isZombie(row)) return [];
+      return [`step ${row.step} (${row.kind}) began in ${row.worker} ${late} ms after its pause`];
+    });
   }
 
   /** Pairs of overlapping attempts, and how many of them involve a process that was paused. */

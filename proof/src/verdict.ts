@@ -14,6 +14,10 @@ export const FORBIDDEN = [
   'lateQueries',
   'leasesLeft',
   'attemptsWasted',
+  'pausesBroken',
+  'skipsBroken',
+  'editsBroken',
+  'unasked',
 ] as const;
 
 export type Forbidden = (typeof FORBIDDEN)[number];

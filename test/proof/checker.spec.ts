@@ -14,7 +14,7 @@ const title = 'the checker of the proof [postgres]';
 describe.skipIf(!postgres)(
   postgres ? title : `${title} (skipped: no PostgreSQL: DATABASE_URL is not set)`,
   () => {
-    const surroundings = { repository, servers: { postgres }, own: {}, rate: 0 };
+    const surroundings = { repository, servers: { postgres }, own: {}, rate: 60 };
 
     it.for(sabotages)('reports $name', { timeout: 60_000 }, async (sabotage) => {
       const verdict = await play(sabotage, surroundings, true);

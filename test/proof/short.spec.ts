@@ -29,6 +29,7 @@ const PLACES: Readonly<Record<string, { seconds: number; places: Readonly<Record
   poison: { seconds: 4, places: { postgres: ['one'], mariadb: ['one'], sqlite: ['one'] } },
   pool: { seconds: 1, places: { postgres: ['one'], mariadb: ['two'] } },
   slow: { seconds: 1, places: { postgres: ['two'], sqlite: ['one'] } },
+  operator: { seconds: 6, places: { postgres: ['two'], mariadb: ['one'], sqlite: ['one'] } },
   load: { seconds: 2, places: { postgres: ['one'], mariadb: ['one'], sqlite: ['one'] } },
 };
 const MEMORY_LIMIT_MB = 600;

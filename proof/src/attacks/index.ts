@@ -2,6 +2,7 @@ import type { Attack } from '../run.js';
 import { faultsAttack } from './faults.js';
 import { killAttack } from './kill.js';
 import { loadAttack } from './load.js';
+import { operatorAttack } from './operator.js';
 import { poisonAttack } from './poison.js';
 import { poolAttack } from './pool.js';
 import { racesAttack } from './races.js';
@@ -21,4 +22,5 @@ export const attacks: readonly Attack[] = [
   poisonAttack,
   poolAttack,
   slowAttack,
+  operatorAttack,
 ];

@@ -18,13 +18,16 @@ import {
   DistributedJobs,
   selfTm,
   SteppingModule,
+  SteppingOperations,
   type DistributedJob,
   type TransactionManagerStrategy,
 } from 'nestjs-stepping';
 import { DataSource, type DataSourceOptions, type EntityManager } from 'typeorm';
+import type { OperatorOrder } from '../operator-call.js';
 import type { JobPlan } from '../plan.js';
 import { openEffectLog } from './effects.js';
 import { installFault, watchEventLoop } from './faults.js';
+import { operate } from './operate.js';
 import type { WorkerSettings } from './settings.js';
 import { stepClasses, Surroundings } from './steps.js';
 import { tell } from './tell.js';
@@ -38,6 +41,7 @@ interface Command {
   readonly cancel?: string;
   readonly retry?: string;
   readonly memory?: true;
+  readonly operate?: OperatorOrder;
 }
 
 const settings = JSON.parse(process.env.PROOF_WORKER!) as WorkerSettings;
@@ -101,6 +105,7 @@ if (settings.dtm)
   await (app as Awaited<ReturnType<typeof NestFactory.create>>).listen(settings.dtm.port, '127.0.0.1');
 const factory = app.get(DistributedJobFactory);
 const admin = app.get(DistributedJobs);
+const operations = app.get(SteppingOperations);
 
 createInterface({ input: process.stdin })
   .on('line', (line) => void obey(JSON.parse(line) as Command))
@@ -117,6 +122,7 @@ async function obey(command: Command): Promise<void> {
   }
   if (command.burst) await burst(command.burst);
   if (command.occupy) await occupy(command.occupy);
+  if (command.operate) await operate(command.operate, { jobs: admin, operations, effects });
   if (command.memory) tell({ type: 'memory', rss: process.memoryUsage.rss() });
   for (const action of ['cancel', 'retry'] as const) {
     const gid = command[action];
@@ -234,6 +240,7 @@ async function strategy(): Promise<TransactionManagerStrategy> {
     queryPreparedAfter: timing.queryAfter,
     gracePeriod: timing.grace,
     ...(timing.statement !== undefined && { statementTimeout: timing.statement }),
+    ...(timing.heartbeat !== undefined && { monitoring: { heartbeat: timing.heartbeat } }),
     ...(concurrency !== undefined && { concurrency }),
     ...(runSteps !== undefined && { runSteps }),
     ...(store && { dataSource: 'jobs' }),
@@ -254,7 +261,10 @@ async function connect(options: DataSourceOptions, dataSource: string): Promise<
   const connected = await new DataSource(named).initialize();
   if (options.type === 'mariadb') {
     const { pool } = connected.driver as unknown as { pool: SessionPool };
-    pool.on('connection', (session) => session.query(`SET @proof_writer = '${name}'`));
+    const sign = `SET @proof_writer = '${name}'`;
+    pool.on('connection', (session) => session.query(sign));
+    // The one that `initialize()` has opened.
+    await connected.query(sign);
   }
   return connected;
 }

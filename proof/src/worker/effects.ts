@@ -7,6 +7,9 @@ export interface EffectRow {
   readonly step: number;
   readonly kind: string;
   readonly attempt: number;
+  /** Of the arguments. */
+  readonly version: string | null;
+  readonly key: string;
 }
 
 /** Records what steps do, with the database's time, through a connection that the library never sees. */
@@ -20,10 +23,12 @@ export interface EffectLog {
     signal: AbortSignal,
     signalledAt: () => number | null,
   ): Promise<void>;
+  /** The database's time. */
+  now(): Promise<number>;
   close(): Promise<void>;
 }
 
-type Run = (sql: string, params: readonly unknown[]) => Promise<void>;
+type Run = (sql: string, params: readonly unknown[]) => Promise<unknown[]>;
 
 interface Session {
   run: Run;
@@ -40,12 +45,12 @@ export async function openEffectLog(settings: EffectsSettings, worker: string): 
   let count = 0;
 
   /** The next call replaces a broken connection. */
-  const run = async (statement: (session: Session) => [string, unknown[]]): Promise<void> => {
+  const run = async (statement: (session: Session) => [string, unknown[]]): Promise<unknown[]> => {
     session ??= open(settings);
     const current = session;
     try {
       const opened = await current;
-      await opened.run(...statement(opened));
+      return await opened.run(...statement(opened));
     } catch (error) {
       if (session === current) session = undefined;
       void current.then((opened) => opened.close()).catch(() => undefined);
@@ -54,13 +59,13 @@ export async function openEffectLog(settings: EffectsSettings, worker: string): 
   };
 
   return {
-    async begin({ order, gid, step, kind, attempt }) {
+    async begin({ order, gid, step, kind, attempt, version, key }) {
       count += 1;
       const id = `${worker}:${count}`;
       await run(({ now, placeholder }) => [
-        `INSERT INTO proof_effects (id, order_id, gid, step_index, kind, attempt, worker, begin_at)
-         VALUES (${[1, 2, 3, 4, 5, 6, 7].map(placeholder).join(', ')}, ${now})`,
-        [id, order, gid, step, kind, attempt, worker],
+        `INSERT INTO proof_effects (id, order_id, gid, step_index, kind, attempt, worker, version, idempotency_key, begin_at)
+         VALUES (${[1, 2, 3, 4, 5, 6, 7, 8, 9].map(placeholder).join(', ')}, ${now})`,
+        [id, order, gid, step, kind, attempt, worker, version, key],
       ]);
       return id;
     },
@@ -68,16 +73,21 @@ export async function openEffectLog(settings: EffectsSettings, worker: string): 
       const deadline = performance.now() + END_PATIENCE_MS;
       for (;;) {
         try {
-          return await run(({ now, placeholder }) => [
+          await run(({ now, placeholder }) => [
             `UPDATE proof_effects SET end_at = ${now}, outcome = ${placeholder(1)}, signalled_at = ${placeholder(2)}
               WHERE id = ${placeholder(3)}`,
             [outcome, signalledAt(), id],
           ]);
+          return;
         } catch (error) {
           if (signal.aborted || performance.now() > deadline) throw error;
           await sleep(50);
         }
       }
+    },
+    async now() {
+      const [row] = await run(({ now }) => [`SELECT ${now} AS time`, []]);
+      return Number((row as { time: number | string }).time);
     },
     async close() {
       await (await session)?.close();
@@ -98,7 +108,7 @@ async function openPostgres(url: string): Promise<Session> {
   return {
     now: 'extract(epoch FROM clock_timestamp()) * 1000',
     placeholder: (position) => `$${position}`,
-    run: async (sql, params) => void (await client.query(sql, [...params])),
+    run: async (sql, params) => (await client.query(sql, [...params])).rows,
     close: () => client.end(),
   };
 }
@@ -110,7 +120,7 @@ async function openMariaDb(url: string): Promise<Session> {
   return {
     now: 'UNIX_TIMESTAMP(SYSDATE(6)) * 1000',
     placeholder: () => '?',
-    run: async (sql, params) => void (await connection.query(sql, [...params])),
+    run: async (sql, params) => (await connection.query(sql, [...params]))[0] as unknown[],
     close: () => connection.end(),
   };
 }
@@ -122,7 +132,12 @@ async function openSqlite(file: string): Promise<Session> {
   return {
     now: `(julianday('now') - 2440587.5) * 86400000.0`,
     placeholder: () => '?',
-    run: async (sql, params) => void database.prepare(sql).run(...params),
+    run: async (sql, params) => {
+      const statement = database.prepare(sql);
+      if (statement.reader) return statement.all(...params);
+      statement.run(...params);
+      return [];
+    },
     close: async () => void database.close(),
   };
 }

@@ -22,6 +22,8 @@ export interface WorkerTiming {
   /** Of each statement of the library. */
   readonly statement?: number;
   readonly grace: number;
+  /** How often a process looks which steps are paused. */
+  readonly heartbeat?: number;
 }
 
 /** Where effects are written, through neither the library nor the application's pool. */

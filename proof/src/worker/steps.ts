@@ -17,6 +17,8 @@ export interface StepArgs {
   readonly elsewhere?: number;
   readonly quiet?: boolean;
   readonly url?: string;
+  readonly wrong?: boolean;
+  readonly version?: string;
 }
 
 /** The effect log, and the name of this process. */
@@ -35,9 +37,10 @@ export class Surroundings {
     act: () => Promise<void>,
   ): Promise<void> {
     if (args.quiet) return act();
-    const { gid, stepIndex, attempt, signal } = context;
+    const { gid, stepIndex, attempt, signal, idempotencyKey: key } = context;
     const here = args.only === undefined || this.worker.startsWith(args.only);
-    const row = { order: args.order, gid, step: stepIndex, kind, attempt };
+    const version = args.version ?? null;
+    const row = { order: args.order, gid, step: stepIndex, kind, attempt, version, key };
     let signalled: number | null = null;
     signal.addEventListener('abort', () => (signalled = realNow()));
     const id = await this.effects.begin(row);
@@ -143,6 +146,18 @@ export class CallStep implements StepHandler<StepArgs> {
   }
 }
 
+/** Fails its job for good until somebody corrects its arguments. */
+@Step({ name: 'strict', retry: RETRY })
+export class StrictStep implements StepHandler<StepArgs> {
+  constructor(private readonly surroundings: Surroundings) {}
+
+  execute(args: StepArgs, context: StepContext): Promise<void> {
+    return this.surroundings.around('strict', args, context, async () => {
+      if (args.wrong) throw new UnrecoverableStepError('its arguments are wrong, as planned');
+    });
+  }
+}
+
 /** Does not heed its signal. */
 @Step({ name: 'stuck', retry: RETRY, timeout: '500ms' })
 export class StuckStep implements StepHandler<StepArgs> {
@@ -194,6 +209,7 @@ export const stepClasses: Readonly<Record<StepKind, ProofStep>> = {
   stuck: StuckStep,
   linger: LingerStep,
   call: CallStep,
+  strict: StrictStep,
   'poison-1': once.poison,
   'poison-2': twice.poison,
   'poison-3': thrice.poison,
