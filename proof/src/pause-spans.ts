@@ -11,7 +11,7 @@ interface PauseSpan {
 }
 
 /** Between the decision to begin and the row that records it. */
-const BEGIN_MS = 1000;
+const BEGIN_MS = 3000;
 /** Besides the heartbeat: reading the controls, on a busy machine. */
 const LEARN_MS = 2000;
 
