@@ -126,7 +126,7 @@ describeBackends('an attempt is counted when it begins', (backend) => {
     databases = await Databases.create(backend, 'two');
     app = await TestApplication.start(databases, { selfTm: LEASE, providers: [EffectOnce] });
     const error = new Error('the database cannot be asked now');
-    vi.spyOn(Barrier.prototype, 'exists').mockRejectedValue(error);
+    vi.spyOn(Barrier.prototype, 'isDone').mockRejectedValue(error);
     const dying = worker({ selfTm: LEASE, faults: [{ point: 'step:committed' }] });
     await workerReady(dying);
     dying.send({ start: { gid: 'told-later', steps: [['effect-once']], transaction: 'none' } });

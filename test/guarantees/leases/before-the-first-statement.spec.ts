@@ -119,7 +119,7 @@ describePlacements(
         const error = new Error('the database cannot be asked now');
         atFaultPoint('step:before-commit', gid, () => {
           trap.set(`${gid}:0`, 'applied');
-          vi.spyOn(Barrier.prototype, 'exists').mockRejectedValue(error);
+          vi.spyOn(Barrier.prototype, 'isDone').mockRejectedValue(error);
         });
         await app.jobs.createJob({ gid, transaction: 'none' }).addStep(EffectOnce, {}).start();
         const asked = async () => ((await app.admin.find(gid))!.error ?? '').includes(error.message);
