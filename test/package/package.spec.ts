@@ -184,9 +184,9 @@ describe('with the required peers only', () => {
   });
 });
 
-/** The module specifiers of a compiled file, of `import()` and of types written as `import('x')` as well. */
+/** The module specifiers of a compiled file, of `import()` and of types written as `import('x')` as well. The text 'from' is none. */
 function specifiers(text: string): string[] {
-  const pattern = /(?:\bfrom\s*|\bimport\s*|\bimport\(\s*|\brequire\(\s*)(['"])([^'"\n]+)\1/g;
+  const pattern = /(?:(?<!['"])\bfrom\s*|\bimport\s*|\bimport\(\s*|\brequire\(\s*)(['"])([^'"\n]+)\1/g;
   return [...withoutComments(text).matchAll(pattern)].map((match) => match[2]!);
 }
 
