@@ -175,7 +175,7 @@ export const attackSabotages: readonly AttackSabotage[] = [
   {
     name: 'operator where steps are skipped while they run',
     attack: operatorAttack,
-    seconds: 8,
+    seconds: 16,
     patches: [
       {
         file: 'store/steering/steering-statements.js',
@@ -188,7 +188,7 @@ export const attackSabotages: readonly AttackSabotage[] = [
   {
     name: 'operator where jobs that a process has started itself ignore a pause',
     attack: operatorAttack,
-    seconds: 8,
+    seconds: 16,
     patches: [
       {
         file: 'tm/self/job-runner.js',
@@ -202,7 +202,7 @@ export const attackSabotages: readonly AttackSabotage[] = [
   {
     name: 'operator where the key of an edited step stays',
     attack: operatorAttack,
-    seconds: 8,
+    seconds: 16,
     patches: [
       {
         file: 'core/steps/step-context.js',

@@ -21,8 +21,7 @@ describe.skipIf(!postgres)(
       expect(verdict.forbidden[sabotage.reported], JSON.stringify(verdict)).toBeGreaterThan(0);
     });
 
-    // An attack is random, and a small one meets the gap most times: one of three tries must show it.
-    it.for(attackSabotages)('sees $name', { timeout: 240_000, retry: 2 }, async (sabotage) => {
+    it.for(attackSabotages)('sees $name', { timeout: 240_000 }, async (sabotage) => {
       expect(await attackWithout(sabotage, surroundings)).toBe(true);
     });
 
