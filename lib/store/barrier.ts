@@ -147,11 +147,6 @@ export abstract class Barrier {
     return false;
   }
 
-  /** Whether a row is there and committed, whatever its reason. */
-  async exists(gid: string, branchId = '00', op = 'msg'): Promise<boolean> {
-    return (await this.reasonOf({ gid, branchId, op })) !== undefined;
-  }
-
   /** Whether the transaction with the row of `gid` is known to have committed. No row means neither yes nor no. */
   async isCommitted(gid: string): Promise<boolean> {
     const reason = await this.reasonOf({ gid, branchId: '00', op: 'msg' });

@@ -1,6 +1,7 @@
 import type { JobStatus } from '../core/jobs/job-info.js';
 import { ClaimBytes } from './claim-bytes.js';
 import { takenOver } from './attempt-marks.js';
+import { meets } from './job-conditions.js';
 import {
   JobStore,
   type ClaimRequest,
@@ -284,22 +285,6 @@ export class MemoryJobStore extends JobStore {
   private after(milliseconds: number): Date {
     return new Date(this.now() + milliseconds);
   }
-}
-
-function meets(job: JobRecord, conditions: JobConditions): boolean {
-  const { status, step, name, createdAfter, createdBefore, failing, error, args, before, from } = conditions;
-  return (
-    (status === undefined || status.includes(job.status)) &&
-    (step === undefined || job.stepName === step) &&
-    (name === undefined || job.name === name) &&
-    (createdAfter === undefined || job.createdAt >= createdAfter) &&
-    (createdBefore === undefined || job.createdAt < createdBefore) &&
-    (!failing || (job.attempts > 0 && (job.status === 'submitted' || job.status === 'failed'))) &&
-    (error === undefined || job.error?.includes(error) === true) &&
-    (args === undefined || job.steps.includes(args)) &&
-    (before === undefined || job.gid < before) &&
-    (from === undefined || job.gid >= from)
-  );
 }
 
 function recordOf({ errorName: _errorName, ...job }: KeptJob): JobRecord {

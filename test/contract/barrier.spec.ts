@@ -71,7 +71,7 @@ describeBackends('Barrier', (backend) => {
       expect(await barrier.insert(runner, { gid })).toBe(true);
       await runner.rollbackTransaction();
     });
-    expect(await barrier.exists(gid)).toBe(false);
+    expect(await rowsOf(gid)).toEqual([]);
     expect(await barrier.queryPrepared(gid)).toBe('rolledBack');
   });
 
@@ -112,11 +112,11 @@ describeBackends('Barrier', (backend) => {
       expect(await barrier.insert(runner, row)).toBe(true);
       expect(await barrier.insert(runner, row)).toBe(false);
       expect(await barrier.insert(runner, { ...row, branchId: '03' })).toBe(true);
-      if (backend !== 'sqlite') expect(await barrier.exists(gid, '02', 'action')).toBe(false);
+      if (backend !== 'sqlite') expect(await barrier.isDone(gid, '02')).toBe(false);
       await runner.commitTransaction();
     });
-    expect(await barrier.exists(gid, '02', 'action')).toBe(true);
-    expect(await barrier.exists(gid)).toBe(false);
+    expect(await barrier.isDone(gid, '02')).toBe(true);
+    expect(await barrier.isCommitted(gid)).toBe(false);
     expect(await rowsOf(gid)).toMatchObject([{ reason: 'action' }, { reason: 'action' }]);
     await barrier.purge([gid]);
     await barrier.purge([]);
