@@ -24,12 +24,6 @@ export function errorLabel(thrown: unknown): string {
   return (labels.join('; caused by ') || String(thrown)).slice(0, MAX_LENGTH);
 }
 
-/** The name of the class of an error, which holds no data of the application; `null` for what is none. */
-export function errorName(thrown: unknown): string | null {
-  const name = propertyOf(thrown, 'name');
-  return typeof name === 'string' && NAME.test(name) ? name : null;
-}
-
 function labelOf(value: unknown): string {
   const name = propertyOf(value, 'name');
   if (typeof value !== 'object' && typeof value !== 'function') return `a ${typeof value}`;

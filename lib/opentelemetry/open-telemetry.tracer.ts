@@ -53,7 +53,7 @@ export class OpenTelemetryTracer implements JobTracer {
         () => work(stored),
       );
     } catch (error) {
-      errorType = errorClass(error);
+      errorType = classOf(error);
       throw error;
     } finally {
       this.end(span, errorType);
@@ -139,7 +139,7 @@ export class OpenTelemetryTracer implements JobTracer {
 /** What has interrupted attempts says nothing about the step. */
 function errorTypeOf(outcome: StepOutcome): string | undefined {
   if (outcome.kind !== 'failed' && outcome.kind !== 'unfit') return undefined;
-  return isNotFinished(outcome) ? undefined : errorClass(outcome.error);
+  return isNotFinished(outcome) ? undefined : classOf(outcome.error);
 }
 
 function toldOutcome(outcome: StepOutcome): string {
@@ -157,9 +157,14 @@ function stopOf(reason: unknown): string {
   if (reason instanceof LeaseLostError) return 'lease_lost';
   if (reason instanceof StepTimeoutError) return 'timeout';
   if (reason instanceof StepInterruptedError) return 'shutdown';
-  return errorClass(reason);
+  return classOf(reason);
 }
 
 function secondsSince(startedAt: number): number {
   return (performance.now() - startedAt) / 1000;
+}
+
+/** What OpenTelemetry's conventions call anything without a class. */
+function classOf(thrown: unknown): string {
+  return errorClass(thrown) ?? '_OTHER';
 }

@@ -1,5 +1,5 @@
 import type { Statement } from './connections/internal.connection.js';
-import type { AuditRecord, ControlKind, ControlValues } from './control-store.js';
+import type { ControlKind, ControlValues } from './control-store.js';
 import type { SqlNotation } from './sql-notation.js';
 import { fragment, RawSql, type Fragment } from './sql-template.js';
 import type { QualifiedTables } from './table-names.js';
@@ -22,14 +22,12 @@ export interface ControlRow {
 /** The statements of the controls. All databases understand the same ones. */
 export class ControlStatements {
   private readonly controls: RawSql;
-  private readonly audit: RawSql;
 
   constructor(
     tables: QualifiedTables,
     private readonly notation: SqlNotation,
   ) {
     this.controls = new RawSql(tables.controls);
-    this.audit = new RawSql(tables.audit);
   }
 
   read(): Statement {
@@ -73,12 +71,6 @@ export class ControlStatements {
     return this.notation.sql`
       DELETE FROM ${this.controls}
        WHERE ${this.isControl(kind, target)} AND value = ${value} AND until <= ${this.notation.now}`;
-  }
-
-  record({ action, step, reason, by }: AuditRecord): Statement {
-    return this.notation.sql`
-      INSERT INTO ${this.audit} (at, done_by, action, step, reason, changed)
-      VALUES (${this.notation.now}, ${by}, ${action}, ${step}, ${reason}, 0)`;
   }
 
   now(): Statement {

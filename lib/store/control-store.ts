@@ -1,5 +1,3 @@
-import type { AuditAction } from '../core/jobs/job-operations.js';
-
 /** `pause`: a person has paused the step. `brake`: what is known of a step that fails. */
 export type ControlKind = 'pause' | 'brake';
 
@@ -20,14 +18,6 @@ export interface Control extends ControlValues {
   readonly target: string;
   readonly since: Date;
   readonly until: Date | null;
-}
-
-/** What goes into the audit. */
-export interface AuditRecord {
-  readonly action: AuditAction;
-  readonly step: string;
-  readonly reason: string | null;
-  readonly by: string | null;
 }
 
 /**
@@ -61,8 +51,6 @@ export abstract class ControlStore {
   abstract remove(kind: ControlKind, targets: readonly string[]): Promise<boolean>;
   /** Removes a control that has this value and has ended. */
   abstract removeEnded(kind: ControlKind, target: string, value: string): Promise<void>;
-  /** Writes one entry of the audit. */
-  abstract record(entry: AuditRecord): Promise<void>;
   /** The time. */
   abstract now(): Promise<Date>;
   /** Moves all stored times back, as if `milliseconds` had passed. For tests. */

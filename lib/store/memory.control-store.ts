@@ -1,13 +1,4 @@
-import {
-  ControlStore,
-  type AuditRecord,
-  type Control,
-  type ControlKind,
-  type ControlValues,
-} from './control-store.js';
-
-/** The newest entries; nothing reads older ones of a process that keeps its jobs in memory. */
-const MAX_RECORDS = 1000;
+import { ControlStore, type Control, type ControlKind, type ControlValues } from './control-store.js';
 
 /**
  * Keeps the controls of one process, whose jobs are in memory as well.
@@ -16,8 +7,6 @@ const MAX_RECORDS = 1000;
  */
 export class MemoryControlStore extends ControlStore {
   private readonly controls = new Map<string, Control>();
-  /** What was recorded, the oldest first. */
-  readonly records: (AuditRecord & { readonly at: Date })[] = [];
 
   override async read(): Promise<Control[]> {
     return [...this.controls.values()].map(current);
@@ -59,11 +48,6 @@ export class MemoryControlStore extends ControlStore {
     const control = this.controls.get(keyOf(kind, target));
     if (control?.value !== value || (current(control).endsIn ?? 1) > 0) return;
     this.controls.delete(keyOf(kind, target));
-  }
-
-  override async record(entry: AuditRecord): Promise<void> {
-    this.records.push({ ...entry, at: new Date() });
-    this.records.splice(0, this.records.length - MAX_RECORDS);
   }
 
   override async now(): Promise<Date> {

@@ -1,13 +1,7 @@
 import { isName } from '../core/name.js';
 import type { InternalConnection, Statement, StatementResult } from './connections/internal.connection.js';
 import { ControlStatements, type ControlRow } from './control-statements.js';
-import {
-  ControlStore,
-  type AuditRecord,
-  type Control,
-  type ControlKind,
-  type ControlValues,
-} from './control-store.js';
+import { ControlStore, type Control, type ControlKind, type ControlValues } from './control-store.js';
 import type { Dialect } from './dialect.js';
 import { orUnavailable } from './driver-errors.js';
 import { decodeText, type StoredText } from './stored-text.js';
@@ -77,18 +71,6 @@ export class SqlControlStore extends ControlStore {
 
   override async removeEnded(kind: ControlKind, target: string, value: string): Promise<void> {
     await this.run(this.statements.removeEnded(kind, this.text.encode(target), this.text.json(value)));
-  }
-
-  override async record({ action, step, reason, by }: AuditRecord): Promise<void> {
-    const encoded = (text: string | null) => (text === null ? null : this.text.encode(text));
-    await this.run(
-      this.statements.record({
-        action,
-        step: this.text.encode(step),
-        reason: encoded(reason),
-        by: encoded(by),
-      }),
-    );
   }
 
   override async now(): Promise<Date> {

@@ -1,13 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { AuditRecord, ControlStore, ControlValues } from '../../lib/store/control-store.js';
+import type { ControlStore, ControlValues } from '../../lib/store/control-store.js';
 import { waitFor } from '../support/wait-for.js';
 
-/** A store, and how its audit is read. */
+/** A store, and another one on the same table. */
 export interface TestedControlStore {
   readonly store: ControlStore;
   /** The store of another process. */
   readonly another: ControlStore;
-  readonly audit: () => Promise<readonly (AuditRecord & { readonly at: unknown })[]>;
   readonly close: () => Promise<void>;
 }
 
@@ -147,16 +146,6 @@ export function describeControlStore(name: string, open: () => Promise<TestedCon
       expect(await store.replace('pause', target, control!.value, values({ value: 'x' }), false)).toBe(true);
       await store.removeEnded('pause', target, 'x');
       expect(await store.remove('pause', [target])).toBe(true);
-    });
-
-    it('writes the audit', async () => {
-      await store.record({ action: 'pause', step: 'größe', reason: 'why', by: 'ada' });
-      await store.record({ action: 'resume', step: 'größe', reason: null, by: null });
-      expect(await tested.audit()).toMatchObject([
-        { action: 'pause', step: 'größe', reason: 'why', by: 'ada' },
-        { action: 'resume', step: 'größe', reason: null, by: null },
-      ]);
-      expect((await tested.audit())[0]!.at).not.toBeNull();
     });
   });
 }

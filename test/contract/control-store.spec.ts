@@ -1,6 +1,5 @@
 import { MemoryControlStore } from '../../lib/store/memory.control-store.js';
 import { SqlControlStore } from '../../lib/store/sql.control-store.js';
-import type { AuditRecord } from '../../lib/store/control-store.js';
 import { createDatabase, describeBackends } from '../support/database.js';
 import { describeControlStore } from './control-store.contract.js';
 import { openStore } from './support.js';
@@ -16,13 +15,6 @@ describeBackends('SqlControlStore', (backend) => {
     return {
       store: new SqlControlStore(first.connection, first.dialect),
       another: new SqlControlStore(other.connection, other.dialect),
-      audit: () =>
-        database.query<AuditRecord & { at: unknown }>(
-          'SELECT action, step, reason, done_by AS "by", at FROM stepping_audit ORDER BY id'.replace(
-            '"by"',
-            backend === 'mariadb' ? '`by`' : '"by"',
-          ),
-        ),
       close: async () => {
         await Promise.all(opened.map((open) => open.close()));
         await database.drop();
@@ -33,5 +25,5 @@ describeBackends('SqlControlStore', (backend) => {
 
 describeControlStore('memory', async () => {
   const store = new MemoryControlStore();
-  return { store, another: store, audit: async () => store.records, close: async () => undefined };
+  return { store, another: store, close: async () => undefined };
 });

@@ -13,6 +13,16 @@ export interface NewAuditEntry {
   readonly detail: string | null;
 }
 
+/** An entry about a step, of all its jobs. */
+export function stepEntry(
+  action: AuditAction,
+  step: string,
+  reason: string | null,
+  by: string | null = null,
+): NewAuditEntry {
+  return { action, gid: null, step, reason, by, count: 0, detail: null };
+}
+
 /** An entry as it is stored. */
 export interface AuditRecord extends NewAuditEntry {
   /** Later entries have greater ones. */

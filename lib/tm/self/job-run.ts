@@ -1,25 +1,18 @@
 import { faultPoint } from '../../core/fault-point.js';
 import { openAttempt } from '../../core/payloads/job-payloads.js';
-import { isPayloadError, type Payloads } from '../../core/payloads/payloads.js';
+import { isPayloadError } from '../../core/payloads/payloads.js';
 import { plainError } from '../../core/payloads/stored-forms.js';
-import type { AttemptRunner } from '../../core/steps/attempt.runner.js';
 import { StepStop } from '../../core/steps/step-context.js';
 import { type KnownAttempt } from '../../core/steps/step-attempt.js';
 import type { StepDefinition } from '../../core/steps/step-definition.js';
-import type { StepExecutor } from '../../core/steps/step.executor.js';
-import type { StepRegistry } from '../../core/steps/step.registry.js';
-import type { JobTelemetry } from '../../core/telemetry/job-telemetry.js';
-import { errorName } from '../../errors/error-label.js';
+import { errorClass } from '../../errors/error-class.js';
 import { errorText } from '../../errors/error-text.js';
 import { LeaseLostError, StepAbandonedError } from '../../errors/index.js';
 import type { JobChange } from '../../store/job-store.js';
 import type { TransactionalOutcome } from '../../transactions/transactional-step.runner.js';
-import type { AttemptReporter, ReportedAttempt } from './attempt-reporter.js';
-import type { FailedJob, JobCompleter } from './job-completer.js';
-import type { LeaseKeeper } from './lease-keeper.js';
+import type { ReportedAttempt } from './attempt-reporter.js';
+import type { JobRunServices } from './job-run-services.js';
 import type { LeasedJob } from './leased-job.js';
-import type { SelfTransactionalSteps } from './self-transactional-steps.js';
-import type { UnsettledAttempts } from './unsettled-attempts.js';
 
 /** When a job that this process cannot run is due again, for this process or another. */
 const UNFIT_DELAY_MS = 10_000;
@@ -27,33 +20,6 @@ const UNFIT_DELAY_MS = 10_000;
 const OTHERS_FIRST_MS = 1000;
 /** A step without a limit of attempts must not bring down one process after the other for ever. */
 const MAX_CRASHES = 10;
-
-/** Wraps an attempt: returns its outcome, or another one. */
-export type AttemptInterceptor = (
-  attempt: KnownAttempt,
-  run: () => Promise<TransactionalOutcome>,
-) => Promise<TransactionalOutcome>;
-
-export interface JobRunServices {
-  readonly registry: StepRegistry;
-  readonly executor: StepExecutor;
-  readonly attempts: AttemptRunner;
-  readonly payloads: Payloads;
-  readonly telemetry: JobTelemetry;
-  readonly transactional: SelfTransactionalSteps;
-  readonly leases: LeaseKeeper;
-  readonly completer: JobCompleter;
-  readonly reporter: AttemptReporter;
-  readonly unsettled: UnsettledAttempts;
-  /** Milliseconds. */
-  readonly gracePeriod: number;
-  /** Tells that the job is due again in `delay` milliseconds, for any process. */
-  readonly wake: (delay: number) => void;
-  /** Whether a step could begin now, in the slot of the one that has ended. */
-  readonly mayBegin: (stepName: string, ended: string) => boolean;
-  readonly onFailed: (job: FailedJob, error: unknown) => Promise<void>;
-  readonly aroundAttempt?: AttemptInterceptor | undefined;
-}
 
 /** Runs the steps of one job, in order, while this process holds its lease. */
 export class JobRun {
@@ -285,7 +251,7 @@ export class JobRun {
     services.reporter.failed(this.reported(job.attempt), error, delay);
     await services.completer.write(
       job.lease,
-      job.retryLater(delay, await this.report(error), errorName(error)),
+      job.retryLater(delay, await this.report(error), errorClass(error)),
     );
     services.wake(delay);
     return this.forget();
@@ -294,7 +260,7 @@ export class JobRun {
   private async fail(attempts: number, error: unknown): Promise<boolean> {
     const { job, services } = this;
     services.reporter.failed(this.reported(attempts), error, false);
-    const change = job.failedForGood(attempts, await this.report(error), errorName(error));
+    const change = job.failedForGood(attempts, await this.report(error), errorClass(error));
     const stored = await services.completer.write(job.lease, change);
     this.forget();
     const { gid, stepName, stepIndex } = job;

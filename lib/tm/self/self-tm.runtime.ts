@@ -14,14 +14,16 @@ import { ByteBudget } from './byte-budget.js';
 import { FailureHook } from './failure-hook.js';
 import { type FailedJob, JobCompleter } from './job-completer.js';
 import { JobPoller } from './job-poller.js';
-import { JobRun, type JobRunServices } from './job-run.js';
+import { JobRun } from './job-run.js';
+import type { JobRunServices } from './job-run-services.js';
 import { JobRunner } from './job-runner.js';
 import { JobStarter } from './job-starter.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import type { LeasedJob } from './leased-job.js';
 import { AttemptCounters } from './monitoring/attempt-counters.js';
 import { Monitoring } from './monitoring/monitoring.js';
-import { processName, type OwnProcess } from './monitoring/known-fleet.js';
+import type { OwnProcess } from './monitoring/known-fleet.js';
+import { PROCESS_NAME } from './monitoring/process-name.js';
 import { PreparedJobs } from './prepared-jobs.js';
 import { RecoverySchedule } from './recovery-schedule.js';
 import { RetentionService } from './retention.service.js';
@@ -95,7 +97,7 @@ export class SelfTmRuntime {
     this.completer = new JobCompleter(store, this.leases, onFailed);
     const { leases, completer } = this;
     const queues = new StepQueues(registry, concurrency);
-    this.stepSteering = new StepSteering(open.controls, registry, events, {
+    this.stepSteering = new StepSteering(open.controls, open.audit, registry, events, {
       brake: services.brake,
       runSteps,
       heartbeat: options.monitoring === false ? HEARTBEAT_MS : options.monitoring.heartbeat,
@@ -202,7 +204,7 @@ export class SelfTmRuntime {
   get own(): OwnProcess {
     const { runSteps } = this.options;
     const steps = this.services.registry.names();
-    return { id: this.leases.process, name: processName(), runsSteps: runSteps, steps };
+    return { id: this.leases.process, name: PROCESS_NAME, runsSteps: runSteps, steps };
   }
 
   /** The run of a job that this process holds the lease of. */

@@ -8,6 +8,7 @@ import {
   MemoryStoreInProductionError,
   selfTm,
   SteppingModule,
+  SteppingOperations,
   UnrecoverableStepError,
   type JobInfo,
   type SelfTmOptions,
@@ -140,5 +141,24 @@ describe('the memory store', () => {
     expect(recording().trace(committed.gid)).toEqual(['ping#1', 'write-effect#1']);
     expect(recording().of(rolledBack)).toEqual([]);
     expect(await dataSource.getRepository(Effect).count()).toBe(1);
+  });
+
+  it('keeps all of the audit in one place', async () => {
+    await start();
+    const operations = application!.get(SteppingOperations);
+    await operations.pause('ping', { reason: 'the provider is away', by: 'ada' });
+    await operations.resume('ping', { by: 'grace' });
+    const { gid } = await application!
+      .get(DistributedJobFactory)
+      .createJob({ delay: '1h' })
+      .addStep(Ping)
+      .start();
+    await admin().cancel(gid, { by: 'ada' });
+    const { entries } = await admin().audit();
+    expect(entries.map(({ action, step, by }) => [action, step, by])).toEqual([
+      ['cancel', 'ping', 'ada'],
+      ['resume', 'ping', 'grace'],
+      ['pause', 'ping', 'ada'],
+    ]);
   });
 });

@@ -29,6 +29,7 @@ function explained(
     own: { id: 'api', name: 'api-1:7', runsSteps: false, steps: [] },
     processes: [worker()],
     pause: undefined,
+    patience: 60_000,
     now,
     ...others,
   });

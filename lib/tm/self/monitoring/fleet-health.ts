@@ -3,12 +3,10 @@ import type { FleetHealth, HealthProblem } from '../../../core/operations/fleet-
 import type { HealthOptions } from '../../../core/operations/stepping-operations.js';
 import { errorText } from '../../../errors/error-text.js';
 import type { FleetReader } from './fleet-reader.js';
+import { isRecovering, recoveryPatience } from './recovery-patience.js';
 import type { FleetSnapshot } from './fleet-snapshot.js';
 
 const OPTIONS = { degradedAfter: durationOption('5m') };
-/** Processes look for due jobs once a second, and every one of these times may fail once. */
-const LEAST_RECOVERY_MS = 60_000;
-const RECOVERY_INTERVALS = 20;
 /** One step is enough to say that something waits. */
 const MAX_WAITING_STEPS = 20;
 
@@ -22,13 +20,14 @@ export interface FleetHealthOptions {
 
 /** Judges by age, not by number: a queue that stays as long as it is does no harm. */
 export class FleetHealthCheck {
-  private readonly patience: number;
+  /** For how long a process may not have looked for due jobs, in milliseconds. */
+  readonly patience: number;
 
   constructor(
     private readonly reader: FleetReader,
     private readonly options: FleetHealthOptions,
   ) {
-    this.patience = Math.max(LEAST_RECOVERY_MS, RECOVERY_INTERVALS * options.recoveryInterval);
+    this.patience = recoveryPatience(options.recoveryInterval);
   }
 
   async check(options: HealthOptions = {}): Promise<FleetHealth> {
@@ -47,10 +46,7 @@ export class FleetHealthCheck {
 
   private recoveryOf(snapshot: FleetSnapshot): HealthProblem[] {
     const workers = snapshot.alive!.filter(({ runsSteps }) => runsSteps);
-    const since = snapshot.at.getTime() - this.patience;
-    // One that has just started has had no time yet.
-    const works = workers.some(({ recoveredAt, startedAt }) => (recoveredAt ?? startedAt).getTime() >= since);
-    if (works) return [];
+    if (workers.some((worker) => isRecovering(worker, snapshot.at, this.patience))) return [];
     if (workers.length > 0) return [this.stopped('no live process has looked for due jobs')];
     return [
       { code: 'NO_WORKERS', text: 'No live process runs steps: jobs are kept, and wait for one.' },

@@ -44,9 +44,10 @@ export class FleetSnapshot {
     const paused = await pauses();
     const jobs = await store.jobs();
     if (heartbeat === null) return new FleetSnapshot(jobs, null, null, 0, paused);
-    const records = await store.processes(KEEP_GONE_MS);
+    // The jobs could be read, so the store is there. What is missing is information: a table of its own, or the right to read it.
+    const records = await store.processes(KEEP_GONE_MS).catch(() => null);
     const minute = Math.floor(jobs.at.getTime() / MINUTE_MS) * MINUTE_MS;
-    const counts = await store.countedByTime({ from: minute - MINUTE_MS, to: minute });
+    const counts = await store.countedByTime({ from: minute - MINUTE_MS, to: minute }).catch(() => null);
     return new FleetSnapshot(jobs, records, counts, heartbeat, paused);
   }
 

@@ -1,4 +1,3 @@
-import { hostname } from 'node:os';
 import type { ProcessInfo, StepPause } from '../../../core/operations/fleet-numbers.js';
 import type { StepControls } from '../steering/step-controls.js';
 import type { Monitoring } from './monitoring.js';
@@ -19,6 +18,8 @@ export interface KnownFleet {
   readonly processes: readonly ProcessInfo[] | null;
   /** Why nothing of the job's step begins. */
   readonly pause: StepPause | undefined;
+  /** For how long a process may not have looked for due jobs, in milliseconds. */
+  readonly patience: number;
 }
 
 /** Where it is asked. */
@@ -36,10 +37,6 @@ export async function knownFleet(
   // What is known of the processes is information, and a role may lack the right to read it.
   const { processes } = await monitoring.reader.snapshot().catch(() => ({ processes: null }));
   await controls.refresh();
-  return { own, processes, pause: stepName === null ? undefined : controls.pauseOf(stepName) };
-}
-
-/** The name that a process goes by: the host's, and its number there. */
-export function processName(): string {
-  return `${hostname()}:${process.pid}`;
+  const { patience } = monitoring.health;
+  return { own, processes, patience, pause: stepName === null ? undefined : controls.pauseOf(stepName) };
 }

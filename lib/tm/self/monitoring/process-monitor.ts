@@ -1,4 +1,3 @@
-import { hostname } from 'node:os';
 import type { BackgroundService } from '../../../core/background-service.js';
 import { detached } from '../../../core/detached.js';
 import { LineLogger } from '../../../core/line-logger.js';
@@ -7,6 +6,7 @@ import { within } from '../../../core/within.js';
 import { errorText } from '../../../errors/error-text.js';
 import type { FleetStore, ProcessReport } from '../../../store/fleet/fleet-store.js';
 import type { CountWriter } from './count-writer.js';
+import { HOST, PROCESS_NAME } from './process-name.js';
 import type { ResolvedMonitoring } from './monitoring.options.js';
 
 /** How long a shutdown waits for the last counts, and for the row to be deleted. */
@@ -95,12 +95,11 @@ export class ProcessMonitor implements BackgroundService {
 
   private report(): ProcessReport {
     const { steps, ...identity } = this.identity;
-    const host = hostname().slice(0, 200);
     return {
       ...identity,
       ...this.load(),
-      name: `${host}:${process.pid}`,
-      host,
+      name: PROCESS_NAME,
+      host: HOST,
       pid: process.pid,
       state: this.state,
       startedAgo: performance.now() - this.startedAt,

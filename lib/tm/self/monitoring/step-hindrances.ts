@@ -2,17 +2,15 @@ import type { JobReason } from '../../../core/jobs/job-operations.js';
 import type { ProcessInfo } from '../../../core/operations/fleet-numbers.js';
 import { timeFrom } from '../../../core/time-text.js';
 import type { JobFacts } from './job-facts.js';
-
-/** Processes look for due jobs every second, unless they are told otherwise. */
-const RECOVERY_SILENCE_MS = 60_000;
+import { isRecovering } from './recovery-patience.js';
 
 /** What keeps all processes from running a job, whenever it is due. None where processes are not known. */
-export function hindrances({ record, processes, now }: JobFacts): JobReason[] {
+export function hindrances({ record, processes, now, patience }: JobFacts): JobReason[] {
   if (!processes) return [];
   const { status, stepName, dueAt } = record;
   const workers = processes.filter(({ runsSteps, state }) => runsSteps && state === 'alive');
   if (workers.length === 0) return [noWorkers(processes)];
-  const recovering = workers.filter((worker) => isRecovering(worker, now));
+  const recovering = workers.filter((worker) => isRecovering(worker, now, patience));
   const stopped = recovering.length === 0 ? [recoveryStopped(workers, now)] : [];
   if (status === 'prepared') return stopped;
   const providers = workers.filter(({ steps }) => steps.includes(stepName ?? ''));
@@ -20,10 +18,6 @@ export function hindrances({ record, processes, now }: JobFacts): JobReason[] {
   const isDue = dueAt !== null && dueAt.getTime() <= now.getTime();
   const full = isDue && providers.every(({ concurrency, running }) => running >= concurrency);
   return full ? [...stopped, allFull(stepName, providers)] : stopped;
-}
-
-function isRecovering({ recoveredAt, startedAt }: ProcessInfo, now: Date): boolean {
-  return now.getTime() - (recoveredAt ?? startedAt).getTime() <= RECOVERY_SILENCE_MS;
 }
 
 function noWorkers(processes: readonly ProcessInfo[]): JobReason {

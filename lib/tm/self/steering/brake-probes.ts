@@ -4,6 +4,7 @@ import type { ResolvedBrakeOptions } from '../../../core/operations/brake-option
 import { WaitGroup } from '../../../core/wait-group.js';
 import { errorText } from '../../../errors/error-text.js';
 import type { Control, ControlStore } from '../../../store/control-store.js';
+import { stepEntry, type AuditStore } from '../../../store/steering/audit-store.js';
 import type { LeasedJob } from '../leased-job.js';
 import { brakeStateOf, brakeValues, isBraking, type BrakeState } from './brake-state.js';
 import type { StepControls } from './step-controls.js';
@@ -48,6 +49,7 @@ export class BrakeProbes {
 
   constructor(
     private readonly store: ControlStore,
+    private readonly audit: AuditStore,
     private readonly controls: StepControls,
     private readonly options: ResolvedBrakeOptions,
     private readonly runner: ProbeRunner,
@@ -162,12 +164,7 @@ export class BrakeProbes {
     try {
       const changed = await this.store.replace('brake', target, probe.value, values, false);
       if (changed && outcome === true) {
-        await this.store.record({
-          action: 'release',
-          step: stepName,
-          reason: 'an attempt has succeeded',
-          by: null,
-        });
+        await this.audit.add(stepEntry('release', stepName, 'an attempt has succeeded'));
       }
     } catch (error) {
       // The probe is over in the eyes of all when its time is.

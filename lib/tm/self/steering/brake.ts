@@ -8,6 +8,7 @@ import { isUnrecoverable } from '../../../core/steps/step.executor.js';
 import { WaitGroup } from '../../../core/wait-group.js';
 import { errorText } from '../../../errors/error-text.js';
 import type { Control, ControlStore } from '../../../store/control-store.js';
+import { stepEntry, type AuditStore } from '../../../store/steering/audit-store.js';
 import type { AttemptWatch } from '../attempt-reporter.js';
 import type { LeasedJob } from '../leased-job.js';
 import type { BrakeProbes } from './brake-probes.js';
@@ -77,6 +78,7 @@ export class Brake implements AttemptWatch, BackgroundService {
 
   constructor(
     private readonly store: ControlStore,
+    private readonly audit: AuditStore,
     private readonly controls: StepControls,
     private readonly events: SteppingEventBus,
     private readonly options: ResolvedBrakeOptions,
@@ -268,12 +270,7 @@ export class Brake implements AttemptWatch, BackgroundService {
     if (!isPaused) return;
     await this.controls.refresh();
     this.parts.notify();
-    await this.store.record({
-      action: 'brake',
-      step: name,
-      reason: `${failed} of ${attempts} attempts have failed`,
-      by: null,
-    });
+    await this.audit.add(stepEntry('brake', name, `${failed} of ${attempts} attempts have failed`));
   }
 }
 

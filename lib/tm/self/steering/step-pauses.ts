@@ -6,7 +6,8 @@ import type { ActionNote } from '../../../core/operations/action-note.js';
 import type { PauseOptions } from '../../../core/operations/stepping-operations.js';
 import { errorText } from '../../../errors/error-text.js';
 import { InvalidOptionError } from '../../../errors/index.js';
-import type { AuditRecord, ControlStore } from '../../../store/control-store.js';
+import type { ControlStore } from '../../../store/control-store.js';
+import { stepEntry, type AuditStore, type NewAuditEntry } from '../../../store/steering/audit-store.js';
 import { encodeValue } from './control-value.js';
 import type { StepControls } from './step-controls.js';
 
@@ -16,6 +17,7 @@ export class StepPauses {
 
   constructor(
     private readonly store: ControlStore,
+    private readonly audit: AuditStore,
     private readonly controls: StepControls,
     /** Tells other processes that the controls have changed. */
     private readonly notify: () => void,
@@ -29,7 +31,7 @@ export class StepPauses {
     const names = this.controls.namesOf(step);
     const [name] = names as [string];
     await this.store.set('pause', name, { ...note, value: encodeValue({ names }), endsIn });
-    await this.changed({ action: 'pause', step: name, ...note });
+    await this.changed(stepEntry('pause', name, reason, note.by));
   }
 
   async resume(step: string, note: ActionNote = {}): Promise<boolean> {
@@ -47,16 +49,16 @@ export class StepPauses {
       // A brake that only counts is removed as well. Of several who resume a step, one has done it.
       resumed ||= removed && (kind === 'pause' || wasPaused);
     }
-    if (resumed) await this.changed({ action: 'resume', step: name, reason, by });
+    if (resumed) await this.changed(stepEntry('resume', name, reason, by));
     return resumed;
   }
 
   /** This process obeys before the call returns. */
-  private async changed(entry: AuditRecord): Promise<void> {
+  private async changed(entry: NewAuditEntry): Promise<void> {
     await this.controls.refresh();
     this.notify();
     try {
-      await this.store.record(entry);
+      await this.audit.add(entry);
     } catch (error) {
       // What was done holds. Somebody who stops a harm must not be told that nothing was done.
       this.logger.error(

@@ -3,6 +3,7 @@ import type { SteppingEventBus } from '../../../core/events/event-bus.js';
 import type { ResolvedBrakeOptions } from '../../../core/operations/brake-options.js';
 import type { StepRegistry } from '../../../core/steps/step.registry.js';
 import type { ControlStore } from '../../../store/control-store.js';
+import type { AuditStore } from '../../../store/steering/audit-store.js';
 import type { JobPoller } from '../job-poller.js';
 import type { JobRunner } from '../job-runner.js';
 import type { StepQueues } from '../step-queues.js';
@@ -37,12 +38,13 @@ export class StepSteering {
 
   constructor(
     private readonly store: ControlStore,
+    private readonly audit: AuditStore,
     private readonly registry: StepRegistry,
     private readonly events: SteppingEventBus,
     private readonly options: StepSteeringOptions,
   ) {
     this.controls = new StepControls(store, registry, events, options.heartbeat);
-    this.pauses = new StepPauses(store, this.controls, options.notify);
+    this.pauses = new StepPauses(store, audit, this.controls, options.notify);
     this.brake = options.brake === false ? undefined : this.brakeOf(options.brake);
   }
 
@@ -80,11 +82,12 @@ export class StepSteering {
   }
 
   private brakeOf(brake: ResolvedBrakeOptions): Brake {
-    const { store, controls, events, options } = this;
+    const { store, audit, controls, events, options } = this;
     const probes =
       brake.action === 'pause' && options.runSteps
         ? new BrakeProbes(
             store,
+            audit,
             controls,
             brake,
             {
@@ -97,6 +100,6 @@ export class StepSteering {
           )
         : undefined;
     const speedUp = (stepName: string) => this.parts?.queues.speedUp(stepName) ?? true;
-    return new Brake(store, controls, events, brake, { probes, speedUp, notify: options.notify });
+    return new Brake(store, audit, controls, events, brake, { probes, speedUp, notify: options.notify });
   }
 }

@@ -23,6 +23,9 @@ class PaymentRefused extends UnrecoverableStepError {
   override readonly name = 'PaymentRefused';
 }
 
+/** Most applications' errors set no name. */
+class CardExpired extends Error {}
+
 let databases: Databases;
 let app: TestApplication;
 const operations = () => app.context.get(SteppingOperations);
@@ -86,10 +89,19 @@ describeBackends('the numbers of the fleet', (backend) => {
     release();
   });
 
+  it('say what is not known where only the jobs can be read', async () => {
+    await start();
+    for (const table of ['processes', 'stats']) await databases.store.query(`DROP TABLE stepping_${table}`);
+    const { gid } = await app.jobs.createJob().addStep(Ping).start();
+    await app.ended(gid);
+    expect(await operations().overview()).toMatchObject({ processes: null, running: null, lastMinute: null });
+    expect(await operations().health()).toEqual({ status: 'up', problems: [] });
+  });
+
   it('group failed jobs by their step and the class of their error', async () => {
     await start();
     app.recording.onExecute = ({ step, gid }) => {
-      if (step === 'limited') throw new TypeError('no such thing');
+      if (step === 'limited') throw new CardExpired('no such card');
       throw new PaymentRefused(`card of ${gid} refused\nwith a second line`);
     };
     for (const gid of ['a', 'b', 'c']) await app.jobs.createJob({ gid }).addStep(Ping).start();
@@ -99,7 +111,7 @@ describeBackends('the numbers of the fleet', (backend) => {
     expect([lookedAt, more]).toEqual([4, false]);
     expect(groups).toMatchObject([
       { step: 'ping', errorName: 'PaymentRefused', count: 3, gid: 'c' },
-      { step: 'limited', errorName: 'TypeError', count: 1, gid: 'd' },
+      { step: 'limited', errorName: 'CardExpired', count: 1, gid: 'd' },
     ]);
     expect(groups[0]!.message).toBe(WITH_CODEC ? null : 'PaymentRefused: card of c refused');
   });
