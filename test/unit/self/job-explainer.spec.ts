@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ProcessInfo, StepPause } from '../../../lib/index.js';
+import { recoveryPatience } from '../../../lib/tm/self/monitoring/recovery-patience.js';
 import { explainJob } from '../../../lib/tm/self/monitoring/job-explainer.js';
 import type { JobFacts } from '../../../lib/tm/self/monitoring/job-facts.js';
 
@@ -29,7 +30,7 @@ function explained(
     own: { id: 'api', name: 'api-1:7', runsSteps: false, steps: [] },
     processes: [worker()],
     pause: undefined,
-    patience: 60_000,
+    patience: recoveryPatience(1000),
     now,
     ...others,
   });
@@ -232,6 +233,14 @@ describe('a job that is due', () => {
     expect(codes(explained({}, { processes: [worker({ recoveredAt: at(-61) }), worker()] }))).toEqual([
       'DUE',
     ]);
+    // Whoever looks every ten seconds has more time, as health() gives it.
+    const patience = recoveryPatience(10_000);
+    expect(codes(explained({}, { processes: [worker({ recoveredAt: at(-61) })], patience }))).toEqual([
+      'DUE',
+    ]);
+    expect(codes(explained({}, { processes: [worker({ recoveredAt: at(-201) })], patience }))).toContain(
+      'RECOVERY_STOPPED',
+    );
     const young = worker({ recoveredAt: null, startedAt: at(-2) });
     expect(codes(explained({}, { processes: [young] }))).toEqual(['DUE']);
   });
