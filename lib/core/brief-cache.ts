@@ -1,4 +1,4 @@
-import { SingleFlight } from '../../../core/single-flight.js';
+import { SingleFlight } from './single-flight.js';
 
 /** Work whose result serves everybody who asks within some time after it: many watchers cost as much as one. */
 export class BriefCache<T> {

@@ -1,0 +1,49 @@
+import type { ComponentChildren } from 'preact';
+import type { RequestError } from '../server.js';
+import { href } from '../route.js';
+import { Button } from './button.js';
+
+/** There is nothing: what that means, and what to do. */
+export function Empty({
+  title,
+  children,
+}: {
+  readonly title: string;
+  readonly children?: ComponentChildren;
+}) {
+  return (
+    <div class="empty">
+      <strong>{title}</strong>
+      {children}
+    </div>
+  );
+}
+
+/** A request has failed; what was known stays on the page. */
+export function Failure({
+  error,
+  retry,
+}: {
+  readonly error: RequestError | undefined;
+  readonly retry: () => void;
+}) {
+  if (!error) return null;
+  return (
+    <div class="notice red" role="alert">
+      <span>{error.message}</span>
+      <Button small onClick={retry}>
+        Try again
+      </Button>
+    </div>
+  );
+}
+
+/** What this transaction manager cannot tell. */
+export function Unavailable({ reason }: { readonly reason: string }) {
+  return (
+    <Empty title="Not available here">
+      <p>{reason}</p>
+      <a href={href('jobs')}>Show the jobs</a>
+    </Empty>
+  );
+}
