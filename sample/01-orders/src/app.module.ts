@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { selfTm, SteppingModule } from 'nestjs-stepping';
+import { SteppingDashboardModule } from 'nestjs-stepping/dashboard';
 import { ConfigModule } from './config/config.module.js';
 import { databaseIn, ShopConfig } from './config/shop.config.js';
 import { HealthModule } from './health/health.module.js';
@@ -29,6 +30,8 @@ import { WebhooksModule } from './webhooks/webhooks.module.js';
       // for a service; 5 s makes the demonstration quick.
       transactionManager: selfTm({ leaseDuration: '5s' }),
     }),
+    // At /stepping, for browsers on this machine. A service says who else may come, with guards, basicAuth or access.
+    SteppingDashboardModule.forRoot({ title: 'Orders', environment: { label: 'sample' } }),
     OrdersModule,
     StockModule,
     WebhooksModule,

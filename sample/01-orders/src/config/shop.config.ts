@@ -17,9 +17,10 @@ export const DEFAULT_FOLDERS = {
   demonstration: join(ROOT, 'build/data/01-orders-demo'),
 } as const;
 
-/** Paths in the folder of a service. */
+/** Paths in the folder of a service; the mailbox is that of the demonstration's mail server. */
 export const databaseIn = (folder: string): string => join(folder, 'shop.sqlite');
 export const outboxIn = (folder: string): string => join(folder, 'outbox');
+export const mailboxIn = (folder: string): string => join(folder, 'mailbox');
 
 /** The settings of the service, from environment variables. */
 @Injectable()
@@ -32,6 +33,9 @@ export class ShopConfig {
   /** The webhook that is called for new orders. By default the service itself stands in for a partner. */
   readonly webhookUrl = process.env.WEBHOOK_URL ?? `http://127.0.0.1:${this.port}/webhooks/orders`;
 
-  /** How long the mail server takes to answer, in milliseconds. */
+  /** The mail server, such as `smtps://user:password@mail.example.com`. Without one, mail is shown in the terminal. */
+  readonly smtpUrl = process.env.SMTP_URL;
+
+  /** How long a mail takes in addition, in milliseconds: time to kill the process in. */
   readonly mailLatency = Number(process.env.MAIL_LATENCY_MS ?? 0);
 }

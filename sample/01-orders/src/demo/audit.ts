@@ -1,13 +1,16 @@
 import { readFile } from 'node:fs/promises';
 import { parse } from 'csv-parse/sync';
-import { databaseIn, FIXTURES, outboxIn } from '../config/shop.config.js';
+import { databaseIn, FIXTURES, mailboxIn, outboxIn } from '../config/shop.config.js';
 import { readEmails, type Email } from './emails.js';
 import { readRecords, type ShopRecords } from './shop-records.js';
 
 /** What the audit compares: the database, the files, and the expected content. */
 export interface Evidence {
   readonly records: ShopRecords;
+  /** The copies of the service. */
   readonly emails: readonly Email[];
+  /** What the mail server has accepted. */
+  readonly mailbox: readonly Email[];
   /** Pieces of each article before the first order. */
   readonly stock: ReadonlyMap<string, number>;
   /** The orders that the shop has accepted, with their totals in cents. */
@@ -28,6 +31,7 @@ export async function gatherEvidence(
   return {
     records: readRecords(databaseIn(folder)),
     emails: await readEmails(outboxIn(folder)),
+    mailbox: await readEmails(mailboxIn(folder)),
     stock: new Map(products.map(({ sku, stock }) => [sku, Number(stock)])),
     accepted,
   };
@@ -41,6 +45,7 @@ export function audit(evidence: Evidence): Differences {
     ...compareMovements(evidence),
     ...compareStock(evidence),
     ...compareEmails(evidence),
+    ...compareMailbox(evidence),
     ...compareDeliveries(evidence),
   ];
 }
@@ -103,6 +108,23 @@ function* compareEmails({ records, emails }: Evidence): Iterable<string> {
     const total = `Total: ${(order.totalCents / 100).toFixed(2)} EUR`;
     if (!text.includes(total)) yield `The e-mail of order ${orderNumber} does not say "${total}".`;
   }
+}
+
+/** The mail server may have a mail twice, and no mail under two ids. */
+function* compareMailbox({ records, emails, mailbox }: Evidence): Iterable<string> {
+  const accepted = groupBy(mailbox, ({ orderNumber }) => orderNumber);
+  const copies = new Map(emails.map((email) => [email.orderNumber, email]));
+  for (const { number } of records.orders) {
+    const found = accepted.get(number) ?? [];
+    accepted.delete(number);
+    if (found.length === 0) yield `The mail server has no e-mail of order ${number}.`;
+    const copy = copies.get(number);
+    if (copy && found.some(({ messageId, to }) => messageId !== copy.messageId || to !== copy.to)) {
+      yield `The mail server has an e-mail of order ${number} with another id or address.`;
+    }
+  }
+  for (const orphan of accepted.keys())
+    yield `The mail server has an e-mail of order ${orphan}, which is not in the database.`;
 }
 
 function compareDeliveries({ records }: Evidence): Iterable<string> {

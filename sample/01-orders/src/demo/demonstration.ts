@@ -1,25 +1,28 @@
-import { existsSync } from 'node:fs';
-import { mkdir, readdir, rm } from 'node:fs/promises';
-import { join, relative } from 'node:path';
-import { databaseIn, DEFAULT_FOLDERS, FIXTURES, outboxIn } from '../config/shop.config.js';
+import { relative } from 'node:path';
+import { databaseIn, FIXTURES, mailboxIn } from '../config/shop.config.js';
 import { readOrderCsv } from '../orders/order-csv.js';
 import { gatherEvidence } from './audit.js';
 import { readEmails, type Email } from './emails.js';
-import { freePort, ServiceProcess } from './service-process.js';
+import type { MailServer } from './mail-server.js';
+import { ServiceProcess } from './service-process.js';
 import { readRecords, type JobRecord, type ShopRecords } from './shop-records.js';
 import { summarize } from './summary.js';
+import { heading, pad, say } from './terminal.js';
 import { until } from './until.js';
 
-/** Long enough to catch a process between the mail and the answer of the mail server. */
-const MAIL_LATENCY_MS = 300;
 const STEPS = ['reserve-stock', 'send-order-confirmation', 'stepping.http-request'];
 const MAIL_STEP = 1;
-const KILL_AFTER_ORDERS = 100;
+/** After so many e-mails of the file the mail server falls silent. */
+const SILENT_AFTER_EMAILS = 100;
+const KILL_AT_UNANSWERED = 3;
+/** Reading all tables takes its time; the service needs it more. */
+const LOOK_EVERY_MS = 100;
 const REPORT_EVERY_JOBS = 30;
 
 interface OrderView {
   readonly job: {
     readonly status: string;
+    readonly error: string | null;
     readonly steps: readonly { readonly name: string; readonly status: string; readonly attempts: number }[];
   };
 }
@@ -30,32 +33,25 @@ interface ImportResult {
   readonly rejected: readonly unknown[];
 }
 
-/** Runs the demonstration in the terminal and returns the exit code. */
-export async function runDemonstration(folder?: string): Promise<number> {
-  // The service ends with this process, also when it is interrupted.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
-  try {
-    return await new Demonstration(await freshFolder(folder), await freePort()).run();
-  } catch (error) {
-    say(`\nThe demonstration failed: ${error instanceof Error ? error.message : String(error)}`);
-    return 1;
-  }
-}
-
-class Demonstration {
+/** The demonstration, with its output in the terminal. */
+export class Demonstration {
   /** Orders that the shop has accepted so far, with totals in cents. */
   private readonly accepted = new Map<string, number>();
 
   constructor(
     private readonly folder: string,
     private readonly port: number,
+    private readonly mailServer: MailServer,
   ) {}
 
+  /** @returns the exit code. */
   async run(): Promise<number> {
     say('nestjs-stepping, sample 01: a small order service');
 
     heading('1. The service starts');
     let service = await this.start();
+    say(`   its dashboard is at ${service.dashboard} while it runs`);
+    say(`   it sends mail through ${this.mailServer.url}, which this demonstration brings along`);
     say(`   its data and its log are in ${relative(process.cwd(), this.folder) || '.'}`);
 
     heading('2. An order over HTTP');
@@ -64,31 +60,48 @@ class Demonstration {
     heading('3. An order whose transaction is rolled back');
     await this.placeTooMuch(service);
 
-    heading('4. Orders from a CSV file, and SIGKILL in the middle');
-    const caught = await this.importAndKill(service);
-    const emailsBefore = await this.reportRemains(caught);
+    heading('4. A mail server that refuses');
+    await this.beRefused(service);
 
-    heading('5. The service starts again');
+    heading('5. Orders from a CSV file, and SIGKILL in the middle');
+    const caught = await this.importAndKill(service);
+    this.reportRemains(caught);
+
+    heading('6. The service starts again');
     service = await this.start();
     await this.finish(service, caught);
 
-    heading('6. What the database and the files say');
+    heading('7. What the database, the mail server and the files say');
     await service.stop();
-    const { lines, exitCode } = summarize(await gatherEvidence(this.folder, this.accepted), emailsBefore);
+    const { lines, exitCode } = summarize(await gatherEvidence(this.folder, this.accepted));
     for (const line of lines) say(line);
+    say('\nTo look at these jobs in the dashboard, start the service on them and open its address:');
+    say(`   DATA_FOLDER=${relative(process.cwd(), this.folder)} npm run start:service`);
     return exitCode;
   }
 
   private async start(): Promise<ServiceProcess> {
-    const service = await ServiceProcess.start(this.folder, this.port, MAIL_LATENCY_MS);
+    const service = await ServiceProcess.start(this.folder, this.port, this.mailServer.url);
     say(`   process ${service.pid} serves ${service.url}`);
     return service;
   }
 
   private async placeOne(service: ServiceProcess): Promise<void> {
-    const number = 'W-20001';
-    const { status, body } = await service.post<{ totalCents: number }>('/orders', {
+    const number = await this.place(service, 'W-20001', CUSTOMER.customerEmail);
+    await this.untilJob(number, 'succeeded');
+    await this.showJob(service, number);
+    say('   The mail server has:');
+    const [email] = (await this.mailbox()).filter(({ orderNumber }) => orderNumber === number);
+    if (!email) throw new Error(`The mail server has no e-mail of order ${number}`);
+    const { messageId, to, subject, text } = email;
+    const head = [`Message-ID: ${messageId}`, `To: ${to}`, `Subject: ${subject}`, ''];
+    for (const line of [...head, ...text.trimEnd().split('\r\n')]) say(`     | ${line}`.trimEnd());
+  }
+
+  private async place(service: ServiceProcess, number: string, customerEmail: string): Promise<string> {
+    const { status, body } = await service.send<{ totalCents: number }>('POST', '/orders', {
       ...CUSTOMER,
+      customerEmail,
       number,
       lines: [
         { sku: 'TEA-SEN-100', quantity: 2 },
@@ -98,15 +111,12 @@ class Demonstration {
     say(`   POST /orders, order ${number} -> ${status}: stored, and its job with it`);
     if (status !== 201) throw new Error(`Order ${number} should have been accepted`);
     this.accepted.set(number, body.totalCents);
-    await until(`the job of order ${number} has succeeded`, 20, () =>
-      this.records().jobs.find((job) => job.orderNumber === number && job.status === 'succeeded'),
-    );
-    await this.showJob(service, number);
+    return number;
   }
 
   private async placeTooMuch(service: ServiceProcess): Promise<void> {
     const number = 'W-20002';
-    const { status, body } = await service.post<{ message: string }>('/orders', {
+    const { status, body } = await service.send<{ message: string }>('POST', '/orders', {
       ...CUSTOMER,
       number,
       lines: [{ sku: 'GRI-EL-60', quantity: 40 }],
@@ -121,7 +131,7 @@ class Demonstration {
 
   private async tracesOf(orderNumber: string): Promise<[string, number][]> {
     const { orders, ...records } = this.records();
-    const emails = await readEmails(outboxIn(this.folder));
+    const emails = await this.mailbox();
     const of = (rows: readonly { orderNumber: string }[]): number =>
       rows.filter((row) => row.orderNumber === orderNumber).length;
     return [
@@ -133,44 +143,72 @@ class Demonstration {
     ];
   }
 
+  /** A refusal for now, which a retry gets over, and one for good, which needs a person. */
+  private async beRefused(service: ServiceProcess): Promise<void> {
+    const later = { code: 451, text: '4.7.1 Greylisted, come back later', times: 1 };
+    this.mailServer.refuse('cleo.marsh@example.net', later);
+    const first = await this.place(service, 'W-20003', 'cleo.marsh@example.net');
+    await this.untilJob(first, 'succeeded');
+    say(`   The mail server said ${later.code} ${later.text}; the step was tried again:`);
+    await this.showJob(service, first);
+
+    this.mailServer.refuse('cleo.mash@example.net', {
+      code: 550,
+      text: '5.1.1 No such mailbox',
+      times: Infinity,
+    });
+    const second = await this.place(service, 'W-20004', 'cleo.mash@example.net');
+    await this.untilJob(second, 'failed');
+    const { job } = await service.get<OrderView>(`/orders/${second}`);
+    say(`   Its job has ${job.status}, without another attempt: ${job.error?.split('\n')[0]}`);
+    await this.showJob(service, second);
+    const { status } = await service.send('PATCH', `/orders/${second}`, {
+      customerEmail: 'cleo.marsh@example.net',
+    });
+    say(`   PATCH /orders/${second}, with the right address -> ${status}: the job goes on where it was`);
+    await this.untilJob(second, 'succeeded');
+    await this.showJob(service, second);
+  }
+
   /** Kills the service while a step is known to be running. Returns the job of that step. */
   private async importAndKill(service: ServiceProcess): Promise<JobRecord> {
     const orders = (await readOrderCsv(FIXTURES.orders)).map((rows) => rows[0]!);
     for (const { order_number, total_cents } of orders) this.accepted.set(order_number, Number(total_cents));
     say(`   POST /orders/import: ${orders.length} orders, each in a transaction of its own`);
+    this.mailServer.fallSilentAfter(SILENT_AFTER_EMAILS);
     // The process dies, so there is no answer to wait for.
-    void service.post('/orders/import').catch(() => undefined);
+    void service.send('POST', '/orders/import').catch(() => undefined);
 
     const progress = this.progress();
-    const caught = await until('a job waits for the mail server', 30, () => {
-      const records = this.records();
-      progress(records);
-      return records.orders.length > KILL_AFTER_ORDERS ? this.waitingForMail(records) : undefined;
-    });
-    await service.kill();
-    say(`   process ${service.pid} was killed with SIGKILL`);
-    return this.stillWaiting(caught);
-  }
-
-  /** A job whose e-mail is written but whose step's success is not stored yet: the step is running. */
-  private waitingForMail({ jobs }: ShopRecords): JobRecord | undefined {
-    return jobs.find(
-      ({ orderNumber, status, stepIndex }) =>
-        status === 'submitted' && stepIndex === MAIL_STEP && existsSync(this.emailOf(orderNumber)),
+    const caught = await until(
+      'a job waits for the mail server',
+      120,
+      async () => {
+        const records = this.records();
+        progress(records);
+        return this.mailServer.unanswered.length < KILL_AT_UNANSWERED
+          ? undefined
+          : this.waitingForMail(records);
+      },
+      LOOK_EVERY_MS,
     );
-  }
-
-  /** Usually the same job. The observed job may have continued before the signal arrived. */
-  private stillWaiting(seen: JobRecord): JobRecord {
-    const records = this.records();
-    const same = records.jobs.find(({ orderNumber }) => orderNumber === seen.orderNumber);
-    const caught =
-      same?.status === 'submitted' && same.stepIndex === MAIL_STEP ? same : this.waitingForMail(records);
-    if (!caught) throw new Error('The process died between two steps: run the demonstration again');
+    await service.kill();
+    this.mailServer.speakAgain();
+    say(`   process ${service.pid} was killed with SIGKILL`);
     return caught;
   }
 
-  private async reportRemains(caught: JobRecord): Promise<Email[]> {
+  /** A job whose e-mail the mail server has, while the database does not know it: its step is running. */
+  private async waitingForMail({ jobs }: ShopRecords): Promise<JobRecord | undefined> {
+    const unanswered = (await this.mailbox()).filter(({ file }) => this.mailServer.unanswered.includes(file));
+    const received = new Set(unanswered.map(({ orderNumber }) => orderNumber));
+    return jobs.find(
+      ({ orderNumber, status, stepIndex }) =>
+        status === 'submitted' && stepIndex === MAIL_STEP && received.has(orderNumber),
+    );
+  }
+
+  private reportRemains(caught: JobRecord): void {
     const { orders, jobs } = this.records();
     const done = jobs.filter(({ status }) => status === 'succeeded').length;
     const at = STEPS.map((step, index) => {
@@ -181,24 +219,34 @@ class Demonstration {
     });
     say(`   It left ${orders.length} orders: ${done} jobs are done, ${at.join(', ')}.`);
     say(
-      `   Order ${caught.orderNumber} among them: its e-mail is written, and nobody knows that the step is done.`,
+      `   Order ${caught.orderNumber} among them: its e-mail is sent, and nobody knows that the step is done.`,
     );
-    return readEmails(outboxIn(this.folder));
   }
 
   private async finish(service: ServiceProcess, caught: JobRecord): Promise<void> {
-    const { body } = await service.post<ImportResult>('/orders/import');
+    const { body } = await service.send<ImportResult>('POST', '/orders/import');
     const { placed, skipped, rejected } = body;
     say(`   POST /orders/import: ${placed} more placed, ${skipped} were there, ${rejected.length} rejected`);
     say('   It takes over the jobs of the dead process when their leases end, at most 5 s after the kill.');
     const progress = this.progress();
-    await until('all jobs are done', 45, () => {
-      const records = this.records();
-      progress(records);
-      return records.jobs.every(({ status }) => status !== 'submitted') || undefined;
-    });
+    await until(
+      'all jobs are done',
+      120,
+      () => {
+        const records = this.records();
+        progress(records);
+        return records.jobs.every(({ status }) => status !== 'submitted') || undefined;
+      },
+      LOOK_EVERY_MS,
+    );
     say(`   Order ${caught.orderNumber} went on where it was:`);
     await this.showJob(service, caught.orderNumber, MAIL_STEP);
+  }
+
+  private async untilJob(number: string, status: string): Promise<void> {
+    await until(`the job of order ${number} has ${status}`, 60, () =>
+      this.records().jobs.find((job) => job.orderNumber === number && job.status === status),
+    );
   }
 
   private async showJob(service: ServiceProcess, orderNumber: string, killedAt?: number): Promise<void> {
@@ -229,8 +277,9 @@ class Demonstration {
     return readRecords(databaseIn(this.folder));
   }
 
-  private emailOf(orderNumber: string): string {
-    return join(outboxIn(this.folder), `order.${orderNumber}.${MAIL_STEP}.eml`);
+  /** What the mail server has accepted. */
+  private mailbox(): Promise<Email[]> {
+    return readEmails(mailboxIn(this.folder));
   }
 }
 
@@ -242,24 +291,3 @@ const CUSTOMER = {
   city: 'Leipzig',
   country: 'DE',
 };
-
-/** Every demonstration starts with an empty shop. Only its own folder is emptied. */
-async function freshFolder(given: string | undefined): Promise<string> {
-  const folder = given ?? DEFAULT_FOLDERS.demonstration;
-  if (given === undefined) await rm(folder, { recursive: true, force: true });
-  await mkdir(folder, { recursive: true });
-  if ((await readdir(folder)).length > 0) throw new Error(`The folder ${folder} is not empty`);
-  return folder;
-}
-
-function heading(text: string): void {
-  say(`\n${text}`);
-}
-
-function say(text: string): void {
-  console.log(text);
-}
-
-function pad(count: number): string {
-  return String(count).padStart(4);
-}

@@ -25,7 +25,7 @@ export class ServiceProcess {
   }
 
   /** Starts it and waits until it answers. Its log goes to `service.log` in the folder. */
-  static async start(folder: string, port: number, mailLatencyMs: number): Promise<ServiceProcess> {
+  static async start(folder: string, port: number, smtpUrl?: string): Promise<ServiceProcess> {
     const log = join(folder, 'service.log');
     const output = openSync(log, 'a');
     const child = spawn(process.execPath, [MAIN], {
@@ -33,7 +33,7 @@ export class ServiceProcess {
         ...process.env,
         PORT: String(port),
         DATA_FOLDER: folder,
-        MAIL_LATENCY_MS: String(mailLatencyMs),
+        SMTP_URL: smtpUrl,
         NO_COLOR: '1',
       },
       stdio: ['ignore', output, output],
@@ -43,12 +43,17 @@ export class ServiceProcess {
     child.unref();
     process.once('exit', () => child.kill('SIGKILL'));
     const service = new ServiceProcess(child, `http://127.0.0.1:${port}`, log);
-    await until('the service answers', 30, async () => {
+    await until('the service answers', 60, async () => {
       if (service.ended) throw new Error(`the service ended while it was starting:\n${service.lastWords}`);
       const response = await fetch(`${service.url}/health`).catch(() => undefined);
       return response?.ok ? true : undefined;
     });
     return service;
+  }
+
+  /** Where a browser on this machine finds the dashboard. */
+  get dashboard(): string {
+    return `${this.url.replace('127.0.0.1', 'localhost')}/stepping`;
   }
 
   get pid(): number {
@@ -66,13 +71,18 @@ export class ServiceProcess {
     return (await response.json()) as T;
   }
 
-  async post<T>(path: string, body: object = {}): Promise<{ status: number; body: T }> {
+  async send<T>(
+    method: 'POST' | 'PATCH',
+    path: string,
+    body: object = {},
+  ): Promise<{ status: number; body: T }> {
     const response = await fetch(this.url + path, {
-      method: 'POST',
+      method,
       headers: { 'Content-Type': 'application/json' },
       body: JSON.stringify(body),
     });
-    return { status: response.status, body: (await response.json()) as T };
+    const text = await response.text();
+    return { status: response.status, body: (text ? JSON.parse(text) : undefined) as T };
   }
 
   /** SIGKILL: the process cannot react. */

@@ -1,5 +1,4 @@
 import { audit, type Evidence } from './audit.js';
-import type { Email } from './emails.js';
 
 /** The text of the summary, and whether the demonstration succeeded. */
 export interface Summary {
@@ -9,17 +8,16 @@ export interface Summary {
 
 const MAX_DIFFERENCES_SHOWN = 20;
 
-/** Reports the final state, what was lost, and what was repeated since `before`. */
-export function summarize(evidence: Evidence, before: readonly Email[]): Summary {
-  const { records, emails, stock } = evidence;
+/** Reports the final state, what was lost, and what was repeated. */
+export function summarize(evidence: Evidence): Summary {
+  const { records, emails, mailbox, stock } = evidence;
   const { orders, lines, movements, deliveries, products, jobs } = records;
   const differences = audit(evidence);
 
   const total = (values: Iterable<number>): number => [...values].reduce((sum, value) => sum + value, 0);
   const reserved = total(movements.map((movement) => movement.reserved));
   const backOrdered = total(movements.map((movement) => movement.backOrdered));
-  const written = new Map(before.map(({ file, writtenAt }) => [file, writtenAt]));
-  const rewritten = emails.filter(({ file, writtenAt }) => (written.get(file) ?? writtenAt) !== writtenAt);
+  const received = new Set(mailbox.map(({ messageId }) => messageId)).size;
   const calls = total(deliveries.map(({ timesReceived }) => timesReceived - 1));
   const moved = new Set(movements.map(({ orderNumber, sku }) => `${orderNumber} ${sku}`));
 
@@ -31,7 +29,7 @@ export function summarize(evidence: Evidence, before: readonly Email[]): Summary
       row('jobs', jobs.filter(({ status }) => status === 'succeeded').length, 'succeeded'),
       row('stock movements', movements.length, `${reserved} pieces reserved, ${backOrdered} back-ordered`),
       row('pieces left', total(products.map(({ available }) => available)), `of ${total(stock.values())}`),
-      row('e-mails', emails.length, 'in the outbox'),
+      row('e-mails', received, `received by the mail server, ${emails.length} copies in the outbox`),
       row('webhooks', deliveries.length, 'received'),
       row('differences', differences.length),
       ...shown,
@@ -40,7 +38,7 @@ export function summarize(evidence: Evidence, before: readonly Email[]): Summary
         ? 'Lost: nothing. Every accepted order has its stock movements, one e-mail and one webhook.'
         : 'Lost or wrong: see the differences above.',
       'Repeated, because the process died before it could store that they were done:',
-      `   ${rewritten.length} e-mails (each took the place of the first one, which had the same Message-ID)`,
+      `   ${mailbox.length - received} e-mails (the mail server tells a repetition by its Message-ID)`,
       `   ${calls} webhooks (the receiver tells a repetition by its Idempotency-Key)`,
       `   ${movements.length - moved.size} stock movements (their step is transactional)`,
     ],

@@ -1,4 +1,5 @@
-import { Body, Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Param, Patch, Post } from '@nestjs/common';
+import { CorrectEmailDto } from './dto/correct-email.dto.js';
 import type { OrderViewDto } from './dto/order-view.dto.js';
 import { PlaceOrderDto } from './dto/place-order.dto.js';
 import { OrderImportService, type ImportResult } from './order-import.service.js';
@@ -27,5 +28,12 @@ export class OrdersController {
   @Get(':number')
   find(@Param('number') number: string): Promise<OrderViewDto> {
     return this.orders.find(number);
+  }
+
+  /** A new address for an order; a confirmation that was refused is sent again. */
+  @Patch(':number')
+  @HttpCode(204)
+  correctEmail(@Param('number') number: string, @Body() dto: CorrectEmailDto): Promise<void> {
+    return this.orders.correctEmail(number, dto.customerEmail);
   }
 }

@@ -49,6 +49,16 @@ export class OrdersService {
     return { order, job: job && jobViewOf(job) };
   }
 
+  /** For an order whose confirmation was refused. Its job has failed, and goes on with the confirmation. */
+  async correctEmail(number: string, customerEmail: string): Promise<void> {
+    await this.dataSource.transaction(async (manager) => {
+      const { affected } = await manager.update(Order, { number }, { customerEmail });
+      if (!affected) throw new NotFoundException(`There is no order ${number}`);
+    });
+    const job = await this.startedJobs.find(jobOf(number));
+    if (job?.status === 'failed') await this.startedJobs.retry(job.gid);
+  }
+
   /** Joins the open transaction; nothing has to be passed. */
   private async startJob({ number, totalCents, lines }: Order): Promise<void> {
     await this.jobs

@@ -1,9 +1,10 @@
-import { Step, type StepContext, type StepHandler } from 'nestjs-stepping';
+import { Step, UnrecoverableStepError, type StepContext, type StepHandler } from 'nestjs-stepping';
 import { DataSource } from 'typeorm';
 import { Order } from '../../orders/order.entity.js';
 import { StockService } from '../../stock/stock.service.js';
 import { Mailer } from '../mailer.js';
 import { orderConfirmation } from '../order-confirmation.js';
+import { isRefusedForGood } from '../refusal.js';
 
 /** Arguments contain the id; the data stays in the database. */
 export interface OrderConfirmation {
@@ -13,6 +14,8 @@ export interface OrderConfirmation {
 /**
  * Sends the confirmation of an order. A crash may repeat it, because no transaction spans a mail server. The
  * idempotency key makes the repetition the same mail.
+ *
+ * Whatever goes wrong is tried again later, except a mail that the server refuses for good: its job fails at once, and waits for somebody.
  */
 @Step({ name: 'send-order-confirmation', timeout: '30s' })
 export class SendOrderConfirmation implements StepHandler<OrderConfirmation> {
@@ -28,6 +31,12 @@ export class SendOrderConfirmation implements StepHandler<OrderConfirmation> {
       relations: { lines: true },
     });
     const movements = await this.stock.movementsOf(orderNumber);
-    await this.mailer.send(orderConfirmation(order, movements), context.idempotencyKey, context.signal);
+    const mail = orderConfirmation(order, movements);
+    try {
+      await this.mailer.send(mail, context.idempotencyKey, context.signal);
+    } catch (error) {
+      if (!isRefusedForGood(error)) throw error;
+      throw new UnrecoverableStepError(error.message, { cause: error });
+    }
   }
 }

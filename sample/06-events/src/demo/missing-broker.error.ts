@@ -1,0 +1,2 @@
+/** No broker can be used. The message says which one, and why. */
+export class MissingBrokerError extends Error {}

@@ -1,0 +1,135 @@
+import { ClientsModule, Transport } from '@nestjs/microservices';
+import { Subject, throwError } from 'rxjs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  clientProxyTransport,
+  EventOutbox,
+  SteppingEventsModule,
+  type SteppingEventsOptions,
+} from '../../../lib/events/index.js';
+import { TestApplication } from '../../support/application.js';
+import { brokerUrl, describeBroker, EventNames } from '../../support/brokers.js';
+import { EventReceiver } from '../../support/event-receiver.js';
+import { Databases } from '../../support/placements.js';
+import { waitFor } from '../../support/wait-for.js';
+
+const AUDIT = Symbol('AUDIT_CLIENT');
+
+describeBroker('clientProxyTransport', 'redis', () => {
+  const names = new EventNames();
+  const pattern = names.pattern('redis');
+  let databases: Databases;
+  let receiver: EventReceiver;
+  let app: TestApplication;
+  let outbox: EventOutbox;
+
+  beforeAll(async () => {
+    databases = await Databases.create('sqlite', 'one');
+    const { hostname: host, port } = new URL(brokerUrl('redis'));
+    const options = { transport: Transport.REDIS, options: { host, port: Number(port) } } as const;
+    receiver = await EventReceiver.start(options, pattern);
+    app = await TestApplication.start(databases, {
+      imports: [
+        SteppingEventsModule.forRoot({
+          imports: [ClientsModule.register([{ name: AUDIT, ...options }])],
+          transports: {
+            audit: clientProxyTransport(AUDIT, { idProperty: 'messageId' }),
+            plain: clientProxyTransport(AUDIT),
+          },
+        }),
+      ],
+    });
+    outbox = app.context.get(EventOutbox);
+  });
+  afterAll(async () => {
+    await app?.close();
+    await receiver?.close();
+    await databases?.drop();
+  });
+
+  const received = (test: (payload: any) => boolean) =>
+    waitFor(() => receiver.events.find((e) => test(e.payload)));
+
+  it('puts the id into the payload, since Redis has no headers', async () => {
+    const { id, gid } = await outbox.publish('audit', pattern, { orderId: 1 });
+    const { payload, context } = await received((each) => each.orderId === 1);
+    expect(payload).toEqual({ orderId: 1, messageId: id });
+    expect(context).toBeDefined();
+    expect((await app.ended(gid)).status).toBe('succeeded');
+    await outbox.publish('plain', pattern, { orderId: 2 });
+    expect((await received((each) => each.orderId === 2)).payload).toEqual({ orderId: 2 });
+  });
+
+  it('counts an event as published that nobody listens to', async () => {
+    const { gid } = await outbox.publish('audit', `${pattern}.nobody`, { orderId: 3 });
+    expect((await app.ended(gid)).status).toBe('succeeded');
+  });
+
+  it('publishes nothing when the transaction rolls back', async () => {
+    const rolledBack = app.dataSource.transaction(async () => {
+      await outbox.publish('audit', pattern, { orderId: 'rolled back' });
+      throw new Error('no order');
+    });
+    await expect(rolledBack).rejects.toThrow('no order');
+    await outbox.publish('audit', pattern, { orderId: 'after' });
+    await received((each) => each.orderId === 'after');
+    expect(receiver.events.map(({ payload }) => payload.orderId)).not.toContain('rolled back');
+  });
+
+  it('refuses what has no place: headers, payloads that are no object, and a property that is taken', async () => {
+    const refusal = (path: string) => ({ name: 'InvalidStepArgumentsError', path });
+    await expect(outbox.publish('audit', pattern, {}, { headers: { a: 'b' } })).rejects.toMatchObject(
+      refusal('args.headers'),
+    );
+    for (const payload of ['text', [1], 7, { messageId: 'mine' }]) {
+      await expect(outbox.publish('audit', pattern, payload)).rejects.toMatchObject(refusal('args.payload'));
+    }
+  });
+});
+
+describe('clientProxyTransport with clients that reject', () => {
+  let databases: Databases;
+  beforeAll(async () => {
+    databases = await Databases.create('sqlite', 'one');
+  });
+  afterAll(() => databases?.drop());
+
+  /** The error of the only attempt. */
+  async function failure(emit: () => unknown): Promise<string> {
+    const options: SteppingEventsOptions = { transports: { audit: clientProxyTransport(AUDIT) } };
+    const app = await TestApplication.start(databases, {
+      imports: [SteppingEventsModule.forRoot(options)],
+      providers: [{ provide: AUDIT, useValue: { emit } }],
+      module: { retry: { maxAttempts: 1 } },
+    });
+    try {
+      const { gid } = await app.context.get(EventOutbox).publish('audit', 'order.placed', { a: 1 });
+      return String((await app.ended(gid)).error);
+    } finally {
+      await app.close();
+    }
+  }
+
+  it.each([
+    ['a text', 'Connection lost.', 'Connection lost'],
+    ['nothing', undefined, 'the client does not say why'],
+    ['an error', new Error('refused by amqp://guest:secret@host/'), 'refused by amqp://host/'],
+    [
+      'an event with an error',
+      { err: new Error('connect ECONNREFUSED'), url: 'amqp://guest:secret@host' },
+      'connect ECONNREFUSED',
+    ],
+    ['an object', { secret: 'secret' }, 'the client does not say why'],
+  ])('an attempt fails with something readable after %s', async (_, thrown, problem) => {
+    const error = await failure(() => throwError(() => thrown));
+    expect(error).toContain("The event 'order.placed'");
+    expect(error).toContain(`is not confirmed: ${problem}`);
+    expect(error).not.toContain('secret');
+  });
+
+  it('counts what completes without a value as published', async () => {
+    const silent = new Subject();
+    silent.complete();
+    expect(await failure(() => silent)).toBe('null');
+  });
+});
