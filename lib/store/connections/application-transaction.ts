@@ -54,8 +54,11 @@ async function guarded<T>(
       void dialect.interrupt(runner);
       dialect.discard(runner);
     }
+    if (dialect.errors.isReadOnly(error)) dialect.retire(runner);
     withoutData(error, params);
     const lost = dialect.lostTables(error);
+    // The tables may have been created for this very job.
+    if (lost && dialect.keepsSchema) throw new TransactionConflictError(gid, { cause: lost });
     if (lost) throw lost;
     if (dialect.errors.isTransient(error)) throw new TransactionConflictError(gid, { cause: error });
     throw error;

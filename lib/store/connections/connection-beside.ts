@@ -47,6 +47,7 @@ export class ConnectionBeside extends InternalConnection {
       discard: (runner) => (runner as unknown as RunnerBeside).destroy(),
       interrupt: () => Promise.resolve(),
       discardIdle: () => undefined,
+      renewal: sessions.renewal,
     });
   }
 

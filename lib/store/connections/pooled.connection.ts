@@ -3,6 +3,7 @@ import type { QueryRunnerLike } from '../../core/transactions/typeorm.types.js';
 import { StatementTimeoutError } from '../../errors/index.js';
 import { inTime } from './in-time.js';
 import type { DatabaseErrors } from '../driver-errors.js';
+import type { PoolRenewal } from './pool-renewal.js';
 import { InternalConnection, type RunStatement, type StatementResult } from './internal.connection.js';
 
 /** A conflict that survives this many tries is no coincidence, and the caller has a loop of its own. */
@@ -26,7 +27,7 @@ export interface CreateQueryRunner {
 export interface PooledSessions {
   /** Opens a READ COMMITTED transaction, whatever the session's default is. */
   readonly beginReadCommitted: readonly string[];
-  readonly errors: Pick<DatabaseErrors, 'isTransient' | 'spoilsConnection'>;
+  readonly errors: Pick<DatabaseErrors, 'isTransient' | 'spoilsConnection' | 'isReadOnly'>;
   /** Milliseconds for each statement, and for taking a connection. */
   readonly statementTimeout: number;
   /** Whether even single statements need a READ COMMITTED transaction around them. */
@@ -47,6 +48,8 @@ export interface PooledSessions {
   interrupt(runner: QueryRunnerLike): Promise<void>;
   /** Closes the connections that lie idle in the pool: they may have fallen silent together with the one that was used. */
   discardIdle(): void;
+  /** Replaces the connections of the pool, and the one beside it, when the server has become read-only. */
+  readonly renewal: PoolRenewal;
 }
 
 /** One query runner, whose every step ends in time. A connection that has not answered is never used again. */
@@ -79,7 +82,9 @@ class Session {
 
   async run(sql: string, params: readonly unknown[] = [], prepared = false): Promise<StatementResult> {
     try {
-      return await inTime(this.timeout, this.sessions.send(this.runner, sql, params, prepared));
+      const result = await inTime(this.timeout, this.sessions.send(this.runner, sql, params, prepared));
+      this.sessions.renewal.succeeded(sql);
+      return result;
     } catch (error) {
       if (error instanceof StatementTimeoutError) {
         // The server would go on waiting for a lock, and hold locks of its own meanwhile.
@@ -89,6 +94,7 @@ class Session {
       if (error instanceof StatementTimeoutError || this.sessions.errors.spoilsConnection(error)) {
         this.discard();
       }
+      if (this.sessions.errors.isReadOnly(error)) this.sessions.renewal.refused();
       throw error;
     }
   }
@@ -166,17 +172,23 @@ export class PooledConnection extends InternalConnection {
       await session.connect();
       return await work(session);
     } finally {
+      this.sessions.renewal.tick();
       await session.release();
     }
   }
 
-  /** Runs `work` again after conflicts, with short random pauses. */
+  /**
+   * Runs `work` again after conflicts, with short random pauses; and once on a new connection when the server of the old one
+   * takes no writes.
+   */
   private async retry<T>(work: () => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await work();
       } catch (error) {
-        if (attempt >= MAX_ATTEMPTS || !this.sessions.errors.isTransient(error)) throw error;
+        const { errors } = this.sessions;
+        const again = errors.isTransient(error) || (attempt === 1 && errors.isReadOnly(error));
+        if (attempt >= MAX_ATTEMPTS || !again) throw error;
       }
       await sleep(Math.random() * FIRST_DELAY_MS * 2 ** attempt);
     }

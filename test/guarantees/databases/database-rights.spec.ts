@@ -18,6 +18,7 @@ const WRITTEN = [
   'stepping_stats',
   'stepping_controls',
   'stepping_audit',
+  'stepping_inbox',
 ];
 const READ = ['stepping_migrations'];
 

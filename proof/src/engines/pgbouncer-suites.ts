@@ -1,0 +1,21 @@
+/** What has to hold when each transaction may reach another session. */
+export const pgbouncerSuites: readonly string[] = [
+  'test/contract/typeorm-job-store.spec.ts',
+  'test/contract/job-store.transaction.spec.ts',
+  'test/contract/barrier.spec.ts',
+  'test/guarantees/crashes/two-processes.spec.ts',
+  'test/guarantees/leases/fencing.spec.ts',
+  'test/guarantees/leases/leases.spec.ts',
+  'test/guarantees/steps/bounded-waits.spec.ts',
+  'test/guarantees/steps/delay.spec.ts',
+  'test/guarantees/steps/order.spec.ts',
+  'test/guarantees/steps/transactional-steps.spec.ts',
+  'test/guarantees/transactions/duplicate-gid.spec.ts',
+  'test/guarantees/transactions/lost-commit-answer.spec.ts',
+  'test/guarantees/transactions/overtaking-rollback.spec.ts',
+  'test/guarantees/transactions/refused-commit.spec.ts',
+  'test/guarantees/transactions/savepoints.spec.ts',
+  'test/guarantees/transactions/several-jobs.spec.ts',
+  'test/guarantees/transactions/swallowed-errors.spec.ts',
+  'test/guarantees/transactions/transaction.spec.ts',
+];
