@@ -28,8 +28,16 @@ export default defineConfig({
         replacement: fileURLToPath(new URL('./lib/index.ts', import.meta.url)),
       },
       {
+        find: /^nestjs-stepping\/dashboard$/,
+        replacement: fileURLToPath(new URL('./lib/dashboard/index.ts', import.meta.url)),
+      },
+      {
         find: /^nestjs-stepping\/dtm$/,
         replacement: fileURLToPath(new URL('./lib/tm/dtm/index.ts', import.meta.url)),
+      },
+      {
+        find: /^nestjs-stepping\/events$/,
+        replacement: fileURLToPath(new URL('./lib/events/index.ts', import.meta.url)),
       },
       {
         find: /^nestjs-stepping\/opentelemetry$/,

@@ -8,7 +8,8 @@ export type {
 
 export { Step, type StepDecorator, type StepOptions } from './core/steps/step.decorator.js';
 export { type StepHandler, type StepContext, StepStop } from './core/steps/step-context.js';
-export type { StepArguments, StepClass } from './core/steps/step-class.js';
+export type { StepArguments, StepCall, StepClass } from './core/steps/step-class.js';
+export type { StepOverrides, StoredOverrides } from './core/steps/step-overrides.js';
 export type { RetryPolicy, RetryPolicyOptions } from './core/steps/retry-policy.js';
 export { HttpRequestStep } from './core/http/http-request.step.js';
 export type { HttpRequestArguments, HttpSecret } from './core/http/http-request.arguments.js';
@@ -27,7 +28,12 @@ export { StepRegistry } from './core/steps/step.registry.js';
 export type { StepAttempt, StepOutcome } from './core/steps/step-attempt.js';
 
 export { DistributedJobFactory, type CreateJobOptions } from './core/jobs/distributed-job.factory.js';
-export { DistributedJob, MAX_JOB_BYTES, MAX_JOB_STEPS } from './core/jobs/distributed-job.js';
+export {
+  DistributedJob,
+  MAX_JOB_BYTES,
+  MAX_JOB_STEPS,
+  type StartedJob,
+} from './core/jobs/distributed-job.js';
 export { DistributedJobs } from './core/jobs/distributed-jobs.js';
 export type {
   RecoveryState,
@@ -52,6 +58,7 @@ export type {
   RetryJobOptions,
   SkipStepOptions,
 } from './core/jobs/job-operations.js';
+export type { MissingStore } from './core/jobs/missing-store.js';
 export type { BrakeOptions } from './core/operations/brake-options.js';
 export type { ActionNote } from './core/operations/action-note.js';
 export type {
@@ -82,6 +89,7 @@ export type { JobMessage, StoredStep } from './core/jobs/job-message.js';
 export {
   TransactionManager,
   type PreparedJob,
+  type SubmittedJob,
   type TransactionManagerStrategy,
 } from './core/transaction-manager.js';
 export {

@@ -7,6 +7,7 @@ import {
   type Provider,
 } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
+import { HTTP_OPTIONS } from './core/http/http-options.js';
 import { DistributedJobFactory } from './core/jobs/distributed-job.factory.js';
 import { DistributedJobs } from './core/jobs/distributed-jobs.js';
 import { TransactionSettler } from './core/jobs/transaction-settler.js';
@@ -20,8 +21,9 @@ import {
   type SteppingModuleOptions,
   type SteppingOptionsFactory,
 } from './stepping.options.js';
+import { assertImportedOnce } from './core/imported-once.js';
 import { refuseUnknown } from './core/options.js';
-import { InvalidOptionError, ModuleImportedTwiceError } from './errors/index.js';
+import { InvalidOptionError } from './errors/index.js';
 import { STEPPING_MODULE_OPTIONS } from './stepping.constants.js';
 import { moveInHookOrder, SteppingLifecycle, SteppingLifecycleModule } from './stepping.lifecycle.js';
 import { SteppingPreparation } from './stepping.preparation.js';
@@ -46,7 +48,7 @@ export class SteppingModule implements OnModuleInit, OnModuleDestroy {
     @Inject(TransactionManager) manager: TransactionManager,
     settler: TransactionSettler,
   ) {
-    assertImportedOnce(modules);
+    assertImportedOnce(modules, SteppingModule, 'SteppingModule');
     // Tables and steps must be ready before any other hook runs: hooks of the application may start jobs.
     moveInHookOrder(modules, SteppingModule, Number.POSITIVE_INFINITY);
     lifecycle.attach({
@@ -96,21 +98,6 @@ export class SteppingModule implements OnModuleInit, OnModuleDestroy {
 const FACTORIES = ['useFactory', 'useClass', 'useExisting'] as const;
 const ASYNC_OPTIONS = ['imports', 'inject', ...FACTORIES, 'transactionManager', 'isGlobal'];
 
-/** Nest makes a module of each call of `forRoot()`. */
-function assertImportedOnce(modules: ModulesContainer): void {
-  const ours = [...modules.values()].filter(({ metatype }) => metatype === SteppingModule);
-  if (ours.length < 2) return;
-  // Nest binds a global module to all others, so the imports of the instances tell nothing.
-  const importers = [...modules.values()].filter(({ metatype }) =>
-    [Reflect.getMetadata('imports', metatype) as unknown].flat().some(isOurs),
-  );
-  throw new ModuleImportedTwiceError([...new Set(importers.map(({ name }) => name))]);
-}
-
-function isOurs(imported: unknown): boolean {
-  return (imported as Partial<DynamicModule> | undefined)?.module === SteppingModule;
-}
-
 function define(
   strategy: TransactionManagerStrategy = selfTm(),
   isGlobal = true,
@@ -130,7 +117,14 @@ function define(
     imports: [SteppingLifecycleModule, ...imports, ...(strategy.imports ?? [])],
     providers: [...options, ...steppingProviders, ...strategy.providers],
     controllers: [...(strategy.controllers ?? [])],
-    exports: [DistributedJobFactory, DistributedJobs, SteppingOperations, StepExecutor, StepRegistry],
+    exports: [
+      DistributedJobFactory,
+      DistributedJobs,
+      SteppingOperations,
+      StepExecutor,
+      StepRegistry,
+      HTTP_OPTIONS,
+    ],
   };
 }
 

@@ -11,6 +11,7 @@ import type { TransactionManager } from './core/transaction-manager.js';
 import type { DataSourceLike } from './core/transactions/typeorm.types.js';
 import { SteppingNotReadyError } from './errors/index.js';
 import type { SteppingLifecycle } from './stepping.lifecycle.js';
+import { openersOf } from './stepping.openers.js';
 import { observeTransactions } from './transactions/ambient-transaction.js';
 import { isDataSource, isDataSourceToken } from './transactions/data-source.registry.js';
 import { afterReset, beforeDestroy } from './transactions/destroy-guard.js';
@@ -92,6 +93,7 @@ export class SteppingPreparation implements Readiness {
     await this.payloads.load();
     await this.manager.initialize();
     await this.databases.openAll();
+    for (const open of openersOf(this.modules)) await open();
     this.opened = true;
   }
 

@@ -9,6 +9,7 @@ import { Payloads } from './core/payloads/payloads.js';
 import { provide } from './core/provide.js';
 import { ArgumentsValidator } from './core/steps/arguments-validator.js';
 import { AttemptRunner } from './core/steps/attempt.runner.js';
+import { HTTP_OPTIONS } from './core/http/http-options.js';
 import { HttpRequestStep } from './core/http/http-request.step.js';
 import { StepArgumentsSerializer } from './core/steps/step-arguments.serializer.js';
 import { StepExplorer } from './core/steps/step.explorer.js';
@@ -40,10 +41,11 @@ export const steppingProviders: readonly Provider[] = [
     inject: [STEPPING_MODULE_OPTIONS],
   },
   {
-    provide: HttpRequestStep,
-    useFactory: ({ http }: ResolvedSteppingOptions) => new HttpRequestStep(http),
+    provide: HTTP_OPTIONS,
+    useFactory: ({ http }: ResolvedSteppingOptions) => http,
     inject: [STEPPING_RESOLVED_OPTIONS],
   },
+  provide(HttpRequestStep, HTTP_OPTIONS),
   // A strategy that has one provides another.
   { provide: SteppingOperations, useClass: NoOperations },
   provide(StepRegistry),

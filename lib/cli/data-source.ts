@@ -152,10 +152,8 @@ async function typeorm(): Promise<DataSourceClass> {
     return DataSource as unknown as DataSourceClass;
   } catch (error) {
     throw new ConnectionError(
-      `The package typeorm cannot be loaded: ${errorText(error)}. Install it beside nestjs-stepping.`,
-      {
-        cause: error,
-      },
+      `The program needs the package 'typeorm': npm install typeorm. It cannot be loaded: ${errorText(error)}`,
+      { cause: error },
     );
   }
 }

@@ -44,6 +44,22 @@ export interface PreparedJob {
    * @default false
    */
   readonly needsNoSteps?: boolean;
+  /**
+   * The same job, by a gid of the caller's own, was there already: `start()` tells `created: false`.
+   *
+   * @default false
+   */
+  readonly existing?: boolean;
+}
+
+/**
+ * What a transaction manager may tell of a job that was submitted outside any transaction.
+ *
+ * @publicApi
+ */
+export interface SubmittedJob {
+  /** Whether it was not there before. */
+  readonly created: boolean;
 }
 
 /**
@@ -83,9 +99,10 @@ export abstract class TransactionManager<Prepared extends PreparedJob = Prepared
    * Second phase: the transaction is committed, and the job may run. An error is logged and reaches no caller; the manager
    * finds such a job later by asking the barrier.
    *
-   * Without `prepared` the job is outside any transaction, and must be durable when the promise resolves.
+   * Without `prepared` the job is outside any transaction, and must be durable when the promise resolves. It resolves with
+   * `{ created: false }` when the same job was there already.
    */
-  abstract submit(message: JobMessage, prepared?: Prepared): Promise<void>;
+  abstract submit(message: JobMessage, prepared?: Prepared): Promise<SubmittedJob | void>;
 
   /** The transaction is rolled back: forget the job. An error is logged and reaches no caller. */
   abstract abort(message: JobMessage, prepared: Prepared): Promise<void>;

@@ -31,16 +31,24 @@ export class InvalidOptionError extends SteppingError {
 }
 
 /**
- * The application imports SteppingModule more than once. Each import would keep, find and run the same jobs.
+ * The application imports a module of the library more than once. Each import of SteppingModule would keep, find and run the same jobs.
  *
  * @publicApi
  */
 export class ModuleImportedTwiceError extends SteppingError {
-  constructor(/** The modules in whose decorators it stands. */ readonly importedBy: readonly string[]) {
+  constructor(
+    /** The modules in whose decorators it stands. */
+    readonly importedBy: readonly string[],
+    /** The module that is imported. */
+    readonly module: 'SteppingModule' | 'SteppingDashboardModule' | 'SteppingEventsModule' = 'SteppingModule',
+  ) {
     super(
       'ModuleImportedTwiceError',
-      `SteppingModule is imported more than once (found in: ${describeList(importedBy)}). Call forRoot() or forRootAsync() in ` +
-        'one module only, such as the root module; it is global, so that all others can inject what it exports.',
+      `${module} is imported more than once (found in: ${describeList(importedBy)}). Call forRoot() or forRootAsync() in ` +
+        'one module only, such as the root module' +
+        (module === 'SteppingDashboardModule'
+          ? '.'
+          : '; it is global, so that all others can inject what it exports.'),
     );
   }
 }
@@ -72,11 +80,17 @@ export class DataSourceNotFoundError extends SteppingError {
  * @publicApi
  */
 export class AmbiguousDataSourceError extends SteppingError {
-  constructor(/** The names of those that were found. */ readonly known: readonly string[]) {
+  constructor(
+    /** The names of those that were found. */
+    readonly known: readonly string[],
+    /** What is to be kept in one of them. */
+    readonly keeps: 'jobs' | 'inbox' = 'jobs',
+  ) {
+    const option = `{ dataSource: '${known[0] ?? 'name'}' }`;
     super(
       'AmbiguousDataSourceError',
-      `The application has several DataSources and no default one: ${describeList(known)}. ` +
-        `Say which of them keeps the jobs: selfTm({ dataSource: '${known[0] ?? 'name'}' }).`,
+      `The application has several DataSources and no default one: ${describeList(known)}. Say which of them keeps the ` +
+        (keeps === 'jobs' ? `jobs: selfTm(${option}).` : `inbox: SteppingEventsModule.forRoot(${option}).`),
     );
   }
 }
@@ -140,8 +154,8 @@ export class TablesMissingError extends SteppingError {
   ) {
     super(
       'TablesMissingError',
-      `The database lacks ${describeList(missing)}: dropped while the application was running, and the jobs with them. ` +
-        "With 'autoMigrate' the next job that is started creates the tables; otherwise run the migrations.",
+      `The database lacks ${describeList(missing)}: dropped while the application was running, and what was in them. With ` +
+        "'autoMigrate' the next job that is started, or message that is received, creates the tables; otherwise run the migrations.",
       options,
     );
   }

@@ -1,4 +1,6 @@
 export * from './configuration.errors.js';
+export * from './events.errors.js';
+export * from './inbox.errors.js';
 export * from './job.errors.js';
 export * from './payload.errors.js';
 export * from './step.errors.js';

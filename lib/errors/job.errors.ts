@@ -21,6 +21,26 @@ export class InvalidGidError extends SteppingError {
 }
 
 /**
+ * Jobs of this gid are in several stores, and nothing says which one is meant. It takes a gid of the caller's own.
+ *
+ * @publicApi
+ */
+export class AmbiguousJobError extends SteppingError {
+  constructor(
+    /** The gid of the jobs. */
+    readonly gid: string,
+    /** The names of the `DataSource`s that keep one. */
+    readonly dataSources: readonly string[],
+  ) {
+    super(
+      'AmbiguousJobError',
+      `There is a job '${gid}' in each of the stores ${describeList(dataSources)}. Use gids that differ between the stores; ` +
+        'list(), retryAll() and cancelAll() reach both.',
+    );
+  }
+}
+
+/**
  * A job was started before any step was added to it.
  *
  * @publicApi

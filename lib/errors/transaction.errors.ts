@@ -156,21 +156,29 @@ export class JobOutsideTransactionError extends SteppingError {
 }
 
 /**
- * The database gave this transaction up in favour of another one: a serialization failure or a deadlock.
+ * The database gave this transaction up in favour of another one: a serialization failure, a deadlock, or a lock that was not free in
+ * time.
  *
  * @publicApi
  */
 export class TransactionConflictError extends SteppingError {
   constructor(
-    /** The id of the job. */
+    /** The id of the job; of the message, where `Inbox.receive()` throws it. */
     readonly gid: string,
     options?: ErrorCause,
+    message = `Job '${gid}' could not be written because its transaction conflicts with another one. Roll the transaction ` +
+      'back and repeat the whole of it.',
   ) {
-    super(
-      'TransactionConflictError',
-      `Job '${gid}' could not be written because its transaction conflicts with another one. Roll the transaction ` +
-        'back and repeat the whole of it.',
+    super('TransactionConflictError', message, options);
+  }
+
+  /** @internal The transaction was that of a message. */
+  static ofMessage(consumer: string, id: string, options: ErrorCause): TransactionConflictError {
+    return new TransactionConflictError(
+      id,
       options,
+      `The message ${describeValue(id)} for '${consumer}' could not be received because its transaction conflicts with ` +
+        'another one, such as that of another delivery. Roll back what is around it, and deliver the message again.',
     );
   }
 }

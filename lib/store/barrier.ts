@@ -100,7 +100,8 @@ export abstract class Barrier {
   async initialize(autoMigrate: boolean): Promise<void> {
     await this.own(async () => {
       await this.dialect.initialize(this.connection);
-      await new SchemaMigrator(this.connection, this.dialect).ensureBarrier(autoMigrate);
+      await new SchemaMigrator(this.connection, this.dialect).ensure('barrier', autoMigrate);
+      await this.dialect.checkTables(this.connection, [this.dialect.names.barrier]);
     });
   }
 
@@ -216,7 +217,7 @@ export abstract class Barrier {
   }
 
   private async reasonOf(key: BarrierKey): Promise<string | undefined> {
-    return reasonIn(await this.run(this.selectStatement(key)), key);
+    return reasonIn(await this.run(this.dialect.latest(this.selectStatement(key))), key);
   }
 
   private run({ sql, params }: Statement): Promise<StatementResult> {

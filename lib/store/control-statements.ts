@@ -22,12 +22,14 @@ export interface ControlRow {
 /** The statements of the controls. All databases understand the same ones. */
 export class ControlStatements {
   private readonly controls: RawSql;
+  private readonly until: RawSql;
 
   constructor(
     tables: QualifiedTables,
     private readonly notation: SqlNotation,
   ) {
     this.controls = new RawSql(tables.controls);
+    this.until = notation.quoted('until');
   }
 
   read(): Statement {
@@ -42,7 +44,7 @@ export class ControlStatements {
 
   insert(kind: ControlKind, target: string, { value, reason, by, endsIn }: ControlValues): Statement {
     return this.notation.sql`
-      INSERT INTO ${this.controls} (kind, target, value, reason, set_by, since, until)
+      INSERT INTO ${this.controls} (kind, target, value, reason, set_by, since, ${this.until})
       VALUES (${kind}, ${target}, ${value}, ${reason}, ${by}, ${this.notation.now}, ${this.timeIn(endsIn)})`;
   }
 
@@ -58,7 +60,7 @@ export class ControlStatements {
     const hasValue = expected === undefined ? fragment`` : fragment` AND value = ${expected}`;
     return this.notation.sql`
       UPDATE ${this.controls}
-         SET value = ${value}, reason = ${reason}, set_by = ${by}, until = ${this.timeIn(endsIn)}${since}
+         SET value = ${value}, reason = ${reason}, set_by = ${by}, ${this.until} = ${this.timeIn(endsIn)}${since}
        WHERE ${this.isControl(kind, target)}${hasValue}`;
   }
 
@@ -70,7 +72,7 @@ export class ControlStatements {
   removeEnded(kind: ControlKind, target: string, value: string): Statement {
     return this.notation.sql`
       DELETE FROM ${this.controls}
-       WHERE ${this.isControl(kind, target)} AND value = ${value} AND until <= ${this.notation.now}`;
+       WHERE ${this.isControl(kind, target)} AND value = ${value} AND ${this.until} <= ${this.notation.now}`;
   }
 
   now(): Statement {
@@ -80,7 +82,7 @@ export class ControlStatements {
   elapse(milliseconds: number): Statement {
     const passed = this.notation.duration(milliseconds);
     return this.notation
-      .sql`UPDATE ${this.controls} SET since = since - ${passed}, until = until - ${passed}`;
+      .sql`UPDATE ${this.controls} SET since = since - ${passed}, ${this.until} = ${this.until} - ${passed}`;
   }
 
   private isControl(kind: ControlKind, target: string): Fragment {
@@ -94,7 +96,7 @@ export class ControlStatements {
 
   /** The columns of a `ControlRow`. */
   private get columns(): Fragment {
-    const [since, until] = ['since', 'until'].map((name) => this.notation.epochOf(new RawSql(name)));
+    const [since, until] = [new RawSql('since'), this.until].map((column) => this.notation.epochOf(column));
     return fragment`kind, target, value, reason, set_by AS "doneBy", ${since} AS "since", ${until} AS "until",
                     ${this.notation.epochOf(this.notation.now)} AS "now"`;
   }

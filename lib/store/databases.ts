@@ -2,25 +2,33 @@ import { UnsupportedDatabaseError } from '../errors/index.js';
 import type { DataSourceLike } from '../core/transactions/typeorm.types.js';
 import type { Barrier, BarrierOptions } from './barrier.js';
 import type { InternalConnection } from './connections/internal.connection.js';
-import { SUPPORTED_DATABASES, type Dialect } from './dialect.js';
+import { SUPPORTED_DATABASES, type Dialect, type LockWait } from './dialect.js';
 import type { FleetStore } from './fleet/fleet-store.js';
+import type { InboxStore } from './inbox-store.js';
 import { MysqlBarrier } from './mysql/mysql.barrier.js';
 import { MysqlDialect } from './mysql/mysql.dialect.js';
 import { MysqlFleetStore } from './mysql/mysql.fleet-store.js';
+import { MysqlInboxStore } from './mysql/mysql.inbox-store.js';
 import { MysqlJobStore } from './mysql/mysql.job-store.js';
+import { MysqlSearchStore } from './mysql/mysql.search-store.js';
 import { MysqlSteeringStatements } from './mysql/mysql.steering-statements.js';
 import { PostgresBarrier } from './postgres/postgres.barrier.js';
 import { PostgresDialect } from './postgres/postgres.dialect.js';
 import { PostgresFleetStore } from './postgres/postgres.fleet-store.js';
+import { PostgresInboxStore } from './postgres/postgres.inbox-store.js';
 import { PostgresJobStore } from './postgres/postgres.job-store.js';
+import { PostgresSearchStore } from './postgres/postgres.search-store.js';
 import { PostgresSteeringStatements } from './postgres/postgres.steering-statements.js';
 import type { JobStatements } from './job-statements.js';
+import type { SearchStore } from './search/search-store.js';
 import type { SqlJobStore } from './sql.job-store.js';
 import type { SqlNotation } from './sql-notation.js';
 import { SqliteBarrier } from './sqlite/sqlite.barrier.js';
 import { SqliteDialect } from './sqlite/sqlite.dialect.js';
 import { SqliteFleetStore } from './sqlite/sqlite.fleet-store.js';
+import { SqliteInboxStore } from './sqlite/sqlite.inbox-store.js';
 import { SqliteJobStore } from './sqlite/sqlite.job-store.js';
+import { SqliteSearchStore } from './sqlite/sqlite.search-store.js';
 import { SqliteSteeringStatements } from './sqlite/sqlite.steering-statements.js';
 import { RawSql } from './sql-template.js';
 import { SqlAuditStore } from './steering/sql.audit-store.js';
@@ -28,49 +36,66 @@ import { SqlSteeringStore } from './steering/sql.steering-store.js';
 import type { SteeringStatements } from './steering/steering-statements.js';
 import type { TableOptions } from './table-names.js';
 
-/** What one kind of database is made of. */
-interface Database {
-  readonly Dialect: new (dataSource: DataSourceLike, tables?: TableOptions) => Dialect;
-  readonly JobStore: new (connection: InternalConnection, dialect: Dialect) => SqlJobStore;
+/** What one kind of database is made of. Its job store knows its dialect. */
+interface Database<D extends Dialect> {
+  readonly Dialect: new (dataSource: DataSourceLike, tables?: TableOptions) => D;
+  readonly JobStore: new (connection: InternalConnection, dialect: D) => SqlJobStore;
+  readonly SearchStore: new (
+    connection: InternalConnection,
+    dialect: Dialect,
+    store: SqlJobStore,
+  ) => SearchStore;
   readonly FleetStore: new (connection: InternalConnection, dialect: Dialect) => FleetStore;
   readonly Barrier: new (
     connection: InternalConnection,
     dialect: Dialect,
     options?: BarrierOptions,
   ) => Barrier;
+  readonly InboxStore: new (connection: InternalConnection, dialect: Dialect) => InboxStore;
   readonly Steering: new (
     jobs: RawSql,
     notation: SqlNotation,
     statements: JobStatements,
+    lockWait: LockWait,
   ) => SteeringStatements;
 }
 
-const mysql: Database = {
+const mysql: Database<MysqlDialect> = {
   Dialect: MysqlDialect,
   JobStore: MysqlJobStore,
+  SearchStore: MysqlSearchStore,
   FleetStore: MysqlFleetStore,
   Barrier: MysqlBarrier,
+  InboxStore: MysqlInboxStore,
   Steering: MysqlSteeringStatements,
 };
 
+const postgres: Database<PostgresDialect> = {
+  Dialect: PostgresDialect,
+  JobStore: PostgresJobStore,
+  SearchStore: PostgresSearchStore,
+  FleetStore: PostgresFleetStore,
+  Barrier: PostgresBarrier,
+  InboxStore: PostgresInboxStore,
+  Steering: PostgresSteeringStatements,
+};
+
+const sqlite: Database<SqliteDialect> = {
+  Dialect: SqliteDialect,
+  JobStore: SqliteJobStore,
+  SearchStore: SqliteSearchStore,
+  FleetStore: SqliteFleetStore,
+  Barrier: SqliteBarrier,
+  InboxStore: SqliteInboxStore,
+  Steering: SqliteSteeringStatements,
+};
+
 /** By the type of the `DataSource`. The only place that knows databases by their names. */
-const DATABASES: Readonly<Record<string, Database>> = {
-  postgres: {
-    Dialect: PostgresDialect,
-    JobStore: PostgresJobStore,
-    FleetStore: PostgresFleetStore,
-    Barrier: PostgresBarrier,
-    Steering: PostgresSteeringStatements,
-  },
+const DATABASES: Readonly<Record<string, Database<any>>> = {
+  postgres,
   mysql,
   mariadb: mysql,
-  'better-sqlite3': {
-    Dialect: SqliteDialect,
-    JobStore: SqliteJobStore,
-    FleetStore: SqliteFleetStore,
-    Barrier: SqliteBarrier,
-    Steering: SqliteSteeringStatements,
-  },
+  'better-sqlite3': sqlite,
 };
 
 /** By the scheme of a URL, the type of the `DataSource` that it stands for. */
@@ -123,9 +148,15 @@ export function steeringFor(
       new RawSql(dialect.tables.jobs),
       dialect.notation(connection),
       store.statements,
+      dialect.lockWait,
     )),
   });
   return { steering: new SqlSteeringStore(connection, dialect, audit, known), audit };
+}
+
+/** What finds the jobs of a store. It shares the store's `initialize()`. */
+export function searchFor(dialect: Dialect, connection: InternalConnection, store: SqlJobStore): SearchStore {
+  return new (databaseOf(dialect.dataSource).SearchStore)(connection, dialect, store);
 }
 
 /** What is known of the processes, in a database whose job store is initialized. */
@@ -142,7 +173,12 @@ export function barrierFor(
   return new (databaseOf(dialect.dataSource).Barrier)(connection, dialect, options);
 }
 
-function databaseOf(dataSource: DataSourceLike): Database {
+/** The inbox of a database. Await its `initialize()` before anything else. */
+export function inboxFor(dialect: Dialect, connection: InternalConnection): InboxStore {
+  return new (databaseOf(dialect.dataSource).InboxStore)(connection, dialect);
+}
+
+function databaseOf(dataSource: DataSourceLike): Database<any> {
   const { type } = dataSource.options;
   if (!isSupported(dataSource))
     throw new UnsupportedDatabaseError(`The DataSource type '${type}'`, SUPPORTED_DATABASES);

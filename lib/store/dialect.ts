@@ -10,10 +10,12 @@ import {
   runOn,
   type InternalConnection,
   type Queryable,
+  type Statement,
   type StatementResult,
 } from './connections/internal.connection.js';
 import type { SerialGate } from './connections/serial-gate.js';
 import type { DatabaseErrors } from './driver-errors.js';
+import { foreignEngine, type ForeignEngine } from './foreign-engines.js';
 import type { Migration, SchemaStatements } from './migrations/migration.js';
 import type { SqlNotation } from './sql-notation.js';
 import type { SqlTemplate } from './sql-template.js';
@@ -49,7 +51,11 @@ export interface SerialAccess {
 }
 
 /** Which databases are supported, for the messages that refuse another one. */
-export const SUPPORTED_DATABASES = 'PostgreSQL 13+, MySQL 8.0+, MariaDB 10.6+, SQLite 3.35+ (better-sqlite3)';
+export const SUPPORTED_DATABASES =
+  'PostgreSQL 13+, MySQL 8.0+, MariaDB 10.6+, TiDB 8.5+, SQLite 3.35+ (better-sqlite3)';
+
+/** The end of `FOR UPDATE`. */
+export type LockWait = 'SKIP LOCKED' | 'NOWAIT';
 
 const DEFAULT_STATEMENT_TIMEOUT_MS = 10_000;
 
@@ -67,6 +73,15 @@ export abstract class Dialect {
 
   /** Set where all transactions of a `DataSource` share one connection, and so run one after the other. */
   readonly gate: SerialGate | undefined = undefined;
+  /**
+   * How a statement gets along with a row that somebody else has locked: it skips the row, or it fails at once. Known once
+   * `initialize()` has returned.
+   */
+  lockWait: LockWait = 'SKIP LOCKED';
+  /** A transaction does not see tables that are created after its begin. */
+  keepsSchema = false;
+  /** The server is a node of a cluster that finds conflicts at the COMMIT, and whose locks say nothing to other nodes. */
+  locksPerNode = false;
   /** The library's tables were found missing, and have not been looked for since. */
   tablesLost = false;
 
@@ -130,8 +145,21 @@ export abstract class Dialect {
     return Promise.resolve();
   }
 
+  /**
+   * The same read, which waits for what other nodes of a cluster have committed before it. To be used where "not there" decides
+   * something; outside of transactions.
+   */
+  latest(read: Statement): Statement {
+    return read;
+  }
+
   /** Closes the connection of `runner`, which may be silent or in an unknown state, and releases the runner. */
   discard(_runner: QueryRunnerLike): void {
+    // Where there is only one connection, it stays.
+  }
+
+  /** Closes the connection of `runner` when it is released: its server takes no writes. */
+  retire(_runner: QueryRunnerLike): void {
     // Where there is only one connection, it stays.
   }
 
@@ -165,6 +193,13 @@ export abstract class Dialect {
   /** Those of `names` that exist. */
   abstract existingTables(connection: Queryable, names: readonly string[]): Promise<Set<string>>;
 
+  /**
+   * Makes sure that these tables keep what is written to them, with its transaction.
+   *
+   * @throws UnsupportedDatabaseError for tables of a kind that does not.
+   */
+  abstract checkTables(connection: Queryable, names: readonly string[]): Promise<void>;
+
   /** The names of the indexes of the library's tables, in lower case. */
   abstract existingIndexes(connection: Queryable): Promise<Set<string>>;
 
@@ -181,10 +216,10 @@ export abstract class Dialect {
   }
 
   /** The statements of one migration, and the one that records it. Running them twice does no harm. */
-  statementsOf({ id }: Migration): string[] {
+  statementsOf({ id, alone }: Migration): string[] {
     const { ddl, names } = this;
     const tables = { ...this.tables, names };
-    if (id === null) return [ddl.barrier(tables)];
+    if (id === null) return [...ddl.alone[alone!](tables)];
     return [ddl.history(tables), ...ddl.migrations[id]!(tables), ddl.record(tables, id)];
   }
 
@@ -215,6 +250,12 @@ export abstract class Dialect {
     return pending.flatMap((migration) => this.statementsOf(migration));
   }
 
+  /** Throws `UnsupportedDatabaseError` for an engine that only passes for the right one. */
+  protected refuseForeign(description: string, engines: readonly ForeignEngine[]): void {
+    const foreign = foreignEngine(description, engines);
+    if (foreign !== undefined) this.refuseVersion(foreign);
+  }
+
   protected refuseVersion(found: string): never {
     throw new UnsupportedDatabaseError(found, SUPPORTED_DATABASES);
   }
@@ -233,7 +274,8 @@ export abstract class Dialect {
   /** The error to throw for an `error` of the database that says that tables of the library are not there. */
   lostTables(error: unknown): TablesMissingError | undefined {
     if (!this.errors.isTableMissing(error)) return undefined;
-    const missing = [this.names.jobs, this.names.barrier].filter((name) => String(error).includes(name));
+    const { jobs, barrier, inbox } = this.names;
+    const missing = [jobs, barrier, inbox].filter((name) => String(error).includes(name));
     // Those of the application are none of our business.
     if (missing.length === 0) return undefined;
     this.tablesLost = true;

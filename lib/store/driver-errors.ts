@@ -14,6 +14,8 @@ export interface DatabaseErrors {
    * become read-only, after a failover.
    */
   spoilsConnection(error: unknown): boolean;
+  /** The server takes no writes. It has done nothing, and another one may have taken its place. */
+  isReadOnly(error: unknown): boolean;
   /** The values of one row caused it: the other rows of the batch can still be written. */
   isRowError(error: unknown): boolean;
   /** A table, or the schema around it, is not there. */
@@ -36,11 +38,25 @@ export function errorCodeOf(error: unknown): string {
 /** Of a server: connection exceptions, too many connections, shutdown and start. */
 const OUTAGE_STATES = /^(?:08|53|57)/;
 
-/** Whether a database was away, by the error of `orUnavailable()`: the server's answer to a statement is none. */
+/** Of PostgreSQL. MySQL and MariaDB have the same state for transactions that the application declares read-only. */
+const READ_ONLY_STATE = '25006';
+/** `read_only` of MySQL and MariaDB, on its own or as a mode of the server. */
+const READ_ONLY_ERRORS = new Set<unknown>([1290, 1836]);
+
+/** See `DatabaseErrors.isReadOnly()`. */
+export function isReadOnlyServer(error: unknown): boolean {
+  return errorCodeOf(error) === READ_ONLY_STATE || READ_ONLY_ERRORS.has(driverErrorOf(error).errno);
+}
+
+/**
+ * Whether a database was away or took no writes, by the error of `orUnavailable()`: any other answer of the server to a
+ * statement is none.
+ */
 export function isOutage(error: unknown): boolean {
   if (error instanceof StatementTimeoutError) return true;
   if (!(error instanceof TransactionManagerUnavailableError) || error.cause instanceof TypeError)
     return false;
+  if (isReadOnlyServer(error.cause)) return true;
   const { sqlState } = driverErrorOf(error.cause);
   const state = typeof sqlState === 'string' ? sqlState : errorCodeOf(error.cause);
   if (state.startsWith('SQLITE_')) return false;

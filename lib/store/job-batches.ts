@@ -21,12 +21,25 @@ export async function inBatches<T extends { readonly gid: string; readonly steps
   errors: BatchErrors<T>,
 ): Promise<Set<string>> {
   let gids = new Set<string>();
-  const waiting = batchesOf(rows);
+  const runOne = async (batch: readonly T[]): Promise<void> => {
+    const done = await run(batch);
+    if (gids.size === 0) gids = done;
+    else for (const gid of done) gids.add(gid);
+  };
+  await inHalves(batchesOf(rows), runOne, errors);
+  return gids;
+}
+
+/** Runs `run` on the batches, the last one first. One that fails because of one of its rows is split in halves, down to that row. */
+export async function inHalves<T>(
+  batches: readonly (readonly T[])[],
+  run: (batch: readonly T[]) => Promise<unknown>,
+  errors: BatchErrors<T>,
+): Promise<void> {
+  const waiting = [...batches];
   for (let batch = waiting.pop(); batch; batch = waiting.pop()) {
     try {
-      const done = await run(batch);
-      if (gids.size === 0) gids = done;
-      else for (const gid of done) gids.add(gid);
+      await run(batch);
     } catch (error) {
       if (!errors.isRowError(error)) throw error;
       if (batch.length === 1) {
@@ -37,7 +50,6 @@ export async function inBatches<T extends { readonly gid: string; readonly steps
       waiting.push(batch.slice(middle), batch.slice(0, middle));
     }
   }
-  return gids;
 }
 
 /** The batches from the last to the first, so that they can be popped. */

@@ -2,7 +2,7 @@ import type { JobConditions, JobRecord } from './job-store.js';
 
 /** Whether a job is what the conditions of a list ask for, as the statements of the databases say it. */
 export function meets(job: JobRecord, conditions: JobConditions): boolean {
-  const { status, step, name, createdAfter, createdBefore, failing, error, args, before, from } = conditions;
+  const { status, step, name, createdAfter, createdBefore, failing, error, args, before, gids } = conditions;
   return (
     (status === undefined || status.includes(job.status)) &&
     (step === undefined || job.stepName === step) &&
@@ -13,6 +13,12 @@ export function meets(job: JobRecord, conditions: JobConditions): boolean {
     (error === undefined || job.error?.includes(error) === true) &&
     (args === undefined || job.steps.includes(args)) &&
     (before === undefined || job.gid < before) &&
-    (from === undefined || job.gid >= from)
+    (gids === undefined || gids.includes(job.gid))
   );
+}
+
+/** Those of the conditions that an index follows in the order of gids. */
+export function placeOf({ status, before }: JobConditions): JobConditions {
+  const failedOnly = status?.length === 1 && status[0] === 'failed';
+  return { ...(failedOnly && { status }), ...(before !== undefined && { before }) };
 }

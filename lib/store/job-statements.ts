@@ -1,4 +1,5 @@
 import type { Statement } from './connections/internal.connection.js';
+import { placeOf } from './job-conditions.js';
 import type { JobChange, JobConditions, JobQuery, LeaseKey, NewJob } from './job-store.js';
 import type { SqlNotation } from './sql-notation.js';
 import { fragment, RawSql, type Fragment } from './sql-template.js';
@@ -96,13 +97,9 @@ export abstract class JobStatements {
         FROM (SELECT gid AS fitting, found
                 FROM (SELECT gid, place, size, SUM(size) OVER (ORDER BY gid DESC) AS total, COUNT(*) OVER () AS found
                         FROM (SELECT gid, ROW_NUMBER() OVER (ORDER BY gid DESC) AS place, size
-                                FROM (SELECT gid, ${this.notation.bytesOf('steps')} AS size
-                                        FROM ${this.jobs}
-                                       WHERE ${this.meets(query)}
-                                       ORDER BY gid DESC
-                                       LIMIT ${query.limit + 1}) AS page) AS numbered) AS summed
+                                FROM (${query.within === undefined ? this.found(query) : this.near(query, query.within)}) AS page) AS numbered) AS summed
                WHERE place <= ${query.continued ? 0 : 1} OR (place <= ${query.limit} AND total <= ${query.maxBytes ?? Number.MAX_SAFE_INTEGER})) AS chosen
-        JOIN ${this.jobs} ON gid = fitting
+        ${this.notation.join} ${this.jobs} ON gid = fitting
        ORDER BY gid DESC`;
   }
 
@@ -122,24 +119,9 @@ export abstract class JobStatements {
       ...when(conditions.error, (part) => notation.contains('error', part)),
       ...when(conditions.args, (part) => notation.contains('steps', part)),
       ...when(conditions.before, (gid) => fragment`gid < ${gid}`),
-      ...when(conditions.from, (gid) => fragment`gid >= ${gid}`),
+      ...when(conditions.gids, (gids) => notation.among('gid', gids)),
     ];
     return all.reduce((joined, condition) => fragment`${joined} AND ${condition}`, fragment`TRUE`);
-  }
-
-  /** Answers with one `count`, up to `limit`. */
-  count(conditions: JobConditions, limit: number): Statement {
-    return this.notation.sql`
-      SELECT COUNT(*) AS count
-        FROM (SELECT gid FROM ${this.jobs} WHERE ${this.meets(conditions)} LIMIT ${limit}) AS found`;
-  }
-
-  /** The `gid` of the `rows`-th job; of the failed ones alone, since only these have an index in the order of gids. */
-  endOfSearch({ status, before }: JobConditions, rows: number): Statement {
-    const failedOnly = status?.length === 1 && status[0] === 'failed';
-    const searched = { ...(failedOnly && { status }), ...(before !== undefined && { before }) };
-    return this.notation.sql`
-      SELECT gid FROM ${this.jobs} WHERE ${this.meets(searched)} ORDER BY gid DESC LIMIT 1 OFFSET ${rows - 1}`;
   }
 
   retry(gid: string): Statement {
@@ -214,6 +196,31 @@ export abstract class JobStatements {
     return this.notation.sql`
       UPDATE ${this.jobs}
          SET created_at = created_at - ${passed}, due_at = due_at - ${passed}, ended_at = ended_at - ${passed}`;
+  }
+
+  /** One more than the page holds, with their sizes. */
+  private found(query: JobQuery): Fragment {
+    return fragment`
+      SELECT gid, ${this.notation.bytesOf('steps')} AS size
+        FROM ${this.jobs}
+       WHERE ${this.meets(query)}
+       ORDER BY gid DESC
+       LIMIT ${this.notation.rows(query.limit + 1)}`;
+  }
+
+  /** The same of the first jobs of an index. */
+  private near(query: JobQuery, within: number): Fragment {
+    return fragment`
+      SELECT gid, (SELECT ${this.notation.bytesOf('steps')} FROM ${this.jobs} AS sized WHERE sized.gid = near.gid) AS size
+        FROM (SELECT gid
+                FROM (SELECT gid, (${this.meets(query)}) AS met
+                        FROM ${this.jobs}
+                       WHERE ${this.meets(placeOf(query))}
+                       ORDER BY gid DESC
+                       LIMIT ${this.notation.rows(within)}) AS looked
+               WHERE met
+               ORDER BY gid DESC
+               LIMIT ${query.limit + 1}) AS near`;
   }
 
   /** The columns of a `JobRow`. */

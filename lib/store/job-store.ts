@@ -139,17 +139,19 @@ export interface JobQuery {
   readonly continued?: boolean;
   /** Only jobs whose gid sorts before this one: the gid of the last job of the page before. */
   readonly before?: string;
-  /** Only jobs from this gid on. */
-  readonly from?: string;
+  /** Only these jobs. */
+  readonly gids?: readonly string[];
+  /** Looks at so many jobs only, whatever the other conditions say; of those that have failed, where `status` asks for these alone. */
+  readonly within?: number;
 }
 
 /** What jobs must be like, and where to look for them. */
-export type JobConditions = Omit<JobQuery, 'limit' | 'maxBytes' | 'continued'>;
+export type JobConditions = Omit<JobQuery, 'limit' | 'maxBytes' | 'continued' | 'within'>;
 
 /** A page of jobs. */
 export interface RecordPage {
   readonly jobs: JobRecord[];
-  /** Others follow, which `limit` or `maxBytes` left out. */
+  /** Others follow among those that were looked at, which `limit` or `maxBytes` left out. */
   readonly more: boolean;
 }
 
@@ -232,13 +234,6 @@ export abstract class JobStore {
   abstract findIn(runner: QueryRunnerLike, gid: string): Promise<JobRecord | null>;
   /** Newest gid first. */
   abstract list(query: JobQuery): Promise<RecordPage>;
-  /** How many jobs there are, counted up to `limit`. Takes 2 s at most, where the database can be told so. */
-  abstract count(conditions: JobConditions, limit: number): Promise<number>;
-  /**
-   * The gid that ends a search for texts: that of the `rows`-th job before `before`, whatever the other conditions say; of those that
-   * have failed, where they ask for these alone. `null` where there are fewer.
-   */
-  abstract endOfSearch(conditions: JobConditions, rows: number): Promise<string | null>;
   /** `failed` → `submitted`, due now, at the failed step with no attempts and no mark; false when it was not failed. */
   abstract retry(gid: string): Promise<boolean>;
   /** `submitted` → `canceled`, also `failed` → `canceled`; false when it was neither. */

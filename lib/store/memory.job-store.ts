@@ -1,7 +1,7 @@
 import type { JobStatus } from '../core/jobs/job-info.js';
 import { ClaimBytes } from './claim-bytes.js';
 import { takenOver } from './attempt-marks.js';
-import { meets } from './job-conditions.js';
+import { meets, placeOf } from './job-conditions.js';
 import {
   JobStore,
   type ClaimRequest,
@@ -165,21 +165,13 @@ export class MemoryJobStore extends JobStore {
 
   override async list(query: JobQuery): Promise<RecordPage> {
     const { limit, maxBytes = Infinity } = query;
-    const found = this.found(query);
+    const found = this.found(placeOf(query))
+      .slice(0, query.within)
+      .filter((job) => meets(job, query));
     let bytes = 0;
     const fitting = found.findIndex((job) => (bytes += Buffer.byteLength(job.steps)) > maxBytes);
     const count = Math.min(limit, fitting === -1 ? found.length : Math.max(fitting, 1));
     return { jobs: found.slice(0, count).map(recordOf), more: count < found.length };
-  }
-
-  override async count(conditions: JobConditions, limit: number): Promise<number> {
-    return Math.min(limit, this.found(conditions).length);
-  }
-
-  override async endOfSearch({ status, before }: JobConditions, rows: number): Promise<string | null> {
-    const failedOnly = status?.length === 1 && status[0] === 'failed';
-    const searched = { ...(failedOnly && { status }), ...(before !== undefined && { before }) };
-    return this.found(searched)[rows - 1]?.gid ?? null;
   }
 
   /** Newest gid first. */

@@ -35,9 +35,22 @@ export abstract class SqlNotation {
   /** The id that this session has generated last. */
   abstract readonly lastId: RawSql;
 
+  /** A column whose name is a word of the language in some servers. */
+  quoted(name: string): RawSql {
+    return new RawSql(`"${name}"`);
+  }
+
   column(name: string): RawSql {
     return new RawSql(name);
   }
+
+  /** A number of rows, where a plan has to know it. */
+  rows(count: number): RawSql | number {
+    return count;
+  }
+
+  /** Joins rows to few others, by their key. */
+  readonly join = new RawSql('JOIN');
 
   /** A text where nothing else tells its type. */
   text(value: string | null): Fragment {

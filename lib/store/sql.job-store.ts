@@ -6,6 +6,7 @@ import { errorText } from '../errors/error-text.js';
 import { TransactionConflictError } from '../errors/index.js';
 import { insertIn, readIn, runIn } from './connections/application-transaction.js';
 import type { InternalConnection, Statement, StatementResult } from './connections/internal.connection.js';
+import { assertRowLocks } from './connections/row-locks.js';
 import type { Dialect } from './dialect.js';
 import { orUnavailable } from './driver-errors.js';
 import { inBatches } from './job-batches.js';
@@ -17,7 +18,6 @@ import {
   type ClaimRequest,
   type ExpiredPage,
   type JobChange,
-  type JobConditions,
   type JobQuery,
   type JobRecord,
   type LeaseKey,
@@ -34,8 +34,6 @@ const LOCKED_RETRIES = 6;
 const FIRST_LOCKED_PAUSE_MS = 2;
 /** A row that stays locked for longer is in somebody else's transaction, and the other jobs must go on. */
 const LOCK_TIMEOUT_MS = 2_000;
-/** Nobody waits for a number for longer, and the server has other things to do. */
-const COUNT_TIMEOUT_MS = 2_000;
 
 /**
  * Keeps jobs in a table of a TypeORM `DataSource`. This class cuts batches to size, retries locked rows, and translates
@@ -77,13 +75,15 @@ export abstract class SqlJobStore extends JobStore {
   protected abstract unchanged(changes: readonly JobChange[]): Promise<Set<string>>;
   protected abstract changePreparedBatch(changes: readonly PreparedChange[]): Promise<Set<string>>;
 
-  /** Also throws `UnsupportedDatabaseError` for a server that is too old. */
+  /** Also throws `UnsupportedDatabaseError` for a server or tables that do not keep what jobs rely on. */
   override initialize(autoMigrate: boolean): Promise<void> {
     return this.own(async () => {
       await this.dialect.initialize(this.connection);
       const migrator = new SchemaMigrator(this.connection, this.dialect);
       if (autoMigrate) await migrator.migrate();
       else await migrator.check();
+      await this.dialect.checkTables(this.connection, [this.dialect.names.jobs, this.dialect.names.barrier]);
+      await assertRowLocks(this.connection, this.dialect);
     });
   }
 
@@ -199,12 +199,12 @@ export abstract class SqlJobStore extends JobStore {
 
   override async find(gid: string): Promise<JobRecord | null> {
     if (!isGid(gid)) return null;
-    const { rows } = await this.run(this.statements.find(gid));
+    const { rows } = await this.run(this.dialect.latest(this.statements.find(gid)));
     return firstOf(rows);
   }
 
   override async findBeside(gid: string): Promise<JobRecord | null> {
-    const { rows } = await this.run(this.statements.find(gid), this.renewals);
+    const { rows } = await this.run(this.dialect.latest(this.statements.find(gid)), this.renewals);
     return firstOf(rows);
   }
 
@@ -220,17 +220,6 @@ export abstract class SqlJobStore extends JobStore {
     const { rows } = await this.run(this.statements.list(this.text.ofQuery(query)));
     const jobs = (rows as (JobRow & { found: unknown })[]).map(({ found: _found, ...row }) => recordOf(row));
     return { jobs, more: jobs.length > 0 && Number(rows[0].found) > jobs.length };
-  }
-
-  override async count(conditions: JobConditions, limit: number): Promise<number> {
-    const statement = this.statements.count(this.text.ofQuery(conditions), limit);
-    const { rows } = await this.own(() => this.inTime(statement, COUNT_TIMEOUT_MS));
-    return Number((rows as [{ count: number | string }])[0].count);
-  }
-
-  override async endOfSearch(conditions: JobConditions, rows: number): Promise<string | null> {
-    const { rows: found } = await this.run(this.statements.endOfSearch(this.text.ofQuery(conditions), rows));
-    return (found as { gid: string }[])[0]?.gid ?? null;
   }
 
   override async retry(gid: string): Promise<boolean> {
@@ -268,11 +257,6 @@ export abstract class SqlJobStore extends JobStore {
 
   override async elapse(milliseconds: number): Promise<void> {
     await this.run(this.statements.elapse(milliseconds));
-  }
-
-  /** Runs a SELECT that the server ends itself after `timeout` ms, where it can be told so. */
-  protected inTime({ sql, params }: Statement, _timeout: number): Promise<StatementResult> {
-    return this.connection.query(sql, params);
   }
 
   protected get text(): StoredText {

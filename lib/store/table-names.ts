@@ -31,10 +31,12 @@ export interface TableNames {
   readonly stats: string;
   readonly controls: string;
   readonly audit: string;
+  readonly inbox: string;
   readonly migrations: string;
   readonly dueIndex: string;
   readonly failedIndex: string;
   readonly auditIndex: string;
+  readonly inboxIndex: string;
   readonly barrierKey: string;
 }
 
@@ -50,6 +52,8 @@ export interface QualifiedTables {
   readonly controls: string;
   /** What was done by hand. */
   readonly audit: string;
+  /** The messages that were received. */
+  readonly inbox: string;
   readonly migrations: string;
 }
 
@@ -77,10 +81,12 @@ export function resolveTableNames(options: TableOptions = {}): TableNames {
     stats: `${prefix}stats`,
     controls: `${prefix}controls`,
     audit: `${prefix}audit`,
+    inbox: `${prefix}inbox`,
     migrations: `${prefix}migrations`,
     dueIndex: `${prefix}jobs_due_at`,
     failedIndex: `${prefix}jobs_failed`,
     auditIndex: `${prefix}audit_gid`,
+    inboxIndex: `${prefix}inbox_received_at`,
     // DTM's clients name this constraint in their SQL. On PostgreSQL it must be unique in its schema, so only the
     // default table, and the one that they share, can carry it.
     barrierKey: prefix === DEFAULT_TABLE_PREFIX || prefix === '' ? 'uniq_barrier' : `${prefix}uniq_barrier`,
@@ -88,8 +94,8 @@ export function resolveTableNames(options: TableOptions = {}): TableNames {
 }
 
 /** The tables of a store of jobs, by their bare names; that of the migrations records them. */
-export function tablesOf({ jobs, barrier, processes, stats, controls, audit }: TableNames): string[] {
-  return [jobs, barrier, processes, stats, controls, audit];
+export function tablesOf({ jobs, barrier, processes, stats, controls, audit, inbox }: TableNames): string[] {
+  return [jobs, barrier, processes, stats, controls, audit, inbox];
 }
 
 /** The tables in `schema`, which is quoted already. */
@@ -102,6 +108,7 @@ export function qualifyTables(schema: string, quote: '"' | '`', names: TableName
     stats: qualified(names.stats),
     controls: qualified(names.controls),
     audit: qualified(names.audit),
+    inbox: qualified(names.inbox),
     migrations: qualified(names.migrations),
   };
 }

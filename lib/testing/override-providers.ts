@@ -46,12 +46,12 @@ export function overrideProviders(
 ): void {
   const create = (
     options: SelfTmOptions | undefined,
-    own: SelfTransactionManager | undefined,
+    own: TransactionManager | undefined,
     moduleRef: ModuleRef,
     ...parts: Parameters<typeof selfTmServices>
   ): TestingTransactionManager => {
     const manager = new TestingTransactionManager(
-      resolveSelfTmOptions({ ...options, store }),
+      resolveSelfTmOptions({ ...inOneStore(options, store), store }),
       { ...selfTmServices(...parts), schedulerRegistry: () => undefined },
       {
         durable: () => own?.durable ?? true,
@@ -88,6 +88,15 @@ export function overrideProviders(
     factory: (manager: TestingTransactionManager) => new SelfSteppingOperations(manager),
     inject: [TransactionManager],
   });
+}
+
+/** A test has one store: of several that the application has, the first. */
+function inOneStore(
+  { dataSource, ...options }: SelfTmOptions = {},
+  store: 'memory' | 'typeorm',
+): SelfTmOptions {
+  const [first] = dataSource === undefined ? [] : [dataSource].flat();
+  return store === 'memory' || first === undefined ? options : { ...options, dataSource: first };
 }
 
 /** With jitter, a first retry might come within the same `drain()`, once in a while. */

@@ -3,6 +3,7 @@ import type { JobMessage } from '../core/jobs/job-message.js';
 import { readableJobs } from '../core/payloads/job-payloads.js';
 import type { StepDefinition } from '../core/steps/step-definition.js';
 import type { StepRegistry } from '../core/steps/step.registry.js';
+import type { SubmittedJob } from '../core/transaction-manager.js';
 import type { TransactionContext } from '../core/transactions/transaction-context.js';
 import { SteppingNotReadyError } from '../errors/index.js';
 import type { JobRecord, JobStore } from '../store/job-store.js';
@@ -81,10 +82,10 @@ export class TestingTransactionManager extends SelfTransactionManager {
     return super.prepare({ ...message, settings: undefined }, transaction);
   }
 
-  override async submit(message: JobMessage, prepared?: SelfPreparedJob): Promise<void> {
+  override async submit(message: JobMessage, prepared?: SelfPreparedJob): Promise<SubmittedJob | void> {
     // After a commit nobody waits for an answer, and a dead process gives none.
     if (prepared && this.process?.severed) return;
-    await super.submit({ ...message, settings: undefined }, prepared);
+    return super.submit({ ...message, settings: undefined }, prepared);
   }
 
   override async abort(message: JobMessage, prepared: SelfPreparedJob): Promise<void> {

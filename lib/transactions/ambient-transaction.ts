@@ -35,8 +35,16 @@ export function ambientFrame(): AmbientFrame | 'guarded' | undefined {
 }
 
 /** Creates the frame of the transaction that is open on `runner`. Whoever ends the transaction sets `ended`. */
-export function openFrame(dataSource: DataSourceLike, runner: QueryRunnerLike): AmbientFrame {
-  return new AmbientFrame(dataSource, runner);
+export function openFrame(
+  dataSource: DataSourceLike,
+  runner: QueryRunnerLike,
+  manager = managerOf(runner),
+): AmbientFrame {
+  return new AmbientFrame(dataSource, runner, manager);
+}
+
+function managerOf(runner: QueryRunnerLike): EntityManagerLike {
+  return (runner as QueryRunnerLike & { readonly manager: EntityManagerLike }).manager;
 }
 
 /** Runs `work` as the callback of a transaction. */
@@ -100,7 +108,7 @@ function framedTransaction(
     if (at < 0) return original.apply(this, args);
     const callback = args[at] as (manager: EntityManagerLike) => Promise<unknown>;
     const framed = async (inner: EntityManagerLike) => {
-      const frame = openFrame(dataSource, inner.queryRunner!);
+      const frame = openFrame(dataSource, inner.queryRunner!, inner);
       try {
         return await runInFrame(frame, () => callback(inner));
       } finally {

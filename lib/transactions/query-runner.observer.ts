@@ -8,7 +8,7 @@ import type { QueryRunnerLike } from '../core/transactions/typeorm.types.js';
 import { logStatement } from '../store/connections/statement-log.js';
 import type { Dialect } from '../store/dialect.js';
 import { BEGIN, type GuardedRunner } from './guarded-runners.js';
-import { depthOf } from './surroundings.js';
+import { depthOf, openOn } from './surroundings.js';
 import { mayEndTransaction } from './transaction-control.js';
 import { ObservedTransaction } from './observed-transaction.js';
 
@@ -133,11 +133,17 @@ export class QueryRunnerObserver {
       result = await this.send(statement);
     } catch (error) {
       if (this.dialect.errors.endsTransaction(error)) transaction.doubt();
+      this.retire(error);
       throw error;
     }
     // Where all share one connection, no release ends it later: a COMMIT that was under way with the first job, for one.
     if (this.dialect.gate && transaction.outside) transaction.settle('inDoubt');
     return result;
+  }
+
+  /** After a failover, the next transaction is to find the new primary. */
+  private retire(error: unknown): void {
+    if (this.dialect.errors.isReadOnly(error)) this.dialect.retire(this.runner);
   }
 
   private send(statement: QueryArguments): Promise<unknown> {
@@ -152,6 +158,7 @@ export class QueryRunnerObserver {
       result = await this.send(statement);
     } catch (error) {
       transaction.settle(this.dialect.errors.isRefusedCommit(error) ? 'rolledBack' : 'inDoubt');
+      this.retire(error);
       throw this.dialect.lostTables(error) ?? error;
     }
     transaction.settle(transaction.commitOutcome());
@@ -192,6 +199,8 @@ export class QueryRunnerObserver {
 
   async rollback(): Promise<void> {
     const original = () => this.originals.rollbackTransaction.call(this.runner);
+    const begun = openOn(this.runner);
+    if (begun) begun.failed = true;
     const transaction = this.current;
     const { depth } = this;
     if (!transaction || transaction.settled) return original();

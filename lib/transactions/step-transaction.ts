@@ -56,9 +56,9 @@ export class StepTransaction {
     private readonly dialect: Dialect,
     private readonly patience: number,
   ) {
-    this.frame = openFrame(dataSource, runner);
     this.depth = observer.depth;
     this.manager = dataSource.createEntityManager(this.facade()) as EntityManagerLike;
+    this.frame = openFrame(dataSource, runner, this.manager);
     this.lost.catch(() => undefined);
   }
 
@@ -108,6 +108,11 @@ export class StepTransaction {
     return this.observer.transaction?.intact === true && this.observer.depth === this.depth;
   }
 
+  /** Whether `error` says that the server takes no writes. */
+  isReadOnly(error: unknown): boolean {
+    return this.dialect.errors.isReadOnly(error);
+  }
+
   /** Takes no more statements from the step. */
   close(): void {
     this.closed = true;
@@ -134,6 +139,7 @@ export class StepTransaction {
 
   /** Never fails: without a COMMIT, the database rolls back by itself. */
   async rollback(): Promise<void> {
+    this.frame.failed = true;
     try {
       // The step may have ended the transaction itself. TypeORM still counts it as open, and on SQLite the runner is
       // shared. A new transaction gives the ROLLBACK something to end.

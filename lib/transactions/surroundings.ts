@@ -1,17 +1,24 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { DataSourceLike, QueryRunnerLike } from '../core/transactions/typeorm.types.js';
+import type {
+  DataSourceLike,
+  EntityManagerLike,
+  QueryRunnerLike,
+} from '../core/transactions/typeorm.types.js';
 
 /** A transaction, or a part of one, that the current asynchronous context is in. */
 export interface Surroundings {
   readonly dataSource: DataSourceLike;
   readonly parent: Surroundings | undefined;
   readonly ended: boolean;
+  /** It was rolled back, or its callback has thrown, as far as that was seen. */
+  readonly failed?: boolean;
 }
 
 /** A call of `transaction()` around the current code. It may have ended while the code goes on. */
 export class AmbientFrame implements Surroundings {
   /** The callback has settled. What still runs under this frame was not awaited. */
   ended = false;
+  failed = false;
   /** `dataSource.manager` resolved to this transaction when its callback began, as typeorm-transactional makes it do. */
   managed = false;
   /** How deep its transaction is on the runner: 1 unless it is a savepoint. */
@@ -20,6 +27,8 @@ export class AmbientFrame implements Surroundings {
   constructor(
     readonly dataSource: DataSourceLike,
     readonly runner: QueryRunnerLike,
+    /** What statements in it are sent through: of a step, its facade. */
+    readonly manager: EntityManagerLike,
     readonly parent = surroundings(),
   ) {
     this.depth = depthOf(runner);
@@ -47,6 +56,7 @@ export function depthOf(runner: QueryRunnerLike): number {
  */
 class TransactionCall implements Surroundings {
   ended = false;
+  failed = false;
 
   constructor(
     readonly dataSource: DataSourceLike,
@@ -76,11 +86,17 @@ export class TransactionGuard implements Surroundings {
     if (!transaction || runner.isReleased || !runner.isTransactionActive) return true;
     return begun.get(runner) !== transaction;
   }
+
+  get failed(): boolean {
+    return this.transaction?.failed === true;
+  }
 }
 
 /** The identity of a transaction, and where it began, if that is kept. */
 export interface BegunTransaction {
   where?: string;
+  /** It was rolled back, or to a savepoint. */
+  failed?: boolean;
 }
 
 const contexts = new AsyncLocalStorage<Surroundings>();
@@ -128,6 +144,13 @@ export function insideTransaction(): boolean {
   return false;
 }
 
+/** Tells later whether a transaction around the caller has failed. */
+export function failureAround(): () => boolean {
+  const open: Surroundings[] = [];
+  for (let around = contexts.getStore(); around; around = around.parent) if (!around.ended) open.push(around);
+  return () => open.some(({ failed }) => failed);
+}
+
 export function runUnder<T>(around: Surroundings, work: () => T): T {
   return contexts.run(around, work);
 }
@@ -137,6 +160,9 @@ export async function inTransactionCall<T>(dataSource: DataSourceLike, work: () 
   const call = new TransactionCall(dataSource);
   try {
     return await runUnder(call, work);
+  } catch (error) {
+    call.failed = true;
+    throw error;
   } finally {
     call.ended = true;
   }

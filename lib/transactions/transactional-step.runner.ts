@@ -135,7 +135,12 @@ export class TransactionalStepRunner {
     mark: DoneMark,
   ): Promise<StepOutcome> {
     if (!transaction.intact) return { kind: 'failed', error: new StepTransactionLostError(attempt.stepName) };
-    return (await mark.set(transaction)) ? { kind: 'succeeded' } : { kind: 'interrupted', settled: true };
+    try {
+      return (await mark.set(transaction)) ? { kind: 'succeeded' } : { kind: 'interrupted', settled: true };
+    } catch (error) {
+      // After a failover, the connection was to a server that takes no writes: nothing of the step stays, and it is not to blame.
+      return { kind: transaction.isReadOnly(error) ? 'unfit' : 'failed', error };
+    }
   }
 
   private async commit(

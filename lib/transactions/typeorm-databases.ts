@@ -6,9 +6,10 @@ import {
   type TransactionOutcome,
 } from '../core/transactions/transaction-context.js';
 import type { Barrier } from '../store/barrier.js';
+import type { InboxStore } from '../store/inbox-store.js';
 import { DataSourceRegistry } from './data-source.registry.js';
 import type { InternalConnection } from '../store/connections/internal.connection.js';
-import { barrierFor, dialectFor, isSupported } from '../store/databases.js';
+import { barrierFor, dialectFor, inboxFor, isSupported } from '../store/databases.js';
 import { keepFromLog } from '../store/connections/statement-log.js';
 import type { SerialGate } from '../store/connections/serial-gate.js';
 import type { Dialect } from '../store/dialect.js';
@@ -29,6 +30,7 @@ export class TypeOrmDatabases {
   private readonly logger = new LineLogger(TypeOrmDatabases.name);
   private readonly accesses = new Map<DataSourceLike, DatabaseAccess>();
   private readonly barriers = new Map<DataSourceLike, Promise<Barrier>>();
+  private readonly inboxes = new Map<DataSourceLike, Promise<InboxStore>>();
   private statementTimeout: number | undefined;
   private readonly ready = new WeakSet<DataSourceLike>();
   private readonly tableOwners = new Map<DataSourceLike, (() => Promise<void>)[]>();
@@ -73,17 +75,21 @@ export class TypeOrmDatabases {
 
   /** The barrier of a database. Its table is created, or checked, when the database is first used. */
   barrierOf(dataSource: DataSourceLike): Promise<Barrier> {
-    let barrier = this.barriers.get(dataSource);
-    if (!barrier) {
-      barrier = this.open(dataSource);
-      this.barriers.set(dataSource, barrier);
-      barrier.then(
-        () => this.ready.add(dataSource),
-        // The next job tries again.
-        () => this.barriers.delete(dataSource),
-      );
-    }
-    return barrier;
+    return openOnce(this.barriers, dataSource, async () => {
+      const barrier = await this.open(dataSource);
+      this.ready.add(dataSource);
+      return barrier;
+    });
+  }
+
+  /** The inbox of a database, in the same way. */
+  inboxOf(dataSource: DataSourceLike): Promise<InboxStore> {
+    return openOnce(this.inboxes, dataSource, async () => {
+      const { dialect, connection } = this.access(dataSource);
+      const inbox = inboxFor(dialect, connection);
+      await this.withTables(dataSource, () => inbox.initialize(this.autoMigrate));
+      return inbox;
+    });
   }
 
   /**
@@ -180,4 +186,19 @@ export class TypeOrmDatabases {
     await this.withTables(dataSource, () => barrier.initialize(this.autoMigrate));
     return barrier;
   }
+}
+
+/** Opens something once for each database. After a failure, the next caller tries again. */
+function openOnce<T>(
+  opened: Map<DataSourceLike, Promise<T>>,
+  dataSource: DataSourceLike,
+  open: () => Promise<T>,
+): Promise<T> {
+  let opening = opened.get(dataSource);
+  if (!opening) {
+    opening = open();
+    opened.set(dataSource, opening);
+    opening.catch(() => opened.delete(dataSource));
+  }
+  return opening;
 }

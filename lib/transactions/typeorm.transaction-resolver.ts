@@ -17,7 +17,7 @@ import {
   type QueryRunnerLike,
 } from '../core/transactions/typeorm.types.js';
 import { ambientFrame } from './ambient-transaction.js';
-import type { AmbientFrame } from './surroundings.js';
+import { begunOn, failureAround, type AmbientFrame } from './surroundings.js';
 import { realRunner } from './step-transaction.js';
 import { TypeOrmTransactionContext } from './typeorm.transaction-context.js';
 
@@ -35,6 +35,15 @@ export class TypeOrmTransactionResolver extends TransactionResolver {
       return this.contextOf(runnerOf(transaction.transaction), transaction.tenant);
     }
     return this.contextOf(runnerOf(transaction));
+  }
+
+  override watchFailure(transaction: JobTransaction | undefined): () => boolean {
+    if (transaction instanceof TransactionContext) return super.watchFailure(transaction);
+    const around = failureAround();
+    if (transaction === undefined || transaction === 'none') return around;
+    const given = transaction instanceof TenantTransaction ? transaction.transaction : transaction;
+    const begun = begunOn(realRunner(runnerOf(given)));
+    return () => begun.failed === true || around();
   }
 
   /** The depth whose commit is that of the transaction around the caller. A savepoint's is none. */

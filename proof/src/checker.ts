@@ -130,7 +130,8 @@ class Checker {
    */
   private lostItsOnlyAttempt({ plan: { order, steps } }: LedgerEntry): boolean {
     const history = new StepHistory(this.effects.get(order) ?? [], this.lives);
-    return steps.every(({ kind }) => kind === 'frail-1') && history.diedWithItsProcesses();
+    const frail = steps.length > 0 && steps.every(({ kind }) => kind === 'frail-1');
+    return frail && history.diedWithItsProcesses();
   }
 
   private checkRolledBack(entry: LedgerEntry, status: string | undefined): void {

@@ -3,6 +3,7 @@ import type { Evidence, JobState, Transition, TransitionState } from './evidence
 import type { WorkerLife } from './process.js';
 import type { LedgerEntry } from './ledger.js';
 import type { OperatorCall } from './operator-call.js';
+import type { Cluster } from './run.js';
 import type { Target } from './target.js';
 import type { WorkerTiming } from './worker/settings.js';
 
@@ -12,6 +13,7 @@ export interface EvidenceSource {
   readonly timing: WorkerTiming;
   readonly business: ProofDatabase;
   readonly store: ProofDatabase;
+  readonly cluster: Cluster;
   readonly ledger: {
     readonly entries: ReadonlyMap<string, LedgerEntry>;
     readonly calls: ReadonlyMap<number, OperatorCall>;
@@ -22,7 +24,7 @@ export interface EvidenceSource {
 }
 
 export async function readEvidence(source: EvidenceSource): Promise<Evidence> {
-  const { business, store, target } = source;
+  const { business, target } = source;
   const orders = await business.query<{ id: string; gid: string }>('SELECT id, gid FROM proof_orders');
   const bookings = await business.query<{ order_id: string; step_index: number; times: number | string }>(
     'SELECT order_id, step_index, count(*) AS times FROM proof_bookings GROUP BY order_id, step_index',
@@ -52,7 +54,7 @@ export async function readEvidence(source: EvidenceSource): Promise<Evidence> {
       key: row.idempotency_key,
     })),
     jobs: new Map((await readJobs(source)).map((job) => [job.gid, job])),
-    transitions: usesDtm(source) ? [] : await readTransitions(store),
+    transitions: usesDtm(source) || target.triggers === false ? [] : await readTransitions(source),
     lives: source.fleet.lives,
     calls: [...source.ledger.calls.values()],
     connectionsCut: source.connectionsCut,
@@ -92,8 +94,9 @@ async function readJobs(source: EvidenceSource): Promise<JobState[]> {
   }));
 }
 
-async function readTransitions(store: ProofDatabase): Promise<Transition[]> {
-  const rows = await store.query<Record<string, any>>('SELECT * FROM proof_audit ORDER BY id');
+async function readTransitions({ store, cluster }: EvidenceSource): Promise<Transition[]> {
+  const order = cluster.numbersPerServer ? 'at, id' : 'id';
+  const rows = await store.query<Record<string, any>>(`SELECT * FROM proof_audit ORDER BY ${order}`);
   const state = (row: Record<string, any>, which: 'old' | 'new'): TransitionState | null =>
     row[`${which}_status`] === null
       ? null

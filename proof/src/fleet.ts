@@ -1,12 +1,12 @@
 import type { Random } from './random.js';
 import { WorkerProcess, type WorkerEnvironment, type WorkerMessage } from './process.js';
-import type { WorkerSettings } from './worker/settings.js';
 
 const RESTART_PAUSE_MS = 500;
 
 /** How to start the next process in a position. */
 export interface Incarnation {
-  readonly settings: Omit<WorkerSettings, 'name'>;
+  /** Without the name. */
+  readonly settings: object;
   readonly environment: WorkerEnvironment;
 }
 
@@ -24,6 +24,7 @@ export class Fleet {
     private readonly size: number,
     private readonly random: Random,
     private readonly incarnate: (place: number, count: number) => Incarnation,
+    private readonly prefix = 'w',
   ) {}
 
   async start(): Promise<void> {
@@ -77,7 +78,10 @@ export class Fleet {
   private launch(place: number): void {
     this.count += 1;
     const { settings, environment } = this.incarnate(place, this.count);
-    const worker = new WorkerProcess({ ...settings, name: `w${place}.${this.count}` }, environment);
+    const worker = new WorkerProcess(
+      { ...settings, name: `${this.prefix}${place}.${this.count}` },
+      environment,
+    );
     this.lives.push(worker);
     this.places[place] = worker;
     worker.listen((message) => this.messageListeners.forEach((listener) => listener(worker, message)));

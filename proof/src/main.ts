@@ -45,7 +45,9 @@ async function run(): Promise<boolean> {
       for (const target of targets(surroundings)) {
         for (const attack of attacks) {
           if (!options.only.includes(attack.name) || !attack.fits(target, surroundings)) continue;
-          clean = (await runAttack(surroundings, target, attack, round)) && clean;
+          const lacking = attack.lacks?.();
+          if (lacking === undefined) clean = (await runAttack(surroundings, target, attack, round)) && clean;
+          else console.log(`skipped: ${attack.name}: ${nameOf(target)}: ${lacking}`);
         }
       }
     }

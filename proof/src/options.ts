@@ -18,7 +18,7 @@ export interface ProofOptions {
   readonly report: string | undefined;
 }
 
-const ATTACKS = 'kill,faults,races,shutdown,load,silence,waits,poison,pool,slow,operator';
+const ATTACKS = 'kill,faults,races,shutdown,load,silence,waits,poison,pool,slow,operator,events';
 
 export function readOptions(args: readonly string[]): ProofOptions {
   const { values } = parseArgs({

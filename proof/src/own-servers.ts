@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { accountOf, ownedFolder } from './accounts.js';
 import { freePort } from './ports.js';
 import { ServerProcess } from './server-process.js';
 import { until } from './wait.js';
-import { removeFolder, temporaryFolder } from './temporary-folder.js';
+import { removeFolder } from './temporary-folder.js';
 
 /** A database server of one run, which may be restarted. */
 export interface OwnServer {
@@ -73,11 +74,15 @@ export async function startOwnPostgres(): Promise<OwnServer | undefined> {
   };
 }
 
+/** Whether the programs of MariaDB are installed. */
+export function hasMariaDb(): boolean {
+  return existsSync('/usr/sbin/mariadbd') && existsSync('/usr/bin/mariadb-install-db');
+}
+
 /** Undefined if its programs are not installed. */
 export async function startOwnMariaDb(): Promise<OwnServer | undefined> {
   const account = accountOf('mysql');
-  if (!account || !existsSync('/usr/sbin/mariadbd') || !existsSync('/usr/bin/mariadb-install-db'))
-    return undefined;
+  if (!account || !hasMariaDb()) return undefined;
   const folder = ownedFolder('mariadb', account);
   const data = join(folder, 'data');
   execFileSync(
@@ -121,27 +126,4 @@ export async function startOwnMariaDb(): Promise<OwnServer | undefined> {
       removeFolder(folder);
     },
   };
-}
-
-interface Account {
-  readonly uid?: number;
-  readonly gid?: number;
-}
-
-/** The account to run the server as: the current one, except for root. */
-function accountOf(user: string): Account | undefined {
-  if (process.getuid?.() !== 0) return {};
-  try {
-    const id = (flag: string): number => Number(execFileSync('id', [flag, user], { encoding: 'utf8' }));
-    return { uid: id('-u'), gid: id('-g') };
-  } catch {
-    return undefined;
-  }
-}
-
-function ownedFolder(what: string, { uid, gid }: Account): string {
-  const folder = temporaryFolder(what);
-  chmodSync(folder, 0o700);
-  if (uid !== undefined && gid !== undefined) chownSync(folder, uid, gid);
-  return folder;
 }

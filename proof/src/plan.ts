@@ -55,6 +55,8 @@ export interface JobPlan {
   readonly steps: readonly StepPlan[];
   /** Milliseconds. */
   readonly delay?: number;
+  /** It is no job of these steps, but an event of the outbox. */
+  readonly event?: true;
 }
 
 /** A mixture of everything; one job in ten is rolled back. */

@@ -2,7 +2,6 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
 import { until } from './wait.js';
-import type { WorkerSettings } from './worker/settings.js';
 
 /** A message of a worker; `at` is the host's time when it was written. */
 export interface WorkerMessage {
@@ -33,6 +32,8 @@ export interface WorkerLife {
 export interface WorkerEnvironment {
   /** Folder of the library and of the compiled proof; see `build-copy.ts`. */
   readonly root: string;
+  /** The program below `worker`. Default: `app`. */
+  readonly program?: 'app' | 'billing';
   readonly clockOffset?: number;
   readonly clockJump?: number;
 }
@@ -63,9 +64,10 @@ export class WorkerProcess implements WorkerLife {
   private readonly child: ChildProcess;
   private readonly listeners = new Set<(message: WorkerMessage) => void>();
 
-  constructor(settings: WorkerSettings, environment: WorkerEnvironment) {
+  /** The settings are what the program reads. */
+  constructor(settings: { readonly name: string }, environment: WorkerEnvironment) {
     this.name = settings.name;
-    const file = join(environment.root, 'build/proof/worker/app.js');
+    const file = join(environment.root, 'build/proof/worker', `${environment.program ?? 'app'}.js`);
     this.child = spawn(process.execPath, [file], {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: {

@@ -12,7 +12,11 @@ export class NetworkProxy {
   /** Number of COMMITs that were interfered with. */
   caught = 0;
 
-  private constructor(private readonly target: URL) {
+  private targets: readonly URL[];
+  private accepted = 0;
+
+  private constructor(target: URL) {
+    this.targets = [target];
     this.server = createServer((client) => this.accept(client));
   }
 
@@ -23,10 +27,15 @@ export class NetworkProxy {
   }
 
   get url(): string {
-    const url = new URL(this.target);
+    const url = new URL(this.targets[0]!);
     url.hostname = '127.0.0.1';
     url.port = String((this.server.address() as { port: number }).port);
     return url.href;
+  }
+
+  /** Connections that are opened from now on lead to these servers in turn. Those that are open stay as they are. */
+  redirect(...urls: readonly [string, ...string[]]): void {
+    this.targets = urls.map((url) => new URL(url));
   }
 
   /** Passes nothing on, in either direction, until told otherwise. */
@@ -69,7 +78,8 @@ export class NetworkProxy {
   }
 
   private accept(client: Socket): void {
-    const upstream = connect(Number(this.target.port), this.target.hostname);
+    const target = this.targets[this.accepted++ % this.targets.length]!;
+    const upstream = connect(Number(target.port), target.hostname);
     const pair = { client, upstream, silent: false };
     this.pairs.add(pair);
     let answerLost = false;

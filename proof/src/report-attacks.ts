@@ -1,5 +1,6 @@
-import { number, sum, table, words, type ProofRecord } from './report-tables.js';
+import { byTarget, number, sum, table, words, type ProofRecord } from './report-tables.js';
 import { nameOf } from './target.js';
+import type { Forbidden } from './verdict.js';
 
 /** How often each attack ran, what it did, and where processes were killed. */
 export function attackTable(records: readonly ProofRecord[]): string {
@@ -50,6 +51,12 @@ const ADDABLE = new Set([
   'pause',
   'retryAll',
   'cancelAll',
+  'orders',
+  'connectionsSilent',
+  'stalls',
+  'brokerFrozen',
+  'brokerCrashes',
+  'duplicates',
 ]);
 
 /** What the floods measured. */
@@ -78,3 +85,51 @@ One transaction stays open throughout, and one step runs for five lease duration
 
 ${table(head, rows)}`;
 }
+
+/** What became of events on their way from one application to another. */
+export function eventsTable(records: readonly ProofRecord[]): string {
+  const events = records.filter(({ attack }) => attack === 'events');
+  if (events.length === 0) return '';
+  const rows = byTarget(events).map(([name, of]) => [
+    name,
+    number(sum(of, ({ verdict }) => verdict.committed)),
+    number(sum(of, ({ verdict }) => verdict.rolledBack)),
+    ...[
+      'kills',
+      'connectionsCut',
+      'connectionsSilent',
+      'stalls',
+      'brokerFrozen',
+      'brokerCrashes',
+      'duplicates',
+    ].map((key) => number(sum(of, ({ figures }) => Number(figures[key] ?? 0)))),
+    number(
+      sum(of, ({ verdict }) => EVENT_KINDS.reduce((all, kind) => all + (verdict.forbidden[kind] ?? 0), 0)),
+    ),
+  ]);
+  const head = [
+    'target',
+    'orders committed',
+    'not committed',
+    'SIGKILLs',
+    'connections cut',
+    'silent',
+    'stalls',
+    'broker frozen',
+    'broker killed',
+    'repeated deliveries',
+    'lost or billed wrongly',
+  ];
+  return `## Events
+
+${EVENTS}
+
+${table(head, rows)}`;
+}
+
+const EVENT_KINDS: readonly Forbidden[] = ['eventsLost', 'billedTwice', 'billedThoughRolledBack'];
+
+const EVENTS = `Orders are placed in one application, published through the outbox, carried by a RabbitMQ node of the attack's own, and billed in a second
+application through the inbox. Both have databases of their own. Processes on both sides are killed, also between the sending of an event and its
+confirmation, between the inbox's mark and its COMMIT, and between that and the acknowledgement. Connections are cut, fall silent, or stall and are then cut; the
+broker is frozen, and killed and started again. In the end every order whose row exists must be billed once, and no other one.`;

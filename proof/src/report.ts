@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { attackTable, floodTable } from './report-attacks.js';
+import { attackTable, eventsTable, floodTable } from './report-attacks.js';
 import { byTarget, number, sum, table, type ProofRecord } from './report-tables.js';
 import { FORBIDDEN, inTime, summarize, type Forbidden, type RepeatReason } from './verdict.js';
 
@@ -47,6 +47,9 @@ const LABELS: Readonly<Record<Forbidden, string>> = {
   skipsBroken: 'steps skipped while they ran, run after they were skipped, or both done and skipped',
   editsBroken: 'attempts whose arguments and key are not those of the last edit',
   unasked: 'jobs changed by hand that nobody had asked for, or twice',
+  eventsLost: 'events of committed transactions lost',
+  billedTwice: 'events whose work was done twice',
+  billedThoughRolledBack: 'events of rolled-back transactions received',
 };
 
 const REASONS: readonly RepeatReason[] = ['killed', 'paused', 'lease lost', 'failed', 'shut down', 'other'];
@@ -70,6 +73,7 @@ export function reportOf(folder: string): string {
     recoveryTable(records),
     attackTable(records),
     floodTable(records),
+    eventsTable(records),
     CLOSING,
   ]
     .filter((part) => part !== '')
@@ -247,7 +251,8 @@ them. At the same moment with the unmodified library it must report nothing.
 It also takes a bound, a count or a share out of the library, and lets an attack run: the bound of statements (silence), that of attempts
 (waits), the rule that only an attempt that has begun counts (poison), the connection beside the pool (pool), the share of one step,
 the limit for jobs that wait (both slow), the lease that protects a running step from being skipped, the pause of jobs that a process has
-started itself, and the key of an edited step (these three operator). The attack must show each of them.
+started itself, the key of an edited step (these three operator), the marks of the inbox, and the outbox's wait for the broker (both events). The
+attack must show each of them.
 
 ## Run it again
 

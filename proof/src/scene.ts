@@ -8,7 +8,7 @@ import { Fleet, type Incarnation } from './fleet.js';
 import { Ledger } from './ledger.js';
 import { freePort } from './ports.js';
 import type { Random } from './random.js';
-import type { Surroundings } from './run.js';
+import type { Cluster, Surroundings } from './run.js';
 import { auditTrail, businessTables, effectsTable } from './schema.js';
 import type { Target } from './target.js';
 import type { Verdict } from './verdict.js';
@@ -36,6 +36,8 @@ export class Scene {
   connectionsCut = false;
   /** Set by attacks that neither kill nor stop processes nor cut connections: no step may then be repeated. */
   undisturbed = false;
+  /** Set by attacks on events: where they go. */
+  broker: string | undefined;
   vary: (place: number) => Variation = () => ({});
   private readonly clients: LoadClient[] = [];
 
@@ -51,6 +53,7 @@ export class Scene {
     private readonly surroundings: Surroundings,
     private readonly folder: string,
     processes: number,
+    readonly cluster: Cluster,
   ) {
     this.ledger = new Ledger(join(folder, 'ledger.jsonl'));
     this.fleet = new Fleet(processes, random.fork(), (place) => this.incarnation(place));
@@ -61,7 +64,7 @@ export class Scene {
     target: Target,
     random: Random,
     surroundings: Surroundings,
-    { processes = 3, timing = TIMING }: { processes?: number; timing?: WorkerTiming } = {},
+    { processes = 3, timing = TIMING, cluster = {} }: SceneOptions = {},
   ): Promise<Scene> {
     const { backend, placement } = target;
     const business = await createDatabase(backend, surroundings.servers);
@@ -83,6 +86,7 @@ export class Scene {
       surroundings,
       folder,
       placement === 'dtm' ? 1 : processes,
+      cluster,
     );
   }
 
@@ -90,8 +94,14 @@ export class Scene {
   async start(vary: (place: number) => Variation = () => ({})): Promise<void> {
     this.vary = vary;
     await this.fleet.start();
-    if (this.dtm) return;
+    if (this.dtm || this.target.triggers === false) return;
     for (const sql of auditTrail(this.target.backend)) await this.store.query(sql);
+  }
+
+  /** Connects the checker again, after servers were replaced. */
+  async reconnect(): Promise<void> {
+    await this.business.reconnect();
+    if (this.store !== this.business) await this.store.reconnect();
   }
 
   /** Adds a client that uses the scene's record. It has at most `limit` unanswered jobs. */
@@ -139,19 +149,29 @@ export class Scene {
     removeFolder(this.folder);
   }
 
+  /** The same database, on the server that this process uses. */
+  private urlFor(place: number, database: ProofDatabase): string | undefined {
+    const server = this.cluster.urlOf?.(place);
+    if (server === undefined) return undefined;
+    const url = new URL(database.url);
+    url.host = new URL(server).host;
+    return url.href;
+  }
+
   private incarnation(place: number): Incarnation {
     const { placement } = this.target;
     const { fault, clockOffset, clockJump, poolSize, concurrency, runSteps, businessUrl } = this.vary(place);
     const pool = poolSize === undefined ? {} : { poolSize };
     const settings: Omit<WorkerSettings, 'name'> = {
-      business: this.business.options(pool, businessUrl),
-      ...(placement === 'two' && { store: this.store.options(pool) }),
+      business: this.business.options(pool, businessUrl ?? this.urlFor(place, this.business)),
+      ...(placement === 'two' && { store: this.store.options(pool, this.urlFor(place, this.store)) }),
       ...(this.dtm && { dtm: { server: this.dtm.url, port: this.callbackPort } }),
       effects: effectsOf(this.business),
       timing: this.timing,
       ...(fault && { fault }),
       ...(concurrency !== undefined && { concurrency }),
       ...(runSteps !== undefined && { runSteps }),
+      ...(this.broker !== undefined && { broker: this.broker }),
     };
     return {
       settings,
@@ -162,6 +182,13 @@ export class Scene {
       },
     };
   }
+}
+
+interface SceneOptions {
+  /** With DTM, which calls one address, there is one. */
+  readonly processes?: number | undefined;
+  readonly timing?: WorkerTiming;
+  readonly cluster?: Cluster | undefined;
 }
 
 /** DTM takes up overdue jobs one at a time. */

@@ -9,6 +9,12 @@ export function businessTables(backend: Backend): string[] {
   ];
 }
 
+/** What the receivers of events have done, without a unique key as well. */
+export function billsTable(backend: Backend): string {
+  const text = backend === 'mariadb' ? 'VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin' : 'VARCHAR(128)';
+  return `CREATE TABLE proof_bills (order_id ${text} NOT NULL, message_id ${text} NOT NULL, worker ${text} NOT NULL)`;
+}
+
 /** The effects of steps, recorded outside their transactions. Times are epoch milliseconds. */
 export function effectsTable(backend: Backend): string {
   const text = backend === 'mariadb' ? 'VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin' : 'VARCHAR(128)';

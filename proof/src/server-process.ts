@@ -12,12 +12,28 @@ export interface ServerCommand {
   readonly uid?: number;
   readonly gid?: number;
   readonly port: number;
+  /** Whether what it has started gets its signals, too. */
+  readonly group?: boolean;
 }
 
-const running = new Set<ChildProcess>();
+/** On a busy machine, a RabbitMQ node takes more than a minute. */
+const START_MS = 180_000;
+
+const running = new Map<ChildProcess, boolean>();
 process.once('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
+  for (const [child, group] of running) send(child, 'SIGKILL', group);
 });
+
+function send(child: ChildProcess, signal: NodeJS.Signals, group: boolean): void {
+  if (!group || child.pid === undefined) child.kill(signal);
+  else {
+    try {
+      process.kill(-child.pid, signal);
+    } catch {
+      // It has ended in the meantime.
+    }
+  }
+}
 
 /** A server of the proof, which can be stopped and started again on the same port. */
 export class ServerProcess {
@@ -28,15 +44,16 @@ export class ServerProcess {
   constructor(private readonly command: ServerCommand) {}
 
   async start(): Promise<void> {
-    const { program, args, env, cwd, uid, gid, port } = this.command;
+    const { program, args, env, cwd, uid, gid, port, group = false } = this.command;
     const child = spawn(program, [...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       ...(env && { env }),
       ...(cwd !== undefined && { cwd }),
       ...(uid !== undefined && { uid }),
       ...(gid !== undefined && { gid }),
+      detached: group,
     });
-    running.add(child);
+    running.set(child, group);
     this.child = child;
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => this.keep(String(data)));
     this.ended = new Promise((resolve) => {
@@ -46,14 +63,23 @@ export class ServerProcess {
       running.delete(child);
       if (this.child === child) this.child = undefined;
     });
-    const up = await until(() => !this.child || answers(port), 60_000);
-    if (!up || !this.child) throw new Error(`${program} did not start: ${this.output.join('').slice(-2000)}`);
+    const up = await until(() => !this.child || answers(port), START_MS);
+    if (!up || !this.child) throw new Error(`${program} did not start: ${this.tail}`);
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    if (this.child) send(this.child, signal, this.command.group ?? false);
   }
 
   /** Sends a signal and waits until the server has ended. */
   async end(signal: NodeJS.Signals): Promise<void> {
-    this.child?.kill(signal);
+    this.signal(signal);
     await this.ended;
+  }
+
+  /** The end of its output. */
+  get tail(): string {
+    return this.output.join('').slice(-2000);
   }
 
   private keep(text: string): void {

@@ -7,6 +7,8 @@ export type Placement = 'one' | 'two' | 'dtm';
 export interface Target {
   readonly backend: Backend;
   readonly placement: Placement;
+  /** False if the database has none: then nothing records how jobs change. Default: true. */
+  readonly triggers?: boolean;
 }
 
 const PLACES: Readonly<Record<Placement, string>> = {

@@ -18,6 +18,9 @@ export const FORBIDDEN = [
   'skipsBroken',
   'editsBroken',
   'unasked',
+  'eventsLost',
+  'billedTwice',
+  'billedThoughRolledBack',
 ] as const;
 
 export type Forbidden = (typeof FORBIDDEN)[number];

@@ -28,6 +28,10 @@ const LAYERS = {
   ],
   'lib/opentelemetry/': ['lib/errors/', 'lib/core/'],
   'lib/terminus/': ['lib/errors/', 'lib/core/'],
+  'lib/events/': ['lib/errors/', 'lib/core/', 'lib/store/', 'lib/transactions/', 'lib/stepping.'],
+  'lib/dashboard/': ['lib/errors/', 'lib/core/'],
+  // Runs in a browser: of the library, it knows types alone.
+  'lib/dashboard/ui/': ['lib/core/jobs/', 'lib/core/operations/', 'lib/dashboard/api.'],
   'lib/testing/': [
     'lib/errors/',
     'lib/core/',
@@ -56,7 +60,7 @@ const DATABASES = 'lib/store/databases.ts';
 
 /** Packages that users may not have: described by their shape, or loaded with import() where they are used. */
 const OPTIONAL =
-  /^(?:typeorm|@nestjs\/typeorm|@nestjs\/terminus|pg|mysql2|better-sqlite3|class-validator|@grpc\/grpc-js|@opentelemetry\/api)(?:\/|$)/;
+  /^(?:typeorm|@nestjs\/typeorm|@nestjs\/terminus|pg|mysql2|better-sqlite3|class-validator|@grpc\/grpc-js|@nestjs\/microservices|amqplib|amqp-connection-manager|nats|@nats-io\/[a-z-]+|mqtt|ioredis|kafkajs|@opentelemetry\/api)(?:\/|$)/;
 const LOADERS = {
   'class-validator': /^lib\/core\/steps\/arguments-validator\.ts$/,
   '@nestjs/terminus': /^lib\/terminus\/health-result\.ts$/,

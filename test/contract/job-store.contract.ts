@@ -710,16 +710,38 @@ export function describeJobStore(title: string, open: () => Promise<StoreHarness
         expect(await found({ error: 'é' })).toEqual([]);
         expect(await found({ args: '"Ä_1%"' })).toEqual(['e']);
         expect(await found({ args: 'ä' })).toEqual([]);
-        expect(await found({ from: 'd' })).toEqual(['e', 'd']);
-        expect(await found({ from: 'b', before: 'd' })).toEqual(['c', 'b']);
-        expect(await store.count({}, 10)).toBe(5);
-        expect(await store.count({}, 3)).toBe(3);
-        expect(await store.count({ failing: true, status: ['failed'] }, 10)).toBe(1);
-        expect(await store.endOfSearch({}, 2)).toBe('d');
-        expect(await store.endOfSearch({ before: 'd', args: 'x', step: 'first' }, 3)).toBe('a');
-        expect(await store.endOfSearch({}, 6)).toBeNull();
-        expect(await store.endOfSearch({ status: ['failed'] }, 1)).toBe('b');
-        expect(await store.endOfSearch({ status: ['failed'] }, 2)).toBeNull();
+        expect(await found({ gids: ['d', 'a', 'nobody', 'e'], before: 'e' })).toEqual(['d', 'a']);
+        expect(await found({ gids: [] })).toEqual([]);
+      });
+
+      it('looks at so many jobs only, in the order that the filters allow', async () => {
+        const gids = Array.from({ length: 12 }, (_, index) => `job-${String(index).padStart(2, '0')}`);
+        await store.insert(gids.map((gid, index) => newJob({ gid, name: index < 4 ? 'old' : 'young' })));
+        await claimAll(store, 'me');
+        const failed = gids.filter((_, index) => index % 3 === 0);
+        await store.change(
+          failed.map((gid) => success(gid, 'me', { ...RETRY, status: 'failed', error: 'off' })),
+        );
+        const list = async (query: Partial<Parameters<JobStore['list']>[0]>) => {
+          const { jobs, more } = await store.list({ limit: 2, ...query });
+          return { gids: jobs.map((job) => job.gid), more };
+        };
+        expect(await list({ name: 'old', within: 8 })).toEqual({ gids: [], more: false });
+        expect(await list({ name: 'old', within: 9 })).toEqual({ gids: ['job-03'], more: false });
+        expect(await list({ name: 'old', within: 10 })).toEqual({ gids: ['job-03', 'job-02'], more: false });
+        expect(await list({ name: 'old', within: 11 })).toEqual({ gids: ['job-03', 'job-02'], more: true });
+        expect(await list({ name: 'old', within: 2, before: 'job-04' })).toEqual({
+          gids: ['job-03', 'job-02'],
+          more: false,
+        });
+        expect(await list({ name: 'old', status: ['failed'], within: 3 })).toEqual({
+          gids: ['job-03'],
+          more: false,
+        });
+        expect(await list({ name: 'young', within: 100, maxBytes: 1 })).toEqual({
+          gids: ['job-11'],
+          more: true,
+        });
       });
 
       it('ends a page where its steps have so many bytes, but not before the first job', async () => {

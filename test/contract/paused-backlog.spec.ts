@@ -1,5 +1,5 @@
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { createDatabase, describeBackends, type TestDatabase } from '../support/database.js';
+import { afterEach, beforeEach, expect, vi } from 'vitest';
+import { type TestDatabase, createDatabase, describeBackends, exceptOnTidb } from '../support/database.js';
 import { newJob, openStore, type OpenDataSource } from './support.js';
 
 /** Of the rows of a claim and what it does with them; far from the backlog. */
@@ -61,26 +61,29 @@ describeBackends('claims beside 100,000 due jobs of a paused step', (backend) =>
     expect(claimed.map(({ gid }) => gid)).toEqual(['wanted']);
   };
 
-  it('go over none of them between two looks at everything', async () => {
-    await open.store.insert([newJob({ gid: 'wanted' })]);
-    if (backend !== 'sqlite') {
-      expect(await readFor(claim)).toBeLessThan(FEW);
-      return;
-    }
-    // SQLite counts nothing; its plan says that the index is searched from both ends.
-    const handle = (open.dataSource.driver as unknown as { databaseConnection: SqliteHandle })
-      .databaseConnection;
-    const prepare = vi.spyOn(handle, 'prepare');
-    await claim();
-    const texts = prepare.mock.calls.map(([sql]) => sql).filter((sql) => /ORDER BY due_at/.test(sql));
-    prepare.mockRestore();
-    expect(texts.length).toBeGreaterThan(0);
-    for (const text of texts) {
-      const plan = handle.prepare(`EXPLAIN QUERY PLAN ${text}`).all(0, 0, '[]', 1);
-      expect(JSON.stringify(plan)).toContain('(due_at>? AND due_at<?)');
-    }
-    await open.close();
-  });
+  exceptOnTidb('it does not count what it reads')(
+    'go over none of them between two looks at everything',
+    async () => {
+      await open.store.insert([newJob({ gid: 'wanted' })]);
+      if (backend !== 'sqlite') {
+        expect(await readFor(claim)).toBeLessThan(FEW);
+        return;
+      }
+      // SQLite counts nothing; its plan says that the index is searched from both ends.
+      const handle = (open.dataSource.driver as unknown as { databaseConnection: SqliteHandle })
+        .databaseConnection;
+      const prepare = vi.spyOn(handle, 'prepare');
+      await claim();
+      const texts = prepare.mock.calls.map(([sql]) => sql).filter((sql) => /ORDER BY due_at/.test(sql));
+      prepare.mockRestore();
+      expect(texts.length).toBeGreaterThan(0);
+      for (const text of texts) {
+        const plan = handle.prepare(`EXPLAIN QUERY PLAN ${text}`).all(0, 0, '[]', 1);
+        expect(JSON.stringify(plan)).toContain('(due_at>? AND due_at<?)');
+      }
+      await open.close();
+    },
+  );
 });
 
 interface SqliteHandle {

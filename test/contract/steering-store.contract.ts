@@ -194,18 +194,6 @@ export function describeSteeringStore(title: string, open: () => Promise<Steerin
     });
 
     describe('many jobs', () => {
-      it('finds gids page by page, the greatest first', async () => {
-        const gids = await failed(5);
-        const conditions = { status: ['failed'] } as const;
-        const page = await steering.find(conditions, 3);
-        expect(page).toEqual(gids.slice(2).reverse());
-        expect(await steering.find({ ...conditions, before: page.at(-1)! }, 3)).toEqual(
-          gids.slice(0, 2).reverse(),
-        );
-        expect(await steering.find({ ...conditions, from: gids[3]! }, 9)).toEqual([gids[4], gids[3]]);
-        expect(await steering.find({ ...conditions, error: 'up' }, 9)).toEqual([]);
-      });
-
       it('retries those that had failed by then, and adds them to the entry', async () => {
         const gids = await failed(3);
         const live = newJob({ dueIn: 60_000 });

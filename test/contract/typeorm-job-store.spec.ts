@@ -1,10 +1,15 @@
-import { createDatabase, describeBackends } from '../support/database.js';
+import { createDatabase, describeBackends, type Backend, type TestDatabase } from '../support/database.js';
+import { partitionJobs } from '../support/partitioned-jobs.js';
 import { describeJobStore } from './job-store.contract.js';
 import { openStore } from './support.js';
 
-describeBackends('SqlJobStore', (backend) => {
+function describeSqlJobStore(
+  backend: Backend,
+  prepare: (database: TestDatabase) => Promise<void> = async () => undefined,
+): void {
   describeJobStore(backend, async () => {
     const database = await createDatabase(backend);
+    await prepare(database);
     const opened = [await openStore(database)];
     return {
       store: opened[0]!.store,
@@ -21,4 +26,11 @@ describeBackends('SqlJobStore', (backend) => {
       },
     };
   });
-});
+}
+
+describeBackends('SqlJobStore', (backend) => describeSqlJobStore(backend));
+describeBackends(
+  'SqlJobStore on a partitioned table',
+  (backend) => describeSqlJobStore(backend, partitionJobs),
+  ['postgres'],
+);

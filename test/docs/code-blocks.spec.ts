@@ -1,26 +1,28 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
 import { afterAll, expect, it } from 'vitest';
 import { compilerOptions, root } from './entry-points.js';
-
-const documents = [
-  'README.md',
-  ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).map((name) => `docs/${name}`),
-].filter((name) => name.endsWith('.md'));
+import { blocksOf, documents } from './pages.js';
 
 // Inside the repository, so that packages are found as by any file of it.
 mkdirSync(join(root, 'build'), { recursive: true });
 const folder = mkdtempSync(join(root, 'build', 'docs-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** The TypeScript blocks of a document, each with the line it begins at. */
-function blocksOf(document: string): { readonly line: number; readonly code: string }[] {
-  const text = readFileSync(join(root, document), 'utf8');
-  return [...text.matchAll(/^```ts\n(.*?)^```$/gms)].map((match) => ({
-    line: text.slice(0, match.index).split('\n').length + 1,
-    code: match[1]!,
-  }));
+const application = blocksOf('README.md').filter(({ file }) => file !== undefined);
+
+/** Writes the blocks of a page into a folder of its own, where they find each other, and returns their files. */
+function write(document: string): string[] {
+  const page = join(folder, document.replaceAll('/', '_'));
+  mkdirSync(page);
+  // What the blocks about tests import: the application of the README.
+  for (const { file, code } of application) writeFileSync(join(page, file!), code);
+  return blocksOf(document).map(({ line, code, file }) => {
+    const path = join(page, file ?? `line-${line}.ts`);
+    writeFileSync(path, `export {};\n${code}`);
+    return path;
+  });
 }
 
 function compile(files: readonly string[]): string[] {
@@ -30,7 +32,9 @@ function compile(files: readonly string[]): string[] {
       ...compilerOptions,
       paths: {
         'nestjs-stepping': [join(root, 'lib/index.ts')],
+        'nestjs-stepping/dashboard': [join(root, 'lib/dashboard/index.ts')],
         'nestjs-stepping/dtm': [join(root, 'lib/tm/dtm/index.ts')],
+        'nestjs-stepping/events': [join(root, 'lib/events/index.ts')],
         'nestjs-stepping/opentelemetry': [join(root, 'lib/opentelemetry/index.ts')],
         'nestjs-stepping/terminus': [join(root, 'lib/terminus/index.ts')],
         'nestjs-stepping/testing': [join(root, 'lib/testing/index.ts')],
@@ -45,16 +49,10 @@ function compile(files: readonly string[]): string[] {
 }
 
 it('every TypeScript block of the documentation compiles', { timeout: 120_000 }, () => {
-  const files = documents.flatMap((document) =>
-    blocksOf(document).map(({ line, code }) => {
-      const file = join(folder, `${document.replaceAll('/', '_')}-line-${line}.ts`);
-      writeFileSync(file, `export {};\n${code}`);
-      return file;
-    }),
-  );
-  // What the blocks about tests import: the application of the README.
-  writeFileSync(join(folder, 'app.module.ts'), blocksOf('README.md')[0]!.code);
+  const files = documents.flatMap(write);
   expect(files.length).toBeGreaterThan(4);
+  expect(application.map(({ file }) => file)).toContain('app.module.ts');
+  expect(new Set(files).size, 'two blocks of a page are one file').toBe(files.length);
   expect(compile(files)).toEqual([]);
 });
 

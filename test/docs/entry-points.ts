@@ -7,7 +7,9 @@ export const root = new URL('../..', import.meta.url).pathname;
 /** The files behind the entry points of the package. */
 export const entryFiles: readonly string[] = [
   'lib/index.ts',
+  'lib/dashboard/index.ts',
   'lib/tm/dtm/index.ts',
+  'lib/events/index.ts',
   'lib/opentelemetry/index.ts',
   'lib/terminus/index.ts',
   'lib/testing/index.ts',

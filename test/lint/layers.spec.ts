@@ -52,6 +52,8 @@ const refused: [path: string, code: string, rule: string][] = [
   ['lib/cli/a.ts', `export * from '../tm/dtm/x.js';`, 'stepping(layers)'],
   ['lib/cli/b.ts', `export const x = () => import('typeorm');`, 'stepping(layers)'],
   ['lib/stepping.d.ts', `export * from './cli/x.js';`, 'stepping(layers)'],
+  ['lib/events/a.ts', `export * from '../tm/self/x.js';`, 'stepping(layers)'],
+  ['lib/stepping.e.ts', `export * from './events/x.js';`, 'stepping(layers)'],
   ['lib/testing/a.ts', `export * from '../tm/dtm/x.js';`, 'stepping(layers)'],
   ['lib/testing/b.ts', `export * from '../stepping.module.js';`, 'stepping(layers)'],
   ['lib/testing/c.ts', `export type { TestingModule } from 'typeorm';`, 'stepping(layers)'],
@@ -90,6 +92,7 @@ const accepted: [path: string, code: string][] = [
   ['lib/tm/dtm/grpc-z.ts', `export const x = () => import('@grpc/grpc-js');`],
   ['lib/stepping.options.ts', `export * from './store/table-names.js';`],
   ['lib/stepping.z.ts', `export * from './tm/self/x.js';`],
+  ['lib/events/z.ts', `export * from '../transactions/x.js';\nexport * from '../stepping.z.js';`],
   ['lib/testing/y.ts', `export * from '../tm/self/x.js';`],
 ];
 

@@ -21,7 +21,7 @@ export async function readManifest(folder: string): Promise<{ name: string; vers
 }
 
 /** The ranges that belong to a NestJS and a TypeORM; npm takes the newest of each, and refuses what does not fit. */
-function dependenciesOf({ nest, typeorm }: Versions): Record<string, string> {
+export function dependenciesOf({ nest, typeorm }: Versions): Record<string, string> {
   return {
     '@nestjs/common': `^${nest}.0.0`,
     '@nestjs/core': `^${nest}.0.0`,

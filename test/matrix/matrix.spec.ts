@@ -1,11 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { installations, nodeVersions, variants } from './cells.js';
+import { installations, nestVersions, nodeVersions, variants } from './cells.js';
+import { dependenciesOf } from './installation.js';
 import { ReadmeBlocks } from './readme-blocks.js';
 import { columns, markdown, tableOf, withTable } from './table.js';
 
-const readme = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8');
+const root = join(import.meta.dirname, '../..');
+const readme = readFileSync(join(root, 'README.md'), 'utf8');
+const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+  readonly scripts: Readonly<Record<string, string>>;
+};
 const textsOf = (line: string): string[] =>
   line
     .split('|')
@@ -42,11 +47,43 @@ it('what a reader copies is found in the README', () => {
   expect(blocks.commands(12)).toContain('npm install nestjs-stepping @nestjs/schedule class-transformer');
   expect(blocks.commands(12).join()).not.toContain('@nestjs/schedule@6');
   expect(blocks.commands(10)).toContain('npm install nestjs-stepping @nestjs/schedule@6 class-transformer');
-  expect(blocks.application).toContain('export class AppModule');
+  expect([...blocks.application.keys()]).toEqual([
+    'src/orders.ts',
+    'src/orders.controller.ts',
+    'src/app.module.ts',
+  ]);
   expect(blocks.callInMain).toBe('app.enableShutdownHooks();');
   expect(blocks.postgres).toEqual({
     command: 'npm install pg',
     options: expect.stringContaining("type: 'postgres'") as string,
   });
   expect(blocks.spec).toContain('SteppingTesting');
+});
+
+it('every shell line of the README is run by a test', () => {
+  const blocks = new ReadmeBlocks(readme);
+  const followed = [...nestVersions.flatMap((nest) => blocks.commands(nest)), ...blocks.trials.flat()];
+  // `.ci/run` begins with `npm ci`, and runs the tests and the demonstration: see `test:all`.
+  const byItself = ['npm ci && npm start', 'npm ci && npm test'];
+  expect(new Set(blocks.shellLines)).toEqual(new Set([...followed, ...byItself]));
+  expect(scripts['test:all']).toMatch(/vitest run.*npm start$/);
+
+  // Those of the samples are run by the specs of the samples.
+  expect(blocks.tableCommands.length).toBeGreaterThan(3);
+  for (const command of blocks.tableCommands) {
+    const script = scripts[command.replace('npm run ', '')];
+    const [, sample] = /node build\/sample\/(\S+)\/main\.js demo$/.exec(script ?? '') ?? [];
+    const spec = readFileSync(join(root, `test/samples/${sample}.spec.ts`), 'utf8');
+    expect(spec, command).toMatch(/'demo'/);
+  }
+});
+
+it('what the README installs on older versions of NestJS is what the matrix installs there', () => {
+  const blocks = new ReadmeBlocks(readme);
+  for (const nest of nestVersions) {
+    const range = dependenciesOf({ nest, typeorm: '1' })['@nestjs/schedule']!;
+    const schedule =
+      nest === 12 ? '@nestjs/schedule' : `@nestjs/schedule@${range.replace(/^\^(\d+).*$/, '$1')}`;
+    expect(blocks.commands(nest).at(-1)).toBe(`npm install nestjs-stepping ${schedule} class-transformer`);
+  }
 });

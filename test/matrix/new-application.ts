@@ -6,20 +6,6 @@ import { Command, npm, run } from './command.js';
 import { readManifest, repository } from './installation.js';
 import type { ReadmeBlocks } from './readme-blocks.js';
 
-/** Places an order whose e-mail never gets done. */
-const placing = `
-import { NestFactory } from '@nestjs/core';
-import { AppModule, Mailer, OrdersService } from './app.module.js';
-
-const app = await NestFactory.createApplicationContext(AppModule);
-app.get(Mailer).send = () => {
-  console.log(JSON.stringify({ sending: true }));
-  return new Promise(() => setInterval(() => undefined, 60_000));
-};
-const { id } = await app.get(OrdersService).place('tea');
-console.log(JSON.stringify({ placed: id }));
-`;
-
 /** Reads what became of the jobs. */
 const looking = `
 import { NestFactory } from '@nestjs/core';
@@ -69,7 +55,7 @@ export class NewApplication {
     } else throw new Error(`README.md: what to do with "${command}"?`);
   }
 
-  /** Its module and its test as the README has them. */
+  /** Its files and its test as the README has them. */
   build(): Promise<void> {
     return this.buildWith(this.readme.application);
   }
@@ -77,46 +63,65 @@ export class NewApplication {
   /** The same on PostgreSQL, as the README says it. */
   async buildForPostgres(url: string): Promise<void> {
     const { command, options } = this.readme.postgres;
-    const sqlite = /type: 'better-sqlite3',\s*database: 'shop\.db'/;
-    const code = this.readme.application;
-    if (!sqlite.test(code)) throw new Error('README.md: the application is not on the SQLite file shop.db');
+    const sqlite = /type: 'better-sqlite3',\s*database: [^\n]*'shop\.db'/;
+    const files = this.readme.application;
+    const module = files.get('src/app.module.ts') ?? '';
+    if (!sqlite.test(module)) throw new Error('README.md: the application is not on the SQLite file shop.db');
     await this.obey(command);
     this.env = { DATABASE_URL: url };
-    await this.buildWith(code.replace(sqlite, () => options));
+    await this.buildWith(
+      files.set(
+        'src/app.module.ts',
+        module.replace(sqlite, () => options),
+      ),
+    );
   }
 
-  private async buildWith(code: string): Promise<void> {
-    await writeFile(join(this.folder, 'src/app.module.ts'), code);
+  private async buildWith(files: ReadonlyMap<string, string>): Promise<void> {
+    for (const [path, code] of files) await writeFile(join(this.folder, path), code);
     await writeFile(join(this.folder, 'src/orders.spec.ts'), this.readme.spec);
-    await writeFile(join(this.folder, 'src/placing.ts'), placing);
     await writeFile(join(this.folder, 'src/looking.ts'), looking);
     await npm(this.folder, ['run', 'build']);
   }
 
-  /** A process is killed in the middle of a step; the application, started as ever, finishes the job. */
+  /** Tries it out as the README says: an order, then one more, a kill in the middle of its step, and another start, which finishes the job. */
   async surviveKill(): Promise<void> {
-    const doomed = this.start('placing');
-    const { placed } = await doomed.message('placed');
-    await doomed.message('sending');
-    doomed.kill();
+    const port = await freePort();
+    const [[start, order], [secondOrder, kill, startAgain]] = this.readme.trials as [string[], string[]];
+    const doomed = this.serve(start!, port);
+    await doomed.line(/Nest application successfully started/);
+    await this.type(order!, port);
+    await doomed.line(/^E-mail \S+: .* order 1$/);
+    await this.type(`${secondOrder}\n${kill}`, port);
     await doomed.ended;
+    if (/order 2$/m.test(doomed.output)) throw new Error('The process was killed too late');
 
-    const application = new Command('npm', ['start'], {
-      cwd: this.folder,
-      env: { ...this.env, PORT: String(await freePort()) },
-    });
+    const next = this.serve(startAgain!, port);
     // The job waits until the lease of the dead process has ended: half a minute by default.
-    await application.line(new RegExp(`^order ${String(placed)}: \\S`), 150_000);
+    await next.line(/^E-mail \S+: .* order 2$/, 150_000);
     // It may still be about to store that.
-    application.interrupt();
-    await application.ended;
+    next.interrupt();
+    await next.ended;
 
-    const look = this.start('looking');
+    const look = new Command(process.execPath, ['dist/looking'], { cwd: this.folder, env: this.env });
     const { jobs } = await look.message('jobs');
     await look.success();
-    if (JSON.stringify(jobs) !== '[["succeeded",2]]') {
-      throw new Error(`The job should have succeeded at its second attempt: ${JSON.stringify(jobs)}`);
+    const stories = (jobs as unknown[]).map((job) => JSON.stringify(job)).toSorted();
+    // The first attempt of a job is not counted when its process dies.
+    if (stories.join(' ') !== '["succeeded",1] ["succeeded",1]') {
+      throw new Error(`Both jobs should have succeeded: ${stories.join(' ')}`);
     }
+  }
+
+  /** Starts the service as a line of the README says, on a port of its own. */
+  private serve(line: string, port: number): Command {
+    const [program, ...args] = line.split(' ');
+    return new Command(program!, args, { cwd: this.folder, env: { ...this.env, PORT: String(port) } });
+  }
+
+  /** Into the reader's other terminal. */
+  private async type(lines: string, port: number): Promise<void> {
+    await run('sh', ['-ec', lines.replaceAll(':3000', `:${port}`)], { cwd: this.folder, timeout: 60_000 });
   }
 
   /** Its own test runner on the spec of the README. */
@@ -127,9 +132,5 @@ export class NewApplication {
       throw new Error(`The spec did not run:\n${output}`);
     }
     return summary.trim();
-  }
-
-  private start(program: string): Command {
-    return new Command(process.execPath, [`dist/${program}`], { cwd: this.folder, env: this.env });
   }
 }

@@ -1,5 +1,5 @@
-// Follows the README in a new application, on SQLite and on PostgreSQL: starts a job in a transaction, is killed in the
-// middle of its step, goes on, and passes the test of the README. `npm run matrix:readme [-- another-readme.md]`.
+// Follows the README in a new application, on SQLite and on PostgreSQL: types what it says into a shell, so that an order is placed, the service
+// killed in the middle of a step and started again; and passes the test of the README. `npm run matrix:readme [-- another-readme.md]`.
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { mkdtemp, readFile } from 'node:fs/promises';
@@ -51,6 +51,8 @@ try {
   );
   // Asked first, so that a README that lacks something is known in a second.
   for (const command of readme.commands(12)) report(`README: ${command}`);
+  for (const command of readme.trials.flat()) report(`README: ${command}`);
+  report(`README: ${[...readme.application.keys()].join(', ')}`);
   report(`README: ${readme.callInMain} ${readme.postgres.command}, ${readme.postgres.options}`);
   report(`README: a test of ${readme.spec.trim().split('\n').length} lines`);
 

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { brokerSkipReason, brokerUrl, eventBrokers, EventNames } from '../support/brokers.js';
 import { createProject, pack, run, runScript } from './project.js';
 
 const postgres = process.env.DATABASE_URL;
@@ -32,7 +33,11 @@ describe.each([
     project = await createProject(`nest-${version}`, tarball, {
       'src/main.ts': 'orders/main.ts',
       'src/health.ts': 'health/health.ts',
-      ...(jest ? { 'src/greet.spec.ts': 'orders/greet.spec.ts' } : {}),
+      'src/dashboard.ts': 'dashboard/dashboard.ts',
+      'src/events.ts': 'events/events.ts',
+      ...(jest
+        ? { 'src/greet.spec.ts': 'orders/greet.spec.ts', 'src/mistakes.spec.ts': 'mistakes/mistakes.spec.ts' }
+        : {}),
     });
     await run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'], {
       cwd: project.folder,
@@ -83,12 +88,68 @@ describe.each([
     });
   });
 
+  for (const broker of eventBrokers) {
+    const reason = brokerSkipReason(broker.kind);
+    const note = reason === undefined ? '' : ` (skipped: ${reason})`;
+    it.skipIf(reason)(`publishes events to ${broker.kind}, and receives them${note}`, async () => {
+      const names = new EventNames();
+      try {
+        const received = await runScript(project.folder, main.replace('main.js', 'events.js'), {
+          STEPPING_BROKER: broker.kind,
+          STEPPING_CLIENT: JSON.stringify(broker.client(brokerUrl(broker.kind), names)),
+          STEPPING_SERVER: JSON.stringify(broker.server(names)),
+          STEPPING_PATTERN: names.pattern(broker.kind),
+        });
+        expect(received).toEqual({
+          isSameId: true,
+          payload: { orderId: 'ü' },
+          status: 'succeeded',
+          count: 1,
+        });
+      } finally {
+        await names.remove(broker.kind);
+      }
+    });
+  }
+
+  describe.each(['express', 'fastify'])('its dashboard on %s', (platform) => {
+    const answers = (env: NodeJS.ProcessEnv = {}): Promise<unknown> =>
+      runScript(project.folder, main.replace('main.js', 'dashboard.js'), {
+        STEPPING_PLATFORM: platform,
+        ...env,
+      });
+
+    it('opens, takes actions of its own page alone, and leads nobody past a guard', async () => {
+      expect(await answers()).toEqual({
+        open: {
+          page: true,
+          withSlash: true,
+          csp: true,
+          gzip: true,
+          unchanged: [304, 0],
+          session: [200, true],
+          ownOrigin: [200, { changed: true }],
+          crossSite: 403,
+          noOrigin: 403,
+          forwarded: 403,
+          foreignHost: 403,
+        },
+        guarded: { pastTheGuard: [], staff: [true, 200] },
+      });
+    });
+
+    it('is not there in production while nobody has said who gets in', async () => {
+      expect(await answers({ NODE_ENV: 'production' })).toEqual({ statuses: [404] });
+    });
+  });
+
   if (jest) {
-    it('can be tested with its Jest', async () => {
+    it('can be tested with its Jest, where mistakes are told as they are', async () => {
       const { stderr } = await run(process.execPath, ['node_modules/jest/bin/jest.js', '--ci'], {
         cwd: project.folder,
+        env: { STEPPING_SQLITE_DRIVER: sqliteDriver },
       });
-      expect(stderr).toMatch(/Tests:\s+1 passed, 1 total/);
+      expect(stderr).toMatch(/Tests:\s+9 passed, 9 total/);
     });
   }
 });

@@ -37,8 +37,10 @@ describe('the tarball', () => {
 
   it('holds the build, the manifest and the texts, and nothing else', () => {
     const outside = [...files.keys()].filter((path) => !path.startsWith('dist/'));
-    expect(outside.toSorted()).toEqual(expect.arrayContaining(['LICENSE', 'package.json']));
-    expect(outside.filter((path) => !['LICENSE', 'README.md', 'package.json'].includes(path))).toEqual([]);
+    expect(outside.toSorted()).toEqual(expect.arrayContaining(['LICENSE', 'llms.txt', 'package.json']));
+    const texts =
+      /^(LICENSE|package\.json|llms\.txt|.*\.md|docs\/pictures\/dashboard-overview-(dark|light)\.png)$/;
+    expect(outside.filter((path) => !texts.test(path))).toEqual([]);
     expect([...files.keys()]).toEqual(
       expect.arrayContaining([
         'dist/index.js',
@@ -46,6 +48,10 @@ describe('the tarball', () => {
         'dist/cjs/index.js',
         'dist/cjs/index.d.ts',
         'dist/cjs/package.json',
+        'dist/dashboard/index.js',
+        'dist/dashboard/index.d.ts',
+        'dist/cjs/dashboard/index.js',
+        'dist/cjs/dashboard/index.d.ts',
         'dist/terminus/index.js',
         'dist/terminus/index.d.ts',
         'dist/cjs/terminus/index.js',
@@ -54,6 +60,10 @@ describe('the tarball', () => {
         'dist/testing/index.d.ts',
         'dist/cjs/testing/index.js',
         'dist/cjs/testing/index.d.ts',
+        'dist/events/index.js',
+        'dist/events/index.d.ts',
+        'dist/cjs/events/index.js',
+        'dist/cjs/events/index.d.ts',
         'dist/opentelemetry/index.js',
         'dist/opentelemetry/index.d.ts',
         'dist/cjs/opentelemetry/index.js',
@@ -65,9 +75,21 @@ describe('the tarball', () => {
         'dist/cli/main.js',
       ]),
     );
+    // The page is text within a module: what it is made of is not shipped.
+    expect([...files.keys()].filter((path) => /dashboard\/ui\/|\.(css|html|tsx)$/.test(path))).toEqual([]);
     // The program is started, never imported.
     expect([...files.keys()].filter((path) => path.startsWith('dist/cjs/cli/'))).toEqual([]);
     expect(files.get('dist/cli/main.js')).toMatch(/^#!\/usr\/bin\/env node\n/);
+  });
+
+  it('carries what its README links to and shows', () => {
+    const readme = files.get('README.md')!.replace(/^```.*?^```$/gms, '');
+    const targets = [
+      ...[...readme.matchAll(/\]\(([^)\s#]+)/g)].map(([, target]) => target!),
+      ...[...readme.matchAll(/\b(?:src|srcset)="([^"]+)"/g)].map(([, target]) => target!),
+    ].filter((target) => !/^[a-z]+:/.test(target));
+    expect(targets.length).toBeGreaterThan(20);
+    expect(targets.filter((target) => !files.has(target))).toEqual([]);
   });
 
   it('needs no other package, and is as large as the README says', async () => {
@@ -105,6 +127,32 @@ describe('the tarball', () => {
       /tm\/dtm\/grpc-[a-z-]+(?:\.[a-z]+)?(?:\.d\.ts|\.js) imports @grpc\/grpc-js$/.test(line);
     expect(imports.filter((line) => !optional(line))).toEqual([]);
   });
+
+  it.each(['dist', 'dist/cjs'])('loads the dashboard for nobody who does not import it (%s)', (half) => {
+    for (const entry of [
+      'index',
+      'tm/dtm/index',
+      'events/index',
+      'opentelemetry/index',
+      'terminus/index',
+      'testing/index',
+    ]) {
+      expect([...reachable(`${half}/${entry}.js`)].filter((path) => path.includes('/dashboard/'))).toEqual(
+        [],
+      );
+    }
+    expect(reachable(`${half}/dashboard/index.js`)).toContain(`${half}/dashboard/page.generated.js`);
+  });
+
+  /** The files that a file imports, and those that they import, also by `import()`. */
+  function reachable(path: string, seen = new Set<string>()): Set<string> {
+    if (seen.has(path)) return seen;
+    seen.add(path);
+    for (const specifier of specifiers(files.get(path)!)) {
+      if (specifier.startsWith('.')) reachable(join(path, '..', specifier), seen);
+    }
+    return seen;
+  }
 
   it('has a CommonJS half without syntax of ES modules', () => {
     const offenders = [...files]
@@ -149,6 +197,7 @@ describe('with the required peers only', () => {
     expect(installed).not.toContain('class-validator');
     expect(installed).not.toContain('@grpc');
     expect(installed).not.toContain('@opentelemetry');
+    expect(installed).not.toContain('preact');
   });
 
   it.each([
@@ -164,7 +213,7 @@ describe('with the required peers only', () => {
     const { stdout } = await run(program, ['--help'], { cwd: project.folder });
     expect(stdout).toContain('Usage: nestjs-stepping <command> [options]');
     await expect(run(program, ['list', '--url', 'x.db'], { cwd: project.folder })).rejects.toThrow(
-      /ended with 2[^]*The package typeorm cannot be loaded/,
+      /ended with 2[^]*needs the package .typeorm.: npm install typeorm/,
     );
   });
 

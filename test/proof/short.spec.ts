@@ -30,6 +30,7 @@ const PLACES: Readonly<Record<string, { seconds: number; places: Readonly<Record
   pool: { seconds: 1, places: { postgres: ['one'], mariadb: ['two'] } },
   slow: { seconds: 1, places: { postgres: ['two'], sqlite: ['one'] } },
   operator: { seconds: 6, places: { postgres: ['two'], mariadb: ['one'], sqlite: ['one'] } },
+  events: { seconds: 1, places: { postgres: ['one'] } },
   load: { seconds: 2, places: { postgres: ['one'], mariadb: ['one'], sqlite: ['one'] } },
 };
 const MEMORY_LIMIT_MB = 600;
@@ -54,30 +55,37 @@ for (const { backend, skipReason } of backends) {
     });
     for (const { attack, seconds, target } of cases) {
       const noDtm = target.placement === 'dtm' && !hasDtm(repository);
-      const why = noDtm ? ' (skipped: no DTM server: run `node scripts/build-dtm.mjs`, which needs Go)' : '';
-      it.skipIf(noDtm)(`${attack.name}: ${nameOf(target)}${why}`, { timeout: 240_000 }, async () => {
-        const found: { verdict: Verdict; figures: Readonly<Record<string, unknown>> }[] = [];
-        const surroundings = {
-          repository,
-          root: copy.root,
-          servers: { postgres: process.env.DATABASE_URL, mariadb: process.env.MYSQL_URL },
-          own: {},
-          rate: 30,
-        };
-        const report = (verdict: Verdict, figures = {}) => void found.push({ verdict, figures });
-        await attack.run({ target, random: new Random(seed), seconds, surroundings, report });
-        expect(found).toHaveLength(1);
-        const { verdict, figures } = found[0]!;
-        const { forbidden, violations } = verdict;
-        const nothing = Object.fromEntries(FORBIDDEN.map((kind) => [kind, 0]));
-        expect({ forbidden, violations }, JSON.stringify(figures)).toEqual({
-          forbidden: nothing,
-          violations: [],
-        });
-        expect(verdict.committed).toBeGreaterThan(0);
-        expect(figures.settled).toBe(true);
-        if (attack.name === 'load') expect(figures.largestMemoryMb).toBeLessThan(MEMORY_LIMIT_MB);
-      });
+      const lacks = noDtm
+        ? 'no DTM server: run `node scripts/build-dtm.mjs`, which needs Go'
+        : attack.lacks?.();
+      const why = lacks === undefined ? '' : ` (skipped: ${lacks})`;
+      it.skipIf(lacks !== undefined)(
+        `${attack.name}: ${nameOf(target)}${why}`,
+        { timeout: 480_000 },
+        async () => {
+          const found: { verdict: Verdict; figures: Readonly<Record<string, unknown>> }[] = [];
+          const surroundings = {
+            repository,
+            root: copy.root,
+            servers: { postgres: process.env.DATABASE_URL, mariadb: process.env.MYSQL_URL },
+            own: {},
+            rate: 30,
+          };
+          const report = (verdict: Verdict, figures = {}) => void found.push({ verdict, figures });
+          await attack.run({ target, random: new Random(seed), seconds, surroundings, report });
+          expect(found).toHaveLength(1);
+          const { verdict, figures } = found[0]!;
+          const { forbidden, violations } = verdict;
+          const nothing = Object.fromEntries(FORBIDDEN.map((kind) => [kind, 0]));
+          expect({ forbidden, violations }, JSON.stringify(figures)).toEqual({
+            forbidden: nothing,
+            violations: [],
+          });
+          expect(verdict.committed).toBeGreaterThan(0);
+          expect(figures.settled).toBe(true);
+          if (attack.name === 'load') expect(figures.largestMemoryMb).toBeLessThan(MEMORY_LIMIT_MB);
+        },
+      );
     }
   });
 }

@@ -60,9 +60,24 @@ export function itWhere(concerned: boolean): TestFunction {
   return concerned ? it : () => undefined;
 }
 
+/** Whether TiDB is behind `MYSQL_URL`, where its suites run (`npm run engines:tidb`). */
+export const onTidb = process.env.STEPPING_TEST_ENGINE === 'tidb';
+
+/** `it` for tests that TiDB cannot pass; they are skipped there, and say why. */
+export function exceptOnTidb(why: string, test: TestFunction = it): TestFunction {
+  if (!onTidb || test !== it) return test;
+  return (title, body) => it.skip(`${title} (skipped: ${why})`, body);
+}
+
 /** Creates a fresh schema (PostgreSQL), database (MariaDB, MySQL) or file (SQLite, WAL). */
 export function createDatabase(backend: Backend): Promise<TestDatabase> {
-  if (backend === 'postgres') return createPostgres(required('DATABASE_URL'));
+  if (backend === 'postgres') {
+    const url = required('DATABASE_URL');
+    // Behind a pooler, a session cannot begin with a search path.
+    return process.env.STEPPING_TEST_ISOLATION === 'database'
+      ? createPostgresDatabase(url)
+      : createPostgres(url);
+  }
   if (backend === 'mariadb') return createMariaDb(required('MYSQL_URL'));
   return createSqlite();
 }
@@ -100,6 +115,40 @@ async function createPostgres(url: string): Promise<TestDatabase> {
       } finally {
         await client.end();
       }
+    },
+  };
+}
+
+async function createPostgresDatabase(server: string): Promise<TestDatabase> {
+  const { default: pg } = await import('pg');
+  const database = randomName();
+  const url = new URL(server);
+  url.pathname = `/${database}`;
+  const maintain = async (sql: string): Promise<void> => {
+    const admin = new pg.Client({ connectionString: server });
+    await admin.connect();
+    try {
+      await admin.query(sql);
+    } finally {
+      await admin.end();
+    }
+  };
+  await maintain(`CREATE DATABASE "${database}"`);
+  const client = new pg.Client({ connectionString: url.href });
+  client.on('error', () => undefined);
+  await client.connect();
+  return {
+    backend: 'postgres',
+    url: url.href,
+    schema: 'public',
+    dataSourceOptions: (extra = {}) =>
+      ({ type: 'postgres', url: url.href, schema: 'public', poolSize: 10, ...extra }) as DataSourceOptions,
+    query: async <Row>(sql: string, parameters: readonly unknown[] = []) =>
+      (await client.query(sql, [...parameters])).rows as Row[],
+    drop: async () => {
+      await client.end();
+      // A pooler keeps its connections.
+      await maintain(`DROP DATABASE IF EXISTS "${database}" WITH (FORCE)`);
     },
   };
 }

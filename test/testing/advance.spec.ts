@@ -41,6 +41,25 @@ describePlaces('advance()', ({ store, backend }) => {
     expect(await attempts('1d')).toEqual([]);
   });
 
+  it('keeps to what a job overrides, and tells which attempt is the last one', async () => {
+    app = await TestedApplication.start({ store, backend });
+    const told: (boolean | undefined)[] = [];
+    app.recording.onExecute = (_, { lastAttempt }) => {
+      told.push(lastAttempt);
+      throw new Error('not yet');
+    };
+    const retry = { delay: '1h', factor: 1, maxDelay: '1h', maxAttempts: 3 };
+    await app.jobs.createJob().addStep(Ping, undefined, { retry }).start();
+    const attempts = async (duration: string) =>
+      (await app!.stepping.advance(duration)).ran.map(({ attempt }) => attempt);
+    expect(await attempts('59m')).toEqual([1]);
+    expect(await attempts('1m')).toEqual([2]);
+    await app.stepping.expectJob({ step: Ping, status: 'submitted' });
+    expect(await attempts('1d')).toEqual([3]);
+    await app.stepping.expectJob({ step: Ping, status: 'failed' });
+    expect(told).toEqual([false, false, true]);
+  });
+
   it('retries a transactional step, whose effects are there once', async () => {
     app = await TestedApplication.start({ store, backend });
     app.recording.onExecute = ({ attempt }) => {

@@ -114,6 +114,20 @@ describe('override()', () => {
     expect(await store.query('SELECT status FROM stepping_jobs')).toEqual([{ status: 'succeeded' }]);
   });
 
+  it('keeps jobs in the first of several stores', async () => {
+    const [one, other] = [await database('shard-a'), await database('shard-b')];
+    const transactionManager = selfTm({ dataSource: ['shard-a', 'shard-b'] });
+    for (const testing of [new SteppingTesting({ store: 'typeorm' }), stepping]) {
+      const module = SteppingModule.forRoot({ transactionManager });
+      const jobs = await start(module, { testing, data: [one, other] });
+      for (const source of [one, other])
+        await source.transaction(() => jobs.createJob().addStep(Ping).start());
+      expect((await testing.drain()).ran).toHaveLength(2);
+    }
+    expect(await one.query('SELECT status FROM stepping_jobs')).toHaveLength(2);
+    expect(await other.query('SELECT gid FROM stepping_barrier')).toHaveLength(2);
+  });
+
   it('opens a DataSource that the application initializes later with the first job', async () => {
     const created = await createDatabase('sqlite');
     databases.push(created);

@@ -1,7 +1,7 @@
 // Checked by the compiler: a line under @ts-expect-error must not compile, everything else must.
 import { Type } from 'class-transformer';
 import type { EntityManager } from 'typeorm';
-import type { StepArguments, StepClass } from '../../lib/core/steps/step-class.js';
+import type { DistributedJob } from '../../lib/core/jobs/distributed-job.js';
 import type { StepContext, StepHandler } from '../../lib/core/steps/step-context.js';
 import { Step } from '../../lib/core/steps/step.decorator.js';
 import { HttpRequestStep } from '../../lib/core/http/http-request.step.js';
@@ -11,8 +11,8 @@ interface Order {
   readonly lines: readonly { readonly sku: string; readonly qty: number }[];
 }
 
-declare function addStep(name: string, args?: unknown): void;
-declare function addStep<S extends StepClass>(step: S, ...args: StepArguments<S>): void;
+declare const job: DistributedJob;
+const addStep = job.addStep.bind(job) as DistributedJob['addStep'];
 
 class WithArgs implements StepHandler<Order> {
   // What the constructor takes does not matter.
@@ -117,7 +117,6 @@ export function arguments_(): void {
   addStep(WithoutParameters, {});
   // @ts-expect-error the step takes no arguments
   addStep(WithVoid, {});
-  // @ts-expect-error the step takes no arguments
   addStep(WithVoid, undefined);
 
   addStep(WithOptional);
@@ -170,6 +169,38 @@ export function arguments_(): void {
 
   addStep('remote-step');
   addStep('remote-step', { anything: true });
+}
+
+export function overrides(): void {
+  const options = { timeout: '5s', retry: { maxAttempts: 3, delay: 10 } };
+  addStep(WithArgs, order, options);
+  addStep(WithoutParameters, undefined, options);
+  addStep(WithVoid, undefined, options);
+  addStep(WithOptional, undefined, options);
+  addStep(WithUndefined, order, options);
+  addStep(WithAny, { anything: true }, options);
+  addStep(HttpRequestStep, { url: 'https://example.org' }, options);
+  addStep('remote-step', undefined, options);
+  addStep('remote-step', { anything: true }, {});
+  // @ts-expect-error they come third
+  addStep(WithoutParameters, options);
+  // @ts-expect-error they come third
+  addStep(WithOptional, options);
+  // @ts-expect-error the arguments are missing
+  addStep(WithArgs, undefined, options);
+  // @ts-expect-error no such option
+  addStep(WithArgs, order, { timeOut: '5s' });
+  // @ts-expect-error no such option
+  addStep('remote-step', {}, { retry: { attempts: 3 } });
+  // @ts-expect-error a function cannot be stored
+  addStep(WithArgs, order, { retry: () => false });
+  // @ts-expect-error too many
+  addStep(WithArgs, order, options, options);
+}
+
+export async function started(): Promise<[string, boolean]> {
+  const { gid, created } = await job.addStep(WithVoid).addStep(WithArgs, order).start();
+  return [gid, created];
 }
 
 class OrderArgs implements Order {

@@ -24,14 +24,20 @@ const stepping: Entry = {
 /** With the option `codec`: what encryption at rest costs. */
 const encrypted: Entry = {
   name: 'stepping, encrypted',
-  make: async (settings) => new (await import('./stepping.ts')).Stepping(settings, 'nestjs-stepping', true),
+  make: async (settings) => new (await import('./stepping.ts')).Stepping(settings, { encrypted: true }),
+};
+
+/** With `monitoring: false`: what the process registry and the statistics cost. */
+const unmonitored: Entry = {
+  name: 'stepping, unmonitored',
+  make: async (settings) => new (await import('./stepping.ts')).Stepping(settings, { monitoring: false }),
 };
 
 /** A second build of the library, to measure a change: `--compare <folder>`. */
 const compared: Entry = {
   name: 'stepping (compared)',
   make: async (settings) =>
-    new (await import('./stepping.ts')).Stepping(settings, 'nestjs-stepping-compared'),
+    new (await import('./stepping.ts')).Stepping(settings, { packageName: 'nestjs-stepping-compared' }),
 };
 
 function ordersOnly(via: 'typeorm' | 'pg'): Entry {
@@ -88,6 +94,7 @@ export const ENTRIES = {
     floor,
     stepping,
     encrypted,
+    unmonitored,
     ordersOnly('typeorm'),
     ordersOnly('pg'),
     ...both('typeorm'),
@@ -95,7 +102,7 @@ export const ENTRIES = {
     bullmq,
   ],
   /** It makes no difference to a worker how a job got into the table. */
-  draining: [floor, stepping, encrypted, ...both('pg'), bullmq],
+  draining: [floor, stepping, encrypted, unmonitored, ...both('pg'), bullmq],
   /** Databases that the other libraries do not support. */
   elsewhere: [floor, stepping, ordersOnly('typeorm')],
   twoPhase: [twoPhaseFloor, stepping],

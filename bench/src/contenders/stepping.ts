@@ -9,6 +9,16 @@ import { dataSourceOptions, TypeOrmOrders } from './order-transactions.ts';
 
 type Library = typeof import('nestjs-stepping');
 
+/** What a variant of the library has set beside the defaults. */
+export interface SteppingVariant {
+  /** The build under test, or the one it is compared with. */
+  readonly packageName?: string;
+  /** With the option `codec`. */
+  readonly encrypted?: boolean;
+  /** False: without the process registry, statistics and heartbeat. */
+  readonly monitoring?: false;
+}
+
 /** Producers and workers are processes of their own. */
 const KEY = new Uint8Array(32).fill(7);
 
@@ -22,14 +32,11 @@ export class Stepping implements Contender {
   private second!: new () => StepHandler<Order>;
 
   private readonly settings: ContenderSettings;
-  /** The build under test, or the one it is compared with. */
-  private readonly packageName: string;
-  private readonly encrypted: boolean;
+  private readonly variant: SteppingVariant;
 
-  constructor(settings: ContenderSettings, packageName = 'nestjs-stepping', encrypted = false) {
+  constructor(settings: ContenderSettings, variant: SteppingVariant = {}) {
     this.settings = settings;
-    this.packageName = packageName;
-    this.encrypted = encrypted;
+    this.variant = variant;
     this.orders = new TypeOrmOrders(settings.url, settings.kind);
     if (settings.jobsUrl !== undefined) {
       this.jobs = new DataSource({
@@ -40,7 +47,8 @@ export class Stepping implements Contender {
   }
 
   async open(): Promise<void> {
-    const library = (await import(this.packageName)) as Library;
+    const { packageName = 'nestjs-stepping', encrypted, monitoring } = this.variant;
+    const library = (await import(packageName)) as Library;
     const { Step, SteppingModule, selfTm, DistributedJobFactory, aesGcmCodec } = library;
     const { executions, role } = this.settings;
     class First {
@@ -64,10 +72,11 @@ export class Stepping implements Contender {
     Module({
       imports: [
         SteppingModule.forRoot({
-          ...(this.encrypted && { codec: aesGcmCodec({ keys: { k1: KEY }, current: 'k1' }) }),
+          ...(encrypted && { codec: aesGcmCodec({ keys: { k1: KEY }, current: 'k1' }) }),
           transactionManager: selfTm({
             runSteps: role !== 'producer',
             ...(this.jobs && { dataSource: 'jobs' }),
+            ...(monitoring === false && { monitoring }),
           }),
         }),
       ],

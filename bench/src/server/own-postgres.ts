@@ -1,11 +1,11 @@
 import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
+import { freePort } from './free-port.ts';
 
 const run = promisify(execFile);
 
@@ -44,14 +44,17 @@ export class OwnPostgres {
   private port = 0;
 
   private readonly binaries: string;
+  private readonly settings: Readonly<Record<string, string>>;
 
-  private constructor(binaries: string) {
+  private constructor(binaries: string, settings: Readonly<Record<string, string>>) {
     this.binaries = binaries;
+    this.settings = settings;
     this.folder = mkdtempSync(join(tmpdir(), 'stepping-bench-'));
   }
 
-  static async start(): Promise<OwnPostgres> {
-    const postgres = new OwnPostgres(findBinaries());
+  /** @param settings in addition to those of all runs, or instead of them. */
+  static async start(settings: Readonly<Record<string, string>> = {}): Promise<OwnPostgres> {
+    const postgres = new OwnPostgres(findBinaries(), { ...SETTINGS, ...settings });
     try {
       await postgres.launch();
     } catch (error) {
@@ -82,7 +85,7 @@ export class OwnPostgres {
     return this.withClient(async (client) => {
       const { rows } = await client.query<{ name: string; setting: string }>(
         `SELECT name, current_setting(name) AS setting FROM pg_settings WHERE name = ANY ($1)`,
-        [[...Object.keys(SETTINGS), ...SHOWN, 'server_version']],
+        [[...Object.keys(this.settings), ...SHOWN, 'server_version']],
       );
       const settings = new Map(rows.map(({ name, setting }) => [name, setting]));
       const version = settings.get('server_version');
@@ -125,7 +128,7 @@ export class OwnPostgres {
       },
     );
     this.port = await freePort();
-    const settings = Object.entries(SETTINGS).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+    const settings = Object.entries(this.settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
     this.server = spawn(
       this.binary('postgres'),
       ['-D', data, '-p', String(this.port), '-h', '127.0.0.1', '-k', this.folder, ...settings],
@@ -166,14 +169,4 @@ function findBinaries(): string {
 function ownerOf(name: string): { uid: number; gid: number } {
   const id = (flag: string) => Number(execFileSync('id', [flag, name], { encoding: 'utf8' }));
   return { uid: id('-u'), gid: id('-g') };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 }

@@ -1,3 +1,4 @@
+import type { JobPage } from '../../core/jobs/job-info.js';
 import type { Command } from '../command.js';
 import { FILTERS, filterOf, numberOf } from '../job-filter-options.js';
 import { jobJson, jobTable, jobText } from '../job-text.js';
@@ -9,7 +10,7 @@ export const list: Command = {
   name: 'list',
   summary: 'the newest jobs, page by page',
   description:
-    'Lists jobs, the newest first. Failed jobs have an index of their own; another filter that few jobs pass may read much of a large table.',
+    'Lists jobs, the newest first. It looks at a bounded number of jobs, whatever the filter, and tells how to go on behind them.',
   options: {
     ...FILTERS,
     limit: { type: 'string', value: '<n>', help: `how many, 1 to 1000. Default: ${DEFAULT_LIMIT}` },
@@ -19,9 +20,10 @@ export const list: Command = {
   async run({ values, operator, terminal }) {
     const withArgs = values['args'] === true;
     const cursor = values['cursor'] as string | undefined;
+    const limit = numberOf(values, 'limit') ?? DEFAULT_LIMIT;
     const page = await operator.jobs.list({
       ...filterOf(values),
-      limit: numberOf(values, 'limit') ?? DEFAULT_LIMIT,
+      limit,
       includeArgs: withArgs,
       ...(cursor !== undefined && { cursor }),
     });
@@ -29,14 +31,23 @@ export const list: Command = {
     const shown = withArgs
       ? jobs.flatMap((job) => [...jobText(job, true, terminal.width), ''])
       : jobTable(jobs, await timeOf(operator), terminal.width);
-    const more = page.cursor === undefined ? [] : ['', `There are more: --cursor ${page.cursor}`];
     return {
       code: 0,
-      lines: jobs.length === 0 ? ['No jobs.'] : [...shown, ...more],
+      lines: [...(jobs.length === 0 ? noJobs(page.cursor) : shown), ...further(page, limit)],
       json: { jobs: jobs.map((job) => jobJson(job, withArgs)), cursor: page.cursor ?? null },
     };
   },
 };
+
+function noJobs(cursor: string | undefined): string[] {
+  return [cursor === undefined ? 'No jobs.' : 'No jobs among those that were looked at.'];
+}
+
+function further({ jobs, cursor }: JobPage, limit: number): string[] {
+  if (cursor === undefined) return [];
+  if (jobs.length === 0) return [`Older ones: --cursor ${cursor}`];
+  return ['', `There ${jobs.length < limit ? 'may be' : 'are'} more: --cursor ${cursor}`];
+}
 
 /** By the clock that the times of jobs are of. */
 async function timeOf(operator: Operator): Promise<Date> {

@@ -44,6 +44,9 @@ const OPTIONS = {
   timeout: durationOption('30s', { min: 1 }),
 };
 
+/** The token of `ResolvedHttpOptions`. Exported by the module: a subclass of `HttpRequestStep` is a provider of any module. */
+export const HTTP_OPTIONS = Symbol('STEPPING_HTTP_OPTIONS');
+
 /** The settings as the step uses them: complete, checked, in milliseconds. */
 export interface ResolvedHttpOptions extends Pick<HttpOptions, 'secrets' | 'agent'> {
   readonly allowedHosts: AllowedHosts | undefined;

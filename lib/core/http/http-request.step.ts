@@ -1,10 +1,11 @@
+import { Inject } from '@nestjs/common';
 import { HttpRequestError } from '../../errors/index.js';
 import { withoutData } from '../../errors/data-in-errors.js';
 import { parseDuration } from '../duration.js';
 import type { StepContext, StepHandler } from '../steps/step-context.js';
 import { defineStep } from '../steps/step.decorator.js';
 import { exchange, type HttpAnswer, type HttpRequest } from './http-exchange.js';
-import { readHttpOptions, type ResolvedHttpOptions } from './http-options.js';
+import { HTTP_OPTIONS, readHttpOptions, type ResolvedHttpOptions } from './http-options.js';
 import { checkHttpRequest, isHeader, methodOf, type HttpRequestArguments } from './http-request.arguments.js';
 import { HIDDEN, hiddenParts, shownUrl } from './shown-url.js';
 
@@ -25,6 +26,8 @@ const SAFE_METHODS: readonly string[] = ['GET', 'HEAD'];
  * Sends an HTTP request. Every 2xx answer is a success. Any other answer, and none within the time-out, throws
  * `HttpRequestError`, so that the step is repeated as its retry policy says, also after a 4xx. A redirect is such an answer too, unless
  * `redirect: 'follow'` says otherwise.
+ *
+ * A subclass with a name of its own (`@Step('tell-partner')`) checks its arguments and keeps to the options of the module as this one does.
  *
  * The idempotency key of the step goes out as the `Idempotency-Key` header, unless `headers` has one. The option `http` of the module says where requests
  * may go, and where secret header values come from.
@@ -56,6 +59,8 @@ export class HttpRequestStep implements StepHandler<HttpRequestArguments> {
 
 // Not @Step(): the arguments are checked without class-validator.
 defineStep(HttpRequestStep, { name: 'stepping.http-request' }, checkHttpRequest);
+// A subclass without a constructor of its own gets them as well.
+Inject(HTTP_OPTIONS)(HttpRequestStep, undefined, 0);
 
 /** One attempt, with its redirects. */
 class Sending {

@@ -13,6 +13,7 @@ import { DistributedJob, type JobEnvironment } from './distributed-job.js';
 import { checkGid, newGid } from './gid.js';
 import type { Readiness } from './readiness.js';
 import type { TransactionSettler } from './transaction-settler.js';
+import { callSite, UnstartedJobs, type MadeJob } from './unstarted-jobs.js';
 
 /**
  * Settings of one job.
@@ -62,7 +63,8 @@ export class DistributedJobFactory {
     telemetry: JobTelemetry,
     private readonly options: { readonly requireTransaction: boolean | 'warn' | undefined },
   ) {
-    this.environment = { manager, settler, registry, serializer, payloads, readiness, telemetry };
+    const unstarted = UnstartedJobs.inDevelopment();
+    this.environment = { manager, settler, registry, serializer, payloads, readiness, telemetry, unstarted };
   }
 
   /**
@@ -87,14 +89,21 @@ export class DistributedJobFactory {
       message: { gid, name, delay, callerGid: options.gid !== undefined, settings: options.manager },
       onStandalone: () => this.checkStandalone(gid, transaction === 'none'),
       transaction: () => (given === undefined ? this.transactions.resolve(undefined, gid) : given),
+      made: this.environment.unstarted && this.noteMade(gid, transaction),
     });
+  }
+
+  private noteMade(gid: string, transaction: JobTransaction | undefined): MadeJob {
+    const where = callSite(DistributedJobFactory.prototype.createJob);
+    return { gid, where, hasFailed: this.transactions.watchFailure(transaction) };
   }
 
   private checkStandalone(gid: string, wanted: boolean): void {
     if (wanted) return;
     const { requireTransaction = this.environment.manager.durable } = this.options;
     if (requireTransaction === false) return;
-    if (requireTransaction === true) throw new TransactionRequiredError(gid, callSite());
+    if (requireTransaction === true)
+      throw new TransactionRequiredError(gid, callSite(DistributedJob.prototype.start));
     if (this.warned) return;
     this.warned = true;
     this.logger.warn(
@@ -102,11 +111,4 @@ export class DistributedJobFactory {
         'This warning is given once per process.',
     );
   }
-}
-
-/** The line of the stack that called the job's `start()`. */
-function callSite(): string {
-  const start: { stack?: string } = {};
-  Error.captureStackTrace(start, DistributedJob.prototype.start);
-  return /^\s+(at .+)$/m.exec(start.stack ?? '')?.[1] ?? '';
 }

@@ -8,7 +8,8 @@ import {
   TransactionNotActiveError,
 } from '../../errors/index.js';
 import type { StepArgumentsSerializer } from '../steps/step-arguments.serializer.js';
-import type { StepArguments, StepClass } from '../steps/step-class.js';
+import type { StepCall, StepClass } from '../steps/step-class.js';
+import { storedOverrides, type StepOverrides } from '../steps/step-overrides.js';
 import type { StepRegistry } from '../steps/step.registry.js';
 import type { TransactionContext } from '../transactions/transaction-context.js';
 import type { PreparedJob, TransactionManager } from '../transaction-manager.js';
@@ -28,9 +29,10 @@ import {
 } from './job-message.js';
 import type { Readiness } from './readiness.js';
 import type { TransactionSettler } from './transaction-settler.js';
+import type { MadeJob, UnstartedJobs } from './unstarted-jobs.js';
 
 /**
- * The most bytes that a job may take as it is stored, 4 MiB: the names and arguments of all its steps, as UTF-8 JSON.
+ * The most bytes that a job may take as it is stored, 4 MiB: the names, arguments and overrides of all its steps, as UTF-8 JSON.
  *
  * @publicApi
  */
@@ -52,6 +54,8 @@ export interface JobEnvironment {
   readonly payloads: Payloads;
   readonly readiness: Readiness;
   readonly telemetry: JobTelemetry;
+  /** Only in development. */
+  readonly unstarted: UnstartedJobs | undefined;
 }
 
 export interface JobSettings {
@@ -60,6 +64,23 @@ export interface JobSettings {
   readonly transaction: () => TransactionContext | null;
   /** Called when the job starts outside any transaction, and may refuse it. */
   readonly onStandalone: () => void;
+  /** Only in development. */
+  readonly made: MadeJob | undefined;
+}
+
+/**
+ * What `start()` tells of a job.
+ *
+ * @publicApi
+ */
+export interface StartedJob {
+  /** The id of the job. */
+  readonly gid: string;
+  /**
+   * Whether this call has started the job; false when the same job, by a gid of your own, was there already. In a transaction it is so if
+   * that commits.
+   */
+  readonly created: boolean;
 }
 
 /**
@@ -90,24 +111,37 @@ export class DistributedJob {
   }
 
   /**
-   * Adds a step that only another process provides, by the name it is registered under there. Jobs wait for a name that
-   * nobody provides, which is logged once.
-   *
-   * @throws InvalidOptionError for a name that no step can have.
-   */
-  addStep(name: string, args?: unknown): this;
-  /**
    * Adds a step. Steps run in the order in which they are added, each after the one before it succeeded.
+   *
+   * The step is a class; or a name, of a step that only another process provides. Jobs wait for a name that nobody provides, which is
+   * logged once. After the arguments, `StepOverrides` say what holds for this step in this job alone; a step without arguments takes
+   * `undefined` in their place.
    *
    * @throws StepNotFoundError when the class is no provider of this application.
    * @throws InvalidStepArgumentsError when the arguments cannot be stored and restored unchanged, or fail
    * their validation.
    * @throws StepArgumentsTooLargeError when the steps take more than 4 MiB as they are stored (`MAX_JOB_BYTES`).
    * @throws TooManyStepsError for more than 10,000 steps (`MAX_JOB_STEPS`).
+   * @throws InvalidOptionError for a name that no step can have, and for overrides that cannot be.
    * @throws JobAlreadyStartedError after `start()` or `prepare()`.
    */
-  addStep<S extends StepClass>(step: S, ...args: StepArguments<S>): this;
-  addStep(step: StepClass | string, ...args: unknown[]): this {
+  addStep<S extends StepClass | string>(
+    step: S,
+    ...args: S extends StepClass ? StepCall<S> : [args?: unknown, options?: StepOverrides]
+  ): this {
+    const { unstarted } = this.environment;
+    try {
+      this.add(step, args[0], args[1]);
+    } catch (error) {
+      // The caller knows that something is wrong.
+      unstarted?.forget(this);
+      throw error;
+    }
+    if (unstarted && this.steps.length === 1) unstarted.watch(this, this.settings.made!);
+    return this;
+  }
+
+  private add(step: StepClass | string, args: unknown, options: unknown): void {
     if (this.phase !== 'building') throw new JobAlreadyStartedError(this.gid, 'addStep');
     if (this.steps.length === MAX_JOB_STEPS) throw new TooManyStepsError(this.gid, MAX_JOB_STEPS);
     const { registry, serializer, payloads } = this.environment;
@@ -115,13 +149,16 @@ export class DistributedJob {
     if (!isName(name)) throw new InvalidOptionError('the name of the step', name, NAME_RULE);
     const definition = registry.get(name);
     if (!definition) registry.noteForeign(name);
-    const stored = serializer.serialize(name, definition, args[0], this);
-    const added =
-      stored === undefined ? { name } : { name, args: payloads.encodes ? stored : plainArgs(stored) };
+    const overrides = storedOverrides(options, `addStep(${name})`);
+    const stored = serializer.serialize(name, definition, args, this);
+    const added: StoredStep = {
+      name,
+      ...(stored !== undefined && { args: payloads.encodes ? stored : plainArgs(stored) }),
+      ...(overrides && { overrides }),
+    };
     this.bytes += encodedBytes(added);
     this.assertSize(this.bytes);
     this.steps.push(added);
-    return this;
   }
 
   /**
@@ -143,29 +180,31 @@ export class DistributedJob {
    * be rolled back by letting the error through. On PostgreSQL the row of a job without a gid of yours travels with
    * the COMMIT: the database's error is then that of the commit, and nothing is committed.
    */
-  async start(): Promise<{ gid: string }> {
+  async start(): Promise<StartedJob> {
     this.leaveBuilding('started', 'start');
     return await this.traced(() => this.begin());
   }
 
-  private async begin(): Promise<{ gid: string }> {
+  private async begin(): Promise<StartedJob> {
+    const { gid } = this;
     const transaction = this.settings.transaction();
     if (!transaction) {
       this.settings.onStandalone();
       await this.ready();
       if (this.environment.payloads.encodes) await this.encode();
-      await this.environment.manager.submit(this.message!);
-      return { gid: this.gid };
+      const submitted = await this.environment.manager.submit(this.message!);
+      return { gid, created: submitted?.created ?? true };
     }
 
-    transaction.assertOpen(this.gid);
+    transaction.assertOpen(gid);
     const { settler } = this.environment;
     const participant = settler.participant(this.message!, transaction);
-    await transaction.enlist(participant, async () => {
-      participant.isPrepared(await this.prepareIn(transaction), this.message!);
-      await faultPoint('job:started', this.gid);
+    return transaction.enlist(participant, async () => {
+      const prepared = await this.prepareIn(transaction);
+      participant.isPrepared(prepared, this.message!);
+      await faultPoint('job:started', gid);
+      return { gid, created: prepared.existing !== true };
     });
-    return { gid: this.gid };
   }
 
   /**
@@ -250,6 +289,7 @@ export class DistributedJob {
     if (this.phase !== 'building') throw new JobAlreadyStartedError(this.gid, attempted);
     if (this.steps.length === 0) throw new JobHasNoStepsError(this.gid);
     this.phase = to;
+    this.environment.unstarted?.forget(this);
     this.message = { ...this.settings.message, steps: [...this.steps] };
   }
 }

@@ -1,4 +1,4 @@
-import { OperationUnsupportedError } from '../../errors/index.js';
+import { OperationUnsupportedError, type SteppingError } from '../../errors/index.js';
 import type { BoundedCount } from '../operations/fleet-numbers.js';
 import type { ActionNote } from '../operations/action-note.js';
 import type { JobFilter, JobInfo, JobPage, RecoveryState } from './job-info.js';
@@ -19,12 +19,23 @@ import type {
  * @publicApi
  */
 export abstract class DistributedJobs {
-  /** The job of this gid, or `null`. */
+  /**
+   * The job of this gid, or `null`.
+   *
+   * @throws AmbiguousJobError, here and wherever a gid is given, when several stores have a job of this gid.
+   * @throws TransactionManagerUnavailableError when a store that may have it cannot be asked.
+   */
   abstract find(gid: string): Promise<JobInfo | null>;
 
   /**
    * Lists jobs page by page. A page ends with a quarter of `maxBytes` (option of `selfTm()`) of stored steps, if not before;
    * its `cursor` tells whether there are more.
+   *
+   * However large the table, a page looks at a bounded number of jobs: the next 10,000, or 2,500 on SQLite. With `status: 'failed'` these are the
+   * next ones that have failed. Those that have not ended (`prepared`, `submitted`) are all looked at while there are fewer than that. A page of
+   * another filter that few jobs pass may be short or empty, and its `cursor` goes on behind the jobs that it has looked at.
+   *
+   * Where jobs are stored in several databases, a page is without those of a store that cannot be asked, which it names in `missing`.
    *
    * @throws InvalidOptionError for a filter that cannot be.
    */
@@ -53,7 +64,8 @@ export abstract class DistributedJobs {
 
   /**
    * How many jobs the filter finds, counted up to `limit` (default 10,000, at most 100,000). `includeArgs` and `cursor` mean nothing here.
-   * With `error` or `args`, it looks where the first page of `list()` does. The servers end it after 2 seconds.
+   * Without a filter, or with `status: 'failed'` alone, all are counted; with any other filter, it looks at the jobs that the first page of `list()`
+   * may look at. `more` says that it has stopped: at the limit, or behind those jobs. The servers end it after 2 seconds.
    *
    * @throws InvalidOptionError for a filter that cannot be.
    */
@@ -110,8 +122,38 @@ export abstract class DistributedJobs {
   audit(_filter?: AuditFilter): Promise<AuditPage> {
     return unsupported('audit');
   }
+
+  /** @internal Jobs of which status `retry()` is for: those of a manager that repeats steps until they succeed never fail. */
+  get retries(): 'failed' | 'submitted' {
+    return 'failed';
+  }
+
+  /**
+   * @internal Why something is not possible, as the error that says so; undefined where it is. It asks nobody, and changes nothing.
+   */
+  refusalOf(feature: JobsFeature): SteppingError | undefined {
+    if (isOptional(feature) && this[feature] === DistributedJobs.prototype[feature]) {
+      return errorOf(feature);
+    }
+    return undefined;
+  }
 }
 
-function unsupported(operation: keyof DistributedJobs): Promise<never> {
-  return Promise.reject(new OperationUnsupportedError(`DistributedJobs.${operation}()`));
+/** What a transaction manager need not have. */
+const OPTIONAL = ['count', 'explain', 'skip', 'retryAll', 'cancelAll', 'audit'] as const;
+type OptionalOperation = (typeof OPTIONAL)[number];
+
+/** @internal Those operations, and parts of others: `list()` by step or by texts, `retry()` with arguments. */
+export type JobsFeature = OptionalOperation | 'byStep' | 'search' | 'edit';
+
+function isOptional(feature: JobsFeature): feature is OptionalOperation {
+  return OPTIONAL.includes(feature as OptionalOperation);
+}
+
+function unsupported(operation: OptionalOperation): Promise<never> {
+  return Promise.reject(errorOf(operation));
+}
+
+function errorOf(operation: OptionalOperation): SteppingError {
+  return new OperationUnsupportedError(`DistributedJobs.${operation}()`);
 }

@@ -88,17 +88,20 @@ export function checkBulkFilter(filter: JobFilter, possible: readonly JobStatus[
  * @throws InvalidOptionError, which does not show what was looked for.
  */
 export function refuseEncoded(payloads: Payloads, filter: CheckedConditions): void {
-  if (!payloads.encodes) return;
   for (const option of ['error', 'args'] as const) {
-    if (filter[option] === undefined) continue;
-    throw new InvalidOptionError(
-      `filter.${option}`,
-      undefined,
-      'left out',
-      `The filter '${option}' is not possible with a 'codec': what is stored of ${WHAT[option]} cannot be searched. ` +
-        "Filter by 'step', 'name', 'status' and times.",
-    );
+    const refusal = filter[option] === undefined ? undefined : searchRefusal(payloads, option);
+    if (refusal) throw refusal;
   }
 }
 
-const WHAT = { error: 'errors', args: 'arguments' } as const;
+/** Why a text cannot be looked for; undefined where it can. */
+export function searchRefusal(payloads: Payloads, option: 'error' | 'args'): InvalidOptionError | undefined {
+  if (!payloads.encodes) return undefined;
+  return new InvalidOptionError(
+    `filter.${option}`,
+    undefined,
+    'left out',
+    `The filter '${option}' is not possible with a 'codec': what is stored of errors and arguments cannot be searched. ` +
+      "Filter by 'step', 'name', 'status' and times.",
+  );
+}

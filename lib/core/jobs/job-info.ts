@@ -1,3 +1,5 @@
+import type { MissingStore } from './missing-store.js';
+
 /**
  * Where a job stands.
  *
@@ -78,12 +80,15 @@ export interface JobInfo {
   readonly dueAt: Date | null;
   /** When it ended, by the same clock; `null` while it has not. */
   readonly endedAt: Date | null;
+  /** The name of the `DataSource` that keeps the job, where jobs are stored in several. */
+  readonly dataSource?: string;
   /** The id of the trace that it was started in, 32 hexadecimal digits; absent where its start was not traced. */
   readonly trace?: string;
 }
 
 /**
- * Which jobs to list. Conditions are joined by AND.
+ * Which jobs to list. Conditions are joined by AND. Failed jobs, and those that have not ended, are found by indexes; for anything else a page
+ * looks at a bounded number of jobs, see `DistributedJobs.list()`.
  *
  * @publicApi
  */
@@ -103,13 +108,15 @@ export interface JobFilter {
   /** Jobs that have failed, or wait for another attempt: at least one attempt of the step that they stand at has failed. */
   readonly failing?: true;
   /**
-   * Part of the text of the last error, 1 to 1,000 characters, exactly as it is written. A page looks at the next 10,000 jobs, or with
-   * `status: 'failed'` at the next 10,000 that have failed; it may be empty, and its `cursor` goes on behind them. Refused with a `codec`.
+   * Part of the text of the last error, 1 to 1,000 characters, exactly as it is written. Refused with a `codec`.
    */
   readonly error?: string;
   /** The same for the names and arguments of the steps as they are stored: JSON text, such as `"orderId":"o-7"`. */
   readonly args?: string;
-  /** How many jobs at most, 1 to 1,000; a page may be shorter, since it is bounded in bytes as well. Default: 100. */
+  /**
+   * How many jobs at most, 1 to 1,000; a page may be shorter, since it is bounded in bytes and in jobs looked at as well. It is longer where
+   * several stores have the last gid. Default: 100.
+   */
   readonly limit?: number;
   /** The `cursor` of the page before. */
   readonly cursor?: string;
@@ -121,10 +128,12 @@ export interface JobFilter {
  * @publicApi
  */
 export interface JobPage {
-  /** The jobs of this page. */
+  /** The jobs of this page. None, with a `cursor`: there are none among those that were looked at. */
   readonly jobs: readonly JobInfo[];
-  /** Hand it to the next call; absent on the last page. */
+  /** Hand it to the next call, which goes on behind the jobs that were looked at; absent on the last page. */
   readonly cursor?: string;
+  /** Where jobs are stored in several databases: those that could not be asked, whose jobs are not here. */
+  readonly missing?: readonly MissingStore[];
 }
 
 /**

@@ -1,5 +1,6 @@
 import { UnreadableJobError } from '../../errors/index.js';
 import { isRecord } from '../options.js';
+import type { StoredOverrides } from '../steps/step-overrides.js';
 
 /**
  * One step as it is stored with its job.
@@ -11,6 +12,8 @@ export interface StoredStep {
   readonly name: string;
   /** The arguments as JSON text, encoded if the application has a codec; absent for a step without arguments. */
   readonly args?: string;
+  /** What `addStep()` was told to override; absent for most steps. Hand it on as `StepAttempt.overrides`. */
+  readonly overrides?: StoredOverrides;
 }
 
 /**
@@ -42,17 +45,24 @@ export interface JobMessage {
 /** Encodes the steps of a job as one JSON array. The arguments are JSON already, and are put in as they are. */
 export function encodeSteps(steps: readonly StoredStep[]): string {
   const argsOf = ({ args }: StoredStep) => (args === undefined ? '' : `,"args":${args}`);
-  const encoded = steps.map((step) => `{"step":${JSON.stringify(step.name)}${argsOf(step)}}`);
+  const encoded = steps.map(
+    (step) => `{"step":${JSON.stringify(step.name)}${argsOf(step)}${encodedOverrides(step.overrides)}}`,
+  );
   return `[${encoded.join(',')}]`;
+}
+
+function encodedOverrides(overrides: StoredOverrides | undefined): string {
+  return overrides === undefined ? '' : `,"overrides":${JSON.stringify(overrides)}`;
 }
 
 /** The bytes of `encodeSteps([])`. */
 export const NO_STEPS_BYTES = 2;
 
 /** How many bytes a step takes in the array of `encodeSteps()`, with the comma before it. */
-export function encodedBytes({ name, args }: StoredStep): number {
+export function encodedBytes({ name, args, overrides }: StoredStep): number {
   const argsBytes = args === undefined ? 0 : ',"args":'.length + Buffer.byteLength(args);
-  return ',{"step":}'.length + Buffer.byteLength(JSON.stringify(name)) + argsBytes;
+  const overridesBytes = Buffer.byteLength(encodedOverrides(overrides));
+  return ',{"step":}'.length + Buffer.byteLength(JSON.stringify(name)) + argsBytes + overridesBytes;
 }
 
 /** How many bytes the array of `encodeSteps()` takes. */
@@ -64,6 +74,8 @@ export function encodedBytesOf(steps: readonly StoredStep[]): number {
 export interface ParsedStep {
   readonly step: string;
   readonly args?: unknown;
+  /** Unchecked: `readOverrides()` reads them. */
+  readonly overrides?: StoredOverrides;
   /** How often somebody has given it new arguments; absent for never. */
   readonly edits?: number;
   /** The arguments that the job was started with, if it was edited. */
@@ -86,7 +98,8 @@ export function editedSteps(text: string, index: number, args: string): string {
     if (at !== index) return JSON.stringify(step);
     const first = JSON.stringify(firstArgsOf(step)) as string | undefined;
     const kept = first === undefined ? '' : `,"firstArgs":${first}`;
-    return `{"step":${JSON.stringify(step.step)},"args":${args},"edits":${(step.edits ?? 0) + 1}${kept}}`;
+    const overrides = encodedOverrides(step.overrides);
+    return `{"step":${JSON.stringify(step.step)},"args":${args}${overrides},"edits":${(step.edits ?? 0) + 1}${kept}}`;
   });
   return `[${encoded.join(',')}]`;
 }

@@ -1,6 +1,7 @@
 import type { Duration } from '../duration.js';
 import type { ActionNote } from '../operations/action-note.js';
 import type { JobStatus } from './job-info.js';
+import type { MissingStore } from './missing-store.js';
 
 /**
  * How `retry()` retries.
@@ -65,8 +66,10 @@ export interface BulkResult {
   readonly matched: number;
   /** How many were changed. Jobs that changed meanwhile, or are locked, are left alone. */
   readonly changed: number;
-  /** There are more than the limit. */
+  /** There are more than the limit; of a search by `error` or `args`, there may be some among jobs that it has not looked at. */
   readonly more: boolean;
+  /** Where jobs are stored in several databases: those that could not be reached, or not to the end. Nothing further was changed there. */
+  readonly missing?: readonly MissingStore[];
 }
 
 /**
@@ -169,6 +172,18 @@ export interface AuditEntry {
  */
 export type AuditAction = 'retry' | 'edit' | 'cancel' | 'skip' | 'pause' | 'resume' | 'brake' | 'release';
 
+/** Every action. */
+export const AUDIT_ACTIONS: readonly AuditAction[] = [
+  'retry',
+  'edit',
+  'cancel',
+  'skip',
+  'pause',
+  'resume',
+  'brake',
+  'release',
+];
+
 /**
  * Which entries of the audit to read. Conditions are joined by AND.
  *
@@ -199,4 +214,6 @@ export interface AuditPage {
   readonly entries: readonly AuditEntry[];
   /** Hand it to the next call; absent on the last page. */
   readonly cursor?: string;
+  /** Where jobs are stored in several databases: those that could not be asked, whose entries are not here, nor on the next pages. */
+  readonly missing?: readonly MissingStore[];
 }

@@ -12,33 +12,24 @@ import { InvalidOptionError } from '../../errors/index.js';
 import type { ActionNote } from '../operations/action-note.js';
 import type { PauseOptions } from '../operations/stepping-operations.js';
 import { checkGid } from './gid.js';
-import type {
-  AuditAction,
-  AuditFilter,
-  BulkOptions,
-  BulkRetryOptions,
-  RetryJobOptions,
-  SkipStepOptions,
+import {
+  AUDIT_ACTIONS,
+  type AuditAction,
+  type AuditFilter,
+  type BulkOptions,
+  type BulkRetryOptions,
+  type RetryJobOptions,
+  type SkipStepOptions,
 } from './job-operations.js';
 import { MAX_JOB_STEPS } from './distributed-job.js';
 
 const MAX_REASON_LENGTH = 2000;
-const DEFAULT_BULK_LIMIT = 10_000;
+/** How many jobs a bulk operation changes at most, unless it is told. */
+export const DEFAULT_BULK_LIMIT = 10_000;
 const MAX_BULK_LIMIT = 100_000;
 const DEFAULT_AUDIT_LIMIT = 100;
 const MAX_AUDIT_LIMIT = 1000;
 const AUDIT_ID = /^[1-9]\d{0,14}$/;
-
-const ACTIONS: readonly AuditAction[] = [
-  'retry',
-  'edit',
-  'cancel',
-  'skip',
-  'pause',
-  'resume',
-  'brake',
-  'release',
-];
 
 const by = checkedOption<string>(isName, NAME_RULE);
 const reason = checkedOption<string>(
@@ -77,8 +68,8 @@ const AUDIT_FILTERS = {
   gid: (value: unknown) => (value === undefined ? undefined : checkGid(value as string)),
   step: by,
   action: checkedOption<AuditAction>(
-    (value) => ACTIONS.includes(value as AuditAction),
-    `one of ${ACTIONS.join(', ')}`,
+    (value) => AUDIT_ACTIONS.includes(value as AuditAction),
+    `one of ${AUDIT_ACTIONS.join(', ')}`,
   ),
   by,
   limit: integerOption(DEFAULT_AUDIT_LIMIT, 1, MAX_AUDIT_LIMIT),

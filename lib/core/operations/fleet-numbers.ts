@@ -1,3 +1,5 @@
+import type { MissingStore } from '../jobs/missing-store.js';
+
 /**
  * A span of time. Bounds are told by the clock of the store.
  *
@@ -16,9 +18,9 @@ export interface TimeRange {
  * @publicApi
  */
 export interface BoundedCount {
-  /** The number, or the limit when there are more: 10,000, or 2,500 on SQLite. */
+  /** The number, as far as was counted: up to 10,000, or 2,500 on SQLite. */
   readonly count: number;
-  /** There are more than `count`. */
+  /** The count has stopped: there are more, or, of `DistributedJobs.count()`, there may be some among jobs that it has not looked at. */
   readonly more: boolean;
 }
 
@@ -125,6 +127,8 @@ export interface FleetOverview {
   readonly recoveredAt: Date | null;
   /** The steps that are paused or braked, by name. */
   readonly paused: Readonly<Record<string, StepPause>>;
+  /** Where jobs are stored in several databases: those that could not be asked, whose jobs are not counted. */
+  readonly missing?: readonly MissingStore[];
 }
 
 /**

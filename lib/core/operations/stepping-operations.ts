@@ -1,4 +1,4 @@
-import { OperationUnsupportedError } from '../../errors/index.js';
+import { OperationUnsupportedError, type SteppingError } from '../../errors/index.js';
 import type { Duration } from '../duration.js';
 import type { ActionNote } from './action-note.js';
 import type {
@@ -89,7 +89,8 @@ export abstract class SteppingOperations {
 
   /**
    * Lets no attempt of the step begin, in any process, within a heartbeat (10 s; on PostgreSQL at once). Attempts that run go on. Jobs
-   * wait, and use up no attempts. Pausing a step again replaces reason and end.
+   * wait, and use up no attempts. Pausing a step again replaces reason and end. Where jobs are stored in several databases, the step is
+   * paused in each of them for its own jobs; when one cannot be reached the others obey, and the call fails.
    *
    * @throws InvalidOptionError for a name that cannot be one, without a reason, or for an end that has passed.
    */
@@ -101,11 +102,25 @@ export abstract class SteppingOperations {
   resume(_step: string, _note?: ActionNote): Promise<boolean> {
     return unsupported('resume');
   }
+
+  /**
+   * @internal Why an operation is not possible, or has nothing to tell; undefined where it has. It asks nobody, and changes nothing.
+   */
+  refusalOf(operation: FleetOperation): { readonly message: string } | undefined {
+    return this[operation] === SteppingOperations.prototype[operation] ? errorOf(operation) : undefined;
+  }
 }
+
+/** @internal What can be asked of the fleet. */
+export type FleetOperation = Exclude<keyof SteppingOperations, 'refusalOf'>;
 
 /** Of a transaction manager that provides none. */
 export class NoOperations extends SteppingOperations {}
 
-function unsupported(operation: keyof SteppingOperations): Promise<never> {
-  return Promise.reject(new OperationUnsupportedError(`SteppingOperations.${operation}()`));
+function unsupported(operation: FleetOperation): Promise<never> {
+  return Promise.reject(errorOf(operation));
+}
+
+function errorOf(operation: FleetOperation): SteppingError {
+  return new OperationUnsupportedError(`SteppingOperations.${operation}()`);
 }

@@ -31,14 +31,14 @@ export async function encodedMessage(
   const steps = await mapped(message.steps, async (step, stepIndex) => {
     if (step.args === undefined) return step;
     const context = { gid, stepIndex, purpose: 'args', ...(tenant !== undefined && { tenant }) } as const;
-    return { name: step.name, args: await payloads.encodeArgs(step.args, context, until) };
+    return { ...step, args: await payloads.encodeArgs(step.args, context, until) };
   });
   return { ...message, steps };
 }
 
 /**
- * Whether two encoded step lists of one job are equal once they are decoded, whatever the order of the keys in their arguments. Of
- * arguments that were edited, the first ones count.
+ * Whether two encoded step lists of one job are equal once they are decoded, whatever the order of the keys in their arguments and
+ * overrides. Of arguments that were edited, the first ones count.
  *
  * @throws PayloadKeyUnknownError, PayloadCorruptError, PayloadCodecError where that cannot be told.
  */
@@ -52,10 +52,13 @@ export async function sameSteps(
   const names = stepNamesOf(left);
   // Where one of them cannot be read, they are not equal.
   if (names.length === 0 || !isDeepStrictEqual(names, stepNamesOf(right))) return false;
+  const [one, other] = [parseSteps(left), parseSteps(right)];
+  if (!one.every(({ overrides }, index) => isDeepStrictEqual(overrides, other[index]!.overrides)))
+    return false;
   const until = untilPatienceEnds();
   const decoded = (steps: readonly ParsedStep[]) =>
     mapped(steps, (step, index) => readArgs(payloads, gid, index, firstArgsOf(step), until));
-  return isDeepStrictEqual(await decoded(parseSteps(left)), await decoded(parseSteps(right)));
+  return isDeepStrictEqual(await decoded(one), await decoded(other));
 }
 
 /**

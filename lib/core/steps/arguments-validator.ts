@@ -50,6 +50,11 @@ export class ArgumentsValidator {
 
   constructor(private readonly validator: ClassValidator | undefined) {}
 
+  /** Whether class-validator is installed. */
+  get installed(): boolean {
+    return this.validator !== undefined;
+  }
+
   /** Loads class-validator. Without it, everything is valid. */
   static async load(
     load: () => Promise<unknown> = () => import('class-validator'),

@@ -7,6 +7,7 @@ import type { StepArgumentsSerializer } from './step-arguments.serializer.js';
 import { createStepContext } from './step-context.js';
 import type { KnownAttempt, StepOutcome } from './step-attempt.js';
 import type { ResolvedStep } from './step-definition.js';
+import { readOverrides } from './step-overrides.js';
 
 /** Runs the body of a step; a transactional step's is wrapped in its transaction. */
 export type StepBody = (call: (manager?: EntityManagerLike) => Promise<void>) => Promise<void>;
@@ -27,7 +28,7 @@ export class AttemptRunner {
   /** Without a `body` the step is called directly. */
   async run(attempt: KnownAttempt, body?: StepBody): Promise<StepOutcome> {
     const { definition, stop, stepName } = attempt;
-    const { timeout } = definition;
+    const timeout = timeoutOf(attempt);
     const timer =
       timeout === undefined
         ? undefined
@@ -124,6 +125,14 @@ export class AttemptRunner {
     if (reason instanceof StepInterruptedError && last?.kind === 'succeeded') return last;
     return last ? { kind: 'interrupted', settled: true } : { kind: 'interrupted', settled: false, ended };
   }
+}
+
+/** Milliseconds; undefined without a limit. */
+export function timeoutOf({
+  overrides,
+  definition,
+}: Pick<KnownAttempt, 'overrides' | 'definition'>): number | undefined {
+  return readOverrides(overrides).timeout ?? definition.timeout;
 }
 
 /** Undefined when the step ended within the call, so that nothing has to be awaited. */

@@ -98,6 +98,17 @@ export function resolveRetryPolicy(
   return exponential(readOptions(policy, option, optionsOver(base)));
 }
 
+/**
+ * Checks options, and returns those that were given; times in milliseconds.
+ *
+ * @throws InvalidOptionError.
+ */
+export function readRetryOptions(given: unknown, option: string): Partial<Backoff> {
+  const read = readOptions(given, option, optionsOver(DEFAULT_BACKOFF));
+  const isGiven = (name: string): boolean => (given as Record<string, unknown>)[name] !== undefined;
+  return Object.fromEntries(Object.entries(read).filter(([name]) => isGiven(name)));
+}
+
 function optionsOver(base: Backoff) {
   return {
     delay: durationOption(base.delay, RANGE),

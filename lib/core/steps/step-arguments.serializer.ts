@@ -38,10 +38,12 @@ export class StepArgumentsSerializer {
       argsClass === undefined
         ? "it has no 'args', so that nothing tells which properties its arguments have"
         : `class-validator knows no decorator of ${argsClass.name}`;
+    const remedy = this.validator.installed
+      ? `${missing}. Decorate every property (@Allow() where there is no rule)`
+      : "the package 'class-validator' is not installed: npm install class-validator. Install it";
     throw new InvalidStepClassError(
       place,
-      `'whitelist' is on for the step '${name}', but ${missing}. Decorate every property (@Allow() where there is no ` +
-        'rule), see that class-validator is installed, or set whitelist: false in @Step().',
+      `'whitelist' is on for the step '${name}', but ${remedy}, or set whitelist: false in @Step().`,
     );
   }
 

@@ -1,3 +1,5 @@
+import type { StepOverrides } from './step-overrides.js';
+
 /**
  * A class with an `execute` method, whatever its constructor takes.
  *
@@ -6,12 +8,23 @@
 export type StepClass = abstract new (...args: any[]) => { execute(...args: any[]): unknown };
 
 /**
- * What `addStep(step, ...)` takes after the class, inferred from the step's `execute`: nothing when it has
- * no parameters or its first one is `void`, an optional value when it may be `undefined`, else one value.
+ * The arguments of a step, inferred from its `execute`: none when it has no parameters or its first one is `void`, an optional value
+ * when it may be `undefined`, else one value.
  *
  * @publicApi
  */
 export type StepArguments<S extends StepClass> = ArgumentsOf<Parameters<InstanceType<S>['execute']>>;
+
+/**
+ * What `addStep(step, ...)` takes after the class: the arguments, and what this job wants otherwise. A step without arguments takes
+ * `undefined` in their place.
+ *
+ * @publicApi
+ */
+export type StepCall<S extends StepClass> =
+  StepArguments<S> extends readonly []
+    ? [args?: undefined, options?: StepOverrides]
+    : [...args: StepArguments<S>, options?: StepOverrides];
 
 type ArgumentsOf<P extends readonly unknown[]> = P extends readonly []
   ? []

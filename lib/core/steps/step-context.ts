@@ -18,9 +18,15 @@ export interface StepContext<TManager = EntityManagerLike> {
   /** The number of this attempt, from 1. One that ended with a crash of its process counts. */
   readonly attempt: number;
   /**
+   * Whether the job fails when this attempt does: `maxAttempts` of the step is reached. `undefined` where that is not known: where a
+   * function decides (`retry`), and on DTM. `UnrecoverableStepError` fails the job in any attempt.
+   */
+  readonly lastAttempt: boolean | undefined;
+  /**
    * `gid:stepIndex`: the same in every attempt of this step, and no other step's. Hand it to services that
    * remember keys, so that they do the work once however often the step runs. With a gid of the caller's own in a tenant's
-   * transaction it is `tenant/gid:stepIndex`, since other tenants may have the same gid elsewhere. When somebody has given the step
+   * transaction it is `tenant/gid:stepIndex`, since other tenants may have the same gid elsewhere; for the same reason `store/` stands before it where jobs are stored
+   * in several databases. When somebody has given the step
    * new arguments (`DistributedJobs.retry(gid, { args })`), it ends with `:edit-1`, `:edit-2` and so on: services refuse a key that they
    * know with other data.
    */
@@ -40,16 +46,29 @@ export interface StepContext<TManager = EntityManagerLike> {
 
 /** What a context is made of. */
 export interface StepContextValues extends Pick<StepContext, 'gid' | 'stepIndex' | 'stepName' | 'attempt'> {
+  readonly lastAttempt?: boolean | undefined;
   readonly tenant?: string | undefined;
+  readonly store?: string | undefined;
   readonly edits?: number | undefined;
   readonly stop: StepStop;
 }
 
 /** Makes the context of one attempt; `manager` only for a transactional step. */
 export function createStepContext(values: StepContextValues, manager?: EntityManagerLike): StepContext {
-  const { gid, stepIndex, stepName, attempt, stop, tenant, edits } = values;
+  const { gid, stepIndex, stepName, attempt, lastAttempt, stop, tenant, store, edits } = values;
   return Object.freeze(
-    new AttemptContext(gid, stepIndex, stepName, attempt, stop.signal, manager, tenant, edits),
+    new AttemptContext(
+      gid,
+      stepIndex,
+      stepName,
+      attempt,
+      lastAttempt,
+      stop.signal,
+      manager,
+      store,
+      tenant,
+      edits,
+    ),
   );
 }
 
@@ -63,14 +82,15 @@ class AttemptContext implements StepContext {
     readonly stepIndex: number,
     readonly stepName: string,
     readonly attempt: number,
+    readonly lastAttempt: boolean | undefined,
     readonly signal: AbortSignal,
     manager: EntityManagerLike | undefined,
+    store: string | undefined,
     tenant: string | undefined,
     edits: number | undefined,
   ) {
     const key = edits === undefined ? `${gid}:${stepIndex}` : `${gid}:${stepIndex}:edit-${edits}`;
-    // Written for HTTP headers. No gid has a slash in it.
-    this.idempotencyKey = tenant === undefined ? key : `${encodeURIComponent(tenant)}/${key}`;
+    this.idempotencyKey = within(store, within(tenant, key));
     this.#manager = manager;
   }
 
@@ -78,6 +98,11 @@ class AttemptContext implements StepContext {
     if (this.#manager === undefined) throw new StepNotTransactionalError(this.stepName);
     return this.#manager;
   }
+}
+
+/** Written for HTTP headers. No gid has a slash in it. */
+function within(place: string | undefined, key: string): string {
+  return place === undefined ? key : `${encodeURIComponent(place)}/${key}`;
 }
 
 /**

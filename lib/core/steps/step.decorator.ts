@@ -126,7 +126,10 @@ export function Step(nameOrOptions?: string | StepOptions): StepDecorator {
   return (target) => defineStep(target, options);
 }
 
-/** What `@Step()` does; built-in steps bring their own check of the arguments. */
+/**
+ * What `@Step()` does; built-in steps bring their own check of the arguments, which their subclasses keep unless they have a class of
+ * arguments.
+ */
 export function defineStep(
   target: abstract new (...args: any[]) => unknown,
   options: StepOptions,
@@ -163,13 +166,18 @@ export function defineStep(
     timeout,
     concurrency,
     transactional: transactional === true ? {} : (transactional ?? false),
-    checkArguments,
+    checkArguments: checkArguments ?? (args === undefined ? inheritedCheck(target) : undefined),
   };
   Reflect.defineMetadata(STEP_METADATA, Object.freeze(metadata), target);
   // Without a scope of ours, one that @Injectable() gave to the class already must stay.
   if (scope !== undefined || !Reflect.hasOwnMetadata(INJECTABLE_METADATA, target)) {
     Injectable(scope === undefined ? undefined : { scope })(target);
   }
+}
+
+function inheritedCheck(target: object): ArgumentsCheck | undefined {
+  const inherited = Reflect.getMetadata(STEP_METADATA, target) as StepMetadata | undefined;
+  return inherited?.checkArguments;
 }
 
 function noArgsClass(className: string, args: unknown): InvalidStepClassError {

@@ -8,9 +8,10 @@ import type { Payloads } from '../payloads/payloads.js';
 import { isMarked } from '../payloads/stored-forms.js';
 import type { JobTelemetry } from '../telemetry/job-telemetry.js';
 import type { AttemptRunner } from './attempt.runner.js';
-import { resolveRetryPolicy, type ResolvedRetryPolicy } from './retry-policy.js';
+import { resolveRetryPolicy, type ResolvedRetryPolicy, type RetryPolicyOptions } from './retry-policy.js';
 import type { KnownAttempt, StepAttempt, StepOutcome } from './step-attempt.js';
 import type { StepDefinition } from './step-definition.js';
+import { readOverrides, type StoredOverrides } from './step-overrides.js';
 import type { StepRegistry } from './step.registry.js';
 
 /** Runs transactional steps, each in a transaction of its own. */
@@ -49,6 +50,11 @@ export class StepExecutor {
     }
     const known = { ...attempt, definition };
     try {
+      readOverrides(attempt.overrides);
+    } catch (error) {
+      return { kind: 'unfit', error };
+    }
+    try {
       return await detached(() => (isMarked(attempt.readArgs()) ? this.open(known) : this.run(known)));
     } catch (error) {
       return { kind: 'failed', error };
@@ -69,17 +75,26 @@ export class StepExecutor {
     return attempt.definition.transactional ? this.transactional.run(attempt) : this.runner.run(attempt);
   }
 
-  /** How many attempts the step may have, by its `retry` or the module's. */
-  maxAttempts(stepName: string): number {
-    return this.policyOf(stepName).maxAttempts;
+  /**
+   * How many attempts the step may have, by its `retry` or the module's, and by what the job overrides of that. Overrides that cannot be
+   * read count for nothing, here and below: an attempt with such ones is unfit.
+   */
+  maxAttempts(stepName: string, overrides?: StoredOverrides): number {
+    return this.policyOf(stepName, overrides).maxAttempts;
+  }
+
+  /** Whether the job fails when this attempt does, for `StepAttempt.lastAttempt`; `undefined` where a function decides. */
+  isLastAttempt(stepName: string, attempt: number, overrides?: StoredOverrides): boolean | undefined {
+    const { maxAttempts, isFunction } = this.policyOf(stepName, overrides);
+    return isFunction ? undefined : attempt >= maxAttempts;
   }
 
   /**
    * Whether the job may fail when the first attempt of the step ends without success. Then the transaction manager stores
    * that the attempt begins: an attempt that ends with its process has to be counted.
    */
-  mayEndAtFirstFailure(stepName: string): boolean {
-    const { maxAttempts, isFunction } = this.policyOf(stepName);
+  mayEndAtFirstFailure(stepName: string, overrides?: StoredOverrides): boolean {
+    const { maxAttempts, isFunction } = this.policyOf(stepName, overrides);
     return maxAttempts === 1 || isFunction;
   }
 
@@ -88,9 +103,10 @@ export class StepExecutor {
    * unrecoverable, or the last attempt was used.
    *
    * @param attempt the number of the attempt that failed, from 1.
+   * @param overrides `StoredStep.overrides`.
    */
-  retryDelay(stepName: string, attempt: number, error: unknown): number | false {
-    const policy = this.policyOf(stepName);
+  retryDelay(stepName: string, attempt: number, error: unknown, overrides?: StoredOverrides): number | false {
+    const policy = this.policyOf(stepName, overrides);
     if (isUnrecoverable(error) || attempt >= policy.maxAttempts) return false;
     return policy.nextDelay(attempt, error, (problem) =>
       this.logger.error(
@@ -100,7 +116,13 @@ export class StepExecutor {
     );
   }
 
-  private policyOf(stepName: string): ResolvedRetryPolicy {
+  private policyOf(stepName: string, overrides?: StoredOverrides): ResolvedRetryPolicy {
+    const policy = this.stepPolicyOf(stepName);
+    if (overrides === undefined) return policy;
+    return resolveRetryPolicy(retryOf(overrides), 'overrides.retry', policy);
+  }
+
+  private stepPolicyOf(stepName: string): ResolvedRetryPolicy {
     const definition = this.registry.get(stepName);
     if (!definition) return this.options.retry;
     let policy = this.policies.get(definition);
@@ -109,6 +131,14 @@ export class StepExecutor {
       this.policies.set(definition, policy);
     }
     return policy;
+  }
+}
+
+function retryOf(overrides: StoredOverrides): RetryPolicyOptions | undefined {
+  try {
+    return readOverrides(overrides).retry;
+  } catch {
+    return undefined;
   }
 }
 

@@ -62,4 +62,12 @@ export abstract class TransactionResolver {
    * @throws InvalidTransactionError when what was passed is none of the accepted things.
    */
   abstract resolve(transaction: JobTransaction | undefined, gid: string): TransactionContext | null;
+
+  /**
+   * Tells later whether the transaction of a job that is made now has failed, or one around its caller. For warnings: the default is that
+   * nobody knows, and nobody is warned.
+   */
+  watchFailure(_transaction: JobTransaction | undefined): () => boolean {
+    return () => true;
+  }
 }

@@ -1,3 +1,5 @@
+import type { MissingStore } from '../../core/jobs/missing-store.js';
+
 /** What a process tells of itself. Times are ages in milliseconds: only the store's clock makes times of them. */
 export interface ProcessReport {
   readonly id: string;
@@ -82,6 +84,8 @@ export interface JobCounts {
   readonly moreLater: boolean;
   readonly failed: number;
   readonly moreFailed: boolean;
+  /** Of several stores: those that could not be asked. */
+  readonly missing?: readonly MissingStore[];
 }
 
 /** A job that has failed. */
@@ -146,3 +150,9 @@ export abstract class FleetStore {
   /** The newest failed jobs. */
   abstract failures(limit: number): Promise<FailedRow[]>;
 }
+
+/** What is asked about the fleet. */
+export type FleetReads = Pick<
+  FleetStore,
+  'now' | 'processes' | 'countedBySteps' | 'countedByTime' | 'bins' | 'jobs' | 'failures'
+>;

@@ -5,10 +5,15 @@ export interface MigrationTables extends QualifiedTables {
   readonly names: TableNames;
 }
 
+/** A table that a database may have which keeps no jobs. */
+export type TableAlone = 'barrier' | 'inbox';
+
 /** One step of the schema's history. It never changes once it is released, and only adds. */
 export interface Migration {
-  /** Its number; `null` for a table that can be created on its own and is not recorded. */
+  /** Its number; `null` for a table that is created alone, which is not recorded. */
   readonly id: number | null;
+  /** That table. */
+  readonly alone?: TableAlone;
   /** Its name as a TypeORM migration, which ends in a JavaScript timestamp. */
   readonly name: string;
   /** Takes it back, in SQL that every database understands. */
@@ -21,8 +26,8 @@ export interface SchemaStatements {
   readonly history: (tables: MigrationTables) => string;
   /** Records a migration there. */
   readonly record: (tables: MigrationTables, id: number) => string;
-  /** Creates the barrier table, for a database that keeps no jobs. */
-  readonly barrier: (tables: MigrationTables) => string;
+  /** Creates one table, for a database that keeps no jobs. */
+  readonly alone: Readonly<Record<TableAlone, (tables: MigrationTables) => readonly string[]>>;
   /** By the number of the migration. */
   readonly migrations: Readonly<Record<number, (tables: MigrationTables) => readonly string[]>>;
 }

@@ -1,15 +1,12 @@
-import type { Migration, MigrationTables } from './migration.js';
-
-const dropBarrier = ({ barrier }: MigrationTables): string => `DROP TABLE IF EXISTS ${barrier}`;
+import type { Migration, TableAlone } from './migration.js';
 
 /**
- * The barrier table alone, for a database that keeps no jobs. It is not recorded: such a database has no other table of
- * the library.
+ * One table alone, for a database that keeps no jobs. It is not recorded: such a database may have no other table of the
+ * library.
  */
-export const barrierTable: Migration = {
-  id: null,
-  name: 'SteppingBarrier1793491200000',
-  down: (tables) => [dropBarrier(tables)],
+export const TABLES_ALONE: Readonly<Record<TableAlone, Migration>> = {
+  barrier: tableAlone('barrier', 'SteppingBarrier1793491200000'),
+  inbox: tableAlone('inbox', 'SteppingInbox1793491200000'),
 };
 
 /**
@@ -20,11 +17,15 @@ export const MIGRATIONS: readonly Migration[] = [
   {
     id: 1,
     name: 'SteppingInitial1793491200000',
-    down: (tables) => [
-      ...[tables.jobs, tables.processes, tables.stats, tables.controls, tables.audit].map(
-        (table) => `DROP TABLE IF EXISTS ${table}`,
-      ),
-      dropBarrier(tables),
-    ],
+    down: ({ jobs, processes, stats, controls, audit, barrier, inbox }) =>
+      [jobs, processes, stats, controls, audit, barrier, inbox].map(dropped),
   },
 ];
+
+function tableAlone(table: TableAlone, name: string): Migration {
+  return { id: null, alone: table, name, down: (tables) => [dropped(tables[table])] };
+}
+
+function dropped(table: string): string {
+  return `DROP TABLE IF EXISTS ${table}`;
+}

@@ -1,9 +1,9 @@
 import { SchemaOutdatedError } from '../../errors/index.js';
 import type { InternalConnection } from '../connections/internal.connection.js';
 import type { Dialect } from '../dialect.js';
-import type { Migration } from './migration.js';
+import type { Migration, TableAlone } from './migration.js';
 import { tablesOf } from '../table-names.js';
-import { barrierTable, MIGRATIONS } from './migrations.js';
+import { MIGRATIONS, TABLES_ALONE } from './migrations.js';
 
 /**
  * Brings the library's tables up to date, or says what is missing. The dialect must be initialized.
@@ -33,15 +33,15 @@ export class SchemaMigrator {
   }
 
   /**
-   * Creates the barrier table alone, for a database that keeps no jobs. Throws `SchemaOutdatedError` when it is missing
-   * and `autoMigrate` is off.
+   * Creates one table alone, for a database that keeps no jobs. Throws `SchemaOutdatedError` when it is missing and
+   * `autoMigrate` is off.
    */
-  async ensureBarrier(autoMigrate: boolean): Promise<void> {
-    const { barrier } = this.dialect.names;
-    const found = await this.dialect.existingTables(this.connection, [barrier]);
-    if (found.has(barrier)) return;
-    if (!autoMigrate) throw new SchemaOutdatedError([barrier]);
-    await this.dialect.migrate(this.connection, [barrierTable]);
+  async ensure(table: TableAlone, autoMigrate: boolean): Promise<void> {
+    const name = this.dialect.names[table];
+    const found = await this.dialect.existingTables(this.connection, [name]);
+    if (found.has(name)) return;
+    if (!autoMigrate) throw new SchemaOutdatedError([name]);
+    await this.dialect.migrate(this.connection, [TABLES_ALONE[table]]);
   }
 
   private pending(): Promise<Migration[]> {

@@ -1,6 +1,7 @@
 import { Barrier, BARRIER_COLUMNS, barrierValues, type BarrierRow } from '../barrier.js';
 import type { Statement, StatementResult } from '../connections/internal.connection.js';
 import { questionMarkSql as sql } from '../sql-template.js';
+import { withLockTimeout } from './mysql.row-locks.js';
 
 /** The barrier on MySQL and MariaDB. */
 export class MysqlBarrier extends Barrier {
@@ -19,12 +20,18 @@ export class MysqlBarrier extends Barrier {
    * The lock time-out is a setting of the session here, in whole seconds, and is left alone. Asking for the row with
    * NOWAIT finds out whether an open transaction holds it. Only one that takes the key between the two statements is
    * waited for.
+   *
+   * TiDB does not see the row of an open transaction. So the INSERT waits for that one there, with the time-out.
    */
-  protected override decide(row: BarrierRow): Promise<StatementResult> {
+  protected override decide(row: BarrierRow, lockTimeout: number): Promise<StatementResult> {
     const insert = this.insertStatement(row);
     const select = this.selectStatement(row);
     return this.connection.transaction(
       async (run) => {
+        if (this.dialect.lockWait === 'NOWAIT') {
+          await withLockTimeout(run, lockTimeout, () => run(insert.sql, insert.params));
+          return run(select.sql, select.params);
+        }
         const found = await run(`${select.sql} FOR UPDATE NOWAIT`, select.params);
         if (found.rows.length > 0) return found;
         await run(insert.sql, insert.params);

@@ -4,14 +4,34 @@ import type { InternalConnection, RunStatement } from '../connections/internal.c
 import { claimedOf } from '../job-rows.js';
 import { CLAIMED_COLUMNS_WITHOUT_STEPS } from '../job-statements.js';
 import type { ClaimedJob, ClaimRequest } from '../job-store.js';
-import { placeholders, type RawSql } from '../sql-template.js';
+import {
+  fragment,
+  placeholders,
+  questionMarkSql as sql,
+  type Fragment,
+  type RawSql,
+} from '../sql-template.js';
 import { SizeEstimate } from './mysql.size-estimate.js';
 import { EVER_MS, microseconds, NO_SPACE_AT_END } from './mysql.values.js';
 
 /** A due job, without its steps where they are large. */
-interface DueRow extends Omit<ClaimedJob, 'steps'> {
+export interface DueRow extends Omit<ClaimedJob, 'steps'> {
   readonly steps: string | null;
   readonly bytes: number | string;
+}
+
+/** What is read of a due job. */
+export function dueColumns({ limit, maxBytes = ANY_SIZE }: ClaimRequest): Fragment {
+  const small = Math.floor(maxBytes / limit);
+  return fragment`${CLAIMED_COLUMNS_WITHOUT_STEPS}, IF(OCTET_LENGTH(steps) <= ${small}, steps, NULL) AS steps,
+             OCTET_LENGTH(steps) AS bytes,
+             TIMESTAMPDIFF(MICROSECOND, due_at, UTC_TIMESTAMP(6)) / 1000 AS dueFor`;
+}
+
+/** Whether the request takes a job. */
+export function isDue({ steps, dueWithin = EVER_MS }: ClaimRequest): Fragment {
+  return fragment`due_at BETWEEN UTC_TIMESTAMP(6) - INTERVAL ${microseconds(dueWithin)} MICROSECOND AND UTC_TIMESTAMP(6)
+         AND (status = 'prepared' OR (status = 'submitted' AND step_name IN (${steps}) AND step_name ${NO_SPACE_AT_END}))`;
 }
 
 /** Claims due jobs: locks them, asks their sizes, and takes those that fit. */
@@ -19,8 +39,9 @@ export class MysqlClaims {
   private readonly sizes = new SizeEstimate();
 
   constructor(
-    private readonly jobs: RawSql,
-    private readonly dueIndex: string,
+    protected readonly jobs: RawSql,
+    /** Quoted. */
+    protected readonly dueIndex: RawSql,
   ) {}
 
   /** Looks at no more jobs than probably fit, and goes on when they did. */
@@ -40,6 +61,10 @@ export class MysqlClaims {
     for (const sum = new ClaimBytes(request); ;) {
       const look = Math.min(limit - claimed.length, this.sizes.fitting(sum.left));
       const due = await this.due(run, request, look);
+      this.sizes.saw(
+        due.length,
+        due.reduce((bytes, row) => bytes + Number(row.bytes), 0),
+      );
       const taken = due.filter(({ bytes }) => sum.takes(Number(bytes)));
       if (taken.length > 0) claimed.push(...(await this.take(run, taken, request)));
       if (taken.length < look || claimed.length === limit) return claimed;
@@ -47,28 +72,15 @@ export class MysqlClaims {
   }
 
   /** The oldest due jobs, locked. Large steps are read once it is known which jobs are taken; small ones come at once. */
-  private async due(run: RunStatement, request: ClaimRequest, look: number): Promise<DueRow[]> {
-    const { limit, steps, dueWithin = EVER_MS, maxBytes = ANY_SIZE } = request;
-    const small = Math.floor(maxBytes / limit);
-    const { rows } = await run(
-      `
-      SELECT ${CLAIMED_COLUMNS_WITHOUT_STEPS}, IF(OCTET_LENGTH(steps) <= ?, steps, NULL) AS steps,
-             OCTET_LENGTH(steps) AS bytes,
-             TIMESTAMPDIFF(MICROSECOND, due_at, UTC_TIMESTAMP(6)) / 1000 AS dueFor
-        FROM ${this.jobs} FORCE INDEX (\`${this.dueIndex}\`)
-       WHERE due_at BETWEEN UTC_TIMESTAMP(6) - INTERVAL ? MICROSECOND AND UTC_TIMESTAMP(6)
-         AND (status = 'prepared' OR (status = 'submitted' AND step_name IN (${placeholders(steps)}) AND step_name ${NO_SPACE_AT_END}))
+  protected async due(run: RunStatement, request: ClaimRequest, look: number): Promise<DueRow[]> {
+    const { sql: text, params } = sql`
+      SELECT ${dueColumns(request)}
+        FROM ${this.jobs} FORCE INDEX (${this.dueIndex})
+       WHERE ${isDue(request)}
        ORDER BY due_at
-       LIMIT ?
-         FOR UPDATE SKIP LOCKED`,
-      [small, microseconds(dueWithin), ...steps, look],
-    );
-    const due = rows as DueRow[];
-    this.sizes.saw(
-      due.length,
-      due.reduce((sum, { bytes }) => sum + Number(bytes), 0),
-    );
-    return due;
+       LIMIT ${look}
+         FOR UPDATE SKIP LOCKED`;
+    return (await run(text, params)).rows as DueRow[];
   }
 
   /** Claims those jobs. */

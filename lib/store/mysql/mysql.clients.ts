@@ -22,6 +22,7 @@ export interface MysqlClient {
 export interface MysqlPool {
   getConnection(callback: (error: unknown, client: MysqlClient) => void): void;
   end(callback: () => void): void;
+  readonly _allConnections?: { toArray?(): MysqlClient[] };
   readonly _freeConnections?: { toArray?(): MysqlClient[] };
 }
 
@@ -58,6 +59,11 @@ export async function kill(
 export function discardIdleClients({ driver }: DataSourceLike): void {
   const pool = driver.pool as MysqlPool | undefined;
   for (const client of pool?._freeConnections?.toArray?.() ?? []) client.destroy?.();
+}
+
+/** Connections that are in use are closed instead of being given back to the pool. */
+export function discardWhenReleased(clients: readonly MysqlClient[] | undefined): void {
+  for (const client of clients ?? []) client.release = () => client.destroy?.();
 }
 
 /** The connection beside the pool: a pool of one. */

@@ -10,7 +10,13 @@ import { runIn } from '../connections/application-transaction.js';
 import { logFailedStatement, logStatement } from '../connections/statement-log.js';
 import { ConnectionBeside } from '../connections/connection-beside.js';
 import type { ConnectionProbe } from '../connections/connection-probe.js';
-import type { InternalConnection, Queryable, StatementResult } from '../connections/internal.connection.js';
+import { PoolRenewal } from '../connections/pool-renewal.js';
+import type {
+  InternalConnection,
+  Queryable,
+  Statement,
+  StatementResult,
+} from '../connections/internal.connection.js';
 import { PooledConnection, type PooledSessions } from '../connections/pooled.connection.js';
 import { Dialect, type JobNotifications } from '../dialect.js';
 import type { Migration } from '../migrations/migration.js';
@@ -18,18 +24,26 @@ import { qualifyTables, type QualifiedTables } from '../table-names.js';
 import { questionMarkSql } from '../sql-template.js';
 import {
   discardIdleClients,
+  discardWhenReleased,
   kill,
   MysqlClientBeside,
   queryClient,
   type MysqlClient,
+  type MysqlPool,
 } from './mysql.clients.js';
+import { MYSQL_ENGINES } from './mysql.engines.js';
 import { mysqlErrors } from './mysql.errors.js';
 import { probeMysql } from './mysql.probe.js';
 import { MysqlNotation } from './mysql.notation.js';
+import { halvingLocks, skippingLocks, type RowLocks } from './mysql.row-locks.js';
 import { mysqlSchema } from './mysql.schema.js';
 
 const OLDEST_MYSQL = [8, 0] as const;
 const OLDEST_MARIADB = [10, 6] as const;
+const OLDEST_TIDB = [8, 5] as const;
+
+/** It says that it is MySQL 8.0.11, and its own version behind that. */
+const TIDB = /-TiDB-v?(\d+)\.(\d+)/i;
 
 /** Creating the tables takes well under a second, even when many processes start at once. */
 const MIGRATION_QUEUE_TIMEOUT_S = 60;
@@ -40,18 +54,22 @@ const UNTIMED = { timed: false } as const;
 /** This bit of the server status says that a transaction is open. */
 const SERVER_STATUS_IN_TRANS = 1;
 
-/** MySQL 8.0 and MariaDB 10.6, and later, over the driver `mysql2`. */
+const tidbLocks = halvingLocks(mysqlErrors);
+const READ_COMMITTED = 'SET TRANSACTION ISOLATION LEVEL READ COMMITTED';
+
+/** MySQL 8.0 and MariaDB 10.6, and later, and TiDB, over the driver `mysql2`. */
 export class MysqlDialect extends Dialect implements PooledSessions {
   override readonly errors = mysqlErrors;
   override readonly sql = questionMarkSql;
   protected override readonly ddl = mysqlSchema;
 
   /** The first one applies to the next transaction only. */
-  readonly beginReadCommitted = [
-    'SET TRANSACTION ISOLATION LEVEL READ COMMITTED',
-    'START TRANSACTION',
-  ] as const;
+  beginReadCommitted: readonly string[] = [READ_COMMITTED, 'START TRANSACTION'];
   private database: string | undefined;
+  readonly renewal = new PoolRenewal(() => {
+    discardWhenReleased((this.dataSource.driver.pool as MysqlPool | undefined)?._allConnections?.toArray?.());
+    this.discardIdle();
+  });
 
   override get schema(): string | undefined {
     return this.database;
@@ -92,13 +110,32 @@ export class MysqlDialect extends Dialect implements PooledSessions {
   }
 
   override async existingTables(connection: Queryable, names: readonly string[]): Promise<Set<string>> {
-    const { rows } = await connection.query(
-      'SELECT table_name AS name FROM information_schema.tables WHERE table_schema = ?',
-      [this.schema],
-    );
+    const { sql, params } = this.latest({
+      sql: 'SELECT table_name AS name FROM information_schema.tables WHERE table_schema = ?',
+      params: [this.schema],
+    });
+    const { rows } = await connection.query(sql, params);
     // Servers on file systems without regard to case keep the names in lower case.
     const found = new Set((rows as { name: string }[]).map((row) => row.name.toLowerCase()));
     return new Set(names.filter((name) => found.has(name.toLowerCase())));
+  }
+
+  override async checkTables(connection: Queryable, names: readonly string[]): Promise<void> {
+    // The engine of every other table would have to be looked up as well.
+    const { rows } = await connection.query(
+      `SELECT table_name AS name, engine AS engine FROM information_schema.tables
+        WHERE table_schema = ? AND table_name IN (${names.map(() => '?').join(', ')})`,
+      [this.schema, ...names],
+    );
+    const other = (rows as { name: string; engine: string | null }[]).find(
+      ({ engine }) => engine?.toLowerCase() !== 'innodb',
+    );
+    if (other) {
+      throw new UnsupportedDatabaseError(
+        `The table ${other.name} with ENGINE=${other.engine ?? 'none, as a view'}`,
+        'ENGINE=InnoDB, whose rows follow their transaction',
+      );
+    }
   }
 
   override async existingIndexes(connection: Queryable): Promise<Set<string>> {
@@ -160,8 +197,23 @@ export class MysqlDialect extends Dialect implements PooledSessions {
     }
   }
 
+  get locks(): RowLocks {
+    return this.lockWait === 'NOWAIT' ? tidbLocks : skippingLocks;
+  }
+
+  /** A node of Galera applies what others have committed a little later. */
+  override latest(read: Statement): Statement {
+    if (!this.locksPerNode) return read;
+    return { sql: `SET STATEMENT wsrep_sync_wait = 1 FOR ${read.sql}`, params: read.params };
+  }
+
   override discard(runner: QueryRunnerLike): void {
     (runner as { databaseConnection?: MysqlClient }).databaseConnection?.destroy?.();
+  }
+
+  override retire(runner: QueryRunnerLike): void {
+    const { databaseConnection } = runner as { databaseConnection?: MysqlClient };
+    discardWhenReleased(databaseConnection && [databaseConnection]);
   }
 
   override async interrupt(runner: QueryRunnerLike): Promise<void> {
@@ -174,8 +226,11 @@ export class MysqlDialect extends Dialect implements PooledSessions {
   }
 
   protected override async checkVersion(connection: Queryable): Promise<void> {
-    const { rows } = await connection.query('SELECT VERSION() AS version');
-    const version = String((rows as { version: unknown }[])[0]?.version);
+    const { rows } = await connection.query('SELECT VERSION() AS version, @@version_comment AS comment');
+    const [{ version: found, comment } = {}] = rows as { version?: unknown; comment?: unknown }[];
+    const version = String(found);
+    if (TIDB.test(version)) return this.onTidb(version);
+    this.refuseForeign(`${version} ${String(comment)}`, MYSQL_ENGINES);
     // Some MariaDB servers announce themselves as "5.5.5-10.11.6-MariaDB".
     const mariadb = /(\d+)\.(\d+)[.\d]*-mariadb/i.exec(version);
     const [, major, minor] = mariadb ?? /^(\d+)\.(\d+)/.exec(version) ?? [];
@@ -183,6 +238,19 @@ export class MysqlDialect extends Dialect implements PooledSessions {
     const newEnough =
       Number(major) > oldest[0] || (Number(major) === oldest[0] && Number(minor) >= oldest[1]);
     if (!newEnough) this.refuseVersion(`${mariadb ? 'MariaDB' : 'MySQL'} ${version}`);
+    this.locksPerNode = mariadb !== null && (await isGaleraNode(connection));
+  }
+
+  /** It takes SKIP LOCKED for a word without meaning, and may be set to lock nothing before the COMMIT. */
+  private onTidb(version: string): void {
+    const [, major, minor] = TIDB.exec(version)!;
+    const [oldestMajor, oldestMinor] = OLDEST_TIDB;
+    const newEnough =
+      Number(major) > oldestMajor || (Number(major) === oldestMajor && Number(minor) >= oldestMinor);
+    if (!newEnough) this.refuseVersion(`TiDB ${version}`);
+    this.lockWait = 'NOWAIT';
+    this.keepsSchema = true;
+    this.beginReadCommitted = [READ_COMMITTED, 'BEGIN PESSIMISTIC'];
   }
 
   /**
@@ -214,4 +282,10 @@ export class MysqlDialect extends Dialect implements PooledSessions {
     this.database = database;
     return qualifyTables(`\`${database.replaceAll('`', '``')}\``, '`', names);
   }
+}
+
+/** To be asked of MariaDB: not all builds have the variable. */
+async function isGaleraNode(connection: Queryable): Promise<boolean> {
+  const { rows } = await connection.query(`SHOW VARIABLES LIKE 'wsrep_on'`);
+  return (rows as { Value?: unknown }[])[0]?.Value === 'ON';
 }

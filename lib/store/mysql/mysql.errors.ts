@@ -1,15 +1,20 @@
-import { driverErrorOf, type DatabaseErrors } from '../driver-errors.js';
+import { driverErrorOf, isReadOnlyServer, type DatabaseErrors } from '../driver-errors.js';
 
 /**
  * Lock wait time-out, deadlock, MariaDB's "record has changed since last read", and what NOWAIT answers on MySQL; MariaDB
  * answers it with a lock wait time-out.
  */
 const TRANSIENT_ERRORS = new Set<unknown>([1205, 1213, 1020, 3572]);
+/** What TiDB calls conflicts that it has given up on, and a table that changes meanwhile. */
+const TIDB_TRANSIENT_ERRORS = new Set<unknown>([8002, 8022, 8028, 9007]);
+/** It has no number of its own. */
+const TIDB_RETRY_LIMIT = /pessimistic lock retry limit reached/;
 /** A deadlock rolls the whole transaction back. A lock wait time-out does so when the server is configured to. */
 const TRANSACTION_ENDS = new Set<unknown>([1205, 1213]);
-/** `read_only`, on its own or as a mode of the server. */
-const READ_ONLY = new Set<unknown>([1290, 1836]);
+/** A node that has lost its cluster, or not joined it yet. */
+const NODE_NOT_READY = 1047;
 const DUPLICATE_ENTRY = 1062;
+const UNKNOWN_ERROR = 1105;
 const NO_SUCH_TABLE = 1146;
 /** Data, integrity, and what triggers signal. */
 const ROW_ERROR_CLASSES = new Set(['22', '23', '45']);
@@ -17,14 +22,22 @@ const ROW_ERROR_CLASSES = new Set(['22', '23', '45']);
 const ROW_ERRORS = new Set<unknown>([1118, 1153, 1300, 1366]);
 
 export const mysqlErrors: DatabaseErrors = {
-  isTransient: (error) => TRANSIENT_ERRORS.has(driverErrorOf(error).errno),
+  isTransient: (error) => {
+    const { errno } = driverErrorOf(error);
+    return (
+      TRANSIENT_ERRORS.has(errno) ||
+      TIDB_TRANSIENT_ERRORS.has(errno) ||
+      (errno === UNKNOWN_ERROR && TIDB_RETRY_LIMIT.test(String(error)))
+    );
+  },
   isUniqueViolation: (error) => driverErrorOf(error).errno === DUPLICATE_ENTRY,
   isRefusedCommit: () => false,
   endsTransaction: (error) => TRANSACTION_ENDS.has(driverErrorOf(error).errno),
   spoilsConnection: (error) => {
     const { errno, sqlState } = driverErrorOf(error);
-    return READ_ONLY.has(errno) || sqlState === undefined;
+    return isReadOnlyServer(error) || errno === NODE_NOT_READY || sqlState === undefined;
   },
+  isReadOnly: isReadOnlyServer,
   isRowError: (error) => {
     const { errno, sqlState } = driverErrorOf(error);
     return (

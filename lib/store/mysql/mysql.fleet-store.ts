@@ -5,10 +5,8 @@ import type { CountedRow } from '../fleet/fleet-store.js';
 import { SqlFleetStore, type StatementSequence } from '../fleet/sql.fleet-store.js';
 import { fragment, questionMarkSql as sql, RawSql } from '../sql-template.js';
 import { MysqlNotation } from './mysql.notation.js';
+import { inTwoSeconds } from './mysql.reads.js';
 
-/** MariaDB runs the comment, and MySQL reads the hint. */
-const SELECT_IN_TIME =
-  '/*M! SET STATEMENT max_statement_time = 2 FOR */ SELECT /*+ MAX_EXECUTION_TIME(2000) */';
 /** Well below the packet sizes that servers accept by default. */
 const ROWS = 500;
 
@@ -34,7 +32,7 @@ class MysqlFleetStatements extends FleetStatements {
   }
 
   override bounded({ sql: text, params }: Statement): Statement {
-    return { sql: text.replace(/^\s*SELECT\b/, SELECT_IN_TIME), params };
+    return { sql: inTwoSeconds(text), params };
   }
 }
 

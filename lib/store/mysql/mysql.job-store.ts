@@ -1,5 +1,5 @@
 import { ANY_SIZE } from '../claim-bytes.js';
-import type { RunStatement, Statement, StatementResult } from '../connections/internal.connection.js';
+import type { InternalConnection, RunStatement } from '../connections/internal.connection.js';
 import type {
   ClaimedJob,
   ClaimRequest,
@@ -11,15 +11,21 @@ import type {
   PreparedChange,
   RecordPage,
 } from '../job-store.js';
-import { placeholders } from '../sql-template.js';
+import { placeholders, RawSql } from '../sql-template.js';
 import { SqlJobStore } from '../sql.job-store.js';
 import { MysqlClaims } from './mysql.claims.js';
+import type { MysqlDialect } from './mysql.dialect.js';
 import { ASSIGNMENTS, assigned, MysqlJobStatements } from './mysql.job-statements.js';
+import { withLockTimeout, type LockClause } from './mysql.row-locks.js';
 import { SizeEstimate } from './mysql.size-estimate.js';
 import { microseconds } from './mysql.values.js';
+import { TidbClaims } from './tidb.claims.js';
 
 /** How many times as many jobs as before a page may look at next: those may be larger. */
 const GROWTH = 4;
+
+const IS_SUBMITTED = `status = 'submitted'`;
+const IS_OPEN = `status IN ('submitted', 'prepared')`;
 
 interface LockedRow {
   readonly gid: string;
@@ -31,13 +37,20 @@ interface LockedRow {
  * Keeps jobs in MySQL or MariaDB.
  *
  * Neither tells which rows an UPDATE changed. So a batch locks its rows first, by primary key and in gid order, skipping
- * locked ones. It compares owners and steps in memory, and then updates exactly those rows. `UTC_TIMESTAMP(6)` is the
+ * locked ones, or halving the batch where the server skips none. It compares owners and steps in memory, and then updates exactly those rows. `UTC_TIMESTAMP(6)` is the
  * clock: `NOW()` follows the session's time zone. The indexes are named: a scan of another one would lock every row it
  * passes.
  */
 export class MysqlJobStore extends SqlJobStore {
   private built: MysqlJobStatements | undefined;
   private claims: MysqlClaims | undefined;
+
+  constructor(
+    connection: InternalConnection,
+    private readonly mysql: MysqlDialect,
+  ) {
+    super(connection, mysql);
+  }
 
   override get statements(): MysqlJobStatements {
     return (this.built ??= new MysqlJobStatements(this.jobs));
@@ -58,8 +71,7 @@ export class MysqlJobStore extends SqlJobStore {
   }
 
   protected override claimBatch(request: ClaimRequest): Promise<ClaimedJob[]> {
-    this.claims ??= new MysqlClaims(this.jobs, this.dialect.names.dueIndex);
-    return this.claims.claim(this.connection, request);
+    return (this.claims ??= this.newClaims()).claim(this.connection, request);
   }
 
   /**
@@ -87,23 +99,9 @@ export class MysqlJobStore extends SqlJobStore {
     }
   }
 
-  /** MariaDB reads the comment before the statement, MySQL the one in it. */
-  protected override inTime({ sql, params }: Statement, timeout: number): Promise<StatementResult> {
-    const select = sql.replace(/^\s*SELECT/, `SELECT /*+ MAX_EXECUTION_TIME(${timeout}) */`);
-    return this.connection.query(
-      `/*M!100600 SET STATEMENT max_statement_time = ${timeout / 1000} FOR */ ${select}`,
-      params,
-    );
-  }
-
   protected override renewBatch(keys: readonly LeaseKey[], leaseDuration: number): Promise<Set<string>> {
     return this.renewals.transaction(async (run) => {
-      const locked = await this.select(
-        run,
-        keys,
-        `status IN ('submitted', 'prepared')`,
-        'FOR UPDATE SKIP LOCKED',
-      );
+      const locked = await this.lockFree(run, keys, IS_OPEN);
       const renewed = keys.filter((key) => locked.get(key.gid)?.owner === key.owner).map((key) => key.gid);
       if (renewed.length > 0) {
         await run(
@@ -119,32 +117,28 @@ export class MysqlJobStore extends SqlJobStore {
   }
 
   protected override async heldBatch(keys: readonly LeaseKey[]): Promise<Set<string>> {
-    const rows = await this.read(keys, `status IN ('submitted', 'prepared')`, this.renewals);
+    const rows = await this.read(keys, IS_OPEN, this.renewals);
     return new Set(keys.filter((key) => rows.get(key.gid)?.owner === key.owner).map((key) => key.gid));
   }
 
-  /** The lock time-out is a setting of the session here, in whole seconds, and is put back as it was. */
   protected override changeBatch(changes: readonly JobChange[], lockTimeout?: number): Promise<Set<string>> {
     if (lockTimeout === undefined) {
-      return this.connection.transaction((run) => this.changeLocked(run, changes, 'FOR UPDATE SKIP LOCKED'));
+      return this.connection.transaction(async (run) =>
+        this.changeLocked(run, changes, await this.lockFree(run, changes, IS_SUBMITTED)),
+      );
     }
     return this.connection.transaction(
-      async (run) => {
-        const { rows } = await run('SELECT @@SESSION.innodb_lock_wait_timeout AS seconds');
-        const [found] = rows as [{ readonly seconds: number | string }];
-        await run('SET SESSION innodb_lock_wait_timeout = ?', [Math.ceil(lockTimeout / 1000)]);
-        try {
-          return await this.changeLocked(run, changes, 'FOR UPDATE');
-        } finally {
-          await run('SET SESSION innodb_lock_wait_timeout = ?', [Number(found.seconds)]);
-        }
-      },
+      (run) =>
+        withLockTimeout(run, lockTimeout, async () => {
+          const locked = await this.select(run, changes, IS_SUBMITTED, 'FOR UPDATE');
+          return this.changeLocked(run, changes, locked);
+        }),
       { retry: false },
     );
   }
 
   protected override async unchanged(changes: readonly JobChange[]): Promise<Set<string>> {
-    const rows = await this.read(changes, `status = 'submitted'`);
+    const rows = await this.read(changes, IS_SUBMITTED);
     return new Set(changes.filter((change) => isUnchanged(change, rows)).map((change) => change.gid));
   }
 
@@ -175,12 +169,19 @@ export class MysqlJobStore extends SqlJobStore {
     });
   }
 
+  private newClaims(): MysqlClaims {
+    const { names, lockWait, locks } = this.mysql;
+    const dueIndex = new RawSql(`\`${names.dueIndex}\``);
+    return lockWait === 'NOWAIT'
+      ? new TidbClaims(this.jobs, dueIndex, locks)
+      : new MysqlClaims(this.jobs, dueIndex);
+  }
+
   private async changeLocked(
     run: RunStatement,
     changes: readonly JobChange[],
-    lock: 'FOR UPDATE' | 'FOR UPDATE SKIP LOCKED',
+    locked: ReadonlyMap<string, LockedRow>,
   ): Promise<Set<string>> {
-    const locked = await this.select(run, changes, `status = 'submitted'`, lock);
     const allowed = changes.filter((change) => isUnchanged(change, locked));
     for (const group of groupsOf(allowed, assigned)) {
       await run(
@@ -194,12 +195,24 @@ export class MysqlJobStore extends SqlJobStore {
     return new Set(allowed.map((change) => change.gid));
   }
 
+  /** The same, locked, of those that nobody else has locked. */
+  private async lockFree(
+    run: RunStatement,
+    keys: readonly LeaseKey[],
+    condition: string,
+  ): Promise<Map<string, LockedRow>> {
+    const rows = await this.mysql.locks.lockFree(keys, async (some, lock) => [
+      ...(await this.select(run, some, condition, lock)).values(),
+    ]);
+    return new Map(rows.map((row) => [row.gid, row]));
+  }
+
   /** The rows among `keys` that meet the condition, by gid. */
   private async select(
     run: RunStatement,
     keys: readonly LeaseKey[],
     condition: string,
-    lock: 'FOR UPDATE' | 'FOR UPDATE SKIP LOCKED' | '',
+    lock: LockClause,
   ): Promise<Map<string, LockedRow>> {
     const { rows } = await run(
       `
@@ -213,12 +226,17 @@ export class MysqlJobStore extends SqlJobStore {
     return new Map((rows as LockedRow[]).map((row) => [row.gid, row]));
   }
 
+  /** What is not there counts as lost. */
   private read(
     keys: readonly LeaseKey[],
     condition: string,
     connection = this.connection,
   ): Promise<Map<string, LockedRow>> {
-    return this.select((sql, params) => connection.query(sql, params), keys, condition, '');
+    const run: RunStatement = (sql, params = []) => {
+      const latest = this.dialect.latest({ sql, params });
+      return connection.query(latest.sql, latest.params);
+    };
+    return this.select(run, keys, condition, '');
   }
 }
 

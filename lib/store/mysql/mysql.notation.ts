@@ -14,6 +14,10 @@ export class MysqlNotation extends SqlNotation {
     return fragment`INTERVAL ${microseconds(milliseconds)} MICROSECOND`;
   }
 
+  override quoted(name: string): RawSql {
+    return new RawSql(`\`${name}\``);
+  }
+
   override readonly lastId = new RawSql('LAST_INSERT_ID()');
 
   /** FROM_UNIXTIME would follow the session's time zone. */

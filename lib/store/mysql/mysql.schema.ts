@@ -15,6 +15,16 @@ const barrier = (tables: MigrationTables): string => `
       UNIQUE KEY \`${tables.names.barrierKey}\` (gid, branch_id, op, barrier_id)
     ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`;
 
+/** Only `mark` is compared: it is a hash, which every database compares exactly, whatever the id is. */
+const inbox = (tables: MigrationTables): string => `
+    CREATE TABLE IF NOT EXISTS ${tables.inbox} (
+      mark CHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
+      consumer VARCHAR(255) NOT NULL,
+      message_id VARCHAR(255) NOT NULL,
+      received_at DATETIME(6) NOT NULL,
+      KEY \`${tables.names.inboxIndex}\` (received_at)
+    ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`;
+
 /** The library's tables on MySQL and MariaDB. */
 export const mysqlSchema: SchemaStatements = {
   history: (tables) => `
@@ -23,7 +33,7 @@ export const mysqlSchema: SchemaStatements = {
         applied_at DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP
       ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`,
   record: (tables, id) => `INSERT IGNORE INTO ${tables.migrations} (id) VALUES (${id})`,
-  barrier,
+  alone: { barrier: (tables) => [barrier(tables)], inbox: (tables) => [inbox(tables)] },
   migrations: {
     // Character sets and collations are spelled out: a database's default may compare gids without regard to case.
     // `steps` is text: a JSON type would refuse escaped NUL characters and reorder keys. `failed` stands in for a partial
@@ -95,7 +105,7 @@ export const mysqlSchema: SchemaStatements = {
       reason TEXT NULL,
       set_by VARCHAR(255) NULL,
       since DATETIME(6) NOT NULL,
-      until DATETIME(6) NULL,
+      \`until\` DATETIME(6) NULL,
       PRIMARY KEY (kind, target)
     ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`,
       `
@@ -111,6 +121,7 @@ export const mysqlSchema: SchemaStatements = {
       detail LONGTEXT NULL,
       KEY \`${tables.names.auditIndex}\` (gid, id)
     ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`,
+      inbox(tables),
     ],
   },
 };

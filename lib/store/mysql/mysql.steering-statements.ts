@@ -1,16 +1,19 @@
 import type { Statement } from '../connections/internal.connection.js';
-import { questionMarkSql as sql, type Fragment } from '../sql-template.js';
+import { questionMarkSql as sql, RawSql, type Fragment } from '../sql-template.js';
 import { RETRIED, SteeringStatements } from '../steering/steering-statements.js';
 import { microseconds } from './mysql.values.js';
 
-/** What is done to jobs by hand, on MySQL and MariaDB. A scan of another index would lock every row that it passes. */
+/**
+ * What is done to jobs by hand, on MySQL and MariaDB. A scan of another index would lock every row that it passes. On TiDB a locked
+ * row holds up the batch that it is in, which is tried again a few times.
+ */
 export class MysqlSteeringStatements extends SteeringStatements {
   protected override lock(gids: readonly string[], condition: Fragment): Statement {
     return sql`
       SELECT gid FROM ${this.jobs} FORCE INDEX (PRIMARY)
        WHERE gid IN (${gids}) AND ${condition}
        ORDER BY gid
-         FOR UPDATE SKIP LOCKED`;
+         FOR UPDATE ${new RawSql(this.lockWait)}`;
   }
 
   protected override retryAt(gids: readonly string[], since: number, delays: readonly number[]): Statement {

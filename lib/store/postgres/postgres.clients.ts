@@ -71,6 +71,12 @@ export function cancelStatement(
   });
 }
 
+/** The pool closes these clients when they are given back to it, as it does with those that have lived for long enough. */
+export function expireClients(pool: any, clients: readonly PostgresClient[] | undefined): void {
+  const expired = pool?._expired as WeakSet<PostgresClient> | undefined;
+  for (const client of clients ?? []) expired?.add(client);
+}
+
 /**
  * Closes the idle clients of a pool, and those that are connecting now and still are `timeout` milliseconds later: a server
  * that says nothing would keep their places for ever, and the pool could not be closed.

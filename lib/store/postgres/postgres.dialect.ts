@@ -1,4 +1,4 @@
-import { InvalidOptionError } from '../../errors/index.js';
+import { InvalidOptionError, UnsupportedDatabaseError } from '../../errors/index.js';
 import type { QueryRunnerLike } from '../../core/transactions/typeorm.types.js';
 import { ConnectionBeside } from '../connections/connection-beside.js';
 import type { ConnectionProbe } from '../connections/connection-probe.js';
@@ -8,12 +8,21 @@ import type {
   RunStatement,
   StatementResult,
 } from '../connections/internal.connection.js';
+import { PoolRenewal } from '../connections/pool-renewal.js';
 import { PooledConnection, type PooledSessions } from '../connections/pooled.connection.js';
 import { Dialect, type JobNotifications } from '../dialect.js';
 import type { Migration } from '../migrations/migration.js';
+import { within } from '../../core/within.js';
+import { isTrue } from '../job-rows.js';
 import { qualifyTables, tablesOf, type QualifiedTables } from '../table-names.js';
 import { numberedSql } from '../sql-template.js';
-import { cancelStatement, discardIdleClients, type PostgresClient } from './postgres.clients.js';
+import {
+  cancelStatement,
+  discardIdleClients,
+  expireClients,
+  type PostgresClient,
+} from './postgres.clients.js';
+import { POSTGRES_ENGINES } from './postgres.engines.js';
 import { postgresErrors } from './postgres.errors.js';
 import { PostgresNotifications } from './postgres.notifications.js';
 import { PreparedStatements } from './postgres.prepared-statements.js';
@@ -21,15 +30,21 @@ import { probePostgres } from './postgres.probe.js';
 import { PostgresNotation } from './postgres.notation.js';
 import { postgresSchema } from './postgres.schema.js';
 
-const OLDEST_VERSION = 130_000;
+const OLDEST_VERSION = 13;
 
 /** One migration takes well under a second, and both waits are retried like every conflict. */
 const MIGRATION_QUEUE_TIMEOUT = '10s';
 /** DDL that waits for a lock makes everybody behind it wait as well. */
 const DDL_LOCK_TIMEOUT = '5s';
 
+/** How long a connection stays open after the server was asked to end its statement. */
+const INTERRUPT_MS = 1_000;
+
 /** Its statements may take long on a large table. */
 const UNTIMED = { timed: false } as const;
+
+/** What addresses a row that the same statement has locked. `ctid` is the fastest way, and unique in one table only. */
+export type RowPlace = 'ctid' | 'gid';
 
 /** PostgreSQL 13 and later, over the driver `pg`. */
 export class PostgresDialect extends Dialect implements PooledSessions {
@@ -40,6 +55,15 @@ export class PostgresDialect extends Dialect implements PooledSessions {
   readonly beginReadCommitted = ['START TRANSACTION ISOLATION LEVEL READ COMMITTED'] as const;
   private readonly preparedStatements = new PreparedStatements();
   private currentSchema: string | undefined;
+  rowPlace: RowPlace = 'ctid';
+  private listening: PostgresNotifications | undefined;
+  private readonly interrupting = new WeakMap<QueryRunnerLike, Promise<unknown>>();
+  readonly renewal = new PoolRenewal(() => {
+    const pool = this.dataSource.driver.master;
+    expireClients(pool, pool?._clients);
+    this.discardIdle();
+    this.listening?.reconnect();
+  });
 
   override get schema(): string | undefined {
     return this.currentSchema;
@@ -51,7 +75,8 @@ export class PostgresDialect extends Dialect implements PooledSessions {
 
   override notifications(connection: InternalConnection): JobNotifications {
     const timeout = () => this.statementTimeout;
-    return new PostgresNotifications(this.dataSource, connection, this.tables.jobs, timeout);
+    this.listening = new PostgresNotifications(this.dataSource, connection, this.tables.jobs, timeout);
+    return this.listening;
   }
 
   override notation(): PostgresNotation {
@@ -86,6 +111,36 @@ export class PostgresDialect extends Dialect implements PooledSessions {
       [this.schema, names],
     );
     return new Set((rows as { relname: string }[]).map((row) => row.relname));
+  }
+
+  /** The parts of a partitioned table are asked as well: each has a kind of its own. */
+  override async checkTables(connection: Queryable, names: readonly string[]): Promise<void> {
+    const { rows } = await connection.query(
+      `
+      SELECT c.relname AS name, t.relkind AS kind, t.relpersistence AS persistence, t.relhassubclass AS "hasParts",
+             EXISTS (SELECT
+                       FROM pg_catalog.pg_index i
+                       JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+                      WHERE i.indrelid = c.oid AND i.indisunique AND i.indnkeyatts = 1 AND a.attname = 'gid') AS "gidIsUnique"
+        FROM pg_catalog.pg_class c
+        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+       CROSS JOIN LATERAL (
+         SELECT c.relkind, c.relpersistence, c.relhassubclass
+          UNION ALL
+         SELECT p.relkind, p.relpersistence, p.relhassubclass
+           FROM pg_catalog.pg_partition_tree(c.oid) l
+           JOIN pg_catalog.pg_class p ON p.oid = l.relid
+          WHERE c.relkind = 'p' AND l.isleaf
+       ) t
+       WHERE n.nspname = $1 AND c.relname = ANY ($2::text[])`,
+      [this.schema, names],
+    );
+    for (const table of rows as TableKind[]) {
+      refuseUnlogged(table);
+      if (table.name !== this.names.jobs) continue;
+      refuseOtherKinds(table);
+      if (table.kind === 'p') this.rowPlace = 'gid';
+    }
   }
 
   override async existingIndexes(connection: Queryable): Promise<Set<string>> {
@@ -133,19 +188,38 @@ export class PostgresDialect extends Dialect implements PooledSessions {
     return this.preparedStatements.run(runner, sql, params, prepared);
   }
 
+  /** A pooler no longer knows whose statement it is to end once the connection is closed, so that waits for a moment. */
   override discard(runner: QueryRunnerLike): void {
-    const { databaseConnection, releasePostgresConnection } = runner as {
+    const held = runner as {
       databaseConnection?: PostgresClient;
+      releaseCallback?: ((error: Error) => void) | undefined;
       releasePostgresConnection?: (error: Error) => Promise<void>;
     };
-    void releasePostgresConnection?.call(runner, new Error('The connection is given up.'));
+    const { databaseConnection, releaseCallback } = held;
     // `pg` would wait for the server to agree to the end.
-    databaseConnection?.connection?.stream.destroy();
+    const close = (): void => void databaseConnection?.connection?.stream.destroy();
+    const asked = this.interrupting.get(runner);
+    if (asked && releaseCallback) {
+      held.releaseCallback = (error) =>
+        void asked.then(() => {
+          releaseCallback(error);
+          close();
+        });
+    }
+    void held.releasePostgresConnection?.(new Error('The connection is given up.'));
+    if (!asked || !releaseCallback) close();
+  }
+
+  override retire(runner: QueryRunnerLike): void {
+    const { databaseConnection } = runner as { databaseConnection?: PostgresClient };
+    expireClients(this.dataSource.driver.master, databaseConnection && [databaseConnection]);
   }
 
   override async interrupt(runner: QueryRunnerLike): Promise<void> {
     const { databaseConnection } = runner as { databaseConnection?: PostgresClient };
-    await cancelStatement(this.dataSource.driver.master, databaseConnection, this.statementTimeout);
+    const asked = cancelStatement(this.dataSource.driver.master, databaseConnection, this.statementTimeout);
+    this.interrupting.set(runner, within(INTERRUPT_MS, asked));
+    await asked;
   }
 
   discardIdle(): void {
@@ -153,9 +227,11 @@ export class PostgresDialect extends Dialect implements PooledSessions {
   }
 
   protected override async checkVersion(connection: Queryable): Promise<void> {
-    const { rows } = await connection.query('SHOW server_version_num');
-    const version = Number((rows as { server_version_num: string }[])[0]?.server_version_num);
-    if (!(version >= OLDEST_VERSION)) this.refuseVersion(`PostgreSQL ${Math.floor(version / 10_000)}`);
+    const { rows } = await connection.query('SELECT version() AS description');
+    const { description } = rows[0] as { description: string };
+    this.refuseForeign(description, POSTGRES_ENGINES);
+    const version = Number(/^PostgreSQL (\d+)/.exec(description)?.[1]);
+    if (!(version >= OLDEST_VERSION)) this.refuseVersion(`PostgreSQL ${version}`);
   }
 
   /** The driver's own side is always UTF-8. */
@@ -173,6 +249,31 @@ export class PostgresDialect extends Dialect implements PooledSessions {
     this.currentSchema = schema;
     return qualifyTables(`"${schema.replaceAll('"', '""')}"`, '"', names);
   }
+}
+
+/** A table, or one part of it. */
+interface TableKind {
+  readonly name: string;
+  readonly kind: string;
+  readonly persistence: string;
+  readonly hasParts: unknown;
+  readonly gidIsUnique: unknown;
+}
+
+function refuseUnlogged({ name, persistence }: TableKind): void {
+  if (persistence === 'p') return;
+  throw new UnsupportedDatabaseError(`The unlogged table ${name}, which a crash empties,`, 'logged tables');
+}
+
+function refuseOtherKinds({ name, kind, hasParts, gidIsUnique }: TableKind): void {
+  const plain = kind === 'r' && !isTrue(hasParts);
+  if (plain || (kind === 'p' && isTrue(gidIsUnique))) return;
+  const found =
+    kind === 'p' ? 'partitioned, but not by gid' : kind === 'r' ? 'inherited' : 'a view or foreign';
+  throw new UnsupportedDatabaseError(
+    `The table ${name}, which is ${found},`,
+    'a plain table, or one that is partitioned by its primary key gid',
+  );
 }
 
 async function currentSchema(connection: Queryable): Promise<string> {

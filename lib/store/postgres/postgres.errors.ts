@@ -1,9 +1,8 @@
-import { errorCodeOf, type DatabaseErrors } from '../driver-errors.js';
+import { errorCodeOf, isReadOnlyServer, type DatabaseErrors } from '../driver-errors.js';
 
 /** Serialization failure, deadlock, lock not available. */
 const TRANSIENT_ERRORS = new Set(['40001', '40P01', '55P03']);
 const SQL_STATE = /^[0-9A-Z]{5}$/;
-const READ_ONLY = '25006';
 /** Of the host, though it looks like a state. */
 const BROKEN_PIPE = 'EPIPE';
 const UNIQUE_VIOLATION = '23505';
@@ -25,8 +24,9 @@ export const postgresErrors: DatabaseErrors = {
   endsTransaction: () => false,
   spoilsConnection: (error) => {
     const state = errorCodeOf(error);
-    return state === READ_ONLY || state === BROKEN_PIPE || !SQL_STATE.test(state);
+    return isReadOnlyServer(error) || state === BROKEN_PIPE || !SQL_STATE.test(state);
   },
+  isReadOnly: isReadOnlyServer,
   isRowError: (error) => ROW_ERROR_CLASSES.has(errorCodeOf(error).slice(0, 2)),
   isTableMissing: (error) => MISSING_TABLES.has(errorCodeOf(error)),
 };

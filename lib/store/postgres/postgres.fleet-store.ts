@@ -4,14 +4,7 @@ import type { CountedRow } from '../fleet/fleet-store.js';
 import { SqlFleetStore, type StatementSequence } from '../fleet/sql.fleet-store.js';
 import { numberedSql as sql } from '../sql-template.js';
 import { PostgresNotation } from './postgres.notation.js';
-
-/**
- * For the transaction of a read. Whatever the statistics of the tables say, it goes along an index and stops at its limit; other plans
- * read all rows of a kind first.
- */
-const FOR_READS = `
-      SELECT set_config('statement_timeout', '2s', true), set_config('enable_seqscan', 'off', true),
-             set_config('enable_bitmapscan', 'off', true)`;
+import { FOR_READS } from './postgres.reads.js';
 
 class PostgresFleetStatements extends FleetStatements {
   override write(rows: readonly CountedRow[]): Statement[] {

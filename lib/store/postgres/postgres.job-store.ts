@@ -1,4 +1,4 @@
-import type { Statement, StatementResult } from '../connections/internal.connection.js';
+import type { InternalConnection, Statement } from '../connections/internal.connection.js';
 import type { ClaimedJob, ClaimRequest, JobChange, LeaseKey, NewJob, PreparedChange } from '../job-store.js';
 import { ANY_SIZE } from '../claim-bytes.js';
 import { claimedOf } from '../job-rows.js';
@@ -6,6 +6,7 @@ import { TAKE_OVER } from '../attempt-marks.js';
 import { numberedSql as sql, RawSql } from '../sql-template.js';
 import { SqlJobStore } from '../sql.job-store.js';
 import { CLAIMED_COLUMNS } from '../job-statements.js';
+import type { PostgresDialect, RowPlace } from './postgres.dialect.js';
 import { PostgresJobStatements } from './postgres.job-statements.js';
 import { updateStatement } from './postgres.job-updates.js';
 import {
@@ -38,6 +39,13 @@ const MAX_INT = new RawSql(String(2 ** 31 - 1));
 export class PostgresJobStore extends SqlJobStore {
   private built: PostgresJobStatements | undefined;
 
+  constructor(
+    connection: InternalConnection,
+    private readonly postgres: PostgresDialect,
+  ) {
+    super(connection, postgres);
+  }
+
   override get statements(): PostgresJobStatements {
     return (this.built ??= new PostgresJobStatements(this.jobs));
   }
@@ -64,9 +72,10 @@ export class PostgresJobStore extends SqlJobStore {
       maxBytes = ANY_SIZE,
       maxLone = ANY_SIZE,
     } = request;
+    const place = new RawSql(this.rowPlace);
     const rows = await this.rows<ClaimedJob>(sql`
       WITH due AS MATERIALIZED (
-        SELECT c.ctid AS place, c.due_at, octet_length(c.steps) AS bytes
+        SELECT c.${place} AS place, c.due_at, octet_length(c.steps) AS bytes
           FROM ${this.jobs} c
          WHERE c.due_at <= (SELECT clock_timestamp())
            AND c.due_at >= (SELECT COALESCE(clock_timestamp() - ${dueWithin}::float8 * interval '1 millisecond', '-infinity'))
@@ -83,7 +92,7 @@ export class PostgresJobStore extends SqlJobStore {
          SET owner = ${owner},
              due_at = clock_timestamp() + ${leaseDuration}::float8 * interval '1 millisecond',
              ${new RawSql(TAKE_OVER)}
-       WHERE j.ctid = ANY (ARRAY (SELECT taken.place FROM taken))
+       WHERE j.${place} = ANY (ARRAY (SELECT taken.place FROM taken))
       RETURNING ${CLAIMED_COLUMNS},
                 (SELECT LEAST(extract(epoch FROM clock_timestamp() - max(taken.due_at)) * 1000, ${MAX_INT})::int FROM taken)
                   AS "dueFor"`);
@@ -130,9 +139,10 @@ export class PostgresJobStore extends SqlJobStore {
     lockTimeout?: number,
   ): Promise<Set<string>> {
     if (lockTimeout !== undefined) return this.changePatiently(changes, lockTimeout);
-    if (!arePlainProgress(changes)) return this.gids(updateStatement(this.jobs, changes, 'SKIP LOCKED'));
-    if (!arePlainEnds(changes)) return this.gids(progressStatement(this.jobs, changes));
-    const { sql: end, params } = endStatement(this.jobs, changes);
+    if (!arePlainProgress(changes))
+      return this.gids(updateStatement(this.jobs, changes, 'SKIP LOCKED', this.rowPlace));
+    if (!arePlainEnds(changes)) return this.gids(progressStatement(this.jobs, changes, this.rowPlace));
+    const { sql: end, params } = endStatement(this.jobs, changes, this.rowPlace);
     const { affected } = await this.connection.query(end, params, { prepared: true });
     if (affected === changes.length) return new Set(changes.map((change) => change.gid));
     return this.gids(endedStatement(this.jobs, changes));
@@ -174,15 +184,8 @@ export class PostgresJobStore extends SqlJobStore {
       RETURNING j.gid`);
   }
 
-  protected override inTime({ sql: select, params }: Statement, timeout: number): Promise<StatementResult> {
-    return this.connection.transaction(async (run) => {
-      await run(`SELECT set_config('statement_timeout', $1, true)`, [`${timeout}ms`]);
-      return run(select, params);
-    });
-  }
-
   private changePatiently(changes: readonly JobChange[], lockTimeout: number): Promise<Set<string>> {
-    const { sql: update, params } = updateStatement(this.jobs, changes, '');
+    const { sql: update, params } = updateStatement(this.jobs, changes, '', 'gid');
     return this.connection.transaction(
       async (run) => {
         await run(`SELECT set_config('lock_timeout', $1, true)`, [`${Math.ceil(lockTimeout)}ms`]);
@@ -190,6 +193,10 @@ export class PostgresJobStore extends SqlJobStore {
       },
       { retry: false },
     );
+  }
+
+  private get rowPlace(): RowPlace {
+    return this.postgres.rowPlace;
   }
 
   private async gids(statement: Statement, connection = this.connection): Promise<Set<string>> {

@@ -1,6 +1,7 @@
 import type { Statement } from '../connections/internal.connection.js';
 import type { JobChange } from '../job-store.js';
 import type { RawSql } from '../sql-template.js';
+import type { RowPlace } from './postgres.dialect.js';
 
 /** The columns that `json_to_recordset()` makes of encoded changes. */
 const ENCODED_COLUMNS = `
@@ -10,15 +11,15 @@ const ENCODED_COLUMNS = `
 /**
  * Any changes, where `progressStatement()` does not do. Skips locked rows, or waits for them.
  *
- * Rows are updated where they were locked (`ctid`), which saves a second look into the index. A row that was renewed
- * meanwhile has moved, and is left out like a locked one. A statement that waits for locks finds its rows by gid.
+ * With `ctid`, rows are updated where they were locked, which saves a second look into the index. A row that was renewed
+ * meanwhile has moved, and is left out like a locked one. So a statement that waits for locks has to find its rows by gid.
  */
 export function updateStatement(
   jobs: RawSql,
   changes: readonly JobChange[],
   wait: 'SKIP LOCKED' | '',
+  place: RowPlace,
 ): Statement {
-  const place = wait === '' ? 'gid' : 'ctid';
   return {
     sql: `
     WITH locked AS MATERIALIZED (

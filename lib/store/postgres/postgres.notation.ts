@@ -8,6 +8,11 @@ export class PostgresNotation extends SqlNotation {
 
   override readonly lastId = new RawSql('lastval()');
 
+  /** In the text: as a parameter, it is taken for a tenth of the table. */
+  override rows(count: number): RawSql {
+    return new RawSql(String(count));
+  }
+
   override text(value: string | null): Fragment {
     return fragment`${value}::text`;
   }

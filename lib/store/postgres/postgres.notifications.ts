@@ -90,6 +90,11 @@ export class PostgresNotifications implements JobNotifications {
     await Promise.all([this.notifying, this.end(client)]);
   }
 
+  /** Listens on another connection: the server of this one may have been replaced. */
+  reconnect(): void {
+    if (this.client) this.drop(this.client);
+  }
+
   /** One statement at a time, so that a time-out tells about its own. */
   private async take(): Promise<ClientBeside> {
     const before = this.turn;

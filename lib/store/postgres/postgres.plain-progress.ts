@@ -1,6 +1,7 @@
 import type { Statement } from '../connections/internal.connection.js';
 import type { JobChange, LeaseKey } from '../job-store.js';
 import type { RawSql } from '../sql-template.js';
+import type { RowPlace } from './postgres.dialect.js';
 
 /*
  * Changes of steps that succeeded at their first attempt, as most do. What is written follows from few facts, so there is
@@ -23,14 +24,14 @@ export function arePlainEnds(changes: readonly JobChange[]): boolean {
  * Ends jobs that are at the same step. The fence is one look-up of the owner for each row. It returns no rows: their
  * number nearly always says that all were written. Where some were not, `endedStatement()` tells which were.
  */
-export function endStatement(jobs: RawSql, ends: readonly JobChange[]): Statement {
+export function endStatement(jobs: RawSql, ends: readonly JobChange[], place: RowPlace): Statement {
   return {
     sql: `
     UPDATE ${jobs} j
        SET status = 'succeeded', attempts = 0, mark = NULL, crashes = NULL, error = NULL, error_name = NULL,
            due_at = NULL, ended_at = clock_timestamp()
-     WHERE j.ctid = ANY (ARRAY (
-             SELECT e.ctid
+     WHERE j.${place} = ANY (ARRAY (
+             SELECT e.${place}
                FROM ${jobs} e
               WHERE e.gid = ANY (ARRAY (SELECT jsonb_object_keys($1::jsonb)))
                 AND e.owner = $1::jsonb ->> e.gid::text
@@ -58,7 +59,7 @@ export function endedStatement(jobs: RawSql, ends: readonly LeaseKey[]): Stateme
  * Ends jobs, and moves others to their next step, whose names are in the second object. It returns its rows: afterwards,
  * a job that was moved earlier looks like one that was moved now.
  */
-export function progressStatement(jobs: RawSql, changes: readonly JobChange[]): Statement {
+export function progressStatement(jobs: RawSql, changes: readonly JobChange[], place: RowPlace): Statement {
   const goingOn = changes.filter(({ status }) => status === 'submitted');
   return {
     sql: `
@@ -73,8 +74,8 @@ export function progressStatement(jobs: RawSql, changes: readonly JobChange[]): 
            error_name = NULL,
            due_at = CASE WHEN $2::jsonb ? j.gid::text THEN j.due_at END,
            ended_at = CASE WHEN $2::jsonb ? j.gid::text THEN NULL ELSE clock_timestamp() END
-     WHERE j.ctid = ANY (ARRAY (
-             SELECT p.ctid
+     WHERE j.${place} = ANY (ARRAY (
+             SELECT p.${place}
                FROM ${jobs} p
               WHERE p.gid = ANY (ARRAY (SELECT jsonb_object_keys($1::jsonb)))
                 AND p.owner || '/' || p.step_index = $1::jsonb ->> p.gid::text

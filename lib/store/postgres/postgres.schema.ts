@@ -15,6 +15,20 @@ const barrier = (tables: MigrationTables): string => `
       CONSTRAINT "${tables.names.barrierKey}" UNIQUE (gid, branch_id, op, barrier_id)
     )`;
 
+/** Only `mark` is compared: it is a hash, which every database compares exactly, whatever the id is. */
+const inbox = (tables: MigrationTables): string[] => [
+  `
+    CREATE TABLE IF NOT EXISTS ${tables.inbox} (
+      mark char(64) COLLATE "C" PRIMARY KEY,
+      consumer varchar(255) NOT NULL,
+      message_id varchar(255) NOT NULL,
+      received_at timestamptz(6) NOT NULL
+    )`,
+  `
+    CREATE INDEX IF NOT EXISTS "${tables.names.inboxIndex}"
+      ON ${tables.inbox} (received_at)`,
+];
+
 /** The library's tables on PostgreSQL. */
 export const postgresSchema: SchemaStatements = {
   history: (tables) => `
@@ -23,7 +37,7 @@ export const postgresSchema: SchemaStatements = {
         applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
       )`,
   record: (tables, id) => `INSERT INTO ${tables.migrations} (id) VALUES (${id}) ON CONFLICT DO NOTHING`,
-  barrier,
+  alone: { barrier: (tables) => [barrier(tables)], inbox },
   migrations: {
     // The collation is spelled out: a database's default may compare gids without regard to case. `steps` is text: a
     // JSON type would refuse escaped NUL characters and reorder keys. The indexes leave out whatever is not asked for:
@@ -116,6 +130,7 @@ export const postgresSchema: SchemaStatements = {
       `
     CREATE INDEX IF NOT EXISTS "${tables.names.auditIndex}"
       ON ${tables.audit} (gid, id) WHERE gid IS NOT NULL`,
+      ...inbox(tables),
     ],
   },
 };

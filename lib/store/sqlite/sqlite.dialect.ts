@@ -1,3 +1,4 @@
+import { UnsupportedDatabaseError } from '../../errors/index.js';
 import { blindProbe, type ConnectionProbe } from '../connections/connection-probe.js';
 import type { InternalConnection, Queryable } from '../connections/internal.connection.js';
 import { serialGateOf } from '../connections/serial-gate.js';
@@ -54,6 +55,16 @@ export class SqliteDialect extends Dialect {
       [],
     );
     return new Set((rows as { name: string }[]).map((row) => row.name));
+  }
+
+  override async checkTables(connection: Queryable): Promise<void> {
+    const { rows } = await connection.query('PRAGMA main.journal_mode');
+    const mode = String((rows as { journal_mode: unknown }[])[0]?.journal_mode);
+    if (mode.toLowerCase() === 'off')
+      throw new UnsupportedDatabaseError(
+        'journal_mode = OFF, where nothing can be rolled back',
+        'WAL, DELETE',
+      );
   }
 
   /** BEGIN IMMEDIATE is the lock. A migration that another process has just run runs again, which does no harm. */

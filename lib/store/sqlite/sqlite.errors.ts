@@ -10,6 +10,7 @@ export const sqliteErrors: DatabaseErrors = {
   isRefusedCommit: () => false,
   endsTransaction: () => false,
   spoilsConnection: () => false,
+  isReadOnly: () => false,
   isRowError: (error) => /^SQLITE_(?:CONSTRAINT|TOOBIG$|MISMATCH$)/.test(errorCodeOf(error)),
   isTableMissing: (error) => /no such table/.test(String(error)),
 };

@@ -4,6 +4,8 @@ import { fragment, questionMarkSql, RawSql, type Fragment } from '../sql-templat
 /** How SQLite writes times and lists. Times are epoch milliseconds of the host's clock. */
 export class SqliteNotation extends SqlNotation {
   override readonly sql = questionMarkSql;
+  /** In this order: without statistics, it would go through the large table, and look the few rows up. */
+  override readonly join = new RawSql('CROSS JOIN');
   override readonly lastId = new RawSql('last_insert_rowid()');
 
   constructor(private readonly clock: () => number) {

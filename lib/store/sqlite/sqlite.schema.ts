@@ -15,6 +15,20 @@ const barrier = (tables: MigrationTables): string => `
       CONSTRAINT "${tables.names.barrierKey}" UNIQUE (gid, branch_id, op, barrier_id)
     )`;
 
+/** Only `mark` is compared: it is a hash, which every database compares exactly, whatever the id is. */
+const inbox = (tables: MigrationTables): string[] => [
+  `
+    CREATE TABLE IF NOT EXISTS ${tables.inbox} (
+      mark TEXT NOT NULL PRIMARY KEY,
+      consumer TEXT NOT NULL,
+      message_id TEXT NOT NULL,
+      received_at INTEGER NOT NULL
+    )`,
+  `
+    CREATE INDEX IF NOT EXISTS main."${tables.names.inboxIndex}"
+      ON "${tables.names.inbox}" (received_at)`,
+];
+
 /** The library's tables on SQLite. */
 export const sqliteSchema: SchemaStatements = {
   history: (tables) => `
@@ -23,7 +37,7 @@ export const sqliteSchema: SchemaStatements = {
         applied_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP
       )`,
   record: (tables, id) => `INSERT OR IGNORE INTO ${tables.migrations} (id) VALUES (${id})`,
-  barrier,
+  alone: { barrier: (tables) => [barrier(tables)], inbox },
   migrations: {
     // The indexes leave out whatever is not asked for: ended jobs, and those that have not failed.
     1: (tables) => [
@@ -114,6 +128,7 @@ export const sqliteSchema: SchemaStatements = {
       `
     CREATE INDEX IF NOT EXISTS main."${tables.names.auditIndex}"
       ON "${tables.names.audit}" (gid, id) WHERE gid IS NOT NULL`,
+      ...inbox(tables),
     ],
   },
 };

@@ -1,4 +1,3 @@
-import type { JobConditions } from '../job-store.js';
 import type { MemoryJob, MemoryJobStore } from '../memory.job-store.js';
 import type { NewAuditEntry } from './audit-store.js';
 import type { MemoryAuditStore } from './memory.audit-store.js';
@@ -57,13 +56,6 @@ export class MemorySteeringStore extends SteeringStore {
       endedAt: ended ? now : null,
     });
     return this.noted(note);
-  }
-
-  override async find(conditions: JobConditions, limit: number): Promise<string[]> {
-    return this.store
-      .found(conditions)
-      .slice(0, limit)
-      .map(({ gid }) => gid);
   }
 
   override async retryAll(gids: readonly string[], retry: BulkRetry): Promise<string[]> {

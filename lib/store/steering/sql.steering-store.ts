@@ -60,11 +60,6 @@ export class SqlSteeringStore extends SteeringStore {
     return this.noted(this.known().steering.skip({ ...skip, stepName }), this.insertOf(note));
   }
 
-  override async find(conditions: JobConditions, limit: number): Promise<string[]> {
-    const { rows } = await this.run(this.known().steering.find(this.written(conditions), limit));
-    return (rows as { gid: string }[]).map(({ gid }) => gid);
-  }
-
   override retryAll(gids: readonly string[], retry: BulkRetry): Promise<string[]> {
     const { steering } = this.known();
     const written = { ...retry, conditions: this.written(retry.conditions) };

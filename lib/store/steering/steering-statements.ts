@@ -1,4 +1,5 @@
 import type { Statement } from '../connections/internal.connection.js';
+import type { LockWait } from '../dialect.js';
 import type { JobConditions } from '../job-store.js';
 import type { JobStatements } from '../job-statements.js';
 import type { SqlNotation } from '../sql-notation.js';
@@ -21,6 +22,7 @@ export abstract class SteeringStatements {
     protected readonly notation: SqlNotation,
     /** Of the same table. */
     private readonly statements: JobStatements,
+    protected readonly lockWait: LockWait,
   ) {}
 
   /** Locks the rows among `gids` that meet the condition and that nobody else has locked; answers with their `gid`s. */
@@ -56,11 +58,6 @@ export abstract class SteeringStatements {
              attempt_log = ${skip.attemptLog}
        WHERE gid = ${skip.gid} AND step_index = ${skip.atStep}
          AND (status = 'failed' OR (status = 'submitted' AND (owner IS NULL OR due_at <= ${now})))`;
-  }
-
-  find(conditions: JobConditions, limit: number): Statement {
-    return this.notation.sql`
-      SELECT gid FROM ${this.jobs} WHERE ${this.statements.meets(conditions)} ORDER BY gid DESC LIMIT ${limit}`;
   }
 
   lockFailed(gids: readonly string[], { conditions, since }: BulkRetry): Statement {

@@ -63,8 +63,6 @@ export abstract class SteeringStore {
   /** False unless the job has failed, or waits under no lease that is still good, at this step. */
   abstract skip(skip: StepSkip, note: NewAuditEntry): Promise<boolean>;
 
-  /** The gids of jobs that meet the conditions, the greatest first. */
-  abstract find(conditions: JobConditions, limit: number): Promise<string[]>;
   /** Retries failed jobs among at most 1,000 gids; returns those. Leaves out jobs that are locked. */
   abstract retryAll(gids: readonly string[], retry: BulkRetry): Promise<string[]>;
   /** Cancels submitted and failed jobs among at most 1,000 gids; returns those. Leaves out jobs that are locked. */

@@ -6,6 +6,9 @@ const MIN_DISTINCT = 8;
 const MIN_OWN_LENGTH = 8;
 const MIN_OWN_DISTINCT = 5;
 
+/** From this length on, chance makes half of the characters neighbours: of one in 90,000 random UUIDs. */
+const LONG = 24;
+
 /** Blanks, and characters that cannot be seen. */
 const INVISIBLE = /[\p{White_Space}\p{C}\p{Default_Ignorable_Code_Point}]/gu;
 /** A template that was not filled in, or was filled in with nothing. */
@@ -78,5 +81,5 @@ function isPattern(text: string): boolean {
   for (let at = 1; at < text.length; at++) {
     if (Math.abs(text.charCodeAt(at) - text.charCodeAt(at - 1)) <= 1) steps += 1;
   }
-  return steps > text.length / 2;
+  return steps > text.length * (text.length < LONG ? 1 / 2 : 2 / 3);
 }

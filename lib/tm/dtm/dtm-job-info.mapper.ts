@@ -1,10 +1,12 @@
 import type { JobInfo, StepInfo, StepStatus, JobStatus } from '../../core/jobs/job-info.js';
 import type { StoredStep } from '../../core/jobs/job-message.js';
+import type { StoredOverrides } from '../../core/steps/step-overrides.js';
 import type { DtmBranch, DtmJob } from './dtm-admin.client.js';
 import { HTTP_REQUEST_STEP } from './dtm-request.factory.js';
 import type { DtmCustomData } from './dtm.client.js';
 import type { OwnJobs } from './own-jobs.js';
 import { parseJson } from './json.js';
+import type { StepPayload } from './step-payload.js';
 import { fromWireGid } from './wire-gid.js';
 
 const STATUS: Readonly<Record<string, JobStatus>> = {
@@ -49,8 +51,12 @@ export function jobInfoOf(job: DtmJob, own: OwnJobs, failed: 'rolledBack' | 'can
 /** The steps of a job as they were given to DTM. */
 export function storedStepsOf(job: DtmJob, own: OwnJobs): StoredStep[] {
   return actionsOf(job).map((branch) => {
-    const { step, args } = payloadOf(branch, own);
-    return args === undefined ? { name: step } : { name: step, args: JSON.stringify(args) };
+    const { step, args, overrides } = payloadOf(branch, own);
+    return {
+      name: step,
+      ...(args !== undefined && { args: JSON.stringify(args) }),
+      ...(overrides !== undefined && { overrides }),
+    };
   });
 }
 
@@ -78,17 +84,21 @@ function actionsOf({ branches }: DtmJob): DtmBranch[] {
 }
 
 /** What is called at another address is for an endpoint that DTM calls itself. */
-function payloadOf(branch: DtmBranch, own: OwnJobs): { readonly step: string; readonly args?: unknown } {
+function payloadOf(branch: DtmBranch, own: OwnJobs): Pick<StepPayload, 'step' | 'args' | 'overrides'> {
   const body = Buffer.from(branch.bin_data ?? '', 'base64').toString();
-  const payload = parseJson(body) as { step?: unknown; args?: unknown } | undefined;
+  const payload = parseJson(body) as { [K in keyof StepPayload]?: unknown } | undefined;
   if (!own.isStep(branch)) {
     return {
       step: HTTP_REQUEST_STEP,
       args: { url: branch.url, ...(payload !== undefined && { body: payload }) },
     };
   }
-  const { step, args } = payload ?? {};
-  return { step: typeof step === 'string' ? step : 'unknown', ...(args !== undefined && { args }) };
+  const { step, args, overrides } = payload ?? {};
+  return {
+    step: typeof step === 'string' ? step : 'unknown',
+    ...(args !== undefined && { args }),
+    ...(overrides !== undefined && { overrides: overrides as StoredOverrides }),
+  };
 }
 
 function customDataOf({ transaction }: DtmJob): DtmCustomData {

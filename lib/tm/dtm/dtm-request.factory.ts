@@ -202,7 +202,7 @@ export interface DirectHttpStep {
  *
  * @throws DtmUnsupportedError where DTM would send something else than the step says.
  */
-export function directHttpStep({ args }: StoredStep): DirectHttpStep {
+export function directHttpStep({ args, overrides }: StoredStep): DirectHttpStep {
   const stored = JSON.parse(args!) as unknown;
   if (isEncoded(stored)) {
     throw new DtmUnsupportedError(
@@ -225,5 +225,6 @@ export function directHttpStep({ args }: StoredStep): DirectHttpStep {
   if (Object.keys(request.headers ?? {}).length > 0) refuse('headers of its own');
   if (request.timeout !== undefined) refuse('a time-out of its own');
   if (request.redirect !== undefined) refuse('a rule for redirects');
+  if (overrides !== undefined) refuse('overrides (the third argument of addStep)');
   return { url: request.url, body: request.body === undefined ? '' : JSON.stringify(request.body) };
 }

@@ -168,6 +168,7 @@ export class DtmStepService {
         stepName: step,
         stepIndex,
         attempt,
+        overrides: payload.overrides,
         readArgs: () => payload.args,
         stop,
         gracePeriod: this.options.gracePeriod,

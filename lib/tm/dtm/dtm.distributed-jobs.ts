@@ -5,9 +5,8 @@ import { checkNote, checkRetry } from '../../core/jobs/steering-options.js';
 import type { ActionNote } from '../../core/operations/action-note.js';
 import { readableJobs } from '../../core/payloads/job-payloads.js';
 import type { Payloads } from '../../core/payloads/payloads.js';
-import { DistributedJobs } from '../../core/jobs/distributed-jobs.js';
+import { DistributedJobs, type JobsFeature } from '../../core/jobs/distributed-jobs.js';
 import type { RecoveryState, JobFilter, JobInfo, JobPage, JobStatus } from '../../core/jobs/job-info.js';
-import type { JobExplanation } from '../../core/jobs/job-operations.js';
 import { checkGid } from '../../core/jobs/gid.js';
 import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
 import { JobNotFoundError, JobStateError } from '../../errors/index.js';
@@ -27,6 +26,21 @@ const STATUS: Readonly<Record<JobStatus, DtmStatus | undefined>> = {
   failed: undefined,
   rolledBack: 'failed',
   canceled: 'failed',
+};
+/** What is not possible, and what to do instead. */
+const UNSUPPORTED: Readonly<Record<JobsFeature, readonly [what: string, advice: string]>> = {
+  search: ['Looking for failed attempts and texts', "Filter by 'status', 'name' and times."],
+  byStep: ['A list of jobs by their step', "List by 'status' and look at the steps."],
+  edit: ['Giving a step new arguments', 'Cancel the job, and start another one.'],
+  explain: [
+    'Explaining why a job does not run',
+    'Look at find() of the job, and at the log of the DTM server.',
+  ],
+  count: ['Counting jobs', 'Go through the pages of list().'],
+  skip: ['Skipping a step', 'Cancel the job, and start another one without it.'],
+  retryAll: ['Retrying many jobs', 'Retry those of list() one by one.'],
+  cancelAll: ['Canceling many jobs', 'Cancel those of list() one by one.'],
+  audit: ['The audit', 'DTM keeps nothing of who has done what.'],
 };
 /** How many jobs of a page are looked up at once. */
 const AT_ONCE = 8;
@@ -64,18 +78,8 @@ export class DtmDistributedJobs extends DistributedJobs {
   async list(filter: JobFilter = {}): Promise<JobPage> {
     const checked = checkJobFilter(filter);
     const { status, name, step, failing, error, args } = checked;
-    if (failing !== undefined || error !== undefined || args !== undefined) {
-      throw new DtmUnsupportedError(
-        'Looking for failed attempts and texts',
-        "Filter by 'status', 'name' and times.",
-      );
-    }
-    if (step !== undefined) {
-      throw new DtmUnsupportedError(
-        'A list of jobs by their step',
-        "List by 'status' and look at the steps.",
-      );
-    }
+    if (failing !== undefined || error !== undefined || args !== undefined) throw this.refusalOf('search');
+    if (step !== undefined) throw this.refusalOf('byStep');
     const wanted = status === undefined ? undefined : new Set(status);
     const atDtm = wanted && new Set([...wanted].flatMap((one) => STATUS[one] ?? []));
     if (atDtm?.size === 0) return { jobs: [] };
@@ -99,9 +103,7 @@ export class DtmDistributedJobs extends DistributedJobs {
    * @throws DtmUnsupportedError for new arguments.
    */
   async retry(gid: string, options: RetryJobOptions = {}): Promise<void> {
-    if (checkRetry(options).args !== undefined) {
-      throw new DtmUnsupportedError('Giving a step new arguments', 'Cancel the job, and start another one.');
-    }
+    if (checkRetry(options).args !== undefined) throw this.refusalOf('edit');
     await this.change(gid, 'retry');
   }
 
@@ -112,32 +114,38 @@ export class DtmDistributedJobs extends DistributedJobs {
     this.events.emit({ event: 'job.canceled', gid });
   }
 
-  /** @throws DtmUnsupportedError. */
-  override async explain(): Promise<JobExplanation> {
-    throw new DtmUnsupportedError(
-      'Explaining why a job does not run',
-      'Look at find() of the job, and at the log of the DTM server.',
-    );
+  override async count(): Promise<never> {
+    throw this.refusalOf('count');
   }
 
-  override async count(): Promise<never> {
-    throw new DtmUnsupportedError('Counting jobs', 'Go through the pages of list().');
+  override async explain(): Promise<never> {
+    throw this.refusalOf('explain');
   }
 
   override async skip(): Promise<never> {
-    throw new DtmUnsupportedError('Skipping a step', 'Cancel the job, and start another one without it.');
+    throw this.refusalOf('skip');
   }
 
   override async retryAll(): Promise<never> {
-    throw new DtmUnsupportedError('Retrying many jobs', 'Retry those of list() one by one.');
+    throw this.refusalOf('retryAll');
   }
 
   override async cancelAll(): Promise<never> {
-    throw new DtmUnsupportedError('Canceling many jobs', 'Cancel those of list() one by one.');
+    throw this.refusalOf('cancelAll');
   }
 
   override async audit(): Promise<never> {
-    throw new DtmUnsupportedError('The audit', 'DTM keeps nothing of who has done what.');
+    throw this.refusalOf('audit');
+  }
+
+  /** @internal */
+  override get retries(): 'submitted' {
+    return 'submitted';
+  }
+
+  /** @internal */
+  override refusalOf(feature: JobsFeature): DtmUnsupportedError {
+    return new DtmUnsupportedError(...UNSUPPORTED[feature]);
   }
 
   recovery(): RecoveryState {

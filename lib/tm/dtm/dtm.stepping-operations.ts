@@ -1,52 +1,70 @@
-import { SteppingOperations } from '../../core/operations/stepping-operations.js';
+import { SteppingOperations, type FleetOperation } from '../../core/operations/stepping-operations.js';
 import { DtmUnsupportedError } from './dtm.errors.js';
 
 /** `SteppingOperations` where DTM keeps the jobs and calls their steps: its API tells of single jobs, not of processes and numbers. */
 export class DtmSteppingOperations extends SteppingOperations {
   override overview(): Promise<never> {
-    return unsupported('An overview of the jobs');
+    return this.refuse('overview');
   }
 
   override steps(): Promise<never> {
-    return unsupported('Numbers of steps');
+    return this.refuse('steps');
   }
 
   override timeline(): Promise<never> {
-    return unsupported('A timeline');
+    return this.refuse('timeline');
   }
 
   /** A job never is failed there. */
   override failures(): Promise<never> {
-    return unsupported('A list of failures');
+    return this.refuse('failures');
   }
 
   override processes(): Promise<never> {
-    return unsupported('A list of processes');
+    return this.refuse('processes');
   }
 
   override health(): Promise<never> {
-    return unsupported('The health of the fleet');
+    return this.refuse('health');
   }
 
   override prometheus(): Promise<never> {
-    return unsupported("Prometheus' text");
+    return this.refuse('prometheus');
   }
 
   override pause(): Promise<never> {
-    return unsupported(
-      'Pausing a step',
-      'Let the step throw StepNotFinishedError, or stop the processes that provide it.',
-    );
+    return this.refuse('pause');
   }
 
   override resume(): Promise<never> {
-    return unsupported('Resuming a step', 'No step can be paused there.');
+    return this.refuse('resume');
+  }
+
+  /** @internal */
+  override refusalOf(operation: FleetOperation): DtmUnsupportedError {
+    return new DtmUnsupportedError(...UNSUPPORTED[operation]);
+  }
+
+  private async refuse(operation: FleetOperation): Promise<never> {
+    throw this.refusalOf(operation);
   }
 }
 
 const LOOK_AT_DTM =
   'DTM has metrics of its own; DistributedJobs.recovery() tells whether this process reaches it.';
 
-async function unsupported(what: string, advice = LOOK_AT_DTM): Promise<never> {
-  throw new DtmUnsupportedError(what, advice);
-}
+/** What is not possible, and what to do instead. */
+const UNSUPPORTED: Readonly<Record<FleetOperation, readonly [what: string, advice: string]>> = {
+  overview: ['An overview of the jobs', LOOK_AT_DTM],
+  steps: ['Numbers of steps', LOOK_AT_DTM],
+  timeline: ['A timeline', LOOK_AT_DTM],
+  failures: ['A list of failures', LOOK_AT_DTM],
+  processes: ['A list of processes', LOOK_AT_DTM],
+  health: ['The health of the fleet', LOOK_AT_DTM],
+  prometheus: ["Prometheus' text", LOOK_AT_DTM],
+  pause: [
+    'Pausing a step',
+    'Let the step throw StepNotFinishedError, or stop the processes that provide it.',
+  ],
+  resume: ['Resuming a step', 'No step can be paused there.'],
+};

@@ -2,7 +2,7 @@ import type { SteppingEventBus } from '../../core/events/event-bus.js';
 import { LineLogger } from '../../core/line-logger.js';
 import type { JobMessage } from '../../core/jobs/job-message.js';
 import type { TransactionContext } from '../../core/transactions/transaction-context.js';
-import { TransactionManager, type PreparedJob } from '../../core/transaction-manager.js';
+import { TransactionManager, type PreparedJob, type SubmittedJob } from '../../core/transaction-manager.js';
 import { SteppingNotReadyError, TransactionManagerUnavailableError } from '../../errors/index.js';
 import type { CallbackServer } from './callback-server.js';
 import type { DtmCallbacks } from './dtm-callbacks.js';
@@ -17,6 +17,8 @@ import type { JobTransactions } from './job-transactions.js';
 const RETRY_PAUSE_MS = 100;
 /** The time of a call that waits for all steps, on top of the steps' own. */
 const WAIT_MARGIN_MS = 5000;
+
+const EXISTED: SubmittedJob = { created: false };
 
 type DtmProblem = Exclude<DtmAnswer, { kind: 'done' }>;
 
@@ -89,10 +91,10 @@ export class DtmTransactionManager extends TransactionManager<DtmPreparedJob> {
     }
     if (answer.kind !== 'refused') throw this.problem(message, answer);
     await this.existing.assertSame(message, answer.status, transaction.lookup);
-    return { enlisted: true };
+    return { enlisted: true, existing: true };
   }
 
-  async submit(message: JobMessage, prepared?: DtmPreparedJob): Promise<void> {
+  async submit(message: JobMessage, prepared?: DtmPreparedJob): Promise<SubmittedJob | void> {
     if (!prepared) return this.submitAlone(message);
     const { request, transaction } = prepared;
     if (transaction) this.transactions.remember(message.gid, transaction.lookup);
@@ -114,21 +116,26 @@ export class DtmTransactionManager extends TransactionManager<DtmPreparedJob> {
    * Prepares and submits, as in a transaction: DTM accepts a Submit alone even while its store is down. The query-back
    * says committed, so the job is safe once it is prepared.
    */
-  private async submitAlone(message: JobMessage): Promise<void> {
+  private async submitAlone(message: JobMessage): Promise<SubmittedJob> {
     const request = this.createRequest(message, undefined);
     // A second Submit would run the steps twice.
-    if (message.callerGid && (await this.existing.isSame(message, undefined))) return;
+    if (message.callerGid && (await this.existing.isSame(message, undefined))) return EXISTED;
     const answer = await this.sendPrepare(request);
-    if (answer.kind === 'refused') return this.existing.assertSame(message, answer.status, undefined);
+    if (answer.kind === 'refused') {
+      await this.existing.assertSame(message, answer.status, undefined);
+      return EXISTED;
+    }
     if (answer.kind !== 'done') {
       await this.sendAbort(request);
       throw this.problem(message, answer);
     }
     // Somebody else prepared it at the same time and submits it. Two Submits would run it twice.
     if (message.callerGid && !(await this.existing.cameFrom(request))) {
-      return this.existing.assertSame(message, 'prepared', undefined);
+      await this.existing.assertSame(message, 'prepared', undefined);
+      return EXISTED;
     }
     await this.submitPrepared(message, request);
+    return { created: true };
   }
 
   /** Never throws because of the network: the job is safe, and DTM asks the barrier if it gets no Submit. */

@@ -1,4 +1,5 @@
 import type { StoredStep } from '../../core/jobs/job-message.js';
+import type { StoredOverrides } from '../../core/steps/step-overrides.js';
 import type { DatabaseLookup } from '../../core/transactions/transaction-context.js';
 import { SIGNATURE_LENGTH, type CallbackSignature, type SignedCall } from './callback-signature.js';
 import { parseJson } from './json.js';
@@ -15,12 +16,14 @@ export interface StepPayload {
   readonly requestTimeout: number;
   /** The tenant of a job whose gid is the caller's own. */
   readonly tenant?: string;
+  /** What the job wants of the step otherwise. Unchecked: `readOverrides()` reads them. */
+  readonly overrides?: StoredOverrides;
   /** Plain JSON data; absent for a step without arguments. */
   readonly args?: unknown;
 }
 
 /** What the payloads of a job have in common. */
-export type PayloadFrame = Omit<StepPayload, 'step' | 'args'>;
+export type PayloadFrame = Omit<StepPayload, 'step' | 'overrides' | 'args'>;
 
 const BEGIN = Buffer.from('{"signature":"');
 const END = Buffer.from('",');
@@ -33,11 +36,11 @@ const BRACE = 0x7b;
  */
 export function sealStep(
   call: SignedCall,
-  { name, args }: StoredStep,
+  { name, args, overrides }: StoredStep,
   frame: PayloadFrame,
   signature: CallbackSignature,
 ): string {
-  const head = JSON.stringify({ step: name, ...frame } satisfies StepPayload);
+  const head = JSON.stringify({ step: name, ...frame, overrides } satisfies StepPayload);
   // The arguments are JSON already, and travel as they are.
   const text = args === undefined ? head : `${head.slice(0, -1)},"args":${args}}`;
   const signed = signature.sign('action', call, text);
@@ -84,6 +87,7 @@ function readStep(body: Buffer): StepPayload | undefined {
     requestTimeout,
     ...(database && { database }),
     ...(tenant !== undefined && { tenant }),
+    ...(Object.hasOwn(value, 'overrides') && { overrides: value.overrides }),
     ...(Object.hasOwn(value, 'args') && { args: value.args }),
   };
 }

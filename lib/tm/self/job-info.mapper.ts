@@ -3,9 +3,9 @@ import { parseSteps, type ParsedStep } from '../../core/jobs/job-message.js';
 import { traceIdOf } from '../../core/telemetry/trace-text.js';
 import { errorText } from '../../errors/error-text.js';
 import type { JobRecord } from '../../store/job-store.js';
+import { parseLog } from './attempt-log.js';
 
-/** What is known of earlier steps that did not succeed at their first attempt. */
-type Log = ReadonlyMap<number, { readonly attempts: number; readonly skipped: boolean }>;
+type Log = ReturnType<typeof parseLog>;
 
 /** Converts a stored job to what users see. One that cannot be read has no steps, and its error says so. */
 export function jobInfoOf(record: JobRecord): JobInfo {
@@ -57,15 +57,4 @@ function attemptsOf(record: JobRecord, index: number, status: StepStatus, log: L
   // known of jobs with a mark.
   const isRunning = status === 'running' && (record.mark === null || record.mark === 'begun');
   return record.attempts + (isRunning || status === 'succeeded' ? 1 : 0);
-}
-
-/** Entries are `index:attempts`, of a step that was skipped `index:attemptss`. */
-function parseLog(log: string | null): Log {
-  const entries = (log ?? '').split(',').filter((entry) => entry !== '');
-  return new Map(
-    entries.map((entry) => {
-      const [index, attempts = ''] = entry.split(':');
-      return [Number(index), { attempts: Number.parseInt(attempts, 10), skipped: attempts.endsWith('s') }];
-    }),
-  );
 }

@@ -16,6 +16,11 @@ export interface JobLookup {
    * can have.
    */
   readonly barrierGid?: string;
+  /**
+   * With a gid of the caller's own, where there are several stores: the one that keeps the job. It is kept with the job, so that its
+   * idempotency keys stay as they are when stores are added or renamed.
+   */
+  readonly store?: string;
   /** With a gid of the caller's own, of a job that was written submitted in a transaction: the database of that. */
   readonly origin?: DatabaseLookup;
 }
@@ -30,17 +35,25 @@ export interface PreparedLookup extends JobLookup {
 export function preparedLookup(
   { gid, callerGid, delay }: JobMessage,
   database: DatabaseLookup,
+  store?: string,
 ): PreparedLookup {
-  return callerGid ? { database, delay, barrierGid: barrierGidOf(gid) } : { database, delay };
+  return callerGid
+    ? { database, delay, barrierGid: barrierGidOf(gid), ...(store !== undefined && { store }) }
+    : { database, delay };
 }
 
 /** For a job that is written submitted; undefined where there is nothing to store. */
 export function submittedLookup(
   { gid, callerGid }: JobMessage,
   transaction?: TransactionContext,
+  store?: string,
 ): JobLookup | undefined {
   if (!callerGid) return undefined;
-  return { barrierGid: barrierGidOf(gid), ...(transaction && { origin: transaction.lookup }) };
+  return {
+    barrierGid: barrierGidOf(gid),
+    ...(store !== undefined && { store }),
+    ...(transaction && { origin: transaction.lookup }),
+  };
 }
 
 /** @throws UnreadableJobError. */
@@ -77,7 +90,8 @@ function barrierGidOf(gid: string): string {
 
 function isLookup(value: unknown): value is JobLookup {
   if (!isRecord(value)) return false;
-  const { database, barrierGid, origin } = value;
+  const { database, barrierGid, origin, store } = value;
+  if (store !== undefined && typeof store !== 'string') return false;
   const hasGid = barrierGid === undefined ? database !== undefined : typeof barrierGid === 'string';
   return hasGid && [database, origin].every((named) => named === undefined || isDatabase(named));
 }

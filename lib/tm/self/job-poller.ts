@@ -43,6 +43,8 @@ export class JobPoller implements BackgroundService {
   private active = false;
   private readonly polling = new SingleFlight(() => detached(() => this.poll()));
   private again = false;
+  /** Jobs have become due that no claim has followed yet. */
+  private jobsDue = false;
   private wakeAt = Infinity;
   private timer: NodeJS.Timeout | undefined;
   private state: RecoveryState = { lastRunAt: null, error: null };
@@ -62,6 +64,8 @@ export class JobPoller implements BackgroundService {
     private readonly budget: ByteBudget,
     private readonly prepared: PreparedJobs,
     private readonly events = new SteppingEventBus(),
+    /** For the log: which store it is about. */
+    private readonly storeName = 'the job store',
   ) {
     runner.whenRoom(() => this.wake(0));
   }
@@ -96,7 +100,18 @@ export class JobPoller implements BackgroundService {
    */
   wakeByNotification(): void {
     this.notified = true;
-    if (!this.polling.running) this.wake(this.notifiedClaims.pause());
+    if (!this.polling.running) this.wakeForJobs(this.notifiedClaims.pause());
+  }
+
+  /**
+   * Jobs are due in `delay` milliseconds. While this process may take none, it sends no claim for them: it would claim in vain for
+   * every job that it starts. The runner tells when there is room.
+   */
+  wakeForJobs(delay: number): void {
+    if (delay > 0) this.wake(delay);
+    // The claim that is under way holds a part of the room.
+    else if (this.polling.running) this.jobsDue = true;
+    else if (this.runner.claimRoom()) this.wake(0);
   }
 
   /** These steps may be claimed again: their jobs may have been due for long. */
@@ -120,7 +135,7 @@ export class JobPoller implements BackgroundService {
     this.timer = detached(() =>
       setTimeout(() => {
         this.wakeAt = Infinity;
-        this.wake(0);
+        this.wakeForJobs(0);
       }, delay + 1),
     );
   }
@@ -151,13 +166,15 @@ export class JobPoller implements BackgroundService {
   private async poll(): Promise<void> {
     while (this.again && this.active) {
       this.again = false;
+      this.jobsDue = false;
       const { notified } = this;
       this.notified = false;
       try {
         const found = await this.claimBatch();
         if (notified) this.notifiedClaims.ended(found);
         // One that has come meanwhile may be about a job that this claim has not seen.
-        if (this.notified) this.wake(this.notifiedClaims.pause());
+        if (this.notified) this.wakeForJobs(this.notifiedClaims.pause());
+        if (this.jobsDue && this.runner.claimRoom()) this.again = true;
         if (this.state.error !== null) this.resumed();
         this.reachedAt = performance.now();
         this.state = { lastRunAt: new Date(), error: null };
@@ -202,9 +219,7 @@ export class JobPoller implements BackgroundService {
     const sentAt = performance.now();
     const dueWithin = this.windows.dueWithin(steps, sentAt);
     const request = { owner, limit, leaseDuration, steps, dueWithin, maxBytes, maxLone };
-    // Jobs that are started meanwhile must not take what the claim may bring.
-    this.budget.hold(this.budget.ofClaim);
-    const records = await this.store.claim(request).finally(() => this.budget.release(this.budget.ofClaim));
+    const records = await this.budget.claiming(() => this.store.claim(request));
     const bytes = records.reduce((sum, record) => sum + Buffer.byteLength(record.steps), 0);
     // It may have ended at a job that did not fit any more.
     const full = records.length === limit || (records.length > 0 && bytes + MAX_JOB_BYTES > maxBytes);
@@ -220,13 +235,13 @@ export class JobPoller implements BackgroundService {
   }
 
   private resumed(): void {
-    this.logger.log('Recovery reaches the job store again.');
+    this.logger.log(`Recovery reaches ${this.storeName} again.`);
     this.events.emit({ event: 'recovery.resumed' });
   }
 
   private fail(error: unknown): void {
     if (this.state.error === null && this.active) {
-      this.logger.error(`Recovery cannot reach the job store; it keeps trying: ${errorText(error)}`);
+      this.logger.error(`Recovery cannot reach ${this.storeName}; it keeps trying: ${errorText(error)}`);
       this.events.emit({ event: 'recovery.stopped', error });
     }
     this.state = { ...this.state, error };

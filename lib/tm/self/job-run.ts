@@ -1,7 +1,9 @@
 import { faultPoint } from '../../core/fault-point.js';
+import type { ParsedStep } from '../../core/jobs/job-message.js';
 import { openAttempt } from '../../core/payloads/job-payloads.js';
 import { isPayloadError } from '../../core/payloads/payloads.js';
 import { plainError } from '../../core/payloads/stored-forms.js';
+import { timeoutOf } from '../../core/steps/attempt.runner.js';
 import { StepStop } from '../../core/steps/step-context.js';
 import { type KnownAttempt } from '../../core/steps/step-attempt.js';
 import type { StepDefinition } from '../../core/steps/step-definition.js';
@@ -70,10 +72,10 @@ export class JobRun {
     if (!definition) return this.handBack(this.startedAt === 0 ? UNFIT_DELAY_MS : 0);
     this.startedAt = performance.now();
     if (!services.leases.isGood(job.lease)) return this.handBack(0);
-    if (job.crashed || job.failed >= services.executor.maxAttempts(job.stepName)) {
+    if (job.crashed || job.failed >= services.executor.maxAttempts(job.stepName, job.overrides)) {
       return this.abandoned(definition);
     }
-    if (!job.begun && (job.marked || services.executor.mayEndAtFirstFailure(job.stepName))) {
+    if (!job.begun && (job.marked || services.executor.mayEndAtFirstFailure(job.stepName, job.overrides))) {
       if (!(await services.completer.write(job.lease, job.begin()))) return this.forget();
       if (this.stopReason !== undefined || !services.leases.isGood(job.lease)) return this.handBack(0);
     }
@@ -100,7 +102,7 @@ export class JobRun {
   private keepAlone({ definition, outcome }: NonNullable<typeof this.working>): void {
     const { gid } = this.job;
     const settled = outcome.then((end) => (end.kind === 'interrupted' ? end.ended : undefined));
-    const { timeout = Infinity } = definition;
+    const timeout = timeoutOf({ definition, overrides: this.job.overrides }) ?? Infinity;
     this.services.unsettled.add(gid, settled, this.startedAt + timeout + this.services.gracePeriod);
   }
 
@@ -109,8 +111,9 @@ export class JobRun {
     const { job, services } = this;
     const { executor, transactional } = services;
     const error = new StepAbandonedError(job.stepName, job.failed, job.crashes);
-    const endless = executor.maxAttempts(job.stepName) === Infinity && job.crashes >= MAX_CRASHES;
-    const delay = !endless && executor.retryDelay(job.stepName, job.failed, error);
+    const { stepName, overrides } = job;
+    const endless = executor.maxAttempts(stepName, overrides) === Infinity && job.crashes >= MAX_CRASHES;
+    const delay = !endless && executor.retryDelay(stepName, job.failed, error, overrides);
     if (delay !== false) {
       services.reporter.failed(this.reported(job.failed), error, delay, 'ended with its process');
       return this.handBack(delay, await this.report(error));
@@ -139,13 +142,14 @@ export class JobRun {
 
   private completion(): JobChange {
     const { job } = this;
-    return job.completed(job.nextStepName !== undefined && this.begins(job.nextStepName));
+    return job.completed(job.nextStep !== undefined && this.begins(job.nextStep));
   }
 
   /** Whether it is to be stored with the end of this step that the next one begins. */
-  private begins(next: string): boolean {
+  private begins({ step, overrides }: ParsedStep): boolean {
     const { executor, registry, mayBegin } = this.services;
-    return registry.has(next) && executor.mayEndAtFirstFailure(next) && mayBegin(next, this.job.queueName);
+    if (!registry.has(step) || !executor.mayEndAtFirstFailure(step, overrides)) return false;
+    return mayBegin(step, this.job.queueName);
   }
 
   private async attempt(
@@ -208,10 +212,13 @@ export class JobRun {
       stepName: job.stepName,
       stepIndex: job.stepIndex,
       attempt: job.attempt,
+      overrides: job.overrides,
+      lastAttempt: services.executor.isLastAttempt(job.stepName, job.attempt, job.overrides),
       readArgs: () => job.readArgs(),
       stop,
       barrierGid: job.barrierGid,
       tenant: job.tenant,
+      store: job.store,
       edits: job.edits,
       trace: job.trace,
       gracePeriod: services.gracePeriod,
@@ -245,7 +252,7 @@ export class JobRun {
 
   private async failed(error: unknown, inDoubt = false): Promise<boolean> {
     const { job, services } = this;
-    const delay = services.executor.retryDelay(job.stepName, job.attempt, error);
+    const delay = services.executor.retryDelay(job.stepName, job.attempt, error, job.overrides);
     if (delay === false) return inDoubt ? this.askLater(job.attempt, error) : this.fail(job.attempt, error);
 
     services.reporter.failed(this.reported(job.attempt), error, delay);

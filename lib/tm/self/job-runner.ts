@@ -10,6 +10,7 @@ import type { JobCompleter } from './job-completer.js';
 import type { JobRun } from './job-run.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 import type { LeasedJob } from './leased-job.js';
+import type { ProcessSlots, SlotUser } from './process-slots.js';
 import type { StepQueue } from './step-queue.js';
 import type { ClaimableSteps, StepQueues } from './step-queues.js';
 import { UnsettledAttempts } from './unsettled-attempts.js';
@@ -46,15 +47,14 @@ export interface JobRunnerOptions {
 }
 
 /**
- * Runs the jobs that this process holds, `concurrency` at a time; the others wait in bounded queues, one for each step.
+ * Runs the jobs of a store that this process holds, in the slots of the process; the others wait in bounded queues, one for each step.
  *
  * A job that was at work when its process ended may have caused that. One such job runs at a time: the others would lose an
  * attempt with it. They wait in a queue of their own, so jobs that did nothing wrong do not wait behind them.
  */
-export class JobRunner implements BackgroundService {
+export class JobRunner implements BackgroundService, SlotUser {
   private readonly logger = new LineLogger(JobRunner.name);
   private readonly lone: LeasedJob[] = [];
-  private loneIsRunning = false;
   /** An array, for the reason that `LeaseTable` gives. */
   private readonly running: JobRun[] = [];
   private readonly runs = new WaitGroup();
@@ -71,7 +71,9 @@ export class JobRunner implements BackgroundService {
     private readonly budget: ByteBudget,
     private readonly options: JobRunnerOptions,
     private readonly unsettled = new UnsettledAttempts(),
-  ) {}
+  ) {
+    queues.slots.join(this);
+  }
 
   get concurrency(): number {
     return this.queues.concurrency;
@@ -111,7 +113,7 @@ export class JobRunner implements BackgroundService {
   cancelReservation({ stepName, bytes }: JobPlace): void {
     this.queues.of(stepName).cancelReservation();
     this.budget.release(bytes);
-    this.announceRoom();
+    this.slots.changed();
   }
 
   /** Takes a job that a place was reserved for. */
@@ -136,9 +138,14 @@ export class JobRunner implements BackgroundService {
   claimRoom(): ClaimRoom | undefined {
     if (!this.takesJobs) return undefined;
     this.bytesLeftOut = !this.budget.allowsClaim;
-    const steps = this.queues.claimable();
-    if (this.bytesLeftOut || steps.names.length === 0) return undefined;
-    return { ...steps, maxBytes: this.budget.ofClaim, maxLone: this.budget.ofLargest };
+    const { names, room, complete } = this.queues.claimable();
+    if (this.bytesLeftOut || names.length === 0) return undefined;
+    // Other stores may claim at the same time.
+    const ofStore = Math.max(1, Math.floor(room / this.slots.stores));
+    return {
+      ...{ names, complete, room: ofStore },
+      ...{ maxBytes: this.budget.ofClaim, maxLone: this.budget.ofLargest },
+    };
   }
 
   /** Only these steps are paused from now on. Jobs that wait at them go back to the store at once; attempts that run go on. */
@@ -152,13 +159,13 @@ export class JobRunner implements BackgroundService {
 
   /** Whether an attempt of a paused step may run. */
   get hasSlot(): boolean {
-    return this.state === 'running' && this.running.length < this.concurrency && this.budget.allowsClaim;
+    return this.state === 'running' && !this.slots.isFull && this.budget.allowsClaim;
   }
 
   /** Runs a claimed job whose step is paused. */
   async probe(job: LeasedJob): Promise<void> {
     this.budget.hold(job.bytes);
-    if (!this.hasSlot || (job.runsAlone && this.loneIsRunning)) return this.handBack([job], 0);
+    if (!this.hasSlot || (job.runsAlone && this.slots.loneIsRunning)) return this.handBack([job], 0);
     await this.run(job, this.queues.of(job.queueName), job.runsAlone);
   }
 
@@ -187,32 +194,41 @@ export class JobRunner implements BackgroundService {
     await this.completer.flush();
   }
 
-  private startWaiting(): void {
-    if (this.canStart) detached(() => this.startUntilFull());
-    this.announceRoom();
-    this.lookLater();
-  }
-
-  /** Whether there is a slot, and a job that may wait for it. */
-  private get canStart(): boolean {
-    if (this.state !== 'running' || this.running.length >= this.concurrency) return false;
+  get canStart(): boolean {
+    if (this.state !== 'running' || this.slots.isFull) return false;
     return this.lone.length > 0 || this.queues.waiting > 0;
   }
 
-  private startUntilFull(): void {
-    while (this.canStart) {
-      const lone = this.nextLone();
-      const queue = lone < 0 ? this.queues.next() : this.queues.of(this.lone[lone]!.queueName);
-      if (!queue) return;
-      const job = lone < 0 ? queue.shift() : this.lone.splice(lone, 1)[0]!;
-      if (job.lease.lost) this.budget.release(job.bytes);
-      else void this.run(job, queue, lone >= 0);
-    }
+  startOne(): boolean {
+    if (!this.canStart) return false;
+    const lone = this.nextLone();
+    const queue = lone < 0 ? this.queues.next() : this.queues.of(this.lone[lone]!.queueName);
+    if (!queue) return false;
+    const job = lone < 0 ? queue.shift() : this.lone.splice(lone, 1)[0]!;
+    if (job.lease.lost) this.budget.release(job.bytes);
+    else void this.run(job, queue, lone >= 0);
+    return true;
+  }
+
+  slotsChanged(): void {
+    const reopened = this.queues.reopened();
+    if (this.bytesLeftOut && this.budget.allowsClaim) this.bytesLeftOut = false;
+    else if (!reopened) return;
+    this.onRoom();
+  }
+
+  private get slots(): ProcessSlots {
+    return this.queues.slots;
+  }
+
+  private startWaiting(): void {
+    this.slots.start();
+    this.lookLater();
   }
 
   /** Where the first lone job waits that may begin; -1 when there is none. */
   private nextLone(): number {
-    if (this.loneIsRunning || this.lone.length === 0) return -1;
+    if (this.slots.loneIsRunning || this.lone.length === 0) return -1;
     return this.lone.findIndex((job) => this.queues.hasRoom(this.queues.of(job.queueName)));
   }
 
@@ -220,7 +236,7 @@ export class JobRunner implements BackgroundService {
     const run = this.runOf(job);
     this.running.push(run);
     this.runs.add();
-    if (alone) this.loneIsRunning = true;
+    if (alone) this.slots.loneIsRunning = true;
     let queue = first;
     let begunAt = this.queues.begin(queue);
     let waits = false;
@@ -241,7 +257,7 @@ export class JobRunner implements BackgroundService {
       run.end();
       swapRemove(this.running, run);
       this.queues.end(queue, begunAt);
-      if (alone) this.loneIsRunning = false;
+      if (alone) this.slots.loneIsRunning = false;
       if (waits) this.giveWay(job);
       else this.budget.release(job.bytes);
       this.startWaiting();
@@ -280,14 +296,7 @@ export class JobRunner implements BackgroundService {
   /** The job is gone from this process. */
   private forget(job: LeasedJob): void {
     this.budget.release(job.bytes);
-    this.announceRoom();
-  }
-
-  private announceRoom(): void {
-    const reopened = this.queues.reopened();
-    if (this.bytesLeftOut && this.budget.allowsClaim) this.bytesLeftOut = false;
-    else if (!reopened) return;
-    this.onRoom();
+    this.slots.changed();
   }
 
   private lookLater(): void {

@@ -3,7 +3,7 @@ import { type JobMessage, encodeSteps } from '../../core/jobs/job-message.js';
 import type { Payloads } from '../../core/payloads/payloads.js';
 import type { StepRegistry } from '../../core/steps/step.registry.js';
 import type { SentStatement, TransactionContext } from '../../core/transactions/transaction-context.js';
-import type { PreparedJob } from '../../core/transaction-manager.js';
+import type { PreparedJob, SubmittedJob } from '../../core/transaction-manager.js';
 import {
   dataSourceOf,
   type DataSourceLike,
@@ -46,7 +46,7 @@ interface OpenJob extends LeaseKey {
 
 /** What the self-TM remembers of a prepared job. */
 export interface SelfPreparedJob extends PreparedJob, StartedJob {
-  /** The same job was started before: there is nothing to run or to undo. */
+  /** Of the same job that was started before, there is nothing to run or to undo. */
   readonly existing: boolean;
 }
 
@@ -62,6 +62,8 @@ const EXISTING = {
 export interface JobStarterOptions {
   /** Where the jobs are stored; undefined for the memory store. */
   readonly dataSource: DataSourceLike | undefined;
+  /** The name of the store; undefined where there is one. */
+  readonly store: string | undefined;
   /** Milliseconds. */
   readonly queryPreparedAfter: number;
   /** Whether the caller is inside an open transaction of the store's only connection (SQLite). */
@@ -110,7 +112,7 @@ export class JobStarter {
     }
     // On the only connection, the row would become part of the transaction that is open there.
     if (this.options.insideOwnTransaction()) throw new StandaloneJobInTransactionError(message.gid);
-    const lookup = preparedLookup(message, transaction.lookup);
+    const lookup = preparedLookup(message, transaction.lookup, this.options.store);
     await transaction.openBarrier();
     const owner = this.leases.newOwner();
     const job = { ...this.row(message, steps, lookup), status: 'prepared', owner } as const;
@@ -125,7 +127,7 @@ export class JobStarter {
     return { enlisted: true, ...EXISTING };
   }
 
-  async submit(message: JobMessage, prepared?: SelfPreparedJob): Promise<void> {
+  async submit(message: JobMessage, prepared?: SelfPreparedJob): Promise<SubmittedJob | void> {
     if (!prepared) return this.submitAlone(message);
     if (prepared.existing) return;
     if (!prepared.enlisted) return this.submitPrepared(message, prepared);
@@ -166,7 +168,7 @@ export class JobStarter {
   ): Promise<SelfPreparedJob> {
     const slot = this.reserveSlot(message, steps);
     const owner = this.leases.newOwner();
-    const lookup = submittedLookup(message, transaction);
+    const lookup = submittedLookup(message, transaction, this.options.store);
     const job: NewJob = {
       ...this.row(message, steps, lookup),
       status: 'submitted',
@@ -221,12 +223,12 @@ export class JobStarter {
     for (const { sent } of old) sent.sentAt = now;
   };
 
-  private async submitAlone(message: JobMessage): Promise<void> {
+  private async submitAlone(message: JobMessage): Promise<SubmittedJob> {
     if (this.options.insideOwnTransaction()) throw new StandaloneJobInTransactionError(message.gid);
     const steps = this.encode(message);
     const slot = this.reserveSlot(message, steps);
     const owner = slot ? this.leases.newOwner() : null;
-    const lookup = submittedLookup(message);
+    const lookup = submittedLookup(message, undefined, this.options.store);
     const sent = { sentAt: performance.now() };
     let inserted = false;
     try {
@@ -243,6 +245,7 @@ export class JobStarter {
       if (slot && !inserted) this.slots.release(slot);
     }
     if (inserted) this.run(message, { steps, stepName: message.steps[0]!.name, owner, slot, sent, lookup });
+    return { created: inserted };
   }
 
   private async submitPrepared(

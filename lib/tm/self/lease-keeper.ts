@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { LineLogger } from '../../core/line-logger.js';
 import type { BackgroundService } from '../../core/background-service.js';
 import { detached } from '../../core/detached.js';
@@ -7,6 +6,7 @@ import { within } from '../../core/within.js';
 import type { JobRecord, JobStore, LeaseKey } from '../../store/job-store.js';
 import { LeaseTable } from './lease-table.js';
 import { Lease } from './lease.js';
+import { LeaseIdentity } from './lease-identity.js';
 import { errorText } from '../../errors/error-text.js';
 
 /** A lease is renewed after a third of it, which leaves time for two more tries. */
@@ -20,29 +20,32 @@ const MIN_CHECK_MS = 10;
 export class LeaseKeeper implements BackgroundService {
   private readonly logger = new LineLogger(LeaseKeeper.name);
   private readonly held = new LeaseTable();
-  /** The id of this process, twelve random characters: the owner of each of its leases starts with it. */
-  readonly process = randomBytes(9).toString('base64url');
-  private owners = 0;
   private timer: NodeJS.Timeout | undefined;
   private readonly interval: number;
   /** When the timer last ran, by `performance.now()`. */
   private checkedAt = 0;
   /** Set while the store is asked which leases have outlived a pause of the process. */
   private asking: Promise<void> | undefined;
+  private failing = false;
   private readonly renewing = new SingleFlight(() => this.renewDue());
 
   constructor(
     private readonly store: JobStore,
     /** Milliseconds. */
     readonly leaseDuration: number,
+    private readonly identity = new LeaseIdentity(),
   ) {
     this.interval = Math.max(MIN_CHECK_MS, leaseDuration / CHECKS_PER_LEASE);
   }
 
-  /** A token that tells one claim from every other: a random part for the process, a number for the claim. */
+  /** The id of this process. */
+  get process(): string {
+    return this.identity.process;
+  }
+
+  /** A token that tells one claim from every other. */
   newOwner(): string {
-    this.owners += 1;
-    return `${this.process}.${this.owners.toString(36)}`;
+    return this.identity.newOwner();
   }
 
   /** The timer runs while there are leases: `hold()` calls this, too. */
@@ -148,8 +151,11 @@ export class LeaseKeeper implements BackgroundService {
     if (due.length === 0) return;
     try {
       await this.renew(due);
+      this.failing = false;
     } catch (error) {
-      this.logger.warn(`Renewing ${due.length} leases failed and is tried again: ${errorText(error)}`);
+      if (!this.failing)
+        this.logger.warn(`Renewing ${due.length} leases failed and is tried again: ${errorText(error)}`);
+      this.failing = true;
     }
   }
 

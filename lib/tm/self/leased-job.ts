@@ -1,9 +1,11 @@
 import { parseSteps, type ParsedStep } from '../../core/jobs/job-message.js';
+import { readOverrides, type StoredOverrides } from '../../core/steps/step-overrides.js';
 import { tenantOf } from '../../core/payloads/job-payloads.js';
 import { isMarked } from '../../core/payloads/stored-forms.js';
 import { UnreadableJobError } from '../../errors/index.js';
 import { MAX_ATTEMPTS, type AttemptMark } from '../../store/attempt-marks.js';
 import type { ClaimedJob, JobChange } from '../../store/job-store.js';
+import { extendLog } from './attempt-log.js';
 import { decodeLookup, originOf, type JobLookup } from './job-lookup.js';
 import type { Lease } from './lease.js';
 
@@ -14,9 +16,6 @@ type JobProgress = Pick<
   ClaimedJob,
   'steps' | 'stepIndex' | 'stepName' | 'attempts' | 'mark' | 'crashes' | 'attemptLog' | 'error'
 >;
-
-/** What the column holds everywhere. */
-const MAX_LOG_LENGTH = 60_000;
 
 /** Where a job that has just been stored is to run. */
 interface FirstStep {
@@ -104,8 +103,10 @@ export class LeasedJob {
   get unreadable(): unknown {
     try {
       if (this.lookup !== undefined) this.decodeLookup(this.lookup);
-      if (this.index < this.steps.length) return undefined;
-      return new UnreadableJobError(`it has no step ${this.index}`);
+      const step = this.steps[this.index];
+      if (!step) return new UnreadableJobError(`it has no step ${this.index}`);
+      readOverrides(step.overrides);
+      return undefined;
     } catch (error) {
       return error;
     }
@@ -119,6 +120,11 @@ export class LeasedJob {
   /** The tenant of a job whose gid is the caller's own. */
   get tenant(): string | undefined {
     return this.barrierGid === undefined ? undefined : originOf(this.decodeLookup(this.lookup!))?.tenant;
+  }
+
+  /** The store of a job whose gid is the caller's own, where there are several. */
+  get store(): string | undefined {
+    return this.lookup === undefined ? undefined : this.decodeLookup(this.lookup).store;
   }
 
   /** When the current step could begin, by `performance.now()`. */
@@ -144,9 +150,14 @@ export class LeasedJob {
     return this.steps[this.index]!.edits;
   }
 
-  /** Undefined at the last step. */
-  get nextStepName(): string | undefined {
-    return this.steps[this.index + 1]?.step;
+  /** What the job wants of the current step otherwise. */
+  get overrides(): StoredOverrides | undefined {
+    return this.steps[this.index]!.overrides;
+  }
+
+  /** The step after the current one, as it is stored. */
+  get nextStep(): ParsedStep | undefined {
+    return this.steps[this.index + 1];
   }
 
   /** Whether the arguments of the current step are stored in another form than their own. */
@@ -212,7 +223,7 @@ export class LeasedJob {
    * @param begins whether the next step begins with that, which saves a statement.
    */
   completed(begins = false): JobChange {
-    const stepName = this.nextStepName;
+    const stepName = this.nextStep?.step;
     // The last step stays current, so that its name can still be searched for.
     if (stepName === undefined) {
       return this.change({ mark: null, crashes: null, status: 'succeeded', due: null });
@@ -283,11 +294,7 @@ export class LeasedJob {
   }
 
   private extendedLog(): string {
-    const entry = `${this.index}:${this.attempt}`;
-    if (!this.log) return entry;
-    const log = `${this.log},${entry}`;
-    // The oldest go first.
-    return log.length <= MAX_LOG_LENGTH ? log : log.slice(log.indexOf(',', log.length - MAX_LOG_LENGTH) + 1);
+    return extendLog(this.log, this.index, { attempts: this.attempt, skipped: false });
   }
 
   /** Written out: with a spread, this took a tenth of all work on a job. */

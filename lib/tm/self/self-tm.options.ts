@@ -1,3 +1,4 @@
+import { InvalidOptionError } from '../../errors/index.js';
 import type { ByteSize } from '../../core/byte-size.js';
 import { MAX_STORED_DURATION_MS, type Duration } from '../../core/duration.js';
 import { monitoringOption, type MonitoringOptions } from './monitoring/monitoring.options.js';
@@ -17,8 +18,11 @@ import {
  * @publicApi
  */
 export interface SelfTmOptions {
-  /** The name of the `DataSource` that jobs are stored in. Default: the application's default one. */
-  readonly dataSource?: string;
+  /**
+   * The name of the `DataSource` that jobs are stored in. With several names, each of these keeps the jobs of its own transactions; all
+   * other jobs are kept in the first. Default: the application's default one.
+   */
+  readonly dataSource?: string | readonly string[];
   /**
    * `'typeorm'` keeps jobs in the database. `'memory'` keeps them in this process, for tests and demonstrations: a
    * restart loses them. Default: `'typeorm'` when the application has a `DataSource`, else `'memory'` with a warning.
@@ -77,9 +81,9 @@ const MAX_BYTES = 1024 ** 4;
 export const DEFAULT_CONCURRENCY = 32;
 
 const OPTIONS = {
-  dataSource: checkedOption<string>(
-    (value) => typeof value === 'string' && value !== '',
-    'the name of a DataSource',
+  dataSource: checkedOption<string | readonly string[]>(
+    (value) => isName(value) || isListOfNames(value),
+    'the name of a DataSource, or a list of different names',
   ),
   store: checkedOption<'typeorm' | 'memory'>(
     (value) => value === 'typeorm' || value === 'memory',
@@ -98,9 +102,30 @@ const OPTIONS = {
 };
 
 /** The settings after the check: each has a value, and durations are milliseconds. */
-export type ResolvedSelfTmOptions = OptionsOf<typeof OPTIONS>;
+export interface ResolvedSelfTmOptions extends Omit<OptionsOf<typeof OPTIONS>, 'dataSource'> {
+  /** The name of the `DataSource` that keeps the jobs; of several, the first. Undefined for the default one. */
+  readonly dataSource: string | undefined;
+  /** The names of all that keep jobs, where they are several. */
+  readonly stores?: readonly string[] | undefined;
+}
 
 /** @throws InvalidOptionError for an unknown option, or a value that cannot be used. */
 export function resolveSelfTmOptions(options: SelfTmOptions = {}): ResolvedSelfTmOptions {
-  return readOptions(options, 'selfTm', OPTIONS);
+  const { dataSource, ...others } = readOptions(options, 'selfTm', OPTIONS);
+  const names = dataSource === undefined ? [] : [dataSource].flat();
+  const resolved = { ...others, dataSource: names[0] };
+  if (names.length < 2) return resolved;
+  if (others.store === 'memory')
+    throw new InvalidOptionError('selfTm.dataSource', names, "one name, or none, with store: 'memory'");
+  return { ...resolved, stores: names };
+}
+
+function isName(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
+}
+
+function isListOfNames(value: unknown): boolean {
+  return (
+    Array.isArray(value) && value.length > 0 && value.every(isName) && new Set(value).size === value.length
+  );
 }

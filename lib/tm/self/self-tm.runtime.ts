@@ -10,7 +10,6 @@ import { insideTransactionOf } from '../../transactions/surroundings.js';
 import type { TransactionalStepRunner } from '../../transactions/transactional-step.runner.js';
 import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
 import { AttemptReporter } from './attempt-reporter.js';
-import { ByteBudget } from './byte-budget.js';
 import { FailureHook } from './failure-hook.js';
 import { type FailedJob, JobCompleter } from './job-completer.js';
 import { JobPoller } from './job-poller.js';
@@ -25,6 +24,7 @@ import { Monitoring } from './monitoring/monitoring.js';
 import type { OwnProcess } from './monitoring/known-fleet.js';
 import { PROCESS_NAME } from './monitoring/process-name.js';
 import { PreparedJobs } from './prepared-jobs.js';
+import { ProcessShare, type StorePlace } from './process-share.js';
 import { RecoverySchedule } from './recovery-schedule.js';
 import { RetentionService } from './retention.service.js';
 import { DEFAULT_CONCURRENCY, type ResolvedSelfTmOptions } from './self-tm.options.js';
@@ -50,6 +50,8 @@ export interface SelfTmServices extends Pick<
   readonly onJobFailed: ((job: JobInfo, error: unknown) => unknown) | undefined;
   /** The application's registry of timers, if it has one. */
   readonly schedulerRegistry: () => SchedulerRegistry | undefined;
+  /** Of one store of several. */
+  readonly place?: StorePlace | undefined;
 }
 
 /** How many connections the pools of `pg` and `mysql2` have by default. */
@@ -71,6 +73,7 @@ export class SelfTmRuntime {
   /** Each may rely on those before it while it runs. */
   private readonly background: readonly BackgroundService[];
   private readonly runServices: JobRunServices;
+  private readonly share: ProcessShare;
   private stopped: Promise<void> | undefined;
   private closesBy: number | undefined;
   private givenUp = false;
@@ -81,8 +84,10 @@ export class SelfTmRuntime {
     private readonly services: SelfTmServices,
   ) {
     const { store, dataSource } = open;
-    const { registry, databases, events } = services;
+    const { registry, databases, events, place } = services;
     const { leaseDuration, queryPreparedAfter, concurrency = DEFAULT_CONCURRENCY, runSteps } = options;
+    this.share = place?.share ?? new ProcessShare(concurrency, options.maxBytes);
+    const { slots, budget, identity } = this.share;
     const wake = (delay: number) => this.wake(delay);
     const failures = new FailureHook(
       store,
@@ -92,11 +97,11 @@ export class SelfTmRuntime {
       options.gracePeriod,
     );
     const onFailed = (job: FailedJob, error: unknown) => failures.failed(job, error);
-    this.leases = new LeaseKeeper(store, leaseDuration);
+    this.leases = new LeaseKeeper(store, leaseDuration, identity);
     events.gracePeriod = options.gracePeriod;
     this.completer = new JobCompleter(store, this.leases, onFailed);
     const { leases, completer } = this;
-    const queues = new StepQueues(registry, concurrency);
+    const queues = new StepQueues(registry, slots);
     this.stepSteering = new StepSteering(open.controls, open.audit, registry, events, {
       brake: services.brake,
       runSteps,
@@ -108,13 +113,10 @@ export class SelfTmRuntime {
     this.runServices = {
       ...services,
       reporter: new AttemptReporter(events, services.payloads, this.counters, brake),
-      transactional: new SelfTransactionalSteps(
-        services.transactionalSteps,
-        store,
-        leases,
-        databases,
+      transactional: new SelfTransactionalSteps(services.transactionalSteps, store, leases, databases, {
         dataSource,
-      ),
+        isOneOfSeveral: place !== undefined,
+      }),
       leases,
       completer,
       unsettled,
@@ -123,7 +125,6 @@ export class SelfTmRuntime {
       mayBegin: (next, ended) => queues.hasRoom(queues.of(next), queues.of(ended)),
       onFailed,
     };
-    const budget = new ByteBudget(options.maxBytes);
     const runner = new JobRunner(
       leases,
       completer,
@@ -137,9 +138,11 @@ export class SelfTmRuntime {
       unsettled,
     );
     this.prepared = new PreparedJobs(store, databases, wake, queryPreparedAfter);
-    this.poller = new JobPoller(store, leases, runner, budget, this.prepared, events);
+    const storeName = place && `the job store of the DataSource '${place.store}'`;
+    this.poller = new JobPoller(store, leases, runner, budget, this.prepared, events, storeName);
     this.starter = new JobStarter(store, leases, runner, registry, services.payloads, events, {
       dataSource,
+      store: place?.store,
       queryPreparedAfter,
       holdsConnection: () => open.serial && insideTransactionOf(dataSource!),
       insideOwnTransaction: () => open.inTransaction() && insideTransactionOf(dataSource!),
@@ -189,7 +192,7 @@ export class SelfTmRuntime {
 
   /** Of the stored steps of a page. */
   get maxPageBytes(): number {
-    return Math.floor(this.options.maxBytes / 4);
+    return this.share.maxPageBytes;
   }
 
   get auditStore(): OpenStore['audit'] {
@@ -217,7 +220,7 @@ export class SelfTmRuntime {
    * saves time.
    */
   wake(delay: number): void {
-    this.poller.wake(delay);
+    this.poller.wakeForJobs(delay);
     if (delay <= 0) this.open.notifications?.notify();
   }
 

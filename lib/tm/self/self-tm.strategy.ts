@@ -21,6 +21,9 @@ import { SelfSteppingOperations } from './self.stepping-operations.js';
 import { SelfTransactionManager } from './self.transaction-manager.js';
 import type { SelfTmServices } from './self-tm.runtime.js';
 import { resolveSelfTmOptions, type SelfTmOptions } from './self-tm.options.js';
+import { StoresDistributedJobs } from './stores/stores.distributed-jobs.js';
+import { StoresSteppingOperations } from './stores/stores.stepping-operations.js';
+import { StoresTransactionManager } from './stores/stores.transaction-manager.js';
 
 /**
  * Settings of the self-TM from a factory.
@@ -56,24 +59,38 @@ export function selfTm(options: SelfTmOptions | SelfTmAsyncOptions = {}): Transa
       settings,
       {
         provide: SelfTransactionManager,
-        useFactory: (given: SelfTmOptions, { autoMigrate }: ResolvedSteppingOptions, ...parts: Parts) =>
-          new SelfTransactionManager(resolveSelfTmOptions(given), selfTmServices(...parts), autoMigrate),
+        useFactory: (given: SelfTmOptions, { autoMigrate }: ResolvedSteppingOptions, ...parts: Parts) => {
+          const options = resolveSelfTmOptions(given);
+          const services = selfTmServices(...parts);
+          return options.stores
+            ? new StoresTransactionManager(options.stores, options, services, autoMigrate)
+            : new SelfTransactionManager(options, services, autoMigrate);
+        },
         inject: [SELF_TM_OPTIONS, STEPPING_RESOLVED_OPTIONS, ...SELF_TM_PARTS],
       },
       { provide: TransactionManager, useExisting: SelfTransactionManager },
       {
         provide: DistributedJobs,
-        useFactory: (manager: SelfTransactionManager) => new SelfDistributedJobs(manager),
+        useFactory: (manager: AnySelfManager) =>
+          manager instanceof StoresTransactionManager
+            ? new StoresDistributedJobs(manager.stores)
+            : new SelfDistributedJobs(manager),
         inject: [SelfTransactionManager],
       },
       {
         provide: SteppingOperations,
-        useFactory: (manager: SelfTransactionManager) => new SelfSteppingOperations(manager),
+        useFactory: (manager: AnySelfManager) =>
+          manager instanceof StoresTransactionManager
+            ? new StoresSteppingOperations(manager)
+            : new SelfSteppingOperations(manager),
         inject: [SelfTransactionManager],
       },
     ],
   };
 }
+
+/** Of one store, or of several. */
+type AnySelfManager = SelfTransactionManager | StoresTransactionManager;
 
 /** What a manager is made of, besides its options. */
 export const SELF_TM_PARTS = [

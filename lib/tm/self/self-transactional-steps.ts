@@ -12,6 +12,14 @@ import type { JobChange, JobStore } from '../../store/job-store.js';
 import type { Lease } from './lease.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 
+/** Where the jobs of a transactional step are stored. */
+export interface StorePlacement {
+  /** Undefined for the memory store. */
+  readonly dataSource: DataSourceLike | undefined;
+  /** Jobs are stored in several databases. */
+  readonly isOneOfSeveral: boolean;
+}
+
 /**
  * Transactional steps of the self-TM. In the store's own database, the fenced change of the job's row marks a step as done.
  * In another one it is a barrier row, and the lease is confirmed before the commit.
@@ -22,8 +30,7 @@ export class SelfTransactionalSteps {
     private readonly store: JobStore,
     private readonly leases: LeaseKeeper,
     private readonly databases: TypeOrmDatabases,
-    /** Where the jobs are stored; undefined for the memory store. */
-    private readonly storeDataSource: DataSourceLike | undefined,
+    private readonly placement: StorePlacement,
   ) {}
 
   async run(attempt: KnownAttempt, lease: Lease, completion: JobChange): Promise<TransactionalOutcome> {
@@ -51,7 +58,7 @@ export class SelfTransactionalSteps {
   }
 
   private dataSourceOf({ definition }: KnownAttempt): DataSourceLike {
-    return dataSourceOfStep(definition, this.databases, this.storeDataSource);
+    return dataSourceOfStep(definition, this.databases, this.placement);
   }
 
   private async markOf(
@@ -60,7 +67,7 @@ export class SelfTransactionalSteps {
     lease: Lease,
     completion: JobChange,
   ): Promise<DoneMark> {
-    if (dataSource === this.storeDataSource) return this.rowMark(completion);
+    if (dataSource === this.placement.dataSource) return this.rowMark(completion);
     return barrierMark(await this.databases.barrierOf(dataSource), attempt, () => this.leases.confirm(lease));
   }
 
@@ -77,14 +84,19 @@ export class SelfTransactionalSteps {
   }
 }
 
-/** @throws DataSourceNotFoundError. */
+/**
+ * Without a name, the application's default one; of a job in one of several stores, the one that keeps the job.
+ *
+ * @throws DataSourceNotFoundError.
+ */
 export function dataSourceOfStep(
   { transactional }: StepDefinition,
   { registry }: TypeOrmDatabases,
-  storeDataSource: DataSourceLike | undefined,
+  { dataSource: own, isOneOfSeveral }: StorePlacement,
 ): DataSourceLike {
   const name = transactional === false ? undefined : transactional.dataSource;
-  const dataSource = name === undefined ? (registry.default ?? storeDataSource) : registry.get(name);
+  const unnamed = isOneOfSeveral ? own : (registry.default ?? own);
+  const dataSource = name === undefined ? unnamed : registry.get(name);
   if (!dataSource) throw new DataSourceNotFoundError(name, registry.names);
   return dataSource;
 }

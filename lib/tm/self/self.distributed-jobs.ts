@@ -1,7 +1,12 @@
-import { DistributedJobs } from '../../core/jobs/distributed-jobs.js';
+import { DistributedJobs, type JobsFeature } from '../../core/jobs/distributed-jobs.js';
 import type { RecoveryState, JobFilter, JobInfo, JobPage } from '../../core/jobs/job-info.js';
 import { checkGid } from '../../core/jobs/gid.js';
-import { checkCountFilter, checkJobFilter, refuseEncoded } from '../../core/jobs/job-filter.js';
+import {
+  checkCountFilter,
+  checkJobFilter,
+  refuseEncoded,
+  searchRefusal,
+} from '../../core/jobs/job-filter.js';
 import type {
   AuditFilter,
   AuditPage,
@@ -15,7 +20,7 @@ import type {
 import type { ActionNote } from '../../core/operations/action-note.js';
 import type { BoundedCount } from '../../core/operations/fleet-numbers.js';
 import { readableJobs } from '../../core/payloads/job-payloads.js';
-import { JobNotFoundError } from '../../errors/index.js';
+import { JobNotFoundError, type SteppingError } from '../../errors/index.js';
 import { jobInfoOf } from './job-info.mapper.js';
 import { explainJob } from './monitoring/job-explainer.js';
 import { knownFleet } from './monitoring/known-fleet.js';
@@ -94,5 +99,10 @@ export class SelfDistributedJobs extends DistributedJobs {
 
   recovery(): RecoveryState {
     return this.manager.recoveryState;
+  }
+
+  /** @internal */
+  override refusalOf(feature: JobsFeature): SteppingError | undefined {
+    return feature === 'search' ? searchRefusal(this.manager.payloads, 'args') : super.refusalOf(feature);
   }
 }

@@ -11,12 +11,19 @@ import type {
 } from '../../core/operations/fleet-numbers.js';
 import {
   SteppingOperations,
+  type FleetOperation,
   type HealthOptions,
   type PauseOptions,
 } from '../../core/operations/stepping-operations.js';
 import { storeUnreachable } from './monitoring/fleet-health.js';
 import type { Monitoring } from './monitoring/monitoring.js';
 import type { SelfTransactionManager } from './self.transaction-manager.js';
+
+/** What processes tell and count. */
+const TOLD_BY_PROCESSES: readonly FleetOperation[] = ['timeline', 'processes'];
+const NOT_MONITORED = {
+  message: "Processes tell nothing of themselves here, and count nothing: selfTm() has 'monitoring: false'.",
+};
 
 /** `SteppingOperations` over the job store of the self-TM. */
 export class SelfSteppingOperations extends SteppingOperations {
@@ -61,6 +68,12 @@ export class SelfSteppingOperations extends SteppingOperations {
 
   override async prometheus(): Promise<string> {
     return (await this.monitoring()).prometheus();
+  }
+
+  /** @internal */
+  override refusalOf(operation: FleetOperation): { readonly message: string } | undefined {
+    const isTold = this.manager.monitors || !TOLD_BY_PROCESSES.includes(operation);
+    return isTold ? super.refusalOf(operation) : NOT_MONITORED;
   }
 
   private async monitoring(): Promise<Monitoring> {

@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { LineLogger } from '../../core/line-logger.js';
 import type { RecoveryState } from '../../core/jobs/job-info.js';
 import type { JobMessage } from '../../core/jobs/job-message.js';
-import { TransactionManager } from '../../core/transaction-manager.js';
+import type { Payloads } from '../../core/payloads/payloads.js';
+import { TransactionManager, type SubmittedJob } from '../../core/transaction-manager.js';
 import type { TransactionContext } from '../../core/transactions/transaction-context.js';
 import { errorText } from '../../errors/error-text.js';
 import { InvalidOptionError, SteppingNotReadyError } from '../../errors/index.js';
@@ -13,8 +14,8 @@ import { SelfTmRuntime, type SelfTmServices } from './self-tm.runtime.js';
 import { openStore, type OpenStore } from './store-opener.js';
 
 /** As in `TypeOrmModule`. */
-const OPEN_TRIES = 10;
-const OPEN_PAUSE_MS = 3_000;
+export const OPEN_TRIES = 10;
+export const OPEN_PAUSE_MS = 3_000;
 
 /**
  * The built-in transaction manager: the application keeps its jobs in its own database.
@@ -48,12 +49,31 @@ export class SelfTransactionManager extends TransactionManager<SelfPreparedJob> 
     );
   }
 
+  get payloads(): Payloads {
+    return this.services.payloads;
+  }
+
+  /** Whether processes tell of themselves, and count. */
+  get monitors(): boolean {
+    return this.options.monitoring !== false;
+  }
+
   get recoveryState(): RecoveryState {
     return this.opened?.poller.recoveryState ?? { lastRunAt: null, error: null };
   }
 
-  override async initialize(): Promise<void> {
+  /** The parts of the store, once it is open. */
+  get openRuntime(): SelfTmRuntime | undefined {
+    return this.opened;
+  }
+
+  /** The application is initialized: the store may be opened. */
+  makeReady(): void {
     this.ready = true;
+  }
+
+  override async initialize(): Promise<void> {
+    this.makeReady();
     const { store, dataSource } = this.options;
     const { registry } = this.services.databases;
     // A DataSource that the application initializes in a hook of its own is opened with its first job.
@@ -98,7 +118,7 @@ export class SelfTransactionManager extends TransactionManager<SelfPreparedJob> 
     return starter.prepare(message, transaction);
   }
 
-  override async submit(message: JobMessage, prepared?: SelfPreparedJob): Promise<void> {
+  override async submit(message: JobMessage, prepared?: SelfPreparedJob): Promise<SubmittedJob | void> {
     refuseSettings(message);
     const { starter } = this.opened ?? (await this.runtime());
     return starter.submit(message, prepared);

@@ -1,4 +1,5 @@
 import type { LeasedJob } from './leased-job.js';
+import type { StepRuns } from './process-slots.js';
 
 /** A job that would wait for longer is left to other processes. */
 const SOON_MS = 1000;
@@ -42,6 +43,10 @@ export class StepQueue {
     private readonly most: number,
     /** How many jobs that were started here may wait at most. */
     private readonly mostStarted: number,
+    /** Of the step in the whole process, whichever store keeps the jobs. */
+    private readonly inProcess: StepRuns = { running: 0 },
+    /** Among how many stores the slots are divided. */
+    private readonly stores = 1,
   ) {}
 
   /** How many attempts may run at once. */
@@ -63,8 +68,15 @@ export class StepQueue {
     return this.ramp < this.most;
   }
 
+  /** Whether one more attempt may run, in the slot that `leaving` gives back or in another one. */
+  hasRoom(leaving: boolean): boolean {
+    const given = leaving ? 1 : 0;
+    return this.runs - given < this.ramp && this.inProcess.running - given < this.most;
+  }
+
+  /** How many attempts of the step run in this process, whichever store keeps their jobs. */
   get running(): number {
-    return this.runs;
+    return this.inProcess.running;
   }
 
   get waiting(): number {
@@ -133,13 +145,15 @@ export class StepQueue {
   /** An attempt begins. Returns what `end()` is to be told. */
   begin(now = performance.now()): number {
     this.runs += 1;
+    this.inProcess.running += 1;
     this.begun += now;
-    if (this.runs >= this.limit) this.pressed = true;
+    if (this.running >= this.limit) this.pressed = true;
     return now;
   }
 
   end(begunAt: number, now = performance.now()): void {
     this.runs -= 1;
+    this.inProcess.running -= 1;
     this.begun = this.runs === 0 ? 0 : this.begun - begunAt;
     const took = now - begunAt;
     this.averageMs = this.averageMs === undefined ? took : this.averageMs + (took - this.averageMs) * WEIGHT;
@@ -167,7 +181,7 @@ export class StepQueue {
   private soon(most: number): number {
     const age = this.runs === 0 ? 0 : performance.now() - this.begun / this.runs;
     const duration = Math.max(this.averageMs ?? 0, age);
-    return Math.max(1, Math.min(most, Math.floor((this.limit * SOON_MS) / duration)));
+    return Math.max(1, Math.min(most, Math.floor((this.limit * SOON_MS) / duration / this.stores)));
   }
 
   private takeLast(claims: number, started: number): LeasedJob[] {

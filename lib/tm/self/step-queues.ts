@@ -1,6 +1,7 @@
 import type { StepDefinition } from '../../core/steps/step-definition.js';
 import type { StepRegistry } from '../../core/steps/step.registry.js';
 import type { LeasedJob } from './leased-job.js';
+import type { ProcessSlots } from './process-slots.js';
 import { StepQueue } from './step-queue.js';
 
 /** How many jobs that were started here may wait for each one that may run; any process may take the others. */
@@ -23,7 +24,7 @@ export interface ClaimableSteps {
 }
 
 /**
- * The slots of this process, and the jobs that wait for them, in a queue for each step.
+ * The jobs of a store that wait for the slots of this process, in a queue for each step.
  *
  * One step holds at most 7/8 of the slots that the others leave, so a slow target cannot take all of them, nor can two. Waiting jobs
  * begin in the order in which they came, except that those of a step at its limit are passed.
@@ -33,14 +34,16 @@ export class StepQueues {
   private readonly byDefinition = new Map<StepDefinition | undefined, StepQueue>();
   private readonly all: StepQueue[] = [];
   private turns = 0;
-  private runs = 0;
   private paused: ReadonlySet<string> = new Set();
 
   constructor(
     private readonly registry: StepRegistry,
-    /** How many jobs run at once in this process. */
-    readonly concurrency: number,
+    readonly slots: ProcessSlots,
   ) {}
+
+  get concurrency(): number {
+    return this.slots.concurrency;
+  }
 
   /** Of a step by name or alias. All steps that this process does not provide share one. */
   of(stepName: string): StepQueue {
@@ -52,6 +55,8 @@ export class StepQueues {
       queue = new StepQueue(
         this.limitOf(definition),
         Math.max(MIN_WAITING, this.concurrency * WAITING_PER_RUNNING),
+        this.slots.runsOf(definition),
+        this.slots.stores,
       );
       queue.paused = this.isPaused(definition);
       this.all.push(queue);
@@ -68,10 +73,10 @@ export class StepQueues {
    * @param leaving the queue whose slot is given back for it.
    */
   hasRoom(queue: StepQueue, leaving?: StepQueue): boolean {
-    if (queue.paused) return false;
+    if (queue.paused || !queue.hasRoom(leaving === queue)) return false;
     const ours = queue.running - (leaving === queue ? 1 : 0);
-    const all = this.runs - (leaving ? 1 : 0);
-    if (all >= this.concurrency || ours >= queue.limit) return false;
+    const all = this.slots.running - (leaving ? 1 : 0);
+    if (all >= this.concurrency) return false;
     if (!this.isShared) return true;
     return ours < Math.max(1, Math.floor((this.concurrency - (all - ours)) * SHARE));
   }
@@ -90,12 +95,12 @@ export class StepQueues {
   }
 
   begin(queue: StepQueue): number {
-    this.runs += 1;
+    this.slots.running += 1;
     return queue.begin();
   }
 
   end(queue: StepQueue, begunAt: number): void {
-    this.runs -= 1;
+    this.slots.running -= 1;
     queue.end(begunAt);
   }
 

@@ -1,5 +1,5 @@
 import { LineLogger } from '../../core/line-logger.js';
-import { fleetStoreFor, jobStoreFor, steeringFor } from '../../store/databases.js';
+import { fleetStoreFor, jobStoreFor, searchFor, steeringFor } from '../../store/databases.js';
 import type { ControlStore } from '../../store/control-store.js';
 import { MemoryControlStore } from '../../store/memory.control-store.js';
 import { SqlControlStore } from '../../store/sql.control-store.js';
@@ -12,6 +12,8 @@ import type { FleetStore } from '../../store/fleet/fleet-store.js';
 import { MemoryFleetStore } from '../../store/fleet/memory.fleet-store.js';
 import type { JobStore } from '../../store/job-store.js';
 import { MemoryJobStore } from '../../store/memory.job-store.js';
+import { MemorySearchStore } from '../../store/search/memory.search-store.js';
+import type { SearchStore } from '../../store/search/search-store.js';
 import type { AuditStore } from '../../store/steering/audit-store.js';
 import { MemoryAuditStore } from '../../store/steering/memory.audit-store.js';
 import { MemorySteeringStore } from '../../store/steering/memory.steering-store.js';
@@ -24,6 +26,7 @@ const RENEWAL_PATIENCE = 4;
 /** An open job store, and what its database provides. */
 export interface OpenStore {
   readonly store: JobStore;
+  readonly search: SearchStore;
   readonly steering: SteeringStore;
   readonly audit: AuditStore;
   /** What steers all processes. */
@@ -70,6 +73,7 @@ export async function openStore(
   if (beside) store.renewals = beside;
   return {
     store,
+    search: searchFor(dialect, connection, store),
     ...steeringFor(dialect, connection, store),
     controls: new SqlControlStore(connection, dialect),
     fleet: fleetStoreFor(dialect, connection),
@@ -94,6 +98,7 @@ async function openMemory(asked: boolean): Promise<OpenStore> {
   const audit = new MemoryAuditStore();
   return {
     store,
+    search: new MemorySearchStore(store),
     steering: new MemorySteeringStore(store, audit),
     audit,
     controls: new MemoryControlStore(),

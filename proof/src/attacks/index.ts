@@ -1,4 +1,5 @@
 import type { Attack } from '../run.js';
+import { eventsAttack } from './events.js';
 import { faultsAttack } from './faults.js';
 import { killAttack } from './kill.js';
 import { loadAttack } from './load.js';
@@ -23,4 +24,5 @@ export const attacks: readonly Attack[] = [
   poolAttack,
   slowAttack,
   operatorAttack,
+  eventsAttack,
 ];

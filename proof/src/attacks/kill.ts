@@ -16,9 +16,10 @@ const RARE = /^recovery:/;
 export const killAttack: Attack = {
   name: 'kill',
   fits: () => true,
-  async run({ target, random, seconds, surroundings, report }) {
-    const scene = await Scene.open(target, random, surroundings);
+  async run({ target, random, seconds, surroundings, processes, cluster, report }) {
+    const scene = await Scene.open(target, random, surroundings, { processes, cluster });
     try {
+      scene.connectionsCut = cluster?.disturb !== undefined;
       await scene.start();
       const points = faultPoints(target.placement);
       let next = 0;
@@ -34,11 +35,14 @@ export const killAttack: Attack = {
       const plans = random.fork();
       // DTM takes up the jobs of a killed process one at a time.
       const rate = target.placement === 'dtm' ? surroundings.rate / 4 : surroundings.rate;
-      await Promise.all([
+      const [, , disturbed = 0] = await Promise.all([
         client.run(rate, (order) => planFor(target, order, plans), ended),
-        killing(scene, random.fork(), ended),
+        killing(scene, random.fork(), ended, cluster ? 6000 : 2500),
+        cluster?.disturb?.(random.fork(), ended),
       ]);
-      const settled = await scene.settle(60_000);
+      if (disturbed > 0) await scene.reconnect();
+      // Its servers share the machine with the processes.
+      const settled = await scene.settle(cluster ? 180_000 : 60_000);
       const verdict = await scene.judge();
       const lives = scene.fleet.lives;
       const faults: Record<string, number> = {};
@@ -48,6 +52,7 @@ export const killAttack: Attack = {
         processes: lives.length,
         pauses: lives.reduce((sum, life) => sum + life.pauses.length, 0),
         settled,
+        ...(cluster && { disturbed }),
         killedAt: faults,
       });
     } finally {
@@ -63,7 +68,8 @@ export function planFor(target: Target, order: string, random: Random) {
   return { ...plan, steps: plan.steps.filter(({ kind }) => kind !== 'doomed') };
 }
 
-async function killing(scene: Scene, random: Random, ended: () => boolean): Promise<void> {
+/** A process lives for up to `longest` milliseconds. */
+async function killing(scene: Scene, random: Random, ended: () => boolean, longest: number): Promise<void> {
   const { lease } = scene.timing;
   const resume = async (place: number, pause: number): Promise<void> => {
     const worker = scene.fleet.current[place]!;
@@ -86,7 +92,7 @@ async function killing(scene: Scene, random: Random, ended: () => boolean): Prom
     if (!victim) continue;
     const lived = performance.now() - (started.get(victim.name) ?? performance.now());
     // Its fault point is over.
-    if (lived < random.whole(300, 2500)) continue;
+    if (lived < random.whole(300, longest)) continue;
     if (random.chance(0.06)) victim.stop();
     else victim.kill();
   }

@@ -49,10 +49,14 @@ const { name, timing } = settings;
 if (settings.fault) installFault(settings.fault);
 watchEventLoop(timing.lease);
 
+/** Each step has its own; this is for events. */
+const EVENT_RETRY = { delay: 200, factor: 2, maxDelay: 2000 };
+
 let closing = false;
 const placing = new Set<Promise<void>>();
 const business = await connect(settings.business, 'default');
 const store = settings.store && (await connect(settings.store, 'jobs'));
+const events = settings.broker === undefined ? undefined : await import('./outbox.js');
 const effects = await openEffectLog(settings.effects, name);
 
 /** Closes the pools after everything else, as `@nestjs/typeorm` does, once all running requests are answered. */
@@ -86,7 +90,10 @@ function reportLateQueries(dataSource: DataSource): void {
 }
 
 @Module({
-  imports: [SteppingModule.forRoot({ transactionManager: await strategy() })],
+  imports: [
+    SteppingModule.forRoot({ transactionManager: await strategy(), retry: EVENT_RETRY }),
+    ...(events ? [events.outboxModule(settings.broker!)] : []),
+  ],
   providers: [
     { provide: DataSource, useValue: business },
     ...(store ? [{ provide: 'jobsDataSource', useValue: store }] : []),
@@ -106,6 +113,7 @@ if (settings.dtm)
 const factory = app.get(DistributedJobFactory);
 const admin = app.get(DistributedJobs);
 const operations = app.get(SteppingOperations);
+const publish = events?.publisherOf(app);
 
 createInterface({ input: process.stdin })
   .on('line', (line) => void obey(JSON.parse(line) as Command))
@@ -167,10 +175,16 @@ async function startJob(plan: JobPlan, onGid: (gid: string) => void): Promise<'c
   }
   return business
     .transaction(async (manager) => {
-      const job = build(plan);
-      onGid(job.gid);
-      await insertOrder(manager, order, job.gid);
-      await job.start();
+      if (plan.event) {
+        const gid = await publish!(plan);
+        onGid(gid);
+        await insertOrder(manager, order, gid);
+      } else {
+        const job = build(plan);
+        onGid(job.gid);
+        await insertOrder(manager, order, job.gid);
+        await job.start();
+      }
       if (fate === 'rollback') throw new OnPurpose();
       return 'committed' as const;
     })

@@ -1,17 +1,24 @@
 import type { FaultSettings } from './settings.js';
 import { tell } from './tell.js';
 
+const HOOK = Symbol.for('nestjs-stepping.fault-point');
+const place = globalThis as { [HOOK]?: (at: string, of: string) => void };
+
+/** A fault point of the application's own. */
+export function pass(point: string, of: string): void {
+  place[HOOK]?.(point, of);
+}
+
 /** Registers the hook that the library calls between the writes of its protocol. */
 export function installFault({ point, passage, action, gid }: FaultSettings): void {
   let passed = 0;
-  const hook = (at: string, of: string): void => {
+  place[HOOK] = (at, of) => {
     if (at !== point || (gid !== undefined && gid !== of)) return;
     passed += 1;
     if (passed !== passage) return;
     tell({ type: 'fault', point, action, gid: of });
     process.kill(process.pid, action === 'kill' ? 'SIGKILL' : 'SIGSTOP');
   };
-  Object.assign(globalThis, { [Symbol.for('nestjs-stepping.fault-point')]: hook });
 }
 
 /**

@@ -12,6 +12,17 @@ export interface WorkerSettings {
   readonly runSteps?: boolean;
   readonly dtm?: { readonly server: string; readonly port: number };
   readonly fault?: FaultSettings;
+  /** Where its events go; undefined for an application without. */
+  readonly broker?: string;
+}
+
+/** Settings of a process that receives the events, passed in the same way. */
+export interface BillingSettings {
+  readonly name: string;
+  readonly billing: DataSourceOptions;
+  readonly broker: string;
+  readonly timing: WorkerTiming;
+  readonly fault?: FaultSettings;
 }
 
 /** Milliseconds. */

@@ -1,5 +1,6 @@
 import { Module, type MiddlewareConsumer, type NestModule } from '@nestjs/common';
 import { selfTm, SteppingModule } from 'nestjs-stepping';
+import { SteppingDashboardModule } from 'nestjs-stepping/dashboard';
 import { SteppingTelemetryModule } from 'nestjs-stepping/opentelemetry';
 import { ConfigModule } from './config/config.module.js';
 import { MONITORING } from './config/monitoring.js';
@@ -19,6 +20,8 @@ import { RequestSpan } from './telemetry/request-span.middleware.js';
     }),
     // In one trace with the steps, because the jobs are short.
     SteppingTelemetryModule.forRoot({ consumerSpan: 'parent' }),
+    // At /stepping, for browsers on this machine. A service says who else may come, with guards, basicAuth or access.
+    SteppingDashboardModule.forRoot({ title: 'Parcel depot', environment: { label: 'sample' } }),
     ParcelsModule,
     OperationsModule,
   ],

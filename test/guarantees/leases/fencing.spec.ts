@@ -12,7 +12,10 @@ import type { AppProcess } from '../../support/child-process.js';
 import { itOn, itWhere } from '../../support/database.js';
 import { waitFor } from '../../support/wait-for.js';
 
-const LEASE = { leaseDuration: 1000, recoveryInterval: 100 };
+/** The zombie has to begin within it, also on a busy machine. */
+const LEASE = { leaseDuration: 2500, recoveryInterval: 100 };
+/** A loop that stands still in the middle of a claim keeps its rows locked: the zombie looks for jobs of others once. */
+const ZOMBIE = { leaseDuration: 2500, recoveryInterval: 600_000 };
 const GID = 'contested';
 
 describePlacements('a process that was held up for longer than its lease', (backend, placement) => {
@@ -32,7 +35,7 @@ describePlacements('a process that was held up for longer than its lease', (back
     other.recording.onExecute = ({ index }) => (index === 0 ? held : undefined);
     // Its attempt has left the transaction, or the step, when it passes this point.
     const faults = [{ point: 'step:executed', gid: GID, action: 'note' as const }];
-    zombie = await workerReady(startWorker(databases, { name: 'zombie', selfTm: LEASE, faults }));
+    zombie = await workerReady(startWorker(databases, { name: 'zombie', selfTm: ZOMBIE, faults }));
   });
   afterEach(async () => {
     proceed();
@@ -104,7 +107,7 @@ describePlacements('a process that was held up for longer than its lease', (back
     async () => {
       await zombie.kill('SIGKILL');
       const faults = [{ point: 'step:before-commit', gid: GID, action: 'stop' as const }];
-      const stopped = await workerReady(startWorker(databases, { name: 'stopped', selfTm: LEASE, faults }));
+      const stopped = await workerReady(startWorker(databases, { name: 'stopped', selfTm: ZOMBIE, faults }));
       stopped.send({ start: { gid: GID, steps: [['business-effect'], ['send-email']] } });
       await waitFor(() => other.recording.of(GID).length === 1);
       proceed();

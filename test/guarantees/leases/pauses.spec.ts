@@ -7,8 +7,9 @@ import { storedJob } from '../../support/stored-job.js';
 import { ReserveStock } from '../../support/steps.js';
 import { waitFor } from '../../support/wait-for.js';
 
-const LEASE = { leaseDuration: 1000, recoveryInterval: 100, gracePeriod: 100 };
-const PAUSE_MS = 2500;
+/** A busy machine renews within a part of it. */
+const LEASE = { leaseDuration: 2000, recoveryInterval: 100, gracePeriod: 100 };
+const PAUSE_MS = 4500;
 
 /** No timer of the process runs, no answer is read. */
 function block(milliseconds = PAUSE_MS): void {

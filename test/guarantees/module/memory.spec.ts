@@ -77,6 +77,16 @@ describe('the memory store', () => {
     expect(admin().recovery().lastRunAt).toBeInstanceOf(Date);
   });
 
+  it('tells whether a job of a gid of your own was there already', async () => {
+    await start({ store: 'memory' });
+    const again = () => jobs().createJob({ gid: 'mine' }).addStep(Ping).start();
+    expect(await again()).toEqual({ gid: 'mine', created: true });
+    expect(await again()).toEqual({ gid: 'mine', created: false });
+    expect((await jobs().createJob().addStep(Ping).start()).created).toBe(true);
+    await reached('mine', 'succeeded');
+    expect(recording().trace('mine')).toEqual(['ping#1']);
+  });
+
   it('needs no transaction, unless the application says so', async () => {
     dataSource = await connect((database = await createDatabase('sqlite')));
     await start({ store: 'memory' }, [{ provide: DataSource, useValue: dataSource }]);

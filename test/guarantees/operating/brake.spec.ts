@@ -148,8 +148,9 @@ describeBackends('the brake', (backend) => {
       failed: 6,
       pauseMs: 60_000,
     };
+    const until = backend === 'mariadb' ? '`until`' : '"until"';
     await databases.store.query(
-      `INSERT INTO stepping_controls (kind, target, value, since, until)
+      `INSERT INTO stepping_controls (kind, target, value, since, ${until})
        VALUES ('brake', 'reserve-stock', '${JSON.stringify(state)}', ${now}, ${now})`,
     );
     const app = await start({ action: 'pause', of: OF });

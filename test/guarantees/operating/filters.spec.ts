@@ -111,27 +111,77 @@ describeBackends('looking for jobs', (backend) => {
     await expect(app.admin.count({ limit: 100_001 })).rejects.toThrow(InvalidOptionError);
   });
 
-  itWhere(!codecIsOn)('looks for texts in 10,000 jobs at a time, and goes on at the cursor', async () => {
-    await insertJobs(databases.store, { prefix: 'm-', count: 1, status: 'failed', error: 'needle 1' });
+  /** All pages to the end: what each of them has found. */
+  const pages = async (filter: NonNullable<Parameters<TestApplication['admin']['list']>[0]>) => {
+    const found: string[][] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await app.admin.list({ ...filter, ...(cursor !== undefined && { cursor }) });
+      found.push(page.jobs.map(({ gid }) => gid));
+      cursor = page.cursor;
+    } while (cursor !== undefined);
+    return found;
+  };
+  const looksAt = backend === 'sqlite' ? 2_500 : 10_000;
+
+  it('looks at a bounded number of jobs at a time, and goes on at the cursor', async () => {
+    await insertJobs(databases.store, {
+      prefix: 'm-',
+      count: 1,
+      status: 'failed',
+      error: 'needle 1',
+      step: 'rare',
+    });
     await insertJobs(databases.store, { prefix: 'n-', count: 10_050, status: 'failed', error: 'hay' });
-    await insertJobs(databases.store, { prefix: 'o-', count: 1, status: 'failed', error: 'needle 2' });
-    for (const status of [{}, { status: 'failed' }] as const) {
-      const filter = { error: 'needle', name: 'many', ...status };
-      const first = await app.admin.list(filter);
-      expect(first.jobs.map(({ gid }) => gid)).toEqual(['o-000000']);
-      const second = await app.admin.list({ ...filter, cursor: first.cursor! });
-      expect(second.jobs.map(({ gid }) => gid)).toEqual(['m-000000']);
-      expect(second.cursor).toBeUndefined();
-      expect(await app.admin.count(filter)).toEqual({ count: 1, more: true });
+    await insertJobs(databases.store, {
+      prefix: 'o-',
+      count: 1,
+      status: 'failed',
+      error: 'needle 2',
+      step: 'rare',
+    });
+    const expected = [['o-000000'], ...Array.from({ length: 10_051 / looksAt - 1 }, () => []), ['m-000000']];
+    const texts = codecIsOn ? [] : [{ error: 'needle', name: 'many' }];
+    for (const filter of [{ step: 'rare' }, { step: 'rare', createdAfter: new Date(0) }, ...texts]) {
+      for (const status of [{}, { status: 'failed' }, { status: ['failed', 'submitted'] }] as const) {
+        const shown = JSON.stringify({ ...filter, ...status });
+        expect(await pages({ ...filter, ...status }), shown).toEqual(expected);
+        expect(await app.admin.count({ ...filter, ...status }), shown).toEqual({ count: 1, more: true });
+      }
+      const dry = { ...NOTE, dryRun: true };
+      for (const act of ['retryAll', 'cancelAll'] as const)
+        expect(await app.admin[act](filter, dry)).toEqual({ matched: 2, changed: 0, more: false });
     }
-    const dry = { ...NOTE, dryRun: true };
-    expect(await app.admin.retryAll({ error: 'needle' }, dry)).toEqual({
+    expect(await app.admin.count({ status: 'failed', limit: 20_000 })).toEqual({
+      count: 10_053,
+      more: false,
+    });
+    const most = { ...NOTE, dryRun: true, limit: 10_050 };
+    expect(await app.admin.retryAll({ step: 'ping' }, most)).toEqual({
+      matched: 10_050,
+      changed: 0,
+      more: false,
+    });
+  });
+
+  it('finds jobs that have not ended among many others', async () => {
+    expect(await list({ status: 'submitted', name: 'job' })).toEqual(['waits', 'later']);
+    expect(await list({ status: ['submitted', 'prepared'], step: 'send-email' })).toEqual(['later']);
+    expect(await app.admin.count({ status: 'submitted' })).toEqual({ count: 2, more: false });
+    expect(await app.admin.cancelAll({ status: 'submitted' }, { ...NOTE, dryRun: true })).toEqual({
       matched: 2,
       changed: 0,
       more: false,
     });
-    expect(await app.admin.retryAll({ error: 'hay' }, { ...dry, limit: 10_050 })).toEqual({
-      matched: 10_050,
+    // More than are read together: then as any others.
+    await insertJobs(databases.store, { prefix: 'x-', count: looksAt + 10, status: 'submitted' });
+    expect((await pages({ status: 'submitted', name: 'job' })).flat()).toEqual(['waits', 'later']);
+    expect((await pages({ status: 'submitted', limit: 1000 })).flat()).toHaveLength(looksAt + 12);
+    expect(await app.admin.count({ status: 'submitted' })).toEqual({ count: looksAt, more: true });
+    expect(
+      await app.admin.cancelAll({ name: 'job', status: 'submitted' }, { ...NOTE, dryRun: true }),
+    ).toEqual({
+      matched: 2,
       changed: 0,
       more: false,
     });

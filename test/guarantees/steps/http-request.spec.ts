@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
 import { Logger } from '@nestjs/common';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { HttpRequestStep, InvalidStepArgumentsError } from '../../../lib/index.js';
+import { HttpRequestStep, InvalidStepArgumentsError, Step } from '../../../lib/index.js';
 import { dtmJob } from '../../../lib/tm/dtm/index.js';
 import { TestApplication } from '../../support/application.js';
 import { codecIsOn } from '../../support/codec.js';
@@ -16,6 +16,9 @@ interface SeenRequest {
   readonly headers: IncomingMessage['headers'];
   readonly body: string;
 }
+
+@Step('tell-partner')
+class TellPartner extends HttpRequestStep {}
 
 describeManagers(
   'HttpRequestStep',
@@ -47,6 +50,7 @@ describeManagers(
       url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
       databases = await Databases.create(backend, placement);
       app = await TestApplication.start(databases, {
+        providers: [TellPartner],
         module: {
           retry: { delay: 5, jitter: false, maxAttempts: 4 },
           http: { allowedHosts: ['127.0.0.1'], secrets: (name) => `${name} s3cret-value`, timeout: '5s' },
@@ -187,6 +191,22 @@ describeManagers(
       expect(new Set(requests.map(({ method, url: path }) => `${method} ${path}`))).toEqual(
         new Set(['POST /pay']),
       );
+    });
+
+    it('has subclasses, which check their arguments and keep to the rules of the application', async () => {
+      requests.length = 0;
+      answer = (_, response) => response.writeHead(204).end();
+      const job = app.jobs.createJob();
+      for (const args of [{ url: 'no url' }, { url, header: {} }, { url, method: 'GET', body: 1 }])
+        expect(() => job.addStep(TellPartner, args)).toThrow(InvalidStepArgumentsError);
+      const { gid } = await job.addStep(TellPartner, { url, headers: { key: { secret: 'NAME' } } }).start();
+      expect((await app.ended(gid)).status).toBe('succeeded');
+      expect(requests).toMatchObject([{ headers: { key: 'NAME s3cret-value' } }]);
+
+      const elsewhere = url.replace('127.0.0.1', '127.0.0.2');
+      const refused = await app.jobs.createJob().addStep(TellPartner, { url: elsewhere }).start();
+      if (app.atDtm) return app.admin.cancel(refused.gid);
+      expect((await app.ended(refused.gid)).error).toContain("'http.allowedHosts'");
     });
 
     it('is not left to DTM where the application has rules for it', async ({ skip }) => {

@@ -5,6 +5,7 @@ import { TestApplication } from '../../support/application.js';
 import { describeManagers } from '../../support/placements.js';
 import { expectNeverRan, expectRanOnce, startPing } from '../../support/fates.js';
 import { Order } from '../../support/order.entity.js';
+import { onTidb } from '../../support/database.js';
 
 /** The ways of TypeORM to open a transaction with a callback. */
 const openers: Record<
@@ -13,7 +14,8 @@ const openers: Record<
 > = {
   'dataSource.transaction()': (app, work) => app.dataSource.transaction(work),
   'dataSource.transaction() with an isolation level': (app, work) =>
-    app.dataSource.transaction('SERIALIZABLE', work),
+    // TiDB has no SERIALIZABLE.
+    app.dataSource.transaction(onTidb ? 'READ COMMITTED' : 'SERIALIZABLE', work),
   'manager.transaction()': (app, work) => app.dataSource.manager.transaction(work),
   'repository.manager.transaction()': (app, work) =>
     app.dataSource.getRepository(Order).manager.transaction(work),

@@ -26,13 +26,13 @@ describeManagers(
     const inTransaction = <T>(work: () => Promise<T>) => app.dataSource.transaction(work);
 
     it('is the same job with the same steps, which runs once', async () => {
-      await inTransaction(() => email('same').start());
+      expect(await inTransaction(() => email('same').start())).toEqual({ gid: 'same', created: true });
       // Until DTM has heard of the commit the second one is to be repeated: see the next test.
       if (app.atDtm) await waitFor(async () => (await app.admin.find('same'))?.status !== 'prepared');
-      await inTransaction(() => email('same').start());
+      expect((await inTransaction(() => email('same').start())).created).toBe(false);
       await app.ended('same');
-      expect(await inTransaction(() => email('same').start())).toEqual({ gid: 'same' });
-      await email('same').start();
+      expect(await inTransaction(() => email('same').start())).toEqual({ gid: 'same', created: false });
+      expect(await email('same').start()).toEqual({ gid: 'same', created: false });
       await fence(app);
       await expectRanOnce(app, 'same', ['send-email']);
     });
@@ -57,9 +57,9 @@ describeManagers(
     it('is the same job within one transaction as well, where that keeps the jobs', async ({ skip }) => {
       if (app.atDtm) skip('it is refused there, and the commit with it; see the next test');
       await inTransaction(async () => {
-        await email('within').start();
+        expect((await email('within').start()).created).toBe(true);
         const again = email('within').start();
-        if (placement === 'one') await again;
+        if (placement === 'one') expect((await again).created).toBe(false);
         // As long as it is prepared it may vanish with a transaction, of which nobody can tell whose it is.
         else await expect(again).rejects.toMatchObject({ existing: { status: 'prepared' } });
       });
@@ -107,6 +107,8 @@ describeManagers(
           expect(error).toMatchObject({ existing: { status: 'prepared' } });
       }
       expect(await app.dataSource.getRepository(Order).count()).toBe(8 - refused.length);
+      const told = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value.created] : []));
+      expect(told.filter((created) => created)).toEqual([true]);
       await expectRanOnce(app, 'eight', ['send-email']);
       await fence(app);
       expect(app.recording.of('eight')).toHaveLength(1);
@@ -149,7 +151,8 @@ describeManagers(
     );
 
     it('runs once when it is started eight times at the same time outside any transaction', async () => {
-      await Promise.all(Array.from({ length: 8 }, () => email('eight-alone').start()));
+      const started = await Promise.all(Array.from({ length: 8 }, () => email('eight-alone').start()));
+      expect(started.filter(({ created }) => created)).toHaveLength(1);
       await app.ended('eight-alone');
       await fence(app);
       await expectRanOnce(app, 'eight-alone', ['send-email']);
@@ -228,7 +231,7 @@ describeManagers(
       const again = inTransaction(() => email('undone').start());
       if (placement === 'one') {
         // Nothing is left of the first: this is another job.
-        await again;
+        expect((await again).created).toBe(true);
         await expectRanOnce(app, 'undone', ['send-email']);
       } else {
         await expect(again).rejects.toMatchObject({ existing: { status: 'rolledBack' } });

@@ -60,7 +60,7 @@ describeManagers(
         gids.push(job.gid);
         started = job.start();
       });
-      await expect(started).resolves.toEqual({ gid: gids[0] });
+      await expect(started).resolves.toEqual({ gid: gids[0], created: true });
       await expectRanOnce(app, gids[0]!);
     });
 

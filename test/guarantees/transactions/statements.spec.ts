@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import type { CreateJobOptions } from '../../../lib/index.js';
 import { TestApplication } from '../../support/application.js';
 import { Databases, describeAtDtm, describePlacements } from '../../support/placements.js';
 import { Order } from '../../support/order.entity.js';
@@ -33,10 +34,10 @@ describePlacements(
     });
     beforeEach(() => log.clear());
 
-    async function place(id: string, withJob: boolean): Promise<void> {
-      await app.dataSource.transaction(async (manager) => {
+    async function place(id: string, withJob: boolean, options?: CreateJobOptions): Promise<boolean> {
+      return app.dataSource.transaction(async (manager) => {
         await manager.insert(Order, { id });
-        if (withJob) await app.jobs.createJob().addStep(Ping).start();
+        return withJob && (await app.jobs.createJob(options).addStep(Ping).start()).created;
       });
     }
 
@@ -52,12 +53,31 @@ describePlacements(
       await waitFor(async () => (await succeeded()) === 1);
       log.clear();
       await place(`without-${placement}`, false);
-      await place(`with-${placement}`, true);
+      expect(await place(`with-${placement}`, true)).toBe(true);
       const [without, withJob] = log.transactions();
       expect(without!.map((sql) => sql.split(' ')[0])).toEqual(['START', 'INSERT', 'COMMIT']);
       expect(withJob!.map((sql) => sql.split(' ')[0])).toEqual(['START', 'INSERT', 'INSERT', 'COMMIT']);
       expect(log.transactions()).toHaveLength(2);
       await waitFor(async () => (await succeeded()) === 2);
+    });
+
+    it('whether a job is new is told without a statement', async () => {
+      const before = await succeeded();
+      const gid = `own-${placement}`;
+      log.clear();
+      expect(await place(`new-${placement}`, true)).toBe(true);
+      expect(await place(`own-new-${placement}`, true, { gid })).toBe(true);
+      // In another database it would be found prepared for a moment.
+      await waitFor(async () => (await succeeded()) === before + 2);
+      expect(await place(`own-again-${placement}`, true, { gid })).toBe(false);
+      const statements = log.transactions().map((each) => each.map((sql) => sql.split(' ')[0]));
+      const withJob = ['START', 'INSERT', 'INSERT', 'COMMIT'];
+      // The look at the job that is there is what it takes to compare them; it is not made in another database.
+      const again =
+        placement === 'one'
+          ? ['START', 'INSERT', 'INSERT', 'SELECT', 'COMMIT']
+          : ['START', 'INSERT', 'COMMIT'];
+      expect(statements).toEqual([withJob, withJob, again]);
     });
 
     it(`${JOBS} jobs of ${WORKERS} concurrent transactions share the statements that see them through`, async () => {

@@ -3,6 +3,7 @@ import { suiteApplication } from '../../support/suite-application.js';
 import { TestApplication } from '../../support/application.js';
 import { describeManagers } from '../../support/placements.js';
 import { Order } from '../../support/order.entity.js';
+import { waitFor } from '../../support/wait-for.js';
 import { ReserveStock, SendEmail } from '../../support/steps.js';
 
 describeManagers('a job in a transaction', (backend, placement) => {
@@ -39,6 +40,6 @@ describeManagers('a job in a transaction', (backend, placement) => {
       .start();
     await app.ended(later.gid);
     expect(app.recording.of(gid)).toEqual([]);
-    expect((await app.admin.find(gid))?.status ?? 'rolledBack').toBe('rolledBack');
+    await waitFor(async () => ((await app.admin.find(gid))?.status ?? 'rolledBack') === 'rolledBack');
   });
 });

@@ -87,6 +87,8 @@ describe('a secret for callbacks', () => {
     'nine purple llamas jump over a frozen harbour',
     'пять лиловых лам прыгают через лёд',
     '8f3a91bc4e7d20659b1f',
+    'c598e16a-6689-4321-898a-8bc81bbca778',
+    'cf76daac-dedc-4320-8fed-dbea110ed458',
   ])('is taken when it is not: %s', (secret) => {
     expect(refusal(secret)).toBeUndefined();
   });

@@ -16,6 +16,7 @@ import {
 const samples: SteppingError[] = [
   new errors.ConnectionInTransactionError('at here'),
   new errors.AmbiguousDataSourceError(['a', 'b']),
+  new errors.AmbiguousJobError('g', ['a', 'b']),
   new errors.CommitRefusedError(['g1', 'g2']),
   new errors.ConnectionStreamingError('g'),
   new errors.DataSourceNotFoundError(undefined, []),
@@ -23,6 +24,7 @@ const samples: SteppingError[] = [
   new errors.DuplicateGidError('g', { status: 'failed', steps: ['s'] }),
   new errors.DuplicateStepNameError('s', ['A in M', 'B in N']),
   new errors.HttpRequestError('GET', 'example.org/', 'status 500', { status: 500, answer: 'no' }),
+  errors.InboxTransactionError.begunByHand(),
   new errors.InvalidGidError('', 'it is empty'),
   new errors.InvalidOptionError('retry.delay', -1, 'a duration'),
   new errors.InvalidStepArgumentsError('s', 'args.a', 'is a function.'),
@@ -66,6 +68,9 @@ const samples: SteppingError[] = [
   new errors.UnreadableJobError('its steps are no JSON'),
   new errors.UnrecoverableStepError('no such customer'),
   new errors.UnresolvedTransactionError('g', 'its row is locked'),
+  new errors.EventTransportNotFoundError('orders', ['audit']),
+  new errors.EventNotConfirmedError('e-1', 'order.placed', 'the channel was closed'),
+  new errors.MessageIdMissingError('billing'),
   new errors.UnsupportedDatabaseError('oracle', 'postgres'),
 ];
 

@@ -5,47 +5,11 @@ import { ByteBudget } from '../../../lib/tm/self/byte-budget.js';
 import { JobPoller } from '../../../lib/tm/self/job-poller.js';
 import { SteppingEventBus } from '../../../lib/core/events/event-bus.js';
 import type { SteppingEventName, SteppingEvents } from '../../../lib/core/events/stepping-events.js';
-import type { ClaimRoom, JobRunner } from '../../../lib/tm/self/job-runner.js';
+import type { JobRunner } from '../../../lib/tm/self/job-runner.js';
 import { LeaseKeeper } from '../../../lib/tm/self/lease-keeper.js';
-import type { LeasedJob } from '../../../lib/tm/self/leased-job.js';
 import type { PreparedJobs } from '../../../lib/tm/self/prepared-jobs.js';
+import { CONCURRENCY, FakeRunner, MAX_BYTES } from './fake-runner.js';
 import { newJob } from './support.js';
-
-const CONCURRENCY = 4;
-const MAX_BYTES = 8 * 1024 * 1024;
-
-/** Keeps claimed jobs until the test begins them; as many may wait as run at once. */
-class FakeRunner {
-  readonly concurrency = CONCURRENCY;
-  readonly waiting: LeasedJob[] = [];
-  takesJobs = true;
-  /** Steps that are left out of claims. */
-  leftOut: string[] = [];
-  private onRoom = (): void => undefined;
-  private wanted = false;
-
-  claimRoom(): ClaimRoom | undefined {
-    const room = CONCURRENCY - this.waiting.length;
-    this.wanted = room < CONCURRENCY / 2;
-    if (!this.takesJobs || this.wanted) return undefined;
-    const names = ['ping', 'pong'].filter((name) => !this.leftOut.includes(name));
-    return { names, room, complete: this.leftOut.length === 0, maxBytes: MAX_BYTES, maxLone: undefined };
-  }
-
-  offerClaimed(jobs: readonly LeasedJob[]): void {
-    this.waiting.push(...jobs);
-  }
-
-  whenRoom(listener: () => void): void {
-    this.onRoom = listener;
-  }
-
-  begin(count: number): string[] {
-    const begun = this.waiting.splice(0, count).map(({ gid }) => gid);
-    if (this.wanted && this.waiting.length <= CONCURRENCY / 2) this.onRoom();
-    return begun;
-  }
-}
 
 let store: MemoryJobStore;
 let runner: FakeRunner;
@@ -229,78 +193,4 @@ it('claims nothing after its stop, which waits for the claim under way', async (
   expect(vi.getTimerCount()).toBe(0);
   await passed(1000);
   expect(claim).toHaveBeenCalledTimes(1);
-});
-
-/** Ten notifications in every 10 ms. */
-async function flood(milliseconds: number): Promise<void> {
-  for (let at = 0; at < milliseconds; at += 10) {
-    for (let n = 0; n < 10; n += 1) poller.wakeByNotification();
-    await passed(10);
-  }
-}
-
-it('claims at once when it is notified, however often before in vain', async () => {
-  poller.start();
-  await passed();
-  await flood(2000);
-  await passed(1000);
-  const claim = vi.spyOn(store, 'claim');
-  await insert(1);
-  poller.wakeByNotification();
-  await passed();
-  expect(claim).toHaveBeenCalledTimes(1);
-  expect(runner.waiting).toHaveLength(1);
-});
-
-it('claims seldom in a flood of notifications', async () => {
-  poller.start();
-  await passed();
-  const claim = vi.spyOn(store, 'claim');
-  await flood(5000);
-  // A few at once, and then twenty in a second.
-  expect(claim.mock.calls.length).toBeGreaterThan(20);
-  expect(claim.mock.calls.length).toBeLessThanOrEqual(10 + 100 + 1);
-});
-
-it('finds jobs in a flood of notifications, and claims once more for each', async () => {
-  poller.start();
-  await passed();
-  await flood(1000);
-  const claim = vi.spyOn(store, 'claim');
-  for (let n = 0; n < 20; n += 1) {
-    await store.insert([newJob(`flood-${n}`)]);
-    await flood(100);
-    expect(runner.begin(1)).toEqual([`flood-${n}`]);
-  }
-  // Two seconds.
-  expect(claim.mock.calls.length).toBeLessThanOrEqual(40 + 2 * 20 + 1);
-});
-
-it('claims for every notification that is about a job', async () => {
-  poller.start();
-  await passed();
-  for (let n = 0; n < 100; n += 1) {
-    await store.insert([newJob(`busy-${n}`)]);
-    poller.wakeByNotification();
-    await passed();
-    expect(runner.begin(1)).toEqual([`busy-${n}`]);
-  }
-});
-
-it('claims once more for a notification that comes during a claim', async () => {
-  poller.start();
-  await passed();
-  const original = store.claim.bind(store);
-  const claim = vi.spyOn(store, 'claim').mockImplementationOnce(async (request) => {
-    const claimed = await original(request);
-    // Committed after the claim has looked.
-    await insert(1);
-    poller.wakeByNotification();
-    poller.wakeByNotification();
-    return claimed;
-  });
-  poller.wakeByNotification();
-  await passed();
-  expect(runner.waiting).toHaveLength(1);
-  expect(claim).toHaveBeenCalledTimes(2);
 });

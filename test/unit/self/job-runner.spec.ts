@@ -7,6 +7,7 @@ import { JobRunner } from '../../../lib/tm/self/job-runner.js';
 import type { LeaseKeeper } from '../../../lib/tm/self/lease-keeper.js';
 import type { LeasedJob } from '../../../lib/tm/self/leased-job.js';
 import { ByteBudget } from '../../../lib/tm/self/byte-budget.js';
+import { ProcessSlots } from '../../../lib/tm/self/process-slots.js';
 import { StepQueues } from '../../../lib/tm/self/step-queues.js';
 import { leasedJob, registryOf } from './support.js';
 
@@ -54,7 +55,7 @@ function runnerOf({
       end: () => void running.delete(job.gid),
       stop: (reason: unknown) => void (running.get(job.gid)!.stopped = reason),
     }) as unknown as JobRun;
-  const queues = new StepQueues(registryOf({ ping: undefined, ...steps }), concurrency);
+  const queues = new StepQueues(registryOf({ ping: undefined, ...steps }), new ProcessSlots(concurrency));
   const wake = (): void => void (woken += 1);
   return new JobRunner(leases, completer, runOf, queues, new ByteBudget(MAX_BYTES), { runsSteps, wake });
 }

@@ -76,6 +76,10 @@ export class StepCounts implements Counts {
     return new StepCounts(this.values.slice());
   }
 
+  plus(other: StepCounts): StepCounts {
+    return new StepCounts(this.values.map((value, at) => value + other.values[at]!));
+  }
+
   /** What has been counted since `before`. */
   since(before: StepCounts | undefined): StepCounts {
     return before ? new StepCounts(this.values.map((value, at) => value - before.values[at]!)) : this.copy();
@@ -92,6 +96,18 @@ export class AttemptCounters {
   started = 0;
   /** Jobs that were canceled here. */
   canceled = 0;
+
+  /** All together. */
+  static sum(all: readonly AttemptCounters[]): AttemptCounters {
+    const total = new AttemptCounters();
+    for (const { started, canceled, steps } of all) {
+      total.started += started;
+      total.canceled += canceled;
+      for (const [step, counts] of steps)
+        total.steps.set(step, total.steps.get(step)?.plus(counts) ?? counts);
+    }
+    return total;
+  }
 
   succeeded(step: string, runMs: number, waitMs: number, endsJob: boolean): void {
     const counts = this.of(step);

@@ -1,3 +1,4 @@
+import { BriefCache } from '../../../core/brief-cache.js';
 import type {
   FailureGroup,
   FailureGroups,
@@ -21,10 +22,9 @@ import {
   type CountedRange,
   type Counts,
   type FailedRow,
-  type FleetStore,
+  type FleetReads,
 } from '../../../store/fleet/fleet-store.js';
 import type { PausedSteps } from '../steering/step-controls.js';
-import { BriefCache } from './brief-cache.js';
 import { attemptNumbers, FleetSnapshot } from './fleet-snapshot.js';
 
 /** However many look at it. */
@@ -52,7 +52,7 @@ export class FleetReader {
   private readonly snapshots: BriefCache<FleetSnapshot>;
 
   constructor(
-    private readonly store: FleetStore,
+    private readonly store: FleetReads,
     private readonly options: FleetReaderOptions,
   ) {
     this.snapshots = new BriefCache(

@@ -9,7 +9,7 @@ import {
   MINUTE_MS,
   type Counts,
   type DueGroup,
-  type FleetStore,
+  type FleetReads,
   type JobCounts,
   type ProcessRecord,
 } from '../../../store/fleet/fleet-store.js';
@@ -37,7 +37,7 @@ export class FleetSnapshot {
 
   /** @param heartbeat milliseconds; `null` where processes are not known. */
   static async take(
-    store: FleetStore,
+    store: FleetReads,
     heartbeat: number | null,
     pauses: () => Promise<PausedSteps>,
   ): Promise<FleetSnapshot> {
@@ -134,6 +134,7 @@ export class FleetSnapshot {
       lastMinute: this.counts && attemptNumbers(this.counts),
       recoveredAt: this.recoveredAt,
       paused: Object.fromEntries(this.paused),
+      ...(jobs.missing && { missing: jobs.missing }),
     };
   }
 

@@ -34,8 +34,8 @@ export class Monitoring {
   readonly health: FleetHealthCheck;
 
   constructor(
-    store: FleetStore,
-    private readonly counters: AttemptCounters,
+    readonly store: FleetStore,
+    readonly counters: AttemptCounters,
     { monitoring, runSteps, recoveryInterval }: ResolvedSelfTmOptions,
     private readonly parts: MonitoredParts,
   ) {

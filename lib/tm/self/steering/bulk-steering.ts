@@ -1,3 +1,4 @@
+import { setImmediate as turnOfOthers } from 'node:timers/promises';
 import type { BackgroundService } from '../../../core/background-service.js';
 import { checkBulkFilter, refuseEncoded, type CheckedConditions } from '../../../core/jobs/job-filter.js';
 import type { JobFilter } from '../../../core/jobs/job-info.js';
@@ -12,6 +13,8 @@ import { conditionsOf, type JobSearch } from './job-search.js';
 
 /** The rows of one transaction: its locks are held for a moment. */
 const CHUNK = 1000;
+/** To change a job takes longer than to look at it, and on SQLite the event loop stands still for both. */
+const LOOKS_PER_CHANGE = 10;
 
 interface Found {
   /** The oldest first. */
@@ -33,6 +36,7 @@ interface Bulk {
 export class BulkSteering implements BackgroundService {
   private stopped = false;
   private readonly underWay = new WaitGroup();
+  private readonly chunk: number;
 
   constructor(
     private readonly steering: SteeringStore,
@@ -40,7 +44,9 @@ export class BulkSteering implements BackgroundService {
     private readonly search: JobSearch,
     private readonly payloads: Payloads,
     private readonly witness: SteeringWitness,
-  ) {}
+  ) {
+    this.chunk = Math.min(CHUNK, search.rows / LOOKS_PER_CHANGE);
+  }
 
   async retryAll(filter: JobFilter, options: BulkRetryOptions): Promise<BulkResult> {
     const conditions = this.checked(filter, ['failed']);
@@ -93,10 +99,11 @@ export class BulkSteering implements BackgroundService {
     let unasked = false;
     if (gids.length > 0 && !bulk.dryRun) {
       const auditId = await this.audit.add(entryOf(bulk));
-      for (let from = 0; from < gids.length; from += CHUNK) {
+      for (let from = 0; from < gids.length; from += this.chunk) {
+        await turnOfOthers();
         unasked = this.stopped;
         if (unasked) break;
-        changed += await this.underWay.run(() => change(gids.slice(from, from + CHUNK), auditId));
+        changed += await this.underWay.run(() => change(gids.slice(from, from + this.chunk), auditId));
       }
     }
     return { matched: gids.length, changed, more: more || unasked };

@@ -26,6 +26,7 @@ import { isOutage } from '../../../store/driver-errors.js';
 import type { JobRecord, JobStore } from '../../../store/job-store.js';
 import type { NewAuditEntry } from '../../../store/steering/audit-store.js';
 import type { SteeringStore } from '../../../store/steering/steering-store.js';
+import { extendLog } from '../attempt-log.js';
 import type { SkippedSteps } from './skipped-steps.js';
 
 /** Who is told what was done to a job. */
@@ -103,7 +104,10 @@ export class JobSteering {
       stepIndex: next ? atStep + 1 : atStep,
       stepName: (next ?? step).step,
       attempts: !next && settled.done ? failed : 0,
-      attemptLog: logged(record.attemptLog, atStep, settled.done ? `${failed + 1}` : `${failed}s`),
+      attemptLog: extendLog(record.attemptLog, atStep, {
+        attempts: settled.done ? failed + 1 : failed,
+        skipped: !settled.done,
+      }),
       keepsDue: record.status === 'submitted' && record.attempts === 0,
     } as const;
     let skipped = false;
@@ -216,9 +220,4 @@ function stepAt(steps: readonly ParsedStep[], index: number): ParsedStep {
   const step = steps[index];
   if (!step) throw new UnreadableJobError(`it has no step ${index}`);
   return step;
-}
-
-function logged(log: string | null, index: number, attempts: string): string {
-  const entry = `${index}:${attempts}`;
-  return log ? `${log},${entry}` : entry;
 }

@@ -3,6 +3,7 @@ import type { Payloads } from '../../../core/payloads/payloads.js';
 import type { StepArgumentsSerializer } from '../../../core/steps/step-arguments.serializer.js';
 import type { StepRegistry } from '../../../core/steps/step.registry.js';
 import type { TypeOrmDatabases } from '../../../transactions/typeorm-databases.js';
+import type { StorePlace } from '../process-share.js';
 import type { OpenStore } from '../store-opener.js';
 import { AuditLog } from './audit-log.js';
 import { AuditRetention } from './audit-retention.js';
@@ -16,6 +17,7 @@ export interface ManualSteeringServices {
   readonly registry: StepRegistry;
   readonly serializer: StepArgumentsSerializer;
   readonly databases: TypeOrmDatabases;
+  readonly place?: StorePlace | undefined;
 }
 
 /** What is done to jobs by hand, what finds them, and what is noted of it. */
@@ -27,12 +29,15 @@ export class ManualSteering {
   readonly services: readonly BackgroundService[];
 
   constructor(
-    { store, steering, audit, dataSource }: OpenStore,
-    { payloads, registry, serializer, databases }: ManualSteeringServices,
+    { store, search, steering, audit, dataSource }: OpenStore,
+    { payloads, registry, serializer, databases, place }: ManualSteeringServices,
     witness: SteeringWitness,
   ) {
-    const skipped = new SkippedSteps(registry, databases, dataSource);
-    this.search = new JobSearch(store, steering);
+    const skipped = new SkippedSteps(registry, databases, {
+      dataSource,
+      isOneOfSeveral: place !== undefined,
+    });
+    this.search = new JobSearch(store, search);
     this.jobs = new JobSteering(store, steering, payloads, registry, serializer, skipped, witness);
     this.bulk = new BulkSteering(steering, audit, this.search, payloads, witness);
     this.audit = new AuditLog(audit, payloads);

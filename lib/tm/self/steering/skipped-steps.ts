@@ -1,5 +1,4 @@
 import { LineLogger } from '../../../core/line-logger.js';
-import type { DataSourceLike } from '../../../core/transactions/typeorm.types.js';
 import type { StepRegistry } from '../../../core/steps/step.registry.js';
 import { errorText } from '../../../errors/error-text.js';
 import type { Barrier } from '../../../store/barrier.js';
@@ -7,7 +6,7 @@ import type { JobRecord } from '../../../store/job-store.js';
 import { branchIdOf } from '../../../transactions/done-mark.js';
 import type { TypeOrmDatabases } from '../../../transactions/typeorm-databases.js';
 import { decodeLookup } from '../job-lookup.js';
-import { dataSourceOfStep } from '../self-transactional-steps.js';
+import { dataSourceOfStep, type StorePlacement } from '../self-transactional-steps.js';
 
 /** What is known of a step that is to be skipped: no attempt of it can commit any more. */
 export interface SettledStep {
@@ -27,8 +26,7 @@ export class SkippedSteps {
   constructor(
     private readonly registry: StepRegistry,
     private readonly databases: TypeOrmDatabases,
-    /** Where the jobs are stored; undefined for the memory store. */
-    private readonly storeDataSource: DataSourceLike | undefined,
+    private readonly placement: StorePlacement,
   ) {}
 
   /** @throws UnresolvedTransactionError while the transaction of an attempt is open. */
@@ -59,8 +57,8 @@ export class SkippedSteps {
     const definition = this.registry.get(stepName);
     if (!definition) return this.databases.opened();
     if (!definition.transactional) return [];
-    const dataSource = dataSourceOfStep(definition, this.databases, this.storeDataSource);
-    return dataSource === this.storeDataSource ? [] : [await this.databases.barrierOf(dataSource)];
+    const dataSource = dataSourceOfStep(definition, this.databases, this.placement);
+    return dataSource === this.placement.dataSource ? [] : [await this.databases.barrierOf(dataSource)];
   }
 
   /** A row that stays says nothing: an attempt that finds it deletes it. */

@@ -44,6 +44,7 @@ async function demonstrate(depot: Depot): Promise<number> {
   heading('1. Three processes');
   const api = await depot.start('api');
   say(`   process ${api.pid} answers requests and starts jobs (runSteps: false)`);
+  say(`   its dashboard tells of all three, while they run: ${api.dashboard}`);
   const [victim, survivor] = [await depot.start('worker'), await depot.start('worker')];
   for (const { pid } of [victim, survivor]) say(`   process ${pid} is a worker`);
 

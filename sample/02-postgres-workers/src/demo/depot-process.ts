@@ -50,6 +50,11 @@ export class DepotProcess {
     return this.child.pid!;
   }
 
+  /** Of the API process: where a browser on this machine finds the dashboard. */
+  get dashboard(): string {
+    return `${this.url}/stepping`;
+  }
+
   /** The answer, parsed where there is one. */
   async get<T>(path: string): Promise<T> {
     return answerOf<T>(path, await fetch(this.url + path));

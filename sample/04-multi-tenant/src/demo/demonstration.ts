@@ -127,7 +127,7 @@ class Demonstration {
   }
 
   private async settled(gids: readonly string[], status: string): Promise<void> {
-    await until(`${gids.join(' and ')} are ${status}`, 30, async () => {
+    await until(`${gids.join(' and ')} are ${status}`, 60, async () => {
       const { jobs } = readRecords(this.folder);
       const statuses = gids.map((gid) => jobs.find((job) => job.gid === gid)?.status);
       return statuses.every((found) => found === status) || undefined;

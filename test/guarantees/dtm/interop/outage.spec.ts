@@ -163,7 +163,7 @@ describeInterop(
       const { app, server, toDtm } = scene();
       const job = app.job({ transaction: 'none' });
       toDtm.on(job.gid, { before: ({ name }) => name === 'submit' && server.kill() });
-      await expect(job.start()).resolves.toEqual({ gid: job.gid });
+      await expect(job.start()).resolves.toEqual({ gid: job.gid, created: true });
       await server.restart();
       await scene().reaches(job.gid, 'succeed');
       expect(scene().ranOnce(job.gid)).toBe(true);

@@ -44,7 +44,7 @@ describeInterop(
       app.behave(job.gid, ({ step, attempt }) => {
         if (step === 'send-email' && attempt === 1) throw new Error('no connection');
       });
-      await expect(job.start()).resolves.toEqual({ gid: job.gid });
+      await expect(job.start()).resolves.toEqual({ gid: job.gid, created: true });
       expect(await scene().status(job.gid)).toBe('submitted');
       expect(logOf(job.gid).at(-1)?.text).toContain('is accepted and not finished yet');
 

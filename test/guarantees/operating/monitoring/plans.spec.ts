@@ -3,7 +3,13 @@ import type { InternalConnection } from '../../../../lib/store/connections/inter
 import { fleetStoreFor } from '../../../../lib/store/databases.js';
 import { COUNT_LIMIT, type FleetStore } from '../../../../lib/store/fleet/fleet-store.js';
 import { openStore, type OpenDataSource } from '../../../contract/support.js';
-import { createDatabase, describeBackends, itOn, type TestDatabase } from '../../../support/database.js';
+import {
+  type TestDatabase,
+  createDatabase,
+  describeBackends,
+  exceptOnTidb,
+  itOn,
+} from '../../../support/database.js';
 import { fillTable, type TableSize } from './large-table.js';
 
 /** More of each kind than is counted, and enough others that a scan of all would show. */
@@ -111,23 +117,26 @@ describeBackends('reads of the fleet, beside a large table', (backend) => {
     }
   });
 
-  itOn(backend, 'mariadb')('find their rows by an index', async () => {
-    const statements = (await read()).filter(({ sql }) => sql.includes('stepping_jobs'));
-    expect(statements).toHaveLength(4);
-    for (const { sql, params } of statements) {
-      expect(sql).toMatch(/SET STATEMENT max_statement_time.*MAX_EXECUTION_TIME/);
-      const rows = await database.query<Record<string, string | null>>(
-        `EXPLAIN ${sql.replace(/^.*?SELECT/s, 'SELECT')}`,
-        params,
-      );
-      const ofJobs = rows.filter(({ table }) => table === 'stepping_jobs');
-      expect(ofJobs.length, JSON.stringify(rows)).toBeGreaterThan(0);
-      for (const { type, key } of ofJobs) {
-        expect(['range', 'ref', 'index'], `${sql}\n${JSON.stringify(rows)}`).toContain(type);
-        expect(key).toMatch(/stepping_jobs_(due_at|failed)/);
+  exceptOnTidb('it tells its plans otherwise', itOn(backend, 'mariadb'))(
+    'find their rows by an index',
+    async () => {
+      const statements = (await read()).filter(({ sql }) => sql.includes('stepping_jobs'));
+      expect(statements).toHaveLength(4);
+      for (const { sql, params } of statements) {
+        expect(sql).toMatch(/SET STATEMENT max_statement_time.*MAX_EXECUTION_TIME/);
+        const rows = await database.query<Record<string, string | null>>(
+          `EXPLAIN ${sql.replace(/^.*?SELECT/s, 'SELECT')}`,
+          params,
+        );
+        const ofJobs = rows.filter(({ table }) => table === 'stepping_jobs');
+        expect(ofJobs.length, JSON.stringify(rows)).toBeGreaterThan(0);
+        for (const { type, key } of ofJobs) {
+          expect(['range', 'ref', 'index'], `${sql}\n${JSON.stringify(rows)}`).toContain(type);
+          expect(key).toMatch(/stepping_jobs_(due_at|failed)/);
+        }
       }
-    }
-  });
+    },
+  );
 
   itOn(backend, 'sqlite')('find their rows by an index', async () => {
     for (const { sql, params } of await read()) {
@@ -140,36 +149,35 @@ describeBackends('reads of the fleet, beside a large table', (backend) => {
     }
   });
 
-  itOn(
-    backend,
-    'postgres',
-    'mariadb',
-  )('are ended by the database when they take too long', async () => {
-    const lock = await openStore(database);
-    const runner = lock.dataSource.createQueryRunner();
-    // Longer than the test: only the database can end the read.
-    open.dialect.statementTimeout = 60_000;
-    try {
-      if (backend === 'postgres') {
-        await runner.startTransaction();
-        await runner.query('LOCK TABLE stepping_jobs IN ACCESS EXCLUSIVE MODE');
-      } else await runner.query('LOCK TABLES stepping_jobs WRITE');
-      const began = performance.now();
-      await expect(fleet.failures(10)).rejects.toMatchObject({
-        code: 'STEPPING_TRANSACTION_MANAGER_UNAVAILABLE',
-      });
-      const took = performance.now() - began;
-      expect(took).toBeGreaterThan(READ_LIMIT_MS - 100);
-      expect(took).toBeLessThan(READ_LIMIT_MS + MARGIN_MS);
-    } finally {
-      if (backend === 'postgres') await runner.rollbackTransaction();
-      else await runner.query('UNLOCK TABLES');
-      await runner.release();
-      await lock.close();
-    }
-    // The session has no limit left.
-    expect(await fleet.failures(10)).toHaveLength(10);
-  });
+  exceptOnTidb('it locks no tables', itOn(backend, 'postgres', 'mariadb'))(
+    'are ended by the database when they take too long',
+    async () => {
+      const lock = await openStore(database);
+      const runner = lock.dataSource.createQueryRunner();
+      // Longer than the test: only the database can end the read.
+      open.dialect.statementTimeout = 60_000;
+      try {
+        if (backend === 'postgres') {
+          await runner.startTransaction();
+          await runner.query('LOCK TABLE stepping_jobs IN ACCESS EXCLUSIVE MODE');
+        } else await runner.query('LOCK TABLES stepping_jobs WRITE');
+        const began = performance.now();
+        await expect(fleet.failures(10)).rejects.toMatchObject({
+          code: 'STEPPING_TRANSACTION_MANAGER_UNAVAILABLE',
+        });
+        const took = performance.now() - began;
+        expect(took).toBeGreaterThan(READ_LIMIT_MS - 100);
+        expect(took).toBeLessThan(READ_LIMIT_MS + MARGIN_MS);
+      } finally {
+        if (backend === 'postgres') await runner.rollbackTransaction();
+        else await runner.query('UNLOCK TABLES');
+        await runner.release();
+        await lock.close();
+      }
+      // The session has no limit left.
+      expect(await fleet.failures(10)).toHaveLength(10);
+    },
+  );
 
   async function planOf({ sql, params }: Sent, mode: string): Promise<PlanNode> {
     const settings = sent.find((statement) => statement.sql.includes('set_config'))!.sql;
