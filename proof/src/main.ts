@@ -1,5 +1,3 @@
-import { writeFileSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { attacks } from './attacks/index.js';
 import { BuildCopy } from './build-copy.js';
@@ -7,10 +5,10 @@ import { hasDtm } from './dtm-server.js';
 import { readOptions } from './options.js';
 import { startOwnMariaDb, startOwnPostgres } from './own-servers.js';
 import { Random } from './random.js';
-import { hardware, reportOf, SETTINGS_FILE, type RunSettings } from './report.js';
+import { reportOf } from './report.js';
+import { Results } from './results.js';
 import type { Surroundings } from './run.js';
 import { serverVersions } from './server-versions.js';
-import { TIMING } from './scene.js';
 import { nameOf, type Backend, type Placement, type Target } from './target.js';
 import { FORBIDDEN, inTime, isClean, type Verdict } from './verdict.js';
 
@@ -18,7 +16,8 @@ const repository = fileURLToPath(new URL('../../', import.meta.url));
 const options = readOptions(process.argv.slice(2));
 // Its servers, processes and folders are removed with it.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
-if (options.report !== undefined) process.stdout.write(reportOf(options.report));
+const results = options.output === undefined ? undefined : new Results(options.output);
+if (options.report !== undefined) process.stdout.write(reportOf(new Results(options.report)));
 else process.exitCode = (await run()) ? 0 : 1;
 
 async function run(): Promise<boolean> {
@@ -37,7 +36,7 @@ async function run(): Promise<boolean> {
     own,
     rate: options.rate,
   };
-  await writeSettings(surroundings);
+  results?.addRun('proof', process.argv.slice(2), options.rate, await serverVersions(surroundings.servers));
   console.log(`seed ${options.seed}`);
   let clean = true;
   try {
@@ -76,9 +75,7 @@ async function runAttack(
     clean &&= ok;
     const name = part === undefined ? title : `${title} (${part})`;
     print(name, verdict, figures, ok);
-    if (options.output === undefined) return;
-    const file = `${String(started)}-${name.replace(/[^a-z0-9]+/gi, '-')}.json`;
-    const record = {
+    results?.addRecord(name, started, {
       attack: attack.name,
       part,
       target,
@@ -86,12 +83,8 @@ async function runAttack(
       round,
       seconds: options.seconds,
       verdict,
-      figures,
-    };
-    writeFileSync(
-      join(options.output, file),
-      `${JSON.stringify({ ...record, tookMs: Date.now() - started }, null, 1)}\n`,
-    );
+      figures: { ...figures },
+    });
   };
   try {
     await attack.run({ target, random, seconds: options.seconds, surroundings, report });
@@ -100,25 +93,6 @@ async function runAttack(
     return false;
   }
   return clean;
-}
-
-async function writeSettings({ servers }: Surroundings): Promise<void> {
-  if (options.output === undefined) return;
-  mkdirSync(options.output, { recursive: true });
-  const settings: RunSettings = {
-    command: ['npm run proof --', ...process.argv.slice(2)]
-      .join(' ')
-      .replace(/--output \S+/, '--output results'),
-    ...hardware(),
-    servers: await serverVersions(servers),
-    lease: TIMING.lease,
-    interval: TIMING.interval,
-    rate: options.rate,
-  };
-  writeFileSync(
-    join(options.output, `${Date.now()}-${SETTINGS_FILE}`),
-    `${JSON.stringify(settings, null, 1)}\n`,
-  );
 }
 
 function print(title: string, verdict: Verdict, figures: object, ok: boolean): void {

@@ -1,4 +1,5 @@
-import { byTarget, number, sum, table, words, type ProofRecord } from './report-tables.js';
+import { byTarget, number, sum, table, words } from './report-tables.js';
+import type { ProofRecord } from './results.js';
 import { nameOf } from './target.js';
 import type { Forbidden } from './verdict.js';
 

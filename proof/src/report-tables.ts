@@ -1,16 +1,5 @@
-import { nameOf, type Target } from './target.js';
-import type { Verdict } from './verdict.js';
-
-/** The result of one attack on one target. */
-export interface ProofRecord {
-  readonly attack: string;
-  readonly target: Target;
-  readonly seed: number;
-  readonly seconds: number;
-  readonly tookMs: number;
-  readonly verdict: Verdict;
-  readonly figures: Readonly<Record<string, unknown>>;
-}
+import type { ProofRecord } from './results.js';
+import { nameOf } from './target.js';
 
 export function byTarget(records: readonly ProofRecord[]): [string, ProofRecord[]][] {
   const names = [...new Set(records.map(({ target }) => nameOf(target)))].sort();

@@ -1,32 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { cpus, totalmem } from 'node:os';
-import { join } from 'node:path';
 import { attackTable, eventsTable, floodTable } from './report-attacks.js';
-import { byTarget, number, sum, table, type ProofRecord } from './report-tables.js';
+import { byTarget, number, sum, table } from './report-tables.js';
+import type { ProofRecord, Results, RunSettings } from './results.js';
 import { FORBIDDEN, inTime, summarize, type Forbidden, type RepeatReason } from './verdict.js';
-
-/** The command and environment of a run; the first file that it writes. */
-export interface RunSettings {
-  readonly command: string;
-  readonly node: string;
-  readonly processors: string;
-  readonly memoryGb: number;
-  readonly servers: readonly string[];
-  readonly lease: number;
-  readonly interval: number;
-  readonly rate: number;
-}
-
-export const SETTINGS_FILE = 'run.json';
-
-export function hardware(): Pick<RunSettings, 'node' | 'processors' | 'memoryGb'> {
-  const processors = cpus();
-  return {
-    node: process.version,
-    processors: `${processors.length} x ${processors[0]?.model.trim() || 'processor'}`,
-    memoryGb: Math.round(totalmem() / 2 ** 30),
-  };
-}
 
 const LABELS: Readonly<Record<Forbidden, string>> = {
   lost: 'jobs of committed transactions lost',
@@ -55,15 +30,8 @@ const LABELS: Readonly<Record<Forbidden, string>> = {
 const REASONS: readonly RepeatReason[] = ['killed', 'paused', 'lease lost', 'failed', 'shut down', 'other'];
 
 /** docs/internals/reliability.md, from the results of one or more runs. */
-export function reportOf(folder: string): string {
-  const files = readdirSync(folder).filter((file) => file.endsWith('.json') && !file.endsWith(SETTINGS_FILE));
-  const records = files
-    .sort()
-    .map((file) => JSON.parse(readFileSync(join(folder, file), 'utf8')) as ProofRecord);
-  const runs = readdirSync(folder)
-    .filter((file) => file.endsWith(SETTINGS_FILE))
-    .map((file) => JSON.parse(readFileSync(join(folder, file), 'utf8')) as RunSettings);
-  if (records.length === 0) throw new Error(`There are no results in ${folder}`);
+export function reportOf({ records, runs }: Results): string {
+  if (records.length === 0) throw new Error('The folder has no results');
   return `${[
     introduction(records),
     conditions(runs),
@@ -106,7 +74,10 @@ function conditions(runs: readonly RunSettings[]): string {
     ['Node', node],
     ['databases', [...new Set(runs.flatMap((run) => run.servers))].join('; ')],
     ['lease, recovery interval', `${lease} ms, ${interval} ms; in races 1,000 ms, 50 ms`],
-    ['processes', '3; in races 2 to 5; with DTM, which calls one address, 1'],
+    [
+      'processes',
+      '3; in races 2 to 5; on the engines of `engines:*` 2; with DTM, which calls one address, 1',
+    ],
     [
       'load',
       `up to ${rate} jobs per second, each of 1 to 4 steps, one in ten is rolled back on purpose; a quarter of that where DTM's application is killed`,
@@ -159,7 +130,8 @@ function targetTable(records: readonly ProofRecord[]): string {
   return `## By target
 
 "Not committed" counts transactions that were rolled back on purpose, by a fault, or by the death of their process.
-"Unanswered" counts requests that the client never got an answer to, whatever their outcome.
+"Unanswered" counts requests that the client never got an answer to, whatever their outcome. Changes are not recorded at DTM, nor
+on TiDB, which has no triggers.
 
 ${table(head, rows)}`;
 }

@@ -5,6 +5,8 @@ export type Placement = 'one' | 'two' | 'dtm';
 
 /** What is attacked. */
 export interface Target {
+  /** Where it is another one than the backend, which it is used as. */
+  readonly engine?: string;
   readonly backend: Backend;
   readonly placement: Placement;
   /** False if the database has none: then nothing records how jobs change. Default: true. */
@@ -17,6 +19,6 @@ const PLACES: Readonly<Record<Placement, string>> = {
   dtm: 'DTM over HTTP',
 };
 
-export function nameOf({ backend, placement }: Target): string {
-  return `${backend}, ${PLACES[placement]}`;
+export function nameOf({ engine, backend, placement }: Target): string {
+  return `${engine ?? backend}, ${PLACES[placement]}`;
 }

@@ -31,7 +31,7 @@ for (const engine of engines) {
       try {
         const settings = { repository, root: copy.root, rate: 30, seed };
         for (const placement of placements) {
-          const run = { ...settings, placement, seconds: SECONDS };
+          const run = { ...settings, name, placement, seconds: SECONDS };
           const { verdict, figures, clean } = await crashRun(running, run);
           const { forbidden, violations } = verdict;
           const nothing = Object.fromEntries(FORBIDDEN.map((kind) => [kind, 0]));

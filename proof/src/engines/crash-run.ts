@@ -7,6 +7,8 @@ import type { RunningEngine, RunSettings } from './engine.js';
 const PROCESSES = 2;
 
 export interface CrashRunSettings extends RunSettings {
+  /** Of the engine. */
+  readonly name: string;
   readonly placement: Placement;
   /** Length of the run, without waiting for the end of its jobs. */
   readonly seconds: number;
@@ -22,9 +24,9 @@ export interface CrashRunResult {
 
 /** Kills the processes of the application, and disturbs the engine, while jobs are started and run. */
 export async function crashRun(engine: RunningEngine, settings: CrashRunSettings): Promise<CrashRunResult> {
-  const { repository, root, placement, seconds, rate, seed } = settings;
+  const { repository, root, name, placement, seconds, rate, seed } = settings;
   const { backend, url, triggers = true } = engine;
-  const target: Target = { backend, placement, triggers };
+  const target: Target = { engine: name, backend, placement, triggers };
   const surroundings = { repository, root, servers: { [backend]: url }, own: {}, rate };
   let result: CrashRunResult | undefined;
   await killAttack.run({

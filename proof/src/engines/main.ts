@@ -2,7 +2,8 @@
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { BuildCopy } from '../build-copy.js';
-import type { Placement } from '../target.js';
+import { Results } from '../results.js';
+import { nameOf, type Placement } from '../target.js';
 import { crashRun, linesOf } from './crash-run.js';
 import type { Engine } from './engine.js';
 import { engines } from './index.js';
@@ -23,6 +24,7 @@ async function main(): Promise<boolean> {
       seed: { type: 'string', default: String(Date.now() % 1_000_000) },
       suites: { type: 'boolean', default: true },
       only: { type: 'string', multiple: true },
+      output: { type: 'string' },
     },
   });
   const engine = engineOf(positionals);
@@ -33,6 +35,7 @@ async function main(): Promise<boolean> {
     number,
     number,
   ];
+  const results = values.output === undefined ? undefined : new Results(values.output);
   const log = (line: string): void => console.log(line);
   const copy = BuildCopy.create(repository);
   const settings = { repository, root: copy.root, rate, seed };
@@ -40,13 +43,25 @@ async function main(): Promise<boolean> {
   let clean = true;
   try {
     log(`${engine.name}: ${running.version}; seed ${seed}`);
+    results?.addRun(`engines:${engine.name}`, process.argv.slice(3), rate, [running.version]);
     const suites = values.only ?? running.suites;
     if (values.suites && suites.length > 0) clean = await runSuites({ ...running, suites }, repository);
     const placements: readonly Placement[] = engine.placements ?? ['one'];
     for (const placement of placements) {
       const share = seconds / placements.length;
-      const result = await crashRun(running, { ...settings, placement, seconds: share });
+      const started = Date.now();
+      const result = await crashRun(running, { ...settings, name: engine.name, placement, seconds: share });
       linesOf(result).forEach(log);
+      const { target, verdict, figures } = result;
+      results?.addRecord(`kill: ${nameOf(target)}`, started, {
+        attack: 'kill',
+        target,
+        seed,
+        round: 1,
+        seconds: share,
+        verdict,
+        figures,
+      });
       clean &&= result.clean;
     }
     const further = await running.further?.(settings);
