@@ -13,6 +13,7 @@ import { latency } from './workloads/d-latency.ts';
 import { crowded } from './workloads/e-crowded.ts';
 import { databases } from './workloads/f-databases.ts';
 import { memory } from './workloads/g-memory.ts';
+import { shards } from './workloads/h-shards.ts';
 
 const WORKLOADS: Record<WorkloadLetter, (bench: Bench) => Promise<WorkloadResult[]>> = {
   A: async (bench) => [await placing(bench, 'A')],
@@ -22,6 +23,7 @@ const WORKLOADS: Record<WorkloadLetter, (bench: Bench) => Promise<WorkloadResult
   E: crowded,
   F: databases,
   G: memory,
+  H: shards,
 };
 
 const PACKAGES = [

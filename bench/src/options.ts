@@ -1,11 +1,11 @@
 import { parseArgs } from 'node:util';
 
-export type WorkloadLetter = 'A' | 'B' | 'C' | 'D' | 'E' | 'F' | 'G';
+export type WorkloadLetter = 'A' | 'B' | 'C' | 'D' | 'E' | 'F' | 'G' | 'H';
 
 export interface Options {
   readonly workloads: readonly WorkloadLetter[];
   readonly rounds: number;
-  /** Jobs of A, B, E and F. */
+  /** Jobs of A, B, E, F and H. */
   readonly jobs: number;
   /** Warm-up jobs. With fewer, V8's optimizing compiler takes a tenth to a fifth of the process's time. */
   readonly warmUp: number;
@@ -25,7 +25,7 @@ export interface Options {
   readonly profile: string | undefined;
 }
 
-const LETTERS = ['A', 'B', 'C', 'D', 'E', 'F', 'G'] as const;
+const LETTERS = ['A', 'B', 'C', 'D', 'E', 'F', 'G', 'H'] as const;
 
 export function parseOptions(args: readonly string[]): Options {
   const { values, positionals } = parseArgs({

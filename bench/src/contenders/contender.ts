@@ -8,6 +8,8 @@ export type Role = 'all' | 'producer' | 'worker';
 export interface ContenderSettings {
   readonly kind: DatabaseKind;
   readonly url: string;
+  /** Further databases of orders, each with a store of its own. */
+  readonly shardUrls: readonly string[];
   /** Where jobs are stored, if not in the database of the orders. */
   readonly jobsUrl: string | undefined;
   readonly role: Role;

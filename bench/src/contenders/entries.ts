@@ -33,6 +33,12 @@ const unmonitored: Entry = {
   make: async (settings) => new (await import('./stepping.ts')).Stepping(settings, { monitoring: false }),
 };
 
+/** With a store in each of four databases. */
+const sharded: Entry = {
+  ...stepping,
+  name: 'stepping, four stores',
+};
+
 /** A second build of the library, to measure a change: `--compare <folder>`. */
 const compared: Entry = {
   name: 'stepping (compared)',
@@ -107,6 +113,7 @@ export const ENTRIES = {
   elsewhere: [floor, stepping, ordersOnly('typeorm')],
   twoPhase: [twoPhaseFloor, stepping],
   alone: [stepping],
+  shards: [stepping, sharded],
   compared: [compared],
 } as const satisfies Record<string, readonly Entry[]>;
 

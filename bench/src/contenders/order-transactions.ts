@@ -37,10 +37,13 @@ export class TypeOrmOrders implements OrderTransactions {
   /** SQLite has one connection. Without Stepping, transactions have to be serialized here. */
   private readonly oneAtATime: boolean;
 
-  constructor(url: string, kind: DatabaseKind, oneAtATime = false) {
+  constructor(url: string, kind: DatabaseKind, oneAtATime = false, name?: string) {
     this.kind = kind;
     this.oneAtATime = oneAtATime;
-    this.dataSource = new DataSource(dataSourceOptions(url, kind));
+    this.dataSource = new DataSource({
+      ...dataSourceOptions(url, kind),
+      ...(name && { name }),
+    } as DataSourceOptions);
     this.insertOrder = placeholders(kind, INSERT_ORDER);
   }
 

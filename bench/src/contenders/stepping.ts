@@ -4,6 +4,7 @@ import { NestFactory } from '@nestjs/core';
 import type { DistributedJobFactory, StepHandler } from 'nestjs-stepping';
 import { DataSource } from 'typeorm';
 import type { Order } from '../orders.ts';
+import { Watch } from '../server/watch.ts';
 import type { Contender, ContenderSettings } from './contender.ts';
 import { dataSourceOptions, TypeOrmOrders } from './order-transactions.ts';
 
@@ -19,12 +20,18 @@ export interface SteppingVariant {
   readonly monitoring?: false;
 }
 
+interface Shard {
+  readonly orders: TypeOrmOrders;
+  readonly watch: Watch;
+}
+
 /** Producers and workers are processes of their own. */
 const KEY = new Uint8Array(32).fill(7);
 
 /** The library at its default settings, which are the same for throughput and for latency. */
 export class Stepping implements Contender {
-  private readonly orders: TypeOrmOrders;
+  /** One, or one in each of several databases, which take turns. */
+  private readonly shards: readonly Shard[];
   private readonly jobs: DataSource | undefined;
   private app: { close(): Promise<void> } | undefined;
   private factory!: DistributedJobFactory;
@@ -37,7 +44,12 @@ export class Stepping implements Contender {
   constructor(settings: ContenderSettings, variant: SteppingVariant = {}) {
     this.settings = settings;
     this.variant = variant;
-    this.orders = new TypeOrmOrders(settings.url, settings.kind);
+    const { url, shardUrls, kind, watch } = settings;
+    const others = shardUrls.map((other) => ({ url: other, watch: new Watch(other) }));
+    this.shards = [{ url, watch }, ...others].map(({ url: of, watch: through }, at) => ({
+      orders: new TypeOrmOrders(of, kind, false, shardUrls.length > 0 ? `shard-${at}` : undefined),
+      watch: through,
+    }));
     if (settings.jobsUrl !== undefined) {
       this.jobs = new DataSource({
         ...dataSourceOptions(settings.jobsUrl, settings.kind),
@@ -66,7 +78,9 @@ export class Stepping implements Contender {
     this.first = First;
     this.second = Second;
 
-    await this.orders.open();
+    const dataSources = this.shards.map(({ orders }) => orders.dataSource);
+    const names = dataSources.flatMap(({ options }) => options.name ?? []);
+    for (const { orders } of this.shards) await orders.open();
     await this.jobs?.initialize();
     class BenchModule {}
     Module({
@@ -76,12 +90,13 @@ export class Stepping implements Contender {
           transactionManager: selfTm({
             runSteps: role !== 'producer',
             ...(this.jobs && { dataSource: 'jobs' }),
+            ...(names.length > 0 && { dataSource: names }),
             ...(monitoring === false && { monitoring }),
           }),
         }),
       ],
       providers: [
-        { provide: DataSource, useValue: this.orders.dataSource },
+        ...dataSources.map((dataSource, at) => ({ provide: names[at] ?? DataSource, useValue: dataSource })),
         ...(this.jobs ? [{ provide: 'jobs', useValue: this.jobs }] : []),
         First,
         Second,
@@ -93,7 +108,7 @@ export class Stepping implements Contender {
   }
 
   place(order: Order): Promise<void> {
-    return this.orders.place(order, () => {
+    return this.shards[order.id % this.shards.length]!.orders.place(order, () => {
       const job = this.factory.createJob().addStep(this.first, order);
       if (this.settings.steps === 2) job.addStep(this.second, order);
       return job.start();
@@ -101,20 +116,27 @@ export class Stepping implements Contender {
   }
 
   async pending(): Promise<boolean> {
-    const { watch, kind } = this.settings;
-    // Jobs with a longer delay fill the table for workload E, and must not be read here.
-    if (kind === 'postgres') {
-      return watch.any('stepping_jobs', `due_at < (SELECT clock_timestamp() + interval '1 hour')`);
-    }
-    const rows = await this.orders.dataSource.query<unknown[]>(
-      'SELECT 1 FROM stepping_jobs WHERE due_at IS NOT NULL LIMIT 1',
-    );
-    return rows.length > 0;
+    const found = await Promise.all(this.shards.map((shard) => this.pendingIn(shard)));
+    return found.includes(true);
   }
 
   async close(): Promise<void> {
     await this.app?.close();
     await this.jobs?.destroy();
-    await this.orders.close();
+    for (const { orders, watch } of this.shards) {
+      await orders.close();
+      if (watch !== this.settings.watch) await watch.close();
+    }
+  }
+
+  private async pendingIn({ orders, watch }: Shard): Promise<boolean> {
+    // Jobs with a longer delay fill the table for workload E, and must not be read here.
+    if (this.settings.kind === 'postgres') {
+      return watch.any('stepping_jobs', `due_at < (SELECT clock_timestamp() + interval '1 hour')`);
+    }
+    const rows = await orders.dataSource.query<unknown[]>(
+      'SELECT 1 FROM stepping_jobs WHERE due_at IS NOT NULL LIMIT 1',
+    );
+    return rows.length > 0;
   }
 }

@@ -27,8 +27,8 @@ let memoryAtMost = 0;
 
 const handlers: Handlers = {
   async open() {
-    const { jobsUrl, ...rest } = settings;
-    contender = await entry.make({ ...rest, jobsUrl, executions, watch });
+    const { jobsUrl, shardUrls = [], ...rest } = settings;
+    contender = await entry.make({ ...rest, jobsUrl, shardUrls, executions, watch });
     await contender.open();
     if (settings.role === 'worker') reportProgress();
     cpuAtStart = cpu();

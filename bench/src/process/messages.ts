@@ -7,6 +7,7 @@ export interface ProcessSettings {
   readonly contender: string;
   readonly kind: DatabaseKind;
   readonly url: string;
+  readonly shardUrls?: readonly string[];
   readonly jobsUrl?: string;
   readonly role: Role;
   readonly steps: 1 | 2;

@@ -15,6 +15,8 @@ export interface PlacingRun {
   readonly jobs: number;
   readonly warmUp: number;
   readonly database: RunDatabase;
+  /** Further databases of orders, each with a store of its own. */
+  readonly shards?: readonly RunDatabase[];
   /** Where jobs are stored, if not in the database of the orders. */
   readonly jobsDatabase?: RunDatabase;
 }
@@ -36,19 +38,20 @@ export const SHORT_COLUMNS: readonly Column[] = PLACING_COLUMNS.filter(
 
 /** Places orders with jobs by 16 concurrent producers, until nothing is pending, in a new process that has warmed up. */
 export async function placingRun(bench: Bench, run: PlacingRun): Promise<Omit<Run, 'contender' | 'round'>> {
-  const { entry, steps, jobs, warmUp, database, jobsDatabase } = run;
+  const { entry, steps, jobs, warmUp, database, shards = [], jobsDatabase } = run;
   const child = new ContenderProcess(
     {
       contender: entry.name,
       kind: database.kind,
       url: database.url,
+      shardUrls: shards.map(({ url }) => url),
       ...(jobsDatabase && { jobsUrl: jobsDatabase.url }),
       role: 'all',
       steps,
     },
     bench.options.profile ? ['--cpu-prof', `--cpu-prof-dir=${bench.options.profile}`] : [],
   );
-  const databases = [database, ...(jobsDatabase ? [jobsDatabase] : [])].map(({ name }) => name);
+  const databases = [database, ...shards, ...(jobsDatabase ? [jobsDatabase] : [])].map(({ name }) => name);
   const meter = database.kind === 'postgres' ? new ServerMeter(bench.postgres, databases) : undefined;
   try {
     await child.ask('open');
