@@ -8,7 +8,7 @@ import type { TransactionContext } from '../core/transactions/transaction-contex
 import { SteppingNotReadyError } from '../errors/index.js';
 import type { JobRecord, JobStore } from '../store/job-store.js';
 import { jobInfoOf } from '../tm/self/job-info.mapper.js';
-import type { SelfPreparedJob } from '../tm/self/job-starter.js';
+import type { SelfPreparedJob } from '../tm/self/started-job.js';
 import { SelfTransactionManager } from '../tm/self/self.transaction-manager.js';
 import type { ResolvedSelfTmOptions } from '../tm/self/self-tm.options.js';
 import type { SelfTmRuntime, SelfTmServices } from '../tm/self/self-tm.runtime.js';

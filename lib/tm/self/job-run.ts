@@ -1,11 +1,9 @@
 import { faultPoint } from '../../core/fault-point.js';
 import type { ParsedStep } from '../../core/jobs/job-message.js';
-import { openAttempt } from '../../core/payloads/job-payloads.js';
 import { isPayloadError } from '../../core/payloads/payloads.js';
 import { plainError } from '../../core/payloads/stored-forms.js';
 import { timeoutOf } from '../../core/steps/attempt.runner.js';
 import { StepStop } from '../../core/steps/step-context.js';
-import { type KnownAttempt } from '../../core/steps/step-attempt.js';
 import type { StepDefinition } from '../../core/steps/step-definition.js';
 import { errorClass } from '../../errors/error-class.js';
 import { errorText } from '../../errors/error-text.js';
@@ -13,6 +11,7 @@ import { LeaseLostError, StepAbandonedError } from '../../errors/index.js';
 import type { JobChange } from '../../store/job-store.js';
 import type { TransactionalOutcome } from '../../transactions/transactional-step.runner.js';
 import type { ReportedAttempt } from './attempt-reporter.js';
+import { attemptOf, runAttempt } from './job-attempt.js';
 import type { JobRunServices } from './job-run-services.js';
 import type { LeasedJob } from './leased-job.js';
 
@@ -82,7 +81,8 @@ export class JobRun {
 
     this.stopper = new StepStop();
     const completion = this.completion();
-    this.working = { definition, outcome: this.attempt(definition, completion, this.stopper) };
+    const attempt = attemptOf(job, definition, this.stopper, services);
+    this.working = { definition, outcome: runAttempt(job, attempt, completion, services) };
     const outcome = await this.working.outcome;
     this.working = undefined;
     switch (outcome.kind) {
@@ -120,7 +120,8 @@ export class JobRun {
     }
     try {
       // The process may have ended between the COMMIT of the step and the news of it.
-      if (await transactional.isDone(this.known(definition, new StepStop()), job.lease, this.completion())) {
+      const attempt = attemptOf(job, definition, new StepStop(), services);
+      if (await transactional.isDone(attempt, job.lease, this.completion())) {
         job.lastHasSucceeded();
         return await this.succeeded(this.completion(), false);
       }
@@ -150,79 +151,6 @@ export class JobRun {
     const { executor, registry, mayBegin } = this.services;
     if (!registry.has(step) || !executor.mayEndAtFirstFailure(step, overrides)) return false;
     return mayBegin(step, this.job.queueName);
-  }
-
-  private async attempt(
-    definition: StepDefinition,
-    completion: JobChange,
-    stop: StepStop,
-  ): Promise<TransactionalOutcome> {
-    const { job } = this;
-    const attempt = this.known(definition, stop);
-    const before = faultPoint('step:before-execute', job.gid);
-    if (before) await before;
-    try {
-      const outcome = await (job.hasMarkedArgs
-        ? this.openAndExecute(attempt, completion)
-        : this.executeAround(attempt, completion));
-      const executed = faultPoint('step:executed', job.gid);
-      if (executed) await executed;
-      return outcome;
-    } catch (error) {
-      return { kind: 'failed', error };
-    }
-  }
-
-  /** What cannot be decoded is no attempt; tests are told of it all the same. */
-  private async openAndExecute(attempt: KnownAttempt, completion: JobChange): Promise<TransactionalOutcome> {
-    const { payloads, aroundAttempt } = this.services;
-    const opened = await openAttempt(payloads, attempt);
-    if (!('kind' in opened)) return this.executeAround(opened, completion);
-    return aroundAttempt
-      ? aroundAttempt({ ...attempt, readArgs: () => undefined }, async () => opened)
-      : opened;
-  }
-
-  private executeAround(attempt: KnownAttempt, completion: JobChange): Promise<TransactionalOutcome> {
-    const { aroundAttempt } = this.services;
-    return aroundAttempt
-      ? aroundAttempt(attempt, () => this.execute(attempt, completion))
-      : this.execute(attempt, completion);
-  }
-
-  private execute(attempt: KnownAttempt, completion: JobChange): Promise<TransactionalOutcome> {
-    const { tracer } = this.services.telemetry;
-    return tracer
-      ? tracer.aroundAttempt(attempt, () => this.executeWithin(attempt, completion))
-      : this.executeWithin(attempt, completion);
-  }
-
-  private executeWithin(attempt: KnownAttempt, completion: JobChange): Promise<TransactionalOutcome> {
-    const { transactional, attempts } = this.services;
-    return attempt.definition.transactional
-      ? transactional.run(attempt, this.job.lease, completion)
-      : attempts.run(attempt);
-  }
-
-  private known(definition: StepDefinition, stop: StepStop): KnownAttempt {
-    const { job, services } = this;
-    return {
-      gid: job.gid,
-      definition,
-      stepName: job.stepName,
-      stepIndex: job.stepIndex,
-      attempt: job.attempt,
-      overrides: job.overrides,
-      lastAttempt: services.executor.isLastAttempt(job.stepName, job.attempt, job.overrides),
-      readArgs: () => job.readArgs(),
-      stop,
-      barrierGid: job.barrierGid,
-      tenant: job.tenant,
-      store: job.store,
-      edits: job.edits,
-      trace: job.trace,
-      gracePeriod: services.gracePeriod,
-    };
   }
 
   private async succeeded(completion: JobChange, stored: boolean): Promise<boolean> {

@@ -10,6 +10,7 @@ import type { JobCompleter } from './job-completer.js';
 import type { JobRun } from './job-run.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 import type { LeasedJob } from './leased-job.js';
+import { LoneJobs } from './lone-jobs.js';
 import type { ProcessSlots, SlotUser } from './process-slots.js';
 import type { StepQueue } from './step-queue.js';
 import type { ClaimableSteps, StepQueues } from './step-queues.js';
@@ -54,7 +55,7 @@ export interface JobRunnerOptions {
  */
 export class JobRunner implements BackgroundService, SlotUser {
   private readonly logger = new LineLogger(JobRunner.name);
-  private readonly lone: LeasedJob[] = [];
+  private readonly lone: LoneJobs;
   /** An array, for the reason that `LeaseTable` gives. */
   private readonly running: JobRun[] = [];
   private readonly runs = new WaitGroup();
@@ -72,6 +73,7 @@ export class JobRunner implements BackgroundService, SlotUser {
     private readonly options: JobRunnerOptions,
     private readonly unsettled = new UnsettledAttempts(),
   ) {
+    this.lone = new LoneJobs(queues.concurrency);
     queues.slots.join(this);
   }
 
@@ -85,7 +87,7 @@ export class JobRunner implements BackgroundService, SlotUser {
 
   /** How many jobs wait here for a slot. */
   get waitingCount(): number {
-    return this.queues.waiting + this.lone.length;
+    return this.queues.waiting + this.lone.waiting;
   }
 
   /** The attempts that run, the longest first. */
@@ -128,8 +130,8 @@ export class JobRunner implements BackgroundService, SlotUser {
       this.budget.hold(job.bytes);
       if (this.isPaused(job)) void this.handBack([job], 0);
       else if (this.unsettled.has(job.gid)) void this.handBack([job], UNSETTLED_PAUSE_MS);
-      else if (job.runsAlone) this.takeLone(job);
-      else this.queues.push(this.queues.of(job.queueName), job, true);
+      else if (!job.runsAlone) this.queues.push(this.queues.of(job.queueName), job, true);
+      else if (!this.lone.push(job)) void this.handBack([job], LONE_PAUSE_MS);
     }
     this.afterTaking();
   }
@@ -151,9 +153,8 @@ export class JobRunner implements BackgroundService, SlotUser {
   /** Only these steps are paused from now on. Jobs that wait at them go back to the store at once; attempts that run go on. */
   pause(names: ReadonlySet<string>): void {
     this.queues.pause(names);
-    const lone = this.lone.splice(0);
-    this.lone.push(...lone.filter((job) => !this.isPaused(job)));
-    void this.handBack([...this.queues.takePaused(), ...lone.filter((job) => this.isPaused(job))], 0);
+    const lone = this.lone.take((job) => this.isPaused(job));
+    void this.handBack([...this.queues.takePaused(), ...lone], 0);
     this.startWaiting();
   }
 
@@ -196,17 +197,17 @@ export class JobRunner implements BackgroundService, SlotUser {
 
   get canStart(): boolean {
     if (this.state !== 'running' || this.slots.isFull) return false;
-    return this.lone.length > 0 || this.queues.waiting > 0;
+    return this.lone.waiting > 0 || this.queues.waiting > 0;
   }
 
   startOne(): boolean {
     if (!this.canStart) return false;
     const lone = this.nextLone();
-    const queue = lone < 0 ? this.queues.next() : this.queues.of(this.lone[lone]!.queueName);
+    const queue = lone ? this.queues.of(lone.queueName) : this.queues.next();
     if (!queue) return false;
-    const job = lone < 0 ? queue.shift() : this.lone.splice(lone, 1)[0]!;
+    const job = lone ?? queue.shift();
     if (job.lease.lost) this.budget.release(job.bytes);
-    else void this.run(job, queue, lone >= 0);
+    else void this.run(job, queue, lone !== undefined);
     return true;
   }
 
@@ -226,10 +227,10 @@ export class JobRunner implements BackgroundService, SlotUser {
     this.lookLater();
   }
 
-  /** Where the first lone job waits that may begin; -1 when there is none. */
-  private nextLone(): number {
-    if (this.slots.loneIsRunning || this.lone.length === 0) return -1;
-    return this.lone.findIndex((job) => this.queues.hasRoom(this.queues.of(job.queueName)));
+  /** Takes the first lone job that may begin. */
+  private nextLone(): LeasedJob | undefined {
+    if (this.slots.loneIsRunning || this.lone.waiting === 0) return undefined;
+    return this.lone.shift((job) => this.queues.hasRoom(this.queues.of(job.queueName)));
   }
 
   private async run(job: LeasedJob, first: StepQueue, alone: boolean): Promise<void> {
@@ -283,11 +284,6 @@ export class JobRunner implements BackgroundService, SlotUser {
     this.afterTaking();
   }
 
-  private takeLone(job: LeasedJob): void {
-    if (this.lone.length >= this.concurrency) void this.handBack([job], LONE_PAUSE_MS);
-    else this.lone.push(job);
-  }
-
   private afterTaking(): void {
     if (this.state === 'stopped') void this.handBackQueues();
     else this.startWaiting();
@@ -313,7 +309,7 @@ export class JobRunner implements BackgroundService, SlotUser {
   }
 
   private async handBackQueues(): Promise<void> {
-    await this.handBack([...this.queues.takeAll(), ...this.lone.splice(0)], 0);
+    await this.handBack([...this.queues.takeAll(), ...this.lone.take()], 0);
   }
 
   private async handBack(jobs: readonly LeasedJob[], delay: number): Promise<void> {

@@ -2,8 +2,8 @@ import type { SteppingEventBus } from '../../core/events/event-bus.js';
 import { type JobMessage, encodeSteps } from '../../core/jobs/job-message.js';
 import type { Payloads } from '../../core/payloads/payloads.js';
 import type { StepRegistry } from '../../core/steps/step.registry.js';
-import type { SentStatement, TransactionContext } from '../../core/transactions/transaction-context.js';
-import type { PreparedJob, SubmittedJob } from '../../core/transaction-manager.js';
+import type { TransactionContext } from '../../core/transactions/transaction-context.js';
+import type { SubmittedJob } from '../../core/transaction-manager.js';
 import {
   dataSourceOf,
   type DataSourceLike,
@@ -18,46 +18,13 @@ import {
 import { Batcher } from './batcher.js';
 import { LeasedJob } from './leased-job.js';
 import type { JobRunner } from './job-runner.js';
-import type { JobStore, LeaseKey, NewJob, PreparedChange } from '../../store/job-store.js';
+import type { JobStore, NewJob, PreparedChange } from '../../store/job-store.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 import { assertSame, findSubmitted } from './same-job.js';
 import { ReservedSlots, type ReservedSlot } from './reserved-slots.js';
+import { renewOld, type OpenJob } from './open-jobs.js';
 import { preparedLookup, submittedLookup, type JobLookup } from './job-lookup.js';
-
-/** A job that this process has written. */
-interface StartedJob {
-  /** Encoded. */
-  readonly steps: string;
-  /** The name of the first step. */
-  readonly stepName: string;
-  readonly owner: string | null;
-  /** Reserved for the job. Without one, any process may take it. */
-  readonly slot: ReservedSlot | undefined;
-  /** When the statement that writes the job was sent. Its lease counts from then. */
-  readonly sent: SentStatement;
-  readonly lookup?: JobLookup | undefined;
-}
-
-/** A job whose transaction is still open. */
-interface OpenJob extends LeaseKey {
-  readonly runner: QueryRunnerLike;
-  readonly sent: { sentAt: number; readonly waiting?: boolean };
-}
-
-/** What the self-TM remembers of a prepared job. */
-export interface SelfPreparedJob extends PreparedJob, StartedJob {
-  /** Of the same job that was started before, there is nothing to run or to undo. */
-  readonly existing: boolean;
-}
-
-const EXISTING = {
-  existing: true,
-  steps: '',
-  stepName: '',
-  owner: null,
-  slot: undefined,
-  sent: { sentAt: 0 },
-};
+import { EXISTING, type SelfPreparedJob, type StartedJob } from './started-job.js';
 
 export interface JobStarterOptions {
   /** Where the jobs are stored; undefined for the memory store. */
@@ -89,6 +56,7 @@ export class JobStarter {
   private readonly inserts: Batcher<NewJob>;
   private readonly preparedChanges: Batcher<PreparedChange>;
   private readonly slots: ReservedSlots;
+  private readonly renewOld: (jobs: readonly OpenJob[]) => Promise<void>;
 
   constructor(
     private readonly store: JobStore,
@@ -100,6 +68,7 @@ export class JobStarter {
     private readonly options: JobStarterOptions,
   ) {
     this.slots = new ReservedSlots(runner, leases.leaseDuration);
+    this.renewOld = (jobs) => renewOld(store, leases.leaseDuration, jobs);
     this.inserts = new Batcher((jobs) => store.insert(jobs));
     this.preparedChanges = new Batcher((changes) => store.changePrepared(changes));
   }
@@ -209,19 +178,6 @@ export class JobStarter {
       if (slot && !kept) this.slots.release(slot);
     }
   }
-
-  /**
-   * In a transaction that has been open for long, the leases would be over when the rows become visible, and other processes
-   * would take the jobs. Rows that are sent with the COMMIT are fresh.
-   */
-  private readonly renewOld = async (jobs: readonly OpenJob[]): Promise<void> => {
-    const { leaseDuration } = this.leases;
-    const now = performance.now();
-    const old = jobs.filter(({ sent }) => !sent.waiting && now - sent.sentAt > leaseDuration / 3);
-    if (old.length === 0) return;
-    await this.store.renewIn(old[0]!.runner, old, leaseDuration);
-    for (const { sent } of old) sent.sentAt = now;
-  };
 
   private async submitAlone(message: JobMessage): Promise<SubmittedJob> {
     if (this.options.insideOwnTransaction()) throw new StandaloneJobInTransactionError(message.gid);

@@ -8,7 +8,7 @@ import type { TransactionContext } from '../../core/transactions/transaction-con
 import { errorText } from '../../errors/error-text.js';
 import { InvalidOptionError, SteppingNotReadyError } from '../../errors/index.js';
 import { isOutage } from '../../store/driver-errors.js';
-import type { SelfPreparedJob } from './job-starter.js';
+import type { SelfPreparedJob } from './started-job.js';
 import type { ResolvedSelfTmOptions } from './self-tm.options.js';
 import { SelfTmRuntime, type SelfTmServices } from './self-tm.runtime.js';
 import { openStore, type OpenStore } from './store-opener.js';

@@ -11,7 +11,7 @@ import type { TransactionContext } from '../../../core/transactions/transaction-
 import { dataSourceOf } from '../../../core/transactions/typeorm.types.js';
 import { errorText } from '../../../errors/error-text.js';
 import { TransactionManagerUnavailableError } from '../../../errors/index.js';
-import type { SelfPreparedJob } from '../job-starter.js';
+import type { SelfPreparedJob } from '../started-job.js';
 import { ProcessShare } from '../process-share.js';
 import { DEFAULT_CONCURRENCY, type ResolvedSelfTmOptions } from '../self-tm.options.js';
 import type { SelfTmServices } from '../self-tm.runtime.js';
