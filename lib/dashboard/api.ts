@@ -1,3 +1,4 @@
+import type { MissingStore } from '../core/jobs/missing-store.js';
 import type { AuditEntry, BulkResult, JobExplanation } from '../core/jobs/job-operations.js';
 import type { JobInfo, JobStatus } from '../core/jobs/job-info.js';
 import type {
@@ -113,13 +114,11 @@ export type TimelineAnswer = Wire<Timeline>;
 
 /** `api/steps?range=` */
 export interface StepsAnswer {
-  readonly at: string;
   readonly steps: readonly Wire<StepNumbers>[];
 }
 
 /** `api/processes` */
 export interface ProcessesAnswer {
-  readonly at: string;
   readonly processes: readonly Wire<ProcessInfo>[];
 }
 
@@ -135,9 +134,14 @@ export interface JobsQuery {
   readonly before?: string;
 }
 
+/** Of an answer that is made of several stores. */
+export interface Missing {
+  /** Stores that could not be asked, and why. What they keep is not in the answer. */
+  readonly missing?: readonly MissingStore[];
+}
+
 /** `api/jobs?<JobsQuery>&cursor=&limit=` */
-export interface JobsAnswer {
-  readonly at: string;
+export interface JobsAnswer extends Missing {
   /** Steps come without their arguments. */
   readonly jobs: readonly Wire<JobInfo>[];
   /** Of the next page. A page may be empty and still have one: older jobs were not looked at yet. */
@@ -152,7 +156,6 @@ export interface CountAnswer {
 
 /** `api/job?gid=&args=true`: arguments only when asked for, where they may be shown, and masked. */
 export interface JobAnswer {
-  readonly at: string;
   readonly job: Wire<JobInfo>;
   readonly explanation: Wire<JobExplanation> | null;
   /** What was done to this job by hand, the newest first. */
@@ -164,7 +167,7 @@ export interface JobAnswer {
 }
 
 /** `api/audit?gid=&step=&action=&by=&cursor=&limit=&args=true`: arguments that were replaced are there as those of `api/job` are. */
-export interface AuditAnswer {
+export interface AuditAnswer extends Missing {
   readonly entries: readonly Wire<AuditEntry>[];
   readonly cursor?: string;
 }
@@ -199,15 +202,17 @@ export interface BulkRequest {
   readonly reason: string;
   /** True: only tells how many. */
   readonly dryRun: boolean;
-  /** How many jobs at most, up to 10,000. Default: 10,000. */
+  /** How many jobs at most, up to 10,000. Default: `counted`, or 10,000. */
   readonly limit?: number;
+  /** How many a dry run has told of: where more match by now, nothing is done. */
+  readonly counted?: number;
   /** Of `retry-all`: how long the attempts are spread over, such as `5m`. Not where the filter looks for a text. */
   readonly spread?: string;
 }
 export interface BulkAnswer extends BulkResult {
   /**
-   * Jobs that were created from then on do not count. Send it as `filter.before`, and `matched` as `limit`, to act on what a dry run has told
-   * of: nothing that came later is touched.
+   * Jobs that were created from then on do not count. Send it as `filter.before`, and `matched` as `counted`, to act on what a dry run has
+   * told of.
    */
   readonly before: string;
 }
@@ -234,7 +239,7 @@ export interface DoneAnswer {
 
 /** Every error of the dashboard itself. Others, such as those of the application's guards, may have any body. */
 export interface ErrorAnswer {
-  /** Stable: `STEPPING_JOB_STATE`, `FORBIDDEN`, `CROSS_SITE`, `INVALID_REQUEST`, `BUSY`. */
+  /** Stable: `STEPPING_JOB_STATE`, `FORBIDDEN`, `CROSS_SITE`, `INVALID_REQUEST`, `CHANGED`, `BUSY`. */
   readonly code: string;
   /** A sentence for a person. */
   readonly message: string;

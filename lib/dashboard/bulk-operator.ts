@@ -1,9 +1,11 @@
+import { HttpStatus } from '@nestjs/common';
 import type { DistributedJobs } from '../core/jobs/distributed-jobs.js';
 import type { JobFilter, JobStatus } from '../core/jobs/job-info.js';
 import type { BulkResult } from '../core/jobs/job-operations.js';
 import type { SteppingOperations } from '../core/operations/stepping-operations.js';
 import { JobNotFoundError, JobStateError } from '../errors/index.js';
 import type { BulkAnswer } from './api.js';
+import { DashboardRequestError } from './dashboard.errors.js';
 import type { ResolvedDashboardOptions } from './dashboard.options.js';
 import { refuseUnseen } from './features.js';
 import { JobSearch } from './job-search.js';
@@ -25,6 +27,7 @@ const BULK = {
   reason: required(text(MAX_REASON)),
   dryRun: required(flag),
   limit: wholeNumber(1, MAX_JOBS),
+  counted: wholeNumber(1, MAX_JOBS),
 };
 const BULK_RETRY = { ...BULK, spread: text(32) };
 
@@ -39,12 +42,14 @@ interface Action {
 }
 
 /**
- * What is done to many jobs. A dry run fixes what is meant: jobs that are created after it are left out, where the page sends `before` back.
+ * What is done to many jobs. A dry run tells what is meant: where the page sends back its `before` and how many were counted, jobs that are created
+ * after it are left out, and where older ones have come to match, nothing is done.
  *
  * Where the filter looks for a text, the jobs are those that the page would show for it, and they are changed one by one. The store would find
  * the text in what is masked as well: how many it finds would tell, letter by letter, what nobody is shown.
  */
 export class BulkOperator {
+  private readonly shown: ShownData;
   private readonly search: JobSearch;
   private readonly parts = new PartReader();
 
@@ -54,7 +59,8 @@ export class BulkOperator {
     private readonly options: ResolvedDashboardOptions,
     mask: Mask,
   ) {
-    this.search = new JobSearch(jobs, new ShownData(mask));
+    this.shown = new ShownData(mask);
+    this.search = new JobSearch(jobs, this.shown);
   }
 
   retryAll(body: unknown, by: string): Promise<BulkAnswer> {
@@ -88,10 +94,15 @@ export class BulkOperator {
     refuseUnseen(filter, this.options);
     const before = request.filter.before ?? (await this.now());
     const bounded = { ...filter, createdBefore: before };
-    const result = JobSearch.isFor(filter)
-      ? await this.oneByOne(bounded, request, action)
-      : await action.all(bounded, request);
-    return { ...result, before: wire(before) };
+    const run = (how: Request): Promise<BulkResult> =>
+      JobSearch.isFor(filter) ? this.oneByOne(bounded, how, action) : action.all(bounded, how);
+    const { counted, dryRun, limit = counted } = request;
+    if (counted !== undefined && !dryRun) {
+      const { matched } = await run({ ...request, dryRun: true, limit: MAX_JOBS });
+      if (matched > counted) throw changed(matched, counted);
+    }
+    const result = await run({ ...request, limit });
+    return { ...result, ...this.shown.missing(result), before: wire(before) };
   }
 
   private async now(): Promise<Date> {
@@ -116,10 +127,17 @@ export class BulkOperator {
     const more = found.jobs.length > limit || found.cursor !== undefined;
     let changed = 0;
     // The oldest first.
-    for (const { gid } of dryRun ? [] : jobs.toReversed())
-      if (await isDone(() => action.one(gid))) changed += 1;
-    return { matched: jobs.length, changed, more };
+    for (const { gid } of dryRun ? [] : jobs.toReversed()) {
+      const isMeant = await this.search.finds(gid, { ...filter, status });
+      if (isMeant && (await isDone(() => action.one(gid)))) changed += 1;
+    }
+    return { matched: jobs.length, changed, more, ...given({ missing: found.missing }) };
   }
+}
+
+function changed(matched: number, counted: number): DashboardRequestError {
+  const text = `${matched} jobs match by now, not ${counted}. Nothing was done: look at them again.`;
+  return new DashboardRequestError(HttpStatus.CONFLICT, 'CHANGED', text);
 }
 
 /** False for a job that has changed meanwhile. */

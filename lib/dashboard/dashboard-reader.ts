@@ -116,7 +116,7 @@ export class DashboardReader {
       ? await this.search.find(filter, { ...SEARCH, cursor, enough: limit })
       : await this.turns.take(() => this.jobsOfStore.list({ ...filter, limit, ...given({ cursor }) }));
     const jobs = page.jobs.map((job) => this.shown.job(job, false));
-    return { at: this.now(), jobs, ...given({ cursor: page.cursor }) };
+    return { jobs, ...given({ cursor: page.cursor }), ...this.shown.missing(page) };
   }
 
   /** With `error` or `args`, of those that the first page of `jobs()` looks at. */
@@ -137,7 +137,7 @@ export class DashboardReader {
     const { args, ...filter } = readQuery(query, AUDIT);
     const page = await this.turns.take(() => this.jobsOfStore.audit(given(filter)));
     const entries = page.entries.map((entry) => this.shown.entry(entry, this.showsArgs(args)));
-    return { entries, ...given({ cursor: page.cursor }) };
+    return { entries, ...given({ cursor: page.cursor }), ...this.shown.missing(page) };
   }
 
   private async oneJob(id: string, withArgs: boolean): Promise<JobAnswer> {
@@ -149,17 +149,12 @@ export class DashboardReader {
       job.status === 'submitted' ? this.fleet.runningSince(id) : null,
     ]);
     return {
-      at: this.now(),
       job: this.shown.job(job, withArgs),
       explanation: explanation.value && this.shown.explanation(explanation.value),
       audit: (audit.value?.entries ?? []).map((entry) => this.shown.entry(entry, withArgs)),
       runningSince: wire(runningSince),
       masked: withArgs && this.shown.hidesArgs(job),
     };
-  }
-
-  private now(): string {
-    return wire(this.fleet.clock.now());
   }
 
   private showsArgs(asked: 'true' | 'false' | undefined): boolean {

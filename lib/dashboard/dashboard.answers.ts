@@ -32,7 +32,11 @@ export class DashboardAnswers {
   async page(request: HttpRequest, response: unknown): Promise<void> {
     await this.answer(request, response, 'page', async () => {
       const { html, gzip: compressed, tag, policy } = page();
-      const headers = { 'cache-control': 'no-cache', 'content-security-policy': policy };
+      const headers = {
+        'cache-control': 'no-cache',
+        'content-security-policy': policy,
+        'x-robots-tag': 'noindex',
+      };
       const type = { 'content-type': 'text/html; charset=utf-8' };
       this.send(request, response, { ...headers, ...tagged(tag) }, type, html, compressed);
     });

@@ -49,7 +49,7 @@ const NAMES: Readonly<Record<keyof Snapshot, string>> = {
 /** The fleet as it is shown: of each thing, what was read at most two seconds ago. */
 export class FleetView {
   /** Of the store, by what the snapshots tell. */
-  readonly clock = new StoreClock();
+  private readonly clock = new StoreClock();
   private readonly parts = new PartReader();
   private readonly snapshots = new BriefCache(() => this.take(), KEEP_MS);
   private readonly timelines = new KeyedCache<TimelineAnswer>(KEEP_MS, MAX_TIMELINES);
@@ -86,7 +86,7 @@ export class FleetView {
 
   async processes(): Promise<ProcessesAnswer> {
     const processes = valueOf((await this.snapshots.get()).processes);
-    return { at: wire(this.clock.now()), processes: wire(processes) };
+    return { processes: wire(processes) };
   }
 
   /** Since when an attempt of the job runs, by what its process last told. */
@@ -103,7 +103,7 @@ export class FleetView {
         : await this.ranges.get(range, () =>
             this.turns.take(() => this.operations.steps(this.spanOf(range))),
           );
-    return { at: wire(this.clock.now()), steps: steps.map((numbers) => this.shown.numbers(numbers)) };
+    return { steps: steps.map((numbers) => this.shown.numbers(numbers)) };
   }
 
   timeline(range: Range, step: string | undefined): Promise<TimelineAnswer> {

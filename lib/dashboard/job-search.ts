@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import type { MissingStore } from '../core/jobs/missing-store.js';
 import type { DistributedJobs } from '../core/jobs/distributed-jobs.js';
 import type { JobFilter, JobInfo } from '../core/jobs/job-info.js';
 import { given } from './jobs-query.js';
@@ -17,6 +18,8 @@ export interface FoundJobs {
   readonly jobs: readonly JobInfo[];
   /** Where it goes on; absent where all was looked at. */
   readonly cursor?: string;
+  /** Stores that could not be asked the last time. */
+  readonly missing?: readonly MissingStore[];
 }
 
 export interface SearchBounds {
@@ -62,6 +65,7 @@ export class JobSearch {
     const until = performance.now() + forMs;
     const found: JobInfo[] = [];
     let next = cursor;
+    let missing: FoundJobs['missing'];
     let size = FIRST_READ;
     let read = 0;
     do {
@@ -70,10 +74,18 @@ export class JobSearch {
       const page = await this.turns.take(() => this.look(filter, limit, next));
       if (performance.now() - began < QUICK_MS) size = Math.min(size * 2, MOST_READ);
       found.push(...page.jobs);
-      next = page.cursor;
+      ({ cursor: next, missing } = page);
       read += limit;
     } while (next !== undefined && read < lookedAt && found.length < enough && performance.now() < until);
-    return { jobs: found, ...given({ cursor: next }) };
+    return { jobs: found, ...given({ cursor: next, missing }) };
+  }
+
+  /** Whether the job is still one of those that are looked for: it may have changed since it was found. */
+  async finds(gid: string, filter: JobFilter): Promise<boolean> {
+    const { status } = filter;
+    const job = await this.jobs.find(gid);
+    if (!job || (status !== undefined && ![status].flat().includes(job.status))) return false;
+    return this.shows(job, filter);
   }
 
   private async look(filter: JobFilter, limit: number, cursor: string | undefined): Promise<FoundJobs> {
@@ -91,7 +103,7 @@ export class JobSearch {
       }
       if (this.shows(job, filter)) found.push(withoutArgs(job));
     }
-    return { jobs: found, ...given({ cursor: page.cursor }) };
+    return { jobs: found, ...given({ cursor: page.cursor, missing: page.missing }) };
   }
 
   private shows(job: JobInfo, { error, args }: JobFilter): boolean {

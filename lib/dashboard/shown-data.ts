@@ -3,7 +3,7 @@ import type { JobInfo, StepInfo } from '../core/jobs/job-info.js';
 import type { AuditEntry, JobExplanation } from '../core/jobs/job-operations.js';
 import type { FleetHealth, FleetOverview, StepNumbers, StepPause } from '../core/operations/fleet-numbers.js';
 import { isRecord } from '../core/options.js';
-import type { Wire } from './api.js';
+import type { Missing, Wire } from './api.js';
 import type { Mask } from './mask.js';
 import { wire } from './wire.js';
 
@@ -41,7 +41,7 @@ export class ShownData {
 
   /** @param withArgs Whether it tells arguments that were replaced. */
   entry({ detail, ...entry }: AuditEntry, withArgs: boolean): Wire<AuditEntry> {
-    const told = withArgs || !isRecord(detail) ? detail : withoutArgs(detail);
+    const told = withArgs ? detail : withoutArgs(detail);
     return wire({
       ...entry,
       reason: this.mask.text(entry.reason),
@@ -55,7 +55,13 @@ export class ShownData {
 
   overview(overview: FleetOverview): Wire<FleetOverview> {
     const paused = Object.entries(overview.paused).map(([step, pause]) => [step, this.pause(pause)] as const);
-    return wire({ ...overview, paused: Object.fromEntries(paused) });
+    return wire({ ...overview, paused: Object.fromEntries(paused), ...this.missing(overview) });
+  }
+
+  /** Why a store is missing may tell where it is, with a password. */
+  missing({ missing }: Missing): Missing {
+    if (!missing) return {};
+    return { missing: missing.map((store) => ({ ...store, error: this.mask.text(store.error) })) };
   }
 
   health(health: FleetHealth): Wire<FleetHealth> {
@@ -72,6 +78,9 @@ export class ShownData {
   }
 }
 
-function withoutArgs({ args: _args, ...detail }: Readonly<Record<string, unknown>>): unknown {
-  return detail;
+/** Of an edit, those that were replaced; of an action on many, the text that was looked for in them. */
+function withoutArgs(detail: unknown): unknown {
+  if (!isRecord(detail)) return detail;
+  const { args: _args, ...rest } = detail;
+  return isRecord(rest.filter) ? { ...rest, filter: withoutArgs(rest.filter) } : rest;
 }

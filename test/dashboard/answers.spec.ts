@@ -10,7 +10,7 @@ import { BaseExceptionFilter } from '@nestjs/core';
 import { createHash } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { DistributedJobs, SteppingOperations } from 'nestjs-stepping';
+import { DistributedJobFactory, DistributedJobs, SteppingOperations } from 'nestjs-stepping';
 import { FRAMEWORKS, startDashboard } from './support.js';
 
 class NotSignedIn implements CanActivate {
@@ -76,13 +76,18 @@ describe.each(FRAMEWORKS)('on %s', (framework) => {
     expect((await served.ask('/stepping', { headers: { 'if-none-match': '"x"' } })).status).toBe(200);
   });
 
-  it('an overview that has not changed is not sent again', async () => {
-    const served = await start();
-    const first = await served.ask('/stepping/api/session');
-    const headers = { 'if-none-match': first.headers['etag']! };
-    const second = await served.ask('/stepping/api/session', { headers });
-    expect([second.status, second.text]).toEqual([304, '']);
-  });
+  it.each(['session', 'jobs', 'job?gid=quiet', 'audit'])(
+    'what has not changed is not sent again: %s',
+    async (path) => {
+      const served = await start();
+      const jobs = served.app.get(DistributedJobFactory, { strict: false });
+      await jobs.createJob({ gid: 'quiet', delay: '1h' }).addStep('never').start();
+      const first = await served.ask(`/stepping/api/${path}`);
+      const headers = { 'if-none-match': first.headers['etag']! };
+      const second = await served.ask(`/stepping/api/${path}`, { headers });
+      expect([second.status, second.text]).toEqual([304, '']);
+    },
+  );
 
   it('HEAD is answered as GET, without a body', async () => {
     const served = await start();

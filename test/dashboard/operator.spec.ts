@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import type { Backend } from '../support/database.js';
 import type { Databases } from '../support/placements.js';
 import { waitFor } from '../support/wait-for.js';
@@ -62,10 +62,56 @@ describeConsole(
       page.failWith();
       const { before, matched } = dry;
       const filter = { ...request.filter, before };
-      const real = await page.post('retry-all', { ...request, filter, dryRun: false, limit: matched });
+      const real = await page.post('retry-all', { ...request, filter, dryRun: false, counted: matched });
       expect(real.json).toEqual({ matched: 3, changed: 3, more: false, before });
       for (const gid of first) await page.reached(gid, 'succeeded');
       expect((await page.jobs.find(later))!.status).toBe('failed');
+    });
+
+    it('does nothing where older jobs have come to match since they were counted', async () => {
+      page.failWith('out of stock');
+      await page.post('pause', { step: 'log-in', reason: 'later' });
+      const credentials = { user: 'ada', password: 'x'.repeat(20) };
+      const older = await page.start('log-in', credentials, 'grown');
+      const counted = await page.start('charge', { n: 1 }, 'grown');
+      await page.reached(counted, 'failed');
+      for (const more of [{}, { error: 'out of stock' }]) {
+        const request = { filter: { status: 'failed', name: 'grown', ...more }, reason: 'restocked' };
+        const { before, matched } = (await page.post('cancel-all', { ...request, dryRun: true })).json;
+        expect(matched).toBe(1);
+        await page.post('resume', { step: 'log-in' });
+        await page.reached(older, 'failed');
+        const filter = { ...request.filter, before };
+        const real = await page.post('cancel-all', { ...request, filter, dryRun: false, counted: 1 });
+        expect([real.status, real.json.code]).toEqual([409, 'CHANGED']);
+        expect(real.json.message).toContain('2 jobs match by now, not 1.');
+        await page.post('pause', { step: 'log-in', reason: 'later' });
+        await page.post('retry', { gid: older });
+      }
+      expect((await page.jobs.find(counted))!.status).toBe('failed');
+      await page.post('cancel', { gid: older });
+      await page.post('resume', { step: 'log-in' });
+    });
+
+    it('leaves a job alone that has changed since it was found', async () => {
+      const gid = await page.failed('charge', { n: 1 }, 'changed meanwhile');
+      const list = page.jobs.list.bind(page.jobs);
+      const found = vi.spyOn(page.jobs, 'list').mockImplementation(async (query) => {
+        const answer = await list(query);
+        await page.operations.pause('charge', { reason: 'somebody else', by: 'bob' });
+        if ((await page.jobs.find(gid))!.status === 'failed') await page.jobs.retry(gid);
+        return answer;
+      });
+      try {
+        const filter = { status: 'failed', error: 'changed meanwhile' };
+        const done = await page.post('cancel-all', { filter, reason: 'obsolete', dryRun: false });
+        expect(done.json).toMatchObject({ matched: 1, changed: 0 });
+        expect((await page.jobs.find(gid))!.status).toBe('submitted');
+      } finally {
+        found.mockRestore();
+        await page.post('cancel', { gid });
+        await page.post('resume', { step: 'charge' });
+      }
     });
 
     it('acts one by one where a text is looked for', async () => {

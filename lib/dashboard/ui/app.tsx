@@ -26,10 +26,13 @@ const PAGES: Readonly<Record<string, readonly [string, FunctionComponent<PagePro
   audit: ['Audit', AuditPage],
 };
 
+const JOB: (typeof PAGES)[string] = ['Job', JobPage];
+
 export function App() {
   const route = useRoute();
   const { data: session, error, refresh } = usePolled<SessionAnswer>('session', {}, 0);
-  const [title, Page] = route.page === 'job' ? ['Job', JobPage] : (PAGES[route.page] ?? ['', undefined]);
+  // Also of `constructor`, there is none.
+  const { 0: title = '', 1: Page } = route.page === 'job' ? JOB : (PAGES[route.page] ?? []);
   const application = session?.title ?? 'Stepping';
   if (session) keepSession(session);
 

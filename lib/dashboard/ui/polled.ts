@@ -7,12 +7,14 @@ export interface Polled<T> {
   readonly data: T | undefined;
   /** Why the last request failed; what was known stays. */
   readonly error: RequestError | undefined;
-  /** Asks now. */
+  /** Asks now, and once more soon: what is on its way, or kept by the server, may be from before. */
   refresh(): void;
 }
 
 /** After failures, a page asks less often. */
 const SLOWEST_MS = 60_000;
+/** The server keeps nothing for longer. */
+const FRESH_MS = 2_500;
 
 /**
  * Asks a path again and again while somebody looks: not while the page is hidden, and at once when it is seen again.
@@ -42,6 +44,7 @@ export function usePolled<T>(
     let tag: string | null = null;
     let failures = 0;
     let asking = false;
+    let soon = false;
 
     /** What was known stays, where it answers the same question. */
     const know = (data: T | undefined, error?: RequestError) =>
@@ -69,12 +72,15 @@ export function usePolled<T>(
       } finally {
         asking = false;
       }
-      if (every > 0 && !stop.signal.aborted)
-        timer = setTimeout(() => void run(), Math.min(every * 2 ** failures, Math.max(every, SLOWEST_MS)));
+      const usual = Math.min(every * 2 ** failures, Math.max(every, SLOWEST_MS));
+      const pause = soon ? FRESH_MS : usual;
+      soon = false;
+      if (pause > 0 && !stop.signal.aborted) timer = setTimeout(() => void run(), pause);
     };
     const onVisible = () => void run();
     ask.current = () => {
       tag = null;
+      soon = true;
       void run();
     };
     void run();

@@ -1,7 +1,7 @@
 import type { ErrorAnswer } from '../api.js';
 
-/** The page may be served under any path, so its own tells where the API is. */
-const base = `${location.pathname.replace(/^\/+/, '/').replace(/\/+$/, '')}/api/`;
+/** The page may be served under any path, so its own tells where the API is. An address with a password in it is none for `fetch()`. */
+const base = `${location.origin}${location.pathname.replace(/^\/+/, '/').replace(/\/+$/, '')}/api/`;
 
 /** A request that did not succeed. */
 export class RequestError extends Error {

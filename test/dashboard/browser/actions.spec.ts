@@ -82,6 +82,74 @@ describeShop(
       await watched.page.getByText('Canceled', { exact: true }).first().waitFor();
     });
 
+    it('skips no other step than the one that the dialog was opened for', async () => {
+      const gid = seeded.untaxable[1]!;
+      await watched.show(`jobs/${gid}`);
+      await button(/^Skip step/).click();
+      // Somebody else retries the job: it goes on to the next step, which is paused.
+      await mend(gid, shop.surroundings.untaxable);
+      await shop.admin.retry(gid);
+      await shop.until(gid, ({ steps }) => steps[3]!.status === 'succeeded');
+      await watched.polls('job', 2);
+      await dialog().getByLabel('Reason').fill('Written by hand');
+      await dialog().getByRole('button', { name: 'Skip 1 step' }).click();
+      await dialog().getByRole('alert').getByText(/./).waitFor();
+      expect(await dialog().getByRole('heading').textContent()).toBe('Skip create-invoice');
+      expect((await shop.admin.find(gid))!.steps[4]!.status).toBe('waiting');
+    });
+
+    it('acts on the filter that was counted, whatever the address says meanwhile', async () => {
+      await watched.show('jobs');
+      await watched.page.goto(`${shop.url}#/jobs?status=failed`);
+      await watched.page.goto(`${shop.url}#/jobs?status=failed&step=charge-card`);
+      await watched.settled();
+      await button(/^Cancel all that match/).click();
+      await dialog()
+        .getByText(/step charge-card/)
+        .waitFor();
+      await watched.page.evaluate('history.back()');
+      await waitFor(() => !watched.page.url().includes('charge-card'));
+      await watched.polls('jobs', 1);
+      expect(
+        await dialog()
+          .getByText(/step charge-card/)
+          .count(),
+      ).toBe(1);
+    });
+
+    it('keeps what is typed into a filter of the audit while it polls', async () => {
+      await watched.show('audit');
+      const who = watched.page.getByLabel('Who');
+      await who.pressSequentially('grace');
+      await watched.polls('audit', 2);
+      expect(await who.inputValue()).toBe('grace');
+      await who.press('Enter');
+      await waitFor(() => watched.page.url().includes('by=grace'));
+      await watched.page.getByText('No entry fits these filters').waitFor();
+      await watched.page.getByRole('link', { name: 'Clear' }).click();
+      await waitFor(async () => (await who.inputValue()) === '');
+    });
+
+    it('works from an address with a password in it', async () => {
+      await watched.page.goto(shop.url.replace('//', '//ada:secret@'));
+      await watched.settled();
+    });
+
+    it('shows what an action has changed before it polls again', async () => {
+      const rare = await Shop.open({ dashboard: { refresh: '10m' } });
+      const page = await WatchedPage.open(browser, rare.url);
+      try {
+        await page.show('steps');
+        await page.page.getByRole('button', { name: 'Pause create-invoice' }).click();
+        await page.page.getByRole('dialog').getByLabel('Reason').fill('The tax office is closed');
+        await page.page.getByRole('dialog').getByRole('button', { name: 'Pause create-invoice' }).click();
+        await page.page.getByRole('button', { name: 'Resume create-invoice' }).waitFor();
+      } finally {
+        await page.close();
+        await rare.close();
+      }
+    });
+
     it('pauses a step, takes it back, and resumes another one', async () => {
       const paused = async () => Object.keys((await shop.operations.overview()).paused).sort();
       await watched.show('steps');
@@ -112,9 +180,9 @@ describeShop(
       await watched.page.getByRole('cell', { name: `Retried ${left.length} jobs` }).waitFor();
     });
 
-    async function mend(gid: string): Promise<void> {
+    async function mend(gid: string, broken = shop.surroundings.declined): Promise<void> {
       const { name } = (await shop.admin.find(gid))!;
-      shop.surroundings.declined.delete(name!.replace('order ', ''));
+      broken.delete(name!.replace('order ', ''));
     }
   },
 );

@@ -4,7 +4,7 @@ import { AuditFilters } from '../parts/audit-filters.js';
 import { AuditTable } from '../parts/audit-table.js';
 import { Pages } from '../parts/pages.js';
 import { useSession } from '../parts/session.js';
-import { Empty, Failure, Unavailable } from '../parts/states.js';
+import { Empty, Failure, NotAsked, Unavailable } from '../parts/states.js';
 import { usePolled } from '../polled.js';
 import { href } from '../route.js';
 import './audit.css';
@@ -25,6 +25,7 @@ export function AuditPage({ route: { parameters } }: PageProps) {
       </div>
       {!off && <AuditFilters filter={filter} />}
       <Failure error={error} retry={refresh} />
+      <NotAsked answer={data} />
       <section class="card tall" aria-label="Audit" aria-busy={!off && !data}>
         {off && <Unavailable reason={off} />}
         {data?.entries.length === 0 && <NoEntries filtered={Object.values(filter).some(Boolean)} />}

@@ -1,5 +1,5 @@
 import { useRef, useState } from 'preact/hooks';
-import type { JobsAnswer, OverviewAnswer } from '../../api.js';
+import type { JobsAnswer, JobsQuery, OverviewAnswer } from '../../api.js';
 import type { PageProps } from '../app.js';
 import { BulkDialog } from '../parts/bulk-dialog.js';
 import { CreatedFilter, JobChips } from '../parts/job-filters.js';
@@ -11,7 +11,7 @@ import { JobsHead, type JobsAction } from '../parts/jobs-head.js';
 import { JobsPlaceholder, NoJobs } from '../parts/no-jobs.js';
 import { Pages } from '../parts/pages.js';
 import { useSession } from '../parts/session.js';
-import { Failure } from '../parts/states.js';
+import { Failure, NotAsked } from '../parts/states.js';
 import { usePolled } from '../polled.js';
 import { href, navigate } from '../route.js';
 import './jobs.css';
@@ -28,7 +28,7 @@ export function JobsPage({ route }: PageProps) {
   const overview = usePolled<OverviewAnswer>(unavailable.overview ? null : 'overview', {}, refreshMs);
   const shown = useLast(data);
   const jobs = shown?.jobs ?? [];
-  const [action, setAction] = useState<JobsAction>();
+  const [action, setAction] = useState<{ readonly action: JobsAction; readonly filter: JobsQuery }>();
 
   const filterBy = (changes: object) => navigate(href('jobs', { ...query, ...changes }));
   const refreshAll = () => {
@@ -47,9 +47,14 @@ export function JobsPage({ route }: PageProps) {
         <JobChips query={query} onFilter={filterBy} />
       </div>
       <Failure error={error} retry={refresh} />
+      <NotAsked answer={shown} />
       {(shown ?? !error) && (
         <section class="card" aria-label="Jobs" aria-busy={data === undefined}>
-          <JobsHead query={query} page={shown} onAction={setAction} />
+          <JobsHead
+            query={query}
+            page={shown}
+            onAction={(chosen) => setAction({ action: chosen, filter: query })}
+          />
           {shown === undefined ? (
             <JobsPlaceholder />
           ) : jobs.length > 0 ? (
@@ -66,9 +71,7 @@ export function JobsPage({ route }: PageProps) {
           />
         </section>
       )}
-      {action && (
-        <BulkDialog action={action} filter={query} onDone={refreshAll} onClose={() => setAction(undefined)} />
-      )}
+      {action && <BulkDialog {...action} onDone={refreshAll} onClose={() => setAction(undefined)} />}
     </>
   );
 }

@@ -1,3 +1,4 @@
+import { useEffect, useState } from 'preact/hooks';
 import { href, replaceParameters } from '../route.js';
 import { AUDIT_TEXT } from './audit-text.js';
 import { Select } from './select.js';
@@ -23,13 +24,7 @@ export function AuditFilters({ filter }: { readonly filter: Filter }) {
       {FIELDS.map(([key, text]) => (
         <label key={key} class="field">
           {text}
-          <input
-            class="input"
-            type="search"
-            value={filter[key] ?? ''}
-            spellcheck={false}
-            onChange={(event) => set({ [key]: event.currentTarget.value.trim() })}
-          />
+          <Typed value={filter[key] ?? ''} onDone={(value) => set({ [key]: value })} />
         </label>
       ))}
       {Object.values(filter).some(Boolean) && (
@@ -38,5 +33,21 @@ export function AuditFilters({ filter }: { readonly filter: Filter }) {
         </a>
       )}
     </div>
+  );
+}
+
+/** Keeps what is typed until it is done: the page is drawn again with every poll. */
+function Typed({ value, onDone }: { readonly value: string; readonly onDone: (value: string) => void }) {
+  const [typed, setTyped] = useState(value);
+  useEffect(() => setTyped(value), [value]);
+  return (
+    <input
+      class="input"
+      type="search"
+      value={typed}
+      spellcheck={false}
+      onInput={(event) => setTyped(event.currentTarget.value)}
+      onChange={() => onDone(typed.trim())}
+    />
   );
 }

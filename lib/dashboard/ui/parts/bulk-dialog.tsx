@@ -6,6 +6,7 @@ import { Button } from './button.js';
 import { Dialog } from './dialog.js';
 import { CHIP_TEXTS, chipsOf } from './job-query.js';
 import { Select } from './select.js';
+import { missingText } from './states.js';
 import { JOB_STATUS } from './status.js';
 import { tell } from './toasts.js';
 
@@ -56,14 +57,16 @@ export function BulkDialog({
   };
   useEffect(count, []);
 
-  /** Those that were counted: what was created since is left alone. */
+  /** Those that were counted: where others match by now, nothing is done, and they are counted again. */
   const act = async (reason: string) => {
-    const { matched: limit, before } = found!;
-    const request = { reason, dryRun: false, limit, ...(spread && { spread }) };
-    const { matched, changed } = await send(request, before);
+    const request = { reason, dryRun: false, counted: found!.matched, ...(spread && { spread }) };
+    const { matched, changed, missing } = await send(request, found!.before).catch((thrown: Error) => {
+      count();
+      throw thrown;
+    });
     const left = matched - changed;
     const rest = left > 0 ? ` ${integer(left)} had changed meanwhile and were left alone.` : '';
-    tell({ text: `${done} ${counted(changed, 'job')}.${rest}` });
+    tell({ text: `${done} ${counted(changed, 'job')}.${rest} ${missingText(missing)}`.trim() });
     onDone();
   };
 
@@ -93,7 +96,7 @@ export function BulkDialog({
             )}
           </div>
           {found?.matched === 0 && <p>There is nothing to {action}.</p>}
-          {found?.more && <p>More jobs match. These are the first of them; do it again for the others.</p>}
+          {found?.more && <p>More jobs match: do it again for them.</p>}
           <p class="hint">{text}</p>
         </>
       }

@@ -5,7 +5,7 @@ export function Copy({ text, what }: { readonly text: string; readonly what: str
   const copy = () =>
     write(text).then(
       () => tell({ text: `Copied ${what}.` }),
-      () => tell({ text: 'The browser does not allow copying here.', failed: true }),
+      () => tell({ text: 'Copying is not allowed here.', failed: true }),
     );
   return (
     <button

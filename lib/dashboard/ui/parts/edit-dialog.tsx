@@ -30,7 +30,7 @@ export function EditDialog({
     get<JobAnswer>('job', { gid, args: 'true' }).then(
       ({ job }) => {
         const { args, argsError } = job.steps[index]!;
-        if (argsError) return setUnreadable('The stored arguments cannot be read, so they cannot be edited.');
+        if (argsError) return setUnreadable('The stored arguments cannot be read.');
         const shown = JSON.stringify(args ?? null, null, 2);
         setStored(shown);
         setText(shown);

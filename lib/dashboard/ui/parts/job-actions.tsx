@@ -4,7 +4,7 @@ import { post } from '../server.js';
 import { Button } from './button.js';
 import { Dialog } from './dialog.js';
 import { EditDialog } from './edit-dialog.js';
-import { standsAt } from './job-query.js';
+import { standsAt, type Job } from './job-query.js';
 import { usePermission, useSession } from './session.js';
 import { tell } from './toasts.js';
 
@@ -19,13 +19,16 @@ export function JobActions({
   readonly onDone: () => void;
 }) {
   const { retries } = useSession();
-  const [open, setOpen] = useState<Open>();
+  const [asked, ask] = useState<{ readonly open: Open; readonly job: Job }>();
   const retry = usePermission('retry');
   const edit = usePermission('edit', 'edit');
   const skip = usePermission('skip', 'skip');
   const cancel = usePermission('cancel');
-  const { gid, status, steps } = job;
-  const index = standsAt(job);
+  const open = asked?.open;
+  // What was asked stays the same while the job goes on.
+  const shown = asked?.job ?? job;
+  const { gid, status, steps } = shown;
+  const index = standsAt(shown);
   const step = steps[index];
   const failed = status === 'failed';
   const alive = failed || status === 'submitted';
@@ -33,10 +36,11 @@ export function JobActions({
 
   const act = async (path: string, request: object, reason: string, text: string) => {
     const { changed } = await post<DoneAnswer>(path, { gid, ...request, ...(reason && { reason }) });
-    tell({ text: changed ? text : 'Nothing was left to do: the job had changed meanwhile.' });
+    tell({ text: changed ? text : 'The job had changed meanwhile.' });
     onDone();
   };
-  const onClose = () => setOpen(undefined);
+  const setOpen = (next: Open) => ask({ open: next, job });
+  const onClose = () => ask(undefined);
   const questions = {
     retry: {
       title: 'Retry this job',

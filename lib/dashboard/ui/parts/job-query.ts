@@ -23,7 +23,7 @@ export const CHIP_TEXTS: Readonly<Record<ChipKey, string>> = {
 export function readJobsQuery(parameters: Readonly<Record<string, string>>): JobsQuery {
   const { status, failing, step, name, error, args, after, before } = parameters;
   return {
-    ...(status && status in JOB_STATUS && { status: status as JobStatus }),
+    ...(status && JOB_STATUS[status as JobStatus]?.[1] && { status: status as JobStatus }),
     ...(failing === 'true' && { failing }),
     ...(step && { step }),
     ...(name && { name }),

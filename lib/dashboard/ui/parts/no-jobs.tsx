@@ -20,7 +20,7 @@ export function NoJobs({
   if (further)
     return (
       <Empty title="None among those that were looked at">
-        <p>A page looks at the next 10,000 jobs. Older ones may match.</p>
+        <p>Older ones may match.</p>
       </Empty>
     );
   if (later) return <Empty title="No older jobs match" />;
@@ -28,7 +28,7 @@ export function NoJobs({
   if (chipsOf(query).length > 0)
     return (
       <Empty title={state ? `No ${state} job matches` : 'No job matches'}>
-        {name && <p>There is none with the label “{name}”, and labels are compared exactly.</p>}
+        {name && <p>No label is exactly “{name}”.</p>}
         <a href={href('jobs', { status, failing })}>Clear the filters</a>
       </Empty>
     );

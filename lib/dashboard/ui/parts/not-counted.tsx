@@ -2,9 +2,8 @@
 export function NotCounted() {
   return (
     <p>
-      Nothing is known of attempts and processes yet. Either <code>selfTm()</code> has{' '}
-      <code>monitoring: false</code>, or their tables could not be read:{' '}
-      <code>npx nestjs-stepping doctor</code> tells whether they are there.
+      Not counted: <code>monitoring: false</code>, or tables are missing (
+      <code>npx nestjs-stepping doctor</code>).
     </p>
   );
 }

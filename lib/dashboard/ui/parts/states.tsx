@@ -1,4 +1,5 @@
 import type { ComponentChildren } from 'preact';
+import type { Missing } from '../../api.js';
 import type { RequestError } from '../server.js';
 import { href } from '../route.js';
 import { Button } from './button.js';
@@ -36,6 +37,16 @@ export function Failure({
       </Button>
     </div>
   );
+}
+
+/** What of several stores is not on the page. */
+export function NotAsked({ answer }: { readonly answer: Missing | undefined }) {
+  return answer?.missing ? <p class="notice red">{missingText(answer.missing)}</p> : null;
+}
+
+export function missingText(missing: Missing['missing'] = []): string {
+  const names = missing.map(({ dataSource }) => dataSource).join(', ');
+  return names && `${names} could not be asked: its jobs are left out.`;
 }
 
 /** What this transaction manager cannot tell. */

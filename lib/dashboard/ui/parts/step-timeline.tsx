@@ -8,6 +8,7 @@ import { Card } from './card.js';
 import { ErrorText } from './error-text.js';
 import { standsAt, type Job } from './job-query.js';
 import { useSession } from './session.js';
+import { Failure } from './states.js';
 import { Shape, STEP_STATUS } from './status.js';
 import { Time } from './time.js';
 
@@ -59,12 +60,11 @@ function StepItem(props: StepProps) {
   const { showArguments } = useSession();
   const [opened, open] = useState(current && showArguments === 'always');
   // Asked for when somebody wants to see them, and again when an attempt may have had others.
-  const { data } = usePolled<JobAnswer>(
-    opened ? 'job' : null,
-    { gid: job.gid, args: 'true' },
-    0,
-    job.status + attempts,
-  );
+  const {
+    data,
+    error: unread,
+    refresh,
+  } = usePolled<JobAnswer>(opened ? 'job' : null, { gid: job.gid, args: 'true' }, 0, job.status + attempts);
   const error = current ? job.error : null;
   return (
     <li class={`step ${status}`} aria-current={current && job.endedAt === null ? 'step' : undefined}>
@@ -95,7 +95,8 @@ function StepItem(props: StepProps) {
             <ErrorText text={error} />
           </>
         )}
-        {opened && <Arguments step={data?.job.steps[index]} />}
+        {opened &&
+          (unread ? <Failure error={unread} retry={refresh} /> : <Arguments step={data?.job.steps[index]} />)}
       </div>
     </li>
   );
