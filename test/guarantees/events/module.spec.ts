@@ -15,6 +15,7 @@ import {
   type EventTransport,
   type SteppingEventsOptions,
 } from '../../../lib/events/index.js';
+import { stepMetadataOf } from '../../../lib/core/steps/step.decorator.js';
 import { TestApplication } from '../../support/application.js';
 import { Databases } from '../../support/placements.js';
 
@@ -184,6 +185,11 @@ describe('EventOutbox with a transport of its own', () => {
 
   @Step({ name: 'publish-quickly', retry: { delay: 1 } })
   class PublishQuickly extends PublishEventStep {}
+  @Step({ name: 'publish-patiently', timeout: 100 })
+  class PublishPatiently extends PublishEventStep {}
+  // With the time-out of the other.
+  @Step('publish-as-patiently')
+  class PublishAsPatiently extends PublishPatiently {}
 
   @Injectable()
   class Settings {
@@ -210,7 +216,7 @@ describe('EventOutbox with a transport of its own', () => {
           useFactory: async ({ transports }: Settings) => ({ transports }),
         }),
       ],
-      providers: [PublishQuickly, Early],
+      providers: [PublishQuickly, PublishAsPatiently, Early],
       module: { retry: { delay: 5, jitter: false, maxAttempts: 3 } },
     });
     outbox = app.context.get(EventOutbox);
@@ -295,6 +301,23 @@ describe('EventOutbox with a transport of its own', () => {
       .start();
     expect((await ended(gid)).status).toBe('succeeded');
     expect(transport.messages.find(({ payload }) => payload === 'sub')).toMatchObject({ id: 'mine' });
+  });
+
+  it('ends the attempt of a subclass with the time-out of its parent when the broker never confirms', async () => {
+    expect(stepMetadataOf(PublishQuickly)?.timeout).toBe('30s');
+    transport.onPublish = ({ payload }) => (payload === 'unheard' ? new Promise(() => undefined) : undefined);
+    const { gid } = await app.jobs
+      .createJob()
+      .addStep(
+        PublishAsPatiently,
+        { transport: 'orders', pattern: 'a', payload: 'unheard' },
+        { retry: { maxAttempts: 1 } },
+      )
+      .start();
+    const job = await ended(gid);
+    expect(job.status).toBe('failed');
+    expect(job.error).toContain("The step 'publish-as-patiently' did not end within 100 ms");
+    transport.onPublish = () => undefined;
   });
 
   const cyclic: Record<string, unknown> = {};
