@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { Inject, Injectable, Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { ClientsModule, Transport, type RmqOptions } from '@nestjs/microservices';
 import { Test } from '@nestjs/testing';
@@ -112,6 +113,33 @@ describe('SteppingEventsModule', () => {
     const transports = { orders: clientProxyTransport(ORDERS) };
     const error = await startError([SteppingEventsModule.forRoot({ transports })], providers);
     expect(error).toMatchObject({ option: 'SteppingEventsModule.transports.orders.client' });
+  });
+
+  it('shows no password of a client that it refuses', async () => {
+    const url = 'mqtt://user:hunter2@127.0.0.1:1';
+    const refused = [
+      startError([
+        SteppingEventsModule.forRoot({
+          imports: [ClientsModule.register([{ name: ORDERS, transport: Transport.MQTT, options: { url } }])],
+          transports: { orders: rmqTransport({ client: ORDERS }) },
+        }),
+      ]),
+      startError(
+        [SteppingEventsModule.forRoot({ transports: { orders: clientProxyTransport(ORDERS) } })],
+        [{ provide: ORDERS, useValue: { options: { url } } }],
+      ),
+      startError([
+        SteppingEventsModule.forRootAsync({
+          useFactory: () => ({ transports: { orders: { options: { url } } } }) as never,
+        }),
+      ]),
+      startError([SteppingEventsModule.forRoot({ transports: { orders: rmqTransport({ client: url }) } })]),
+    ];
+    for (const error of await Promise.all(refused)) {
+      expect(error).toMatchObject({ name: 'InvalidOptionError' });
+      expect(inspect(error, { depth: 10 })).not.toContain('hunter2');
+      expect(JSON.stringify(error)).not.toContain('hunter2');
+    }
   });
 
   it('refuses a client of RabbitMQ that has neither queue nor exchange', async () => {
