@@ -18,10 +18,17 @@ export type OptionsOf<R extends Readers> = { readonly [K in keyof R]: ReturnType
  */
 export function readOptions<R extends Readers>(given: unknown, place: string, readers: R): OptionsOf<R> {
   const names = Object.keys(readers);
-  if (!isRecord(given)) throw new InvalidOptionError(place, given, `an object with ${names.join(', ')}`);
+  if (!isRecord(given)) throw noOptions(given, place, `an object with ${names.join(', ')}`);
   refuseUnknown(given, place, names);
   const read = names.map((name) => [name, readers[name]!(given[name], at(place, name))]);
   return Object.fromEntries(read) as OptionsOf<R>;
+}
+
+/** A text in the place of options is often a URL or a key: the message does not tell it. */
+function noOptions(given: unknown, place: string, expected: string): InvalidOptionError {
+  if (typeof given !== 'string') return new InvalidOptionError(place, given, expected);
+  const message = `Invalid option '${place}': expected ${expected}, got a text.`;
+  return new InvalidOptionError(place, given, expected, message);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { type ErrorCause, describeList, describeValue, SteppingError } from './stepping.error.js';
+import { type ErrorCause, describeList, describeValue, keepUnseen, SteppingError } from './stepping.error.js';
 
 /**
  * An option, of the module, a step or a job, has a value that cannot be used.
@@ -6,16 +6,19 @@ import { type ErrorCause, describeList, describeValue, SteppingError } from './s
  * @publicApi
  */
 export class InvalidOptionError extends SteppingError {
+  /** The value that was given. It may hold secrets, so that it is not printed with the error. */
+  declare readonly value: unknown;
+
   constructor(
     /** Where the option stands, such as `retry.maxDelay`. */
     readonly option: string,
-    /** The value that was given. */
-    readonly value: unknown,
+    value: unknown,
     /** What the option takes. */
     readonly expected: string,
     message = `Invalid option '${option}': expected ${expected}, got ${describeValue(value)}.`,
   ) {
     super('InvalidOptionError', message);
+    keepUnseen(this, 'value', value);
   }
 
   /** @internal There is no option of this name. */

@@ -1,5 +1,5 @@
 import type { JobStatus } from '../core/jobs/job-info.js';
-import { describeList, describeValue, SteppingError, type ErrorCause } from './stepping.error.js';
+import { describeList, describeValue, keepUnseen, SteppingError, type ErrorCause } from './stepping.error.js';
 
 /**
  * A gid given by the caller cannot be used.
@@ -7,9 +7,11 @@ import { describeList, describeValue, SteppingError, type ErrorCause } from './s
  * @publicApi
  */
 export class InvalidGidError extends SteppingError {
+  /** What was given as the gid. It may be anything, so that it is not printed with the error. */
+  declare readonly gid: unknown;
+
   constructor(
-    /** What was given as the gid. */
-    readonly gid: unknown,
+    gid: unknown,
     /** What is wrong with it. */
     readonly reason: string,
   ) {
@@ -17,6 +19,7 @@ export class InvalidGidError extends SteppingError {
       'InvalidGidError',
       `Invalid gid ${describeValue(gid)}: ${reason}. Use 1 to 128 characters of [A-Za-z0-9._:-].`,
     );
+    keepUnseen(this, 'gid', gid);
   }
 }
 

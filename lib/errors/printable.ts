@@ -10,6 +10,14 @@ const ESCAPES: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\
 const HEAD_SHARE = 0.75;
 const CUT = ' … ';
 
+/** User and password of a URL. */
+const USER_INFO = /\/\/[^/\s'"]*@/g;
+
+/** A text without the users and passwords of the URLs in it. */
+export function withoutUserInfo(text: string): string {
+  return text.replace(USER_INFO, '//');
+}
+
 /**
  * A text of at most `limit` characters in one line, which cannot pass for another line or for something else than it is.
  * Names, messages and gids may be anybody's.

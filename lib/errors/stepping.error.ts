@@ -1,4 +1,4 @@
-import { printable } from './printable.js';
+import { printable, withoutUserInfo } from './printable.js';
 
 /**
  * The options that errors with a cause take.
@@ -57,6 +57,14 @@ export abstract class SteppingError extends Error {
   }
 }
 
+/**
+ * Keeps on an error something that somebody passed by mistake, for who asks for it by name. It may be a client or a manager, with the URL and the
+ * password that it connects with, and errors are printed whole: `inspect()`, loggers and `JSON.stringify()` leave out what cannot be enumerated.
+ */
+export function keepUnseen(error: SteppingError, name: string, value: unknown): void {
+  Object.defineProperty(error, name, { value });
+}
+
 /** `STEPPING_JOB_NOT_FOUND` for `JobNotFoundError`. */
 function codeOf(name: string): string {
   const words = name.replace(/^Stepping|Error$/g, '').replace(/(?<=.)([A-Z])/g, '_$1');
@@ -69,11 +77,12 @@ const MAX_LENGTH = 80;
 export function describeValue(value: unknown): string {
   switch (typeof value) {
     case 'string':
-      return JSON.stringify(cut(value));
+      // Before the cut, which might take the sign away that a password is known by.
+      return JSON.stringify(cut(withoutUserInfo(value)));
     case 'bigint':
       return `${value}n`;
     case 'symbol':
-      return cut(value.toString());
+      return cut(withoutUserInfo(value.toString()));
     case 'function':
       return value.name ? `the function ${cut(value.name)}` : 'a function';
     case 'object':

@@ -1,5 +1,5 @@
 import { because } from './error-text.js';
-import { describeList, describeValue, SteppingError, type ErrorCause } from './stepping.error.js';
+import { describeList, describeValue, keepUnseen, SteppingError, type ErrorCause } from './stepping.error.js';
 
 /**
  * The `transaction` of a job is a manager or runner that has no active transaction.
@@ -210,11 +210,15 @@ export class CommitRefusedError extends SteppingError {
  * @publicApi
  */
 export class InvalidTransactionError extends SteppingError {
-  constructor(/** What was passed. */ readonly value: unknown) {
+  /** What was passed. It may hold secrets, so that it is not printed with the error. */
+  declare readonly value: unknown;
+
+  constructor(value: unknown) {
     super(
       'InvalidTransactionError',
       "createJob({ transaction }) takes an EntityManager, a QueryRunner, a TransactionContext or 'none'; " +
         `got ${describeValue(value)}.`,
     );
+    keepUnseen(this, 'value', value);
   }
 }

@@ -2,11 +2,10 @@ import { types } from 'node:util';
 import { EventNotConfirmedError, SteppingError } from '../errors/index.js';
 import { withoutData } from '../errors/data-in-errors.js';
 import { errorText, propertyOf } from '../errors/error-text.js';
+import { withoutUserInfo } from '../errors/printable.js';
 import type { EventMessage } from './event-transport.js';
 
 const MAX_PROBLEM_LENGTH = 500;
-/** User and password of a URL. */
-const USER_INFO = /\/\/[^/\s@]*@/g;
 
 /** Work that nobody waits for after the signal. It may go on: what becomes of it then is of no interest. */
 export async function untilAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
@@ -24,7 +23,7 @@ export function notConfirmed({ id, pattern }: Pick<EventMessage, 'id' | 'pattern
   const error = errorIn(thrown);
   const problem = problemOf(thrown);
   // One with a password in it is told by the problem alone.
-  const isHarmless = types.isNativeError(error) && errorText(error).search(USER_INFO) === -1;
+  const isHarmless = types.isNativeError(error) && withoutUserInfo(errorText(error)) === errorText(error);
   return new EventNotConfirmedError(id, pattern, problem, {
     cause: isHarmless ? withoutData(error) : undefined,
   });
@@ -35,8 +34,7 @@ export function problemOf(thrown: unknown): string {
   const error = errorIn(thrown);
   const isReadable = typeof error === 'string' || typeof propertyOf(error, 'message') === 'string';
   const text = isReadable ? errorText(error, MAX_PROBLEM_LENGTH) : '';
-  const shown = text
-    .replaceAll(USER_INFO, '//')
+  const shown = withoutUserInfo(text)
     .replace(/^Error: /, '')
     .replace(/\.$/, '');
   return shown === '' ? 'the client does not say why' : shown;

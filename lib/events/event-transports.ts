@@ -1,6 +1,7 @@
 import type { ModuleRef } from '@nestjs/core';
 import { EventTransportNotFoundError, InvalidOptionError } from '../errors/index.js';
 import { errorText } from '../errors/error-text.js';
+import { withoutUserInfo } from '../errors/printable.js';
 import { LineLogger } from '../core/line-logger.js';
 import { within } from '../core/within.js';
 import type { ClientToken, ClientTransport, EventTransport } from './event-transport.js';
@@ -70,7 +71,7 @@ export class EventTransports {
 
   private client(place: string, token: ClientToken): unknown {
     const [client, ...others] = this.find(token);
-    const name = typeof token === 'function' ? token.name : String(token);
+    const name = typeof token === 'function' ? token.name : withoutUserInfo(String(token));
     if (client === undefined) {
       throw new InvalidOptionError(
         place,

@@ -5,7 +5,8 @@ export const MESSAGE_ID = 'message-id';
 
 /**
  * The id of a received message, from the context of its handler (`@Ctx()`): an `RmqContext`, `NatsContext`, `MqttContext` or `KafkaContext`. It
- * is the one that the event was published with, at every delivery; on Kafka, for a message without the header, `topic:partition:offset`.
+ * is the one that the event was published with, at every delivery. On Kafka, a message without the header `message-id` has `topic:partition:offset`,
+ * which is the same at each delivery of the message, and another one when its sender sends it again.
  *
  * Undefined for a message without an id, and for other contexts: Redis and TCP have no headers. There the id is in the payload, where
  * `clientProxyTransport()` was told to put it (`idProperty`).

@@ -7,7 +7,7 @@ export interface MqttConnection {
     topic: string,
     content: string | Buffer,
     options: { qos: 1; properties: { userProperties: object } },
-    acknowledged: (error?: unknown) => void,
+    acknowledged: (error?: unknown, packet?: { messageId?: number }) => void,
   ): unknown;
   /** Of the newest packet. */
   getLastMessageId(): number;
@@ -18,18 +18,22 @@ export interface MqttConnection {
 
 /** How MQTT 5 says that a message was taken, and thrown away. */
 const NO_MATCHING_SUBSCRIBERS = 16;
+const NOBODY = 'nobody subscribes to the topic';
 
 /** What a client of mqtt.js has sent and the broker has not acknowledged: it stays there for no longer than somebody waits for it. */
 export class MqttInFlight {
   private readonly packets = new Map<number, (problem: unknown) => void>();
   private readonly unnumbered = new Set<(problem: unknown) => void>();
+  /** The numbers whose newest acknowledgement says that nobody subscribes. There are 65,535 numbers. */
+  private readonly unheard = new Set<number>();
 
   constructor(readonly connection: MqttConnection) {
     connection.on('close', () => this.closed());
-    // The callback of publish() does not tell the reason.
+    // The callback of publish() does not tell the reason. It tells the number, and comes after this.
     connection.on('packetreceive', (packet: { cmd?: unknown; messageId?: number; reasonCode?: unknown }) => {
-      if (packet.cmd !== 'puback' || packet.reasonCode !== NO_MATCHING_SUBSCRIBERS) return;
-      this.packets.get(packet.messageId!)?.(new Error('nobody subscribes to the topic'));
+      if (packet.cmd !== 'puback') return;
+      if (packet.reasonCode === NO_MATCHING_SUBSCRIBERS) this.unheard.add(packet.messageId!);
+      else this.unheard.delete(packet.messageId!);
     });
   }
 
@@ -56,11 +60,13 @@ export class MqttInFlight {
       };
       signal.addEventListener('abort', abort, { once: true });
       const before = connection.getLastMessageId();
-      connection.publish(topic, content, { qos: 1, properties: { userProperties } }, (error) =>
-        error == null ? settle(resolve) : fail(error),
-      );
+      connection.publish(topic, content, { qos: 1, properties: { userProperties } }, (error, packet) => {
+        if (error != null) fail(error);
+        else if (this.unheard.delete(packet?.messageId ?? packetId!)) fail(new Error(NOBODY));
+        else settle(resolve);
+      });
       const last = connection.getLastMessageId();
-      // While mqtt.js sends again what others have left, it gives no number yet.
+      // While mqtt.js sends again what others have left, it gives no number yet. It may be told to use one again that is free.
       if (last === before) this.unnumbered.add(fail);
       else this.packets.set((packetId = last), fail);
     });

@@ -15,7 +15,8 @@ export const PUBLISH_EVENT = 'stepping.publish-event';
  *
  * The process that runs it needs the transport: without it, the attempt fails with `EventTransportNotFoundError`.
  *
- * A subclass with a name of its own (`@Step('publish-order-event')`) has its own retry policy and share of the slots.
+ * A subclass with a name of its own (`@Step('publish-order-event')`) has its own retry policy and share of the slots, and the same time-out unless it
+ * says otherwise.
  *
  * @publicApi
  */

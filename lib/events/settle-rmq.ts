@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { MessageIdMissingError } from '../errors/index.js';
 import { propertyOf } from '../errors/error-text.js';
 import type { Duration } from '../core/duration.js';
-import { checkedOption, durationOption, readOptions } from '../core/options.js';
+import { checkedOption, durationOption, readOptions, type OptionsOf } from '../core/options.js';
 import { messageIdOf } from './message-id.js';
 
 /**
@@ -34,6 +34,9 @@ export interface RmqContextLike {
   getPattern(): string;
 }
 
+/** Of the option `delay`. */
+const DEFAULT_DELAY_MS = 1000;
+
 type OnError = NonNullable<SettleRmqOptions['onError']>;
 
 const OPTIONS = {
@@ -43,7 +46,7 @@ const OPTIONS = {
     'requeue',
   ),
   // RabbitMQ closes the channel of a consumer that keeps a message for half an hour.
-  delay: durationOption('1s', { max: 300_000 }),
+  delay: durationOption(DEFAULT_DELAY_MS, { max: 300_000 }),
 };
 
 /**
@@ -56,7 +59,7 @@ const OPTIONS = {
  *
  * @returns what the work returns.
  * @throws MessageIdMissingError for a message without an id.
- * @throws InvalidOptionError for options that cannot be.
+ * @throws InvalidOptionError for options that cannot be. The message is requeued after a second: it is not lost, and the consumer goes on to others.
  * @throws what the work throws.
  * @publicApi
  */
@@ -65,20 +68,30 @@ export async function settleRmq<T>(
   work: () => Promise<T> | T,
   options: SettleRmqOptions = {},
 ): Promise<T> {
-  const { onError, delay } = readOptions(options, 'settleRmq', OPTIONS);
   const channel = context.getChannelRef() as Channel;
   const message = context.getMessage();
   if (messageIdOf(context) === undefined) {
     settle(() => channel.nack(message, false, false));
     throw new MessageIdMissingError(context.getPattern());
   }
+  const requeue = async (delay: number): Promise<void> => {
+    // A process that ends meanwhile gives the message back as well.
+    await wait(delay, undefined, { ref: false });
+    settle(() => channel.nack(message, false, true));
+  };
+  let settings: OptionsOf<typeof OPTIONS>;
+  try {
+    settings = readOptions(options, 'settleRmq', OPTIONS);
+  } catch (error) {
+    await requeue(DEFAULT_DELAY_MS);
+    throw error;
+  }
   let result: T;
   try {
     result = await work();
   } catch (error) {
-    // A process that ends meanwhile gives the message back as well.
-    if (onError === 'requeue') await wait(delay, undefined, { ref: false });
-    settle(() => channel.nack(message, false, onError === 'requeue'));
+    if (settings.onError === 'requeue') await requeue(settings.delay);
+    else settle(() => channel.nack(message, false, false));
     throw error;
   }
   settle(() => channel.ack(message));

@@ -80,7 +80,8 @@ export abstract class InboxStore {
   /** Whether a message is known to have been received. */
   async isMarked(message: MessageKey): Promise<boolean> {
     const { mark } = this.rowOf(message);
-    const { rows } = await this.run(this.dialect.sql`SELECT 1 FROM ${this.table} WHERE mark = ${mark}`);
+    const read = this.dialect.sql`SELECT 1 FROM ${this.table} WHERE mark = ${mark}`;
+    const { rows } = await this.run(this.dialect.latest(read));
     return rows.length > 0;
   }
 

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UnresolvedTransactionError } from '../../lib/errors/index.js';
 import type { Barrier } from '../../lib/store/barrier.js';
-import { barrierFor } from '../../lib/store/databases.js';
+import { barrierFor, inboxFor } from '../../lib/store/databases.js';
+import type { InboxStore } from '../../lib/store/inbox-store.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { claimAll, end, newJob, onRunner, openDataSource, type OpenDataSource } from './support.js';
 
@@ -122,6 +123,22 @@ describe.skipIf(why !== '')(`nodes of a Galera cluster [mariadb]${why}`, () => {
         true,
       );
     });
+  });
+
+  it('know at once that a message has been received', async () => {
+    const [inboxAhead, inboxBehind] = [ahead, behind].map(({ dialect, connection }) =>
+      inboxFor(dialect, connection),
+    ) as [InboxStore, InboxStore];
+    for (const inbox of [inboxAhead, inboxBehind]) await inbox.initialize(true);
+    const { id } = await unseen(async () => {
+      const made = randomUUID();
+      await onRunner(ahead.dataSource, async (runner) => {
+        expect(await inboxAhead.mark(runner, { consumer: 'billing', id: made })).toBe(true);
+        await runner.commitTransaction();
+      });
+      return { id: made, unknown: `stepping_inbox WHERE message_id = '${made}'` };
+    });
+    expect(await inboxBehind.isMarked({ consumer: 'billing', id })).toBe(true);
   });
 
   it('find a job, and who holds it, at once', async () => {

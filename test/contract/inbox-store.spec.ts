@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { InboxTransactionError, SchemaOutdatedError } from '../../lib/errors/index.js';
 import { inboxFor } from '../../lib/store/databases.js';
 import type { InboxStore, MessageKey } from '../../lib/store/inbox-store.js';
@@ -58,6 +58,20 @@ describeBackends('InboxStore', (backend) => {
     expect(await mark(key)).toBe(false);
     expect(await inbox.isMarked(key)).toBe(true);
     expect(await inbox.isMarked({ ...key, consumer: 'shipping' })).toBe(false);
+  });
+
+  it('asks for marks as of now, also where a node of a cluster may be behind', async () => {
+    const key = message();
+    await mark(key);
+    const latest = vi.spyOn(open.dialect, 'latest');
+    const query = vi.spyOn(open.connection, 'query');
+    try {
+      expect(await inbox.isMarked(key)).toBe(true);
+      expect(query.mock.calls.map(([sql]) => sql)).toEqual(latest.mock.results.map(({ value }) => value.sql));
+    } finally {
+      latest.mockRestore();
+      query.mockRestore();
+    }
   });
 
   it('keeps consumer and id apart', async () => {

@@ -53,7 +53,8 @@ export class CodecKeys {
     if (this.known.has(current)) return;
     throw new InvalidOptionError(
       'aesGcmCodec.current',
-      current,
+      // The key itself may have been written there.
+      bytesOf(current) === undefined ? current : undefined,
       `one of ${[...this.known.keys()].join(', ')}`,
     );
   }

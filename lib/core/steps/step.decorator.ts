@@ -56,7 +56,7 @@ export interface StepOptions<TArgs = unknown> {
   /**
    * The longest that an attempt may take; then its signal aborts and the attempt has failed.
    *
-   * @default no limit
+   * @default that of the step class that this one extends, if it has one, else no limit
    */
   readonly timeout?: Duration;
   /**
@@ -128,7 +128,7 @@ export function Step(nameOrOptions?: string | StepOptions): StepDecorator {
 
 /**
  * What `@Step()` does; built-in steps bring their own check of the arguments, which their subclasses keep unless they have a class of
- * arguments.
+ * arguments. A time-out is kept as well: a subclass that waits without end where its parent does not would surprise.
  */
 export function defineStep(
   target: abstract new (...args: any[]) => unknown,
@@ -156,6 +156,7 @@ export function defineStep(
   for (const each of names) checkName(each, className);
   if ('args' in options && typeof args !== 'function') throw noArgsClass(className, args);
 
+  const parent = Reflect.getMetadata(STEP_METADATA, target) as StepMetadata | undefined;
   const metadata: StepMetadata = {
     name,
     aliases: [...new Set(aliases)].filter((alias) => alias !== name),
@@ -163,21 +164,16 @@ export function defineStep(
     whitelist,
     forbidNonWhitelisted,
     retry,
-    timeout,
+    timeout: timeout ?? parent?.timeout,
     concurrency,
     transactional: transactional === true ? {} : (transactional ?? false),
-    checkArguments: checkArguments ?? (args === undefined ? inheritedCheck(target) : undefined),
+    checkArguments: checkArguments ?? (args === undefined ? parent?.checkArguments : undefined),
   };
   Reflect.defineMetadata(STEP_METADATA, Object.freeze(metadata), target);
   // Without a scope of ours, one that @Injectable() gave to the class already must stay.
   if (scope !== undefined || !Reflect.hasOwnMetadata(INJECTABLE_METADATA, target)) {
     Injectable(scope === undefined ? undefined : { scope })(target);
   }
-}
-
-function inheritedCheck(target: object): ArgumentsCheck | undefined {
-  const inherited = Reflect.getMetadata(STEP_METADATA, target) as StepMetadata | undefined;
-  return inherited?.checkArguments;
 }
 
 function noArgsClass(className: string, args: unknown): InvalidStepClassError {

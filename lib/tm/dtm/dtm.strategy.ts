@@ -67,7 +67,7 @@ const DTM_OPTIONS = Symbol('DTM_OPTIONS');
  * @publicApi
  */
 export function dtm(options: DtmOptions | DtmAsyncOptions): TransactionManagerStrategy {
-  const isAsync = 'useFactory' in options;
+  const isAsync = typeof options === 'object' && 'useFactory' in options;
   if (isAsync) refuseUnknown(options, 'dtm', ASYNC_OPTIONS);
   const { protocol = 'http', callbackPath = DEFAULT_CALLBACK_PATH } = options;
   const resolve = (given: DtmServerOptions) => {

@@ -45,7 +45,7 @@ export interface SelfTmAsyncOptions extends Pick<ModuleMetadata, 'imports'> {
  * @publicApi
  */
 export function selfTm(options: SelfTmOptions | SelfTmAsyncOptions = {}): TransactionManagerStrategy {
-  const isAsync = 'useFactory' in options;
+  const isAsync = typeof options === 'object' && 'useFactory' in options;
   // Mistakes show where they are made, not when the application starts.
   if (isAsync) refuseUnknown(options, 'selfTm', ['imports', 'inject', 'useFactory']);
   else resolveSelfTmOptions(options);

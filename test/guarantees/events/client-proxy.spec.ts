@@ -1,9 +1,12 @@
-import { ClientsModule, Transport } from '@nestjs/microservices';
+import { ClientKafka, ClientsModule, KafkaContext, Transport } from '@nestjs/microservices';
+import { KafkaParser } from '@nestjs/microservices/helpers/kafka-parser.js';
 import { Subject, throwError } from 'rxjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   clientProxyTransport,
   EventOutbox,
+  messageIdOf,
+  PublishEventStep,
   SteppingEventsModule,
   type SteppingEventsOptions,
 } from '../../../lib/events/index.js';
@@ -84,6 +87,105 @@ describeBroker('clientProxyTransport', 'redis', () => {
     for (const payload of ['text', [1], 7, { messageId: 'mine' }]) {
       await expect(outbox.publish('audit', pattern, payload)).rejects.toMatchObject(refusal('args.payload'));
     }
+  });
+});
+
+describe('clientProxyTransport with the client of Kafka', () => {
+  interface KafkaRecord {
+    readonly key?: unknown;
+    readonly value: string;
+    readonly headers: Record<string, string>;
+  }
+  const sent: { topic: string; messages: KafkaRecord[] }[] = [];
+
+  /** It needs no broker. What it says to the producer is all its own. */
+  class NotingClientKafka extends ClientKafka {
+    override async connect(): Promise<never> {
+      const producer = {
+        send: async (record: never) => void sent.push(record),
+        disconnect: async () => undefined,
+      };
+      Object.assign(this, { _producer: producer });
+      return producer as never;
+    }
+  }
+
+  let databases: Databases;
+  let app: TestApplication;
+  let outbox: EventOutbox;
+
+  beforeAll(async () => {
+    databases = await Databases.create('sqlite', 'one');
+    app = await TestApplication.start(databases, {
+      imports: [
+        SteppingEventsModule.forRoot({
+          transports: {
+            plain: clientProxyTransport(AUDIT),
+            audit: clientProxyTransport(AUDIT, { idProperty: 'messageId' }),
+          },
+        }),
+      ],
+      providers: [{ provide: AUDIT, useFactory: () => new NotingClientKafka({}) }],
+    });
+    outbox = app.context.get(EventOutbox);
+  });
+  afterAll(async () => {
+    await app?.close();
+    await databases?.drop();
+  });
+
+  /** The message as a server of Nest reads it, which gets bytes. */
+  async function received(
+    gid: string,
+  ): Promise<{ topic: string; value: unknown; headers: object; id: unknown }> {
+    expect((await app.ended(gid)).status).toBe('succeeded');
+    const { topic, messages } = sent.pop()!;
+    const [{ key, value, headers }] = messages as [KafkaRecord];
+    expect([messages.length, key]).toEqual([1, undefined]);
+    const bytes = Object.entries(headers).map(([name, text]) => [name, Buffer.from(text)]);
+    const message = { value: Buffer.from(value), headers: Object.fromEntries(bytes) as object, offset: '17' };
+    const parsed = new KafkaParser({}).parse<{ value: unknown; headers: object }>(message);
+    const context = new KafkaContext([parsed, 3, topic, {}, {}, {}] as never);
+    return { topic, value: parsed.value, headers: parsed.headers, id: messageIdOf(context) };
+  }
+
+  it.each<[string, unknown]>([
+    ['a plain object', { orderId: 1 }],
+    [
+      'an object that looks like a record of Kafka',
+      { value: 5, currency: 'EUR', key: { a: 1 }, headers: { b: 2 } },
+    ],
+    ['an object with a key', { key: 'k', orderId: 1 }],
+    ['a list', [1, { value: 2 }]],
+    ['a text', 'text'],
+  ])('sends %s whole, with the id as a header', async (_, payload) => {
+    const { id, gid } = await outbox.publish('plain', 'order.placed', payload, {
+      headers: { tenant: 'acme' },
+    });
+    expect(await received(gid)).toEqual({
+      topic: 'order.placed',
+      value: payload,
+      headers: { tenant: 'acme', 'message-id': id },
+      id,
+    });
+  });
+
+  it('puts the id into the payload as well where that is wanted', async () => {
+    const { id, gid } = await outbox.publish('audit', 'order.placed', { value: 5 });
+    expect(await received(gid)).toMatchObject({ value: { value: 5, messageId: id }, id });
+  });
+
+  it('keeps the id when an event is published again', async () => {
+    const args = { transport: 'plain', pattern: 'order.placed', payload: { value: 1 }, id: 'e-7' };
+    const ids: unknown[] = [];
+    for (let times = 0; times < 2; times += 1) {
+      const { gid } = await app.jobs
+        .createJob({ transaction: 'none' })
+        .addStep(PublishEventStep, args)
+        .start();
+      ids.push((await received(gid)).id);
+    }
+    expect(ids).toEqual(['e-7', 'e-7']);
   });
 });
 

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { Inject, Injectable, Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { ClientsModule, Transport, type RmqOptions } from '@nestjs/microservices';
 import { Test } from '@nestjs/testing';
@@ -15,6 +16,7 @@ import {
   type EventTransport,
   type SteppingEventsOptions,
 } from '../../../lib/events/index.js';
+import { stepMetadataOf } from '../../../lib/core/steps/step.decorator.js';
 import { TestApplication } from '../../support/application.js';
 import { Databases } from '../../support/placements.js';
 
@@ -113,6 +115,33 @@ describe('SteppingEventsModule', () => {
     expect(error).toMatchObject({ option: 'SteppingEventsModule.transports.orders.client' });
   });
 
+  it('shows no password of a client that it refuses', async () => {
+    const url = 'mqtt://user:hunter2@127.0.0.1:1';
+    const refused = [
+      startError([
+        SteppingEventsModule.forRoot({
+          imports: [ClientsModule.register([{ name: ORDERS, transport: Transport.MQTT, options: { url } }])],
+          transports: { orders: rmqTransport({ client: ORDERS }) },
+        }),
+      ]),
+      startError(
+        [SteppingEventsModule.forRoot({ transports: { orders: clientProxyTransport(ORDERS) } })],
+        [{ provide: ORDERS, useValue: { options: { url } } }],
+      ),
+      startError([
+        SteppingEventsModule.forRootAsync({
+          useFactory: () => ({ transports: { orders: { options: { url } } } }) as never,
+        }),
+      ]),
+      startError([SteppingEventsModule.forRoot({ transports: { orders: rmqTransport({ client: url }) } })]),
+    ];
+    for (const error of await Promise.all(refused)) {
+      expect(error).toMatchObject({ name: 'InvalidOptionError' });
+      expect(inspect(error, { depth: 10 })).not.toContain('hunter2');
+      expect(JSON.stringify(error)).not.toContain('hunter2');
+    }
+  });
+
   it('refuses a client of RabbitMQ that has neither queue nor exchange', async () => {
     const client = { name: ORDERS, transport: Transport.RMQ, options: {} } as const;
     const transports = { orders: rmqTransport({ client: ORDERS }) };
@@ -184,6 +213,11 @@ describe('EventOutbox with a transport of its own', () => {
 
   @Step({ name: 'publish-quickly', retry: { delay: 1 } })
   class PublishQuickly extends PublishEventStep {}
+  @Step({ name: 'publish-patiently', timeout: 100 })
+  class PublishPatiently extends PublishEventStep {}
+  // With the time-out of the other.
+  @Step('publish-as-patiently')
+  class PublishAsPatiently extends PublishPatiently {}
 
   @Injectable()
   class Settings {
@@ -210,7 +244,7 @@ describe('EventOutbox with a transport of its own', () => {
           useFactory: async ({ transports }: Settings) => ({ transports }),
         }),
       ],
-      providers: [PublishQuickly, Early],
+      providers: [PublishQuickly, PublishAsPatiently, Early],
       module: { retry: { delay: 5, jitter: false, maxAttempts: 3 } },
     });
     outbox = app.context.get(EventOutbox);
@@ -295,6 +329,23 @@ describe('EventOutbox with a transport of its own', () => {
       .start();
     expect((await ended(gid)).status).toBe('succeeded');
     expect(transport.messages.find(({ payload }) => payload === 'sub')).toMatchObject({ id: 'mine' });
+  });
+
+  it('ends the attempt of a subclass with the time-out of its parent when the broker never confirms', async () => {
+    expect(stepMetadataOf(PublishQuickly)?.timeout).toBe('30s');
+    transport.onPublish = ({ payload }) => (payload === 'unheard' ? new Promise(() => undefined) : undefined);
+    const { gid } = await app.jobs
+      .createJob()
+      .addStep(
+        PublishAsPatiently,
+        { transport: 'orders', pattern: 'a', payload: 'unheard' },
+        { retry: { maxAttempts: 1 } },
+      )
+      .start();
+    const job = await ended(gid);
+    expect(job.status).toBe('failed');
+    expect(job.error).toContain("The step 'publish-as-patiently' did not end within 100 ms");
+    transport.onPublish = () => undefined;
   });
 
   const cyclic: Record<string, unknown> = {};

@@ -102,6 +102,22 @@ describeBroker('settleRmq', 'rabbitmq', () => {
     expect(receiver.events.map(({ id }) => id)).toEqual([undefined, 'm-4']);
   });
 
+  it('goes on to other messages after one with options that cannot be, which comes again', async () => {
+    const done: unknown[] = [];
+    receiver.onEvent = ({ context, id }) => {
+      const isFirst = receiver.events.length === 1;
+      const options = isFirst ? { onError: 'retry' as never } : {};
+      return settleRmq(context as RmqContext, () => done.push(id), options).catch((error: unknown) => {
+        thrown.push(error);
+      });
+    };
+    await send('m-7');
+    await waitFor(() => done.length === 1);
+    expect(thrown).toMatchObject([{ name: 'InvalidOptionError', option: 'settleRmq.onError' }]);
+    expect(done).toEqual(['m-7']);
+    expect(await left()).toBe(0);
+  });
+
   it('takes a channel that has been closed meanwhile for no error', async () => {
     let calls = 0;
     let result: unknown;
@@ -119,13 +135,20 @@ describeBroker('settleRmq', 'rabbitmq', () => {
   });
 });
 
-it('settleRmq refuses options that cannot be', async () => {
-  const context = new RmqContext([{}, {}, 'order.placed']);
-  for (const options of [{ onError: 'retry' }, { delay: '1h' }, { after: 1 }] as never[]) {
-    await expect(settleRmq(context, () => 1, options)).rejects.toMatchObject({
-      name: 'InvalidOptionError',
-    });
-  }
+it('settleRmq gives the message back before it refuses options that cannot be', async () => {
+  const wrong: unknown[] = [{ onError: 'retry' }, { delay: '1h' }, { after: 1 }, 'requeue', null];
+  const refused = wrong.map(async (options) => {
+    const answers: unknown[] = [];
+    const channel = { nack: (...answer: unknown[]) => void answers.push(answer) };
+    const message = { properties: { messageId: 'm-6' } };
+    const context = new RmqContext([message, channel, 'order.placed']);
+    let works = 0;
+    const settled = settleRmq(context, () => (works += 1), options as never);
+    await expect(settled).rejects.toMatchObject({ name: 'InvalidOptionError' });
+    expect(answers).toEqual([[message, false, true]]);
+    expect(works).toBe(0);
+  });
+  await Promise.all(refused);
 });
 
 describe('messageIdOf', () => {

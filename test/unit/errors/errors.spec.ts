@@ -1,5 +1,7 @@
+import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { errorText } from '../../../lib/errors/error-text.js';
+import { rmqTransport } from '../../../lib/events/index.js';
 import * as errors from '../../../lib/errors/index.js';
 import {
   DataSourceNotFoundError,
@@ -12,6 +14,8 @@ import {
   TransactionConflictError,
   UnrecoverableStepError,
 } from '../../../lib/errors/index.js';
+import { dtm } from '../../../lib/tm/dtm/dtm.strategy.js';
+import { aesGcmCodec, selfTm } from '../../../lib/index.js';
 
 const samples: SteppingError[] = [
   new errors.ConnectionInTransactionError('at here'),
@@ -73,6 +77,15 @@ const samples: SteppingError[] = [
   new errors.MessageIdMissingError('billing'),
   new errors.UnsupportedDatabaseError('oracle', 'postgres'),
 ];
+
+function thrownBy(work: () => unknown): SteppingError {
+  try {
+    work();
+  } catch (error) {
+    return error as SteppingError;
+  }
+  throw new Error('It has thrown nothing.');
+}
 
 describe('the errors', () => {
   it('has a sample of every class of this folder', () => {
@@ -144,6 +157,66 @@ describe('the errors', () => {
     expect(message).toContain(part);
     expect(message).not.toContain('hunter2');
     expect(message.length).toBeLessThan(200);
+  });
+
+  /** Whatever prints an error whole. */
+  const printed = (error: SteppingError) =>
+    [
+      error.message,
+      error.stack,
+      inspect(error, { depth: 6 }),
+      inspect({ error }, { depth: 6 }),
+      JSON.stringify(error),
+      JSON.stringify(Object.assign({}, error)),
+    ].join('\n');
+
+  class Client {
+    readonly options = { urls: ['mqtt://user:hunter2@broker'] };
+    readonly connection = new Map([['password', 'hunter2']]);
+  }
+  const wrongValues: unknown[] = [
+    new Client(),
+    { client: { url: 'amqp://user:hunter2@broker' } },
+    [{ password: 'hunter2' }],
+    () => 'hunter2',
+    'amqp://user:hunter2@broker/vhost',
+    `amqp://user:${'hunter2'.repeat(20)}@broker`,
+    'amqp://user:p@hunter2@broker',
+    Symbol('amqp://user:hunter2@broker'),
+  ];
+
+  it.each(wrongValues)(
+    'prints nothing of a value that may be secret, and still has it (case %#)',
+    (value) => {
+      const wrong = [
+        new errors.InvalidOptionError('client', value, 'a client'),
+        new errors.InvalidGidError(value, 'it is no text'),
+        new errors.InvalidTransactionError(value),
+      ] as const;
+      for (const error of wrong) expect(printed(error)).not.toContain('hunter2');
+      const [option, gid, transaction] = wrong;
+      expect([option.value, gid.gid, transaction.value]).toEqual([value, value, value]);
+      expect(JSON.parse(JSON.stringify(option))).toEqual({
+        name: 'InvalidOptionError',
+        code: 'STEPPING_INVALID_OPTION',
+        option: 'client',
+        expected: 'a client',
+      });
+    },
+  );
+
+  it('prints no text that was given in the place of options, and no key in the place of its id', () => {
+    const key = '0123456789abcdef'.repeat(4);
+    for (const make of [
+      () => rmqTransport('hunter2' as never),
+      () => selfTm('hunter2' as never),
+      () => dtm('hunter2' as never),
+      () => aesGcmCodec({ keys: { k1: key }, current: key }),
+    ]) {
+      const error = thrownBy(make);
+      expect(error).toBeInstanceOf(InvalidOptionError);
+      expect(printed(error)).not.toMatch(/hunter2|0123456789abcdef/);
+    }
   });
 
   it('says what there is and what to do', () => {

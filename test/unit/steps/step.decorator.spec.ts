@@ -68,6 +68,21 @@ describe('@Step()', () => {
     expect(stepMetadataOf(Derived)).toBeUndefined();
   });
 
+  it('takes the time-out of the step class that it extends, unless it has its own', () => {
+    @Step({ name: 'base', timeout: '30s', concurrency: 2, retry: { maxAttempts: 3 }, transactional: true })
+    class Base {
+      execute(): void {}
+    }
+    class Between extends Base {}
+    @Step('derived')
+    class Derived extends Between {}
+    @Step({ name: 'quick', timeout: 100 })
+    class Quick extends Derived {}
+    expect(stepMetadataOf(Derived)).toMatchObject({ timeout: '30s', transactional: false });
+    expect(stepMetadataOf(Derived)).toMatchObject({ retry: undefined, concurrency: undefined });
+    expect(stepMetadataOf(Quick)?.timeout).toBe(100);
+  });
+
   it('reads nothing from what is no class', () => {
     expect([undefined, null, 'token', Symbol('s'), {}, () => 1].map((each) => stepMetadataOf(each))).toEqual(
       Array.from({ length: 6 }, () => undefined),
