@@ -136,8 +136,8 @@ export class QueryRunnerObserver {
       this.retire(error);
       throw error;
     }
-    // Where all share one connection, no release ends it later: a COMMIT that was under way with the first job, for one.
-    if (this.dialect.gate && transaction.outside) transaction.settle('inDoubt');
+    // Where all share one connection, no release ends it later. What TypeORM's own ROLLBACK means, `rollback()` knows.
+    if (this.dialect.gate && !ours && transaction.outside) transaction.settle('inDoubt');
     return result;
   }
 

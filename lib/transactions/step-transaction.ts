@@ -135,6 +135,11 @@ export class StepTransaction {
   async commit(): Promise<void> {
     try {
       await this.inTime(this.runner.commitTransaction());
+    } catch (error) {
+      // A subscriber has kept the COMMIT from being sent, or it has failed, after which SQLite keeps the transaction.
+      const open = this.runner.isTransactionActive && this.outcome !== 'committed';
+      if (open && !(error instanceof StatementTimeoutError)) await this.rollback();
+      throw error;
     } finally {
       await this.end();
     }
@@ -155,6 +160,11 @@ export class StepTransaction {
     } finally {
       await this.end();
     }
+  }
+
+  /** Asks about this transaction after its end. On an only connection its turn lasts, and the question would wait for it. */
+  askAfterwards<T>(ask: () => Promise<T>): Promise<T> {
+    return this.dialect.gate ? inTransactionCall(this.frame.dataSource, ask) : ask();
   }
 
   private async settled(): Promise<void> {

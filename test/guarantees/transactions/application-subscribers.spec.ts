@@ -172,6 +172,20 @@ describeManagers('a subscriber that starts jobs before the commit', (backend, pl
     expect(await app.dataSource.getRepository(Effect).countBy({ key: `${job.gid}:0` })).toBe(1);
     await expectRanOnce(app, gid);
   });
+
+  it('fails an attempt of a transactional step when it throws, and leaves no transaction open', async () => {
+    let gid = '';
+    before = async (queryRunner) => {
+      gid = await startIn(queryRunner);
+      throw new Error('no');
+    };
+    const job = app.jobs.createJob({ transaction: 'none' }).addStep(WriteEffect, { orderId: 'x' });
+    await job.start();
+    expect((await app.ended(job.gid)).status).toBe('succeeded');
+    expect(app.recording.trace(job.gid)).toEqual(['write-effect#1', 'write-effect#2']);
+    expect(await app.dataSource.getRepository(Effect).countBy({ key: `${job.gid}:0` })).toBe(1);
+    await expectNeverRan(app, gid);
+  });
 });
 
 describeManagers('a DataSource that is destroyed and initialized again', (backend, placement) => {
