@@ -136,8 +136,8 @@ export class QueryRunnerObserver {
       this.retire(error);
       throw error;
     }
-    // Where all share one connection, no release ends it later: a COMMIT that was under way with the first job, for one.
-    if (this.dialect.gate && transaction.outside) transaction.settle('inDoubt');
+    // Where all share one connection, no release ends it later. What TypeORM's own ROLLBACK means, `rollback()` knows.
+    if (this.dialect.gate && !ours && transaction.outside) transaction.settle('inDoubt');
     return result;
   }
 
@@ -151,6 +151,9 @@ export class QueryRunnerObserver {
   }
 
   private async sendCommit(transaction: ObservedTransaction, statement: QueryArguments): Promise<unknown> {
+    await this.endStarts(transaction);
+    transaction.assertCommittable();
+    await transaction.doLastWork();
     transaction.checkConnection();
     transaction.commitSent = true;
     let result: unknown;
@@ -178,23 +181,32 @@ export class QueryRunnerObserver {
     const original = () => this.originals.commitTransaction.call(this.runner);
     const transaction = this.current;
     const { depth } = this;
-    if (!transaction || transaction.settled) return original();
+    if (transaction?.settled) return original();
     if (depth > 1) {
+      if (!transaction) return original();
       await this.savepoint(`RELEASE SAVEPOINT typeorm_${depth - 1}`, original);
       transaction.savepointReleased(depth);
       return;
     }
 
-    transaction.closed = true;
-    await transaction.starts.wait();
-    transaction.assertCommittable();
-    await transaction.doLastWork();
+    if (transaction) {
+      await this.endStarts(transaction);
+      transaction.assertCommittable();
+      // TypeORM calls `beforeTransactionCommit()` of the subscribers now, where jobs may start, perhaps the first.
+      transaction.closed = false;
+    }
     this.expected = 'COMMIT';
     try {
       await original();
     } finally {
       this.expected = undefined;
     }
+  }
+
+  /** Takes no more jobs, and waits for those that are being started. */
+  private endStarts(transaction: ObservedTransaction): Promise<void> {
+    transaction.closed = true;
+    return transaction.starts.wait();
   }
 
   async rollback(): Promise<void> {
@@ -211,8 +223,7 @@ export class QueryRunnerObserver {
       return;
     }
 
-    transaction.closed = true;
-    await transaction.starts.wait();
+    await this.endStarts(transaction);
     transaction.dropDeferred();
     // If somebody has committed on the raw connection, this is no rollback.
     transaction.checkConnection();

@@ -11,7 +11,7 @@ import { openFrame, runInFrame } from './ambient-transaction.js';
 import { inTransactionCall, type AmbientFrame } from './surroundings.js';
 import { QueryRunnerObserver } from './query-runner.observer.js';
 
-/** The members of a query runner that send statements. They stop working when the attempt is over. */
+/** The members of a query runner that send statements. They stop working when the attempt is over; others call them. */
 const SENDING = new Set([
   'query',
   'sql',
@@ -20,6 +20,9 @@ const SENDING = new Set([
   'commitTransaction',
   'rollbackTransaction',
 ]);
+
+/** These put the runner itself on a list of the driver, and remove it. */
+const LISTING = new Set(['connect', 'release']);
 
 /** The real query runner behind the facade of a step. */
 const RUNNER = Symbol.for('nestjs-stepping.query-runner');
@@ -132,6 +135,11 @@ export class StepTransaction {
   async commit(): Promise<void> {
     try {
       await this.inTime(this.runner.commitTransaction());
+    } catch (error) {
+      // A subscriber has kept the COMMIT from being sent, or it has failed, after which SQLite keeps the transaction.
+      const open = this.runner.isTransactionActive && this.outcome !== 'committed';
+      if (open && !(error instanceof StatementTimeoutError)) await this.rollback();
+      throw error;
     } finally {
       await this.end();
     }
@@ -152,6 +160,11 @@ export class StepTransaction {
     } finally {
       await this.end();
     }
+  }
+
+  /** Asks about this transaction after its end. On an only connection its turn lasts, and the question would wait for it. */
+  askAfterwards<T>(ask: () => Promise<T>): Promise<T> {
+    return this.dialect.gate ? inTransactionCall(this.frame.dataSource, ask) : ask();
   }
 
   private async settled(): Promise<void> {
@@ -181,15 +194,17 @@ export class StepTransaction {
 
   private facade(): QueryRunnerLike {
     const own: { manager?: unknown } = {};
-    return new Proxy(this.runner, {
+    const facade = new Proxy(this.runner, {
       get: (runner, property) => {
         if (property === RUNNER) return runner;
         // TypeORM gives a runner its manager; the real runner, shared on SQLite, must keep its own.
         if (property === 'manager') return own.manager;
         const value: unknown = Reflect.get(runner, property, runner);
         if (typeof value !== 'function') return value;
-        if (!SENDING.has(property as string)) return value.bind(runner);
-        return (...args: unknown[]) => this.send(() => value.apply(runner, args));
+        if (SENDING.has(property as string))
+          return (...args: unknown[]) => this.send(() => value.apply(runner, args));
+        // What sends statements through others, as `clearTable()` does, sends them through the facade.
+        return value.bind(LISTING.has(property as string) ? runner : facade);
       },
       set: (runner, property, value) => {
         if (property === 'manager') own.manager = value;
@@ -197,6 +212,7 @@ export class StepTransaction {
         return true;
       },
     });
+    return facade;
   }
 
   private send(statement: () => Promise<unknown>): Promise<unknown> {

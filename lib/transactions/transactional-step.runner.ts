@@ -164,7 +164,8 @@ export class TransactionalStepRunner {
     const succeeded = { kind: 'succeeded', stored: mark.stores } as const;
     if (transaction.outcome === 'committed') return succeeded;
     try {
-      if (transaction.outcome !== 'rolledBack' && (await mark.isCommitted())) return succeeded;
+      const inDoubt = transaction.outcome !== 'rolledBack';
+      if (inDoubt && (await transaction.askAfterwards(() => mark.isCommitted()))) return succeeded;
     } catch {
       return { kind: 'failed', error, inDoubt: true };
     }

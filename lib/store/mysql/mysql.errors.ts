@@ -9,8 +9,11 @@ const TRANSIENT_ERRORS = new Set<unknown>([1205, 1213, 1020, 3572]);
 const TIDB_TRANSIENT_ERRORS = new Set<unknown>([8002, 8022, 8028, 9007]);
 /** It has no number of its own. */
 const TIDB_RETRY_LIMIT = /pessimistic lock retry limit reached/;
-/** A deadlock rolls the whole transaction back. A lock wait time-out does so when the server is configured to. */
-const TRANSACTION_ENDS = new Set<unknown>([1205, 1213]);
+/**
+ * A deadlock, a full lock table and MariaDB's "record has changed since last read" roll the whole transaction back. A lock
+ * wait time-out does so when the server is configured to.
+ */
+const TRANSACTION_ENDS = new Set<unknown>([1205, 1206, 1213, 1020]);
 /** A node that has lost its cluster, or not joined it yet. */
 const NODE_NOT_READY = 1047;
 const DUPLICATE_ENTRY = 1062;

@@ -6,7 +6,7 @@ import { TransactionConflictError } from '../../../lib/index.js';
 import type { Inbox, Received } from '../../../lib/events/index.js';
 import { TestApplication } from '../../support/application.js';
 import { startApp, type AppProcess } from '../../support/child-process.js';
-import { describeBackends, itOn, onTidb } from '../../support/database.js';
+import { describeBackends, exceptOnTidb, itOn, onTidb } from '../../support/database.js';
 import { Order } from '../../support/order.entity.js';
 import type { Databases } from '../../support/placements.js';
 import { suiteApplication } from '../../support/suite-application.js';
@@ -156,6 +156,24 @@ describeBackends('deliveries of one message at once', (backend) => {
     }
     expect(await inbox.receive(key, () => 1)).toMatchObject({ duplicate: false });
   });
+
+  exceptOnTidb('it has no such setting', itOn(backend, 'mariadb'))(
+    'a record that has changed, which the work swallows, does not count as received',
+    async () => {
+      const [contested, key] = [randomUUID(), message()];
+      await app.dataSource.getRepository(Order).insert({ id: contested });
+      const received = inbox.receive(key, async (manager: EntityManager) => {
+        await manager.query('SET innodb_snapshot_isolation = ON');
+        await manager.count(Order);
+        await databases.business.query('UPDATE orders SET note = ? WHERE id = ?', ['theirs', contested]);
+        const late = manager.update(Order, contested, { note: 'mine' });
+        await expect(late).rejects.toMatchObject({ errno: 1020 });
+        await manager.query('SET innodb_snapshot_isolation = DEFAULT');
+      });
+      await expect(received).rejects.toMatchObject({ code: 'STEPPING_INBOX_TRANSACTION' });
+      expect(await inbox.receive(key, () => 1)).toMatchObject({ duplicate: false });
+    },
+  );
 
   itOn(backend, 'postgres')('a conflict of its own COMMIT is one that names the message', async () => {
     const name = `serializable-${randomUUID()}`;

@@ -1,9 +1,11 @@
-import { EventSubscriber, type EntitySubscriberInterface } from 'typeorm';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { EventSubscriber, type EntitySubscriberInterface, type QueryRunner } from 'typeorm';
+import { afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { TestApplication } from '../../support/application.js';
 import { Databases, describeManagers } from '../../support/placements.js';
 import { expectNeverRan, expectRanOnce, startPing } from '../../support/fates.js';
-import { Order } from '../../support/order.entity.js';
+import { Effect, Order } from '../../support/order.entity.js';
+import { suiteApplication } from '../../support/suite-application.js';
+import { Ping, WriteEffect } from '../../support/steps.js';
 
 /** What the application's own subscriber does at each point; throws whatever it is given. */
 const throws = new Map<string, Error>();
@@ -91,6 +93,98 @@ describeManagers('subscribers of the application', (backend, placement) => {
       throws.set(point, new Error('library'));
     const { gid } = await app.jobs.createJob({ transaction: 'none' }).addStep('ping').start();
     await expectRanOnce(app, gid);
+  });
+});
+
+describeManagers('a subscriber that starts jobs before the commit', (backend, placement) => {
+  let app: TestApplication;
+  /** What the next COMMIT does first. */
+  let before: ((queryRunner: QueryRunner) => Promise<unknown>) | undefined;
+  suiteApplication(backend, placement, (started) => ({ app } = started), {
+    // Nothing but what was seen decides, as above.
+    selfTm: { queryPreparedAfter: '1h', leaseDuration: '1h' },
+    dtm: { queryPreparedAfter: '1h' },
+  });
+  beforeAll(() => {
+    app.dataSource.subscribers.push({
+      async beforeTransactionCommit({ queryRunner }) {
+        const once = before;
+        before = undefined;
+        await once?.(queryRunner);
+      },
+    });
+  });
+
+  const startIn = async (transaction: QueryRunner) =>
+    (await app.jobs.createJob({ transaction }).addStep(Ping).start()).gid;
+
+  it('adds them to those of the transaction', async () => {
+    const gids: string[] = [];
+    before = async (queryRunner) => {
+      gids.push(await startIn(queryRunner));
+      gids.push(await startIn(queryRunner));
+    };
+    await app.dataSource.transaction(async (manager) => {
+      await manager.insert(Order, { id: 'added' });
+      gids.push(await startPing(app));
+    });
+    expect(gids).toHaveLength(3);
+    for (const gid of gids) await expectRanOnce(app, gid);
+  });
+
+  it('may start the first ones', async () => {
+    const gids: string[] = [];
+    before = async (queryRunner) => {
+      gids.push(await startIn(queryRunner));
+      gids.push(await startIn(queryRunner));
+    };
+    await app.dataSource.transaction((manager) => manager.insert(Order, { id: 'first' }));
+    expect(gids).toHaveLength(2);
+    for (const gid of gids) await expectRanOnce(app, gid);
+  });
+
+  it('does not have to await them', async () => {
+    let started: Promise<string> | undefined;
+    before = async (queryRunner) => void (started = startIn(queryRunner));
+    const gid = await app.dataSource.transaction(() => startPing(app));
+    await expectRanOnce(app, gid);
+    await expectRanOnce(app, await started!);
+  });
+
+  it('takes them all along when it throws', async () => {
+    const gids: string[] = [];
+    before = async (queryRunner) => {
+      gids.push(await startIn(queryRunner));
+      throw new Error('no');
+    };
+    const failing = app.dataSource.transaction(async () => void gids.push(await startPing(app)));
+    await expect(failing).rejects.toThrow('no');
+    expect(gids).toHaveLength(2);
+    await expectNeverRan(app, ...gids);
+  });
+
+  it('can do so in a transactional step', async () => {
+    let gid = '';
+    before = async (queryRunner) => void (gid = await startIn(queryRunner));
+    const job = app.jobs.createJob({ transaction: 'none' }).addStep(WriteEffect, { orderId: 'x' });
+    await job.start();
+    await expectRanOnce(app, job.gid, ['write-effect']);
+    expect(await app.dataSource.getRepository(Effect).countBy({ key: `${job.gid}:0` })).toBe(1);
+    await expectRanOnce(app, gid);
+  });
+
+  it('fails an attempt of a transactional step when it throws, and leaves no transaction open', async () => {
+    let gid = '';
+    before = async (queryRunner) => {
+      gid = await startIn(queryRunner);
+      throw new Error('no');
+    };
+    const job = app.jobs.createJob({ transaction: 'none' }).addStep(WriteEffect, { orderId: 'x' });
+    await job.start();
+    expect((await app.ended(job.gid)).status).toBe('succeeded');
+    expect(app.recording.trace(job.gid)).toEqual(['write-effect#1', 'write-effect#2']);
+    expect(await app.dataSource.getRepository(Effect).countBy({ key: `${job.gid}:0` })).toBe(1);
+    await expectNeverRan(app, gid);
   });
 });
 

@@ -90,11 +90,19 @@ describeManagers(
       );
     }
 
-    it('a comment before it hides nothing', async () => {
+    const hidden = {
+      postgres: [
+        '/* a /* nested */ one */ ROLLBACK',
+        'SELECT 1; /* one more */ ROLLBACK',
+        '-- up to here\rROLLBACK',
+      ],
+      mariadb: ['# the end\n ROLLBACK', '/*! ROLLBACK */', '/*!50000 ROLLBACK */', '/*M!100000 ROLLBACK */'],
+    }[backend as 'postgres' | 'mariadb'];
+    it.each(['/* the end */ -- of it\n ROLLBACK', ...hidden])('a comment hides nothing: %j', async (sql) => {
       let gid = '';
       await app.dataSource.transaction(async (manager) => {
         gid = await startPing(app);
-        await manager.query('/* the end */ -- of it\n ROLLBACK');
+        await manager.query(sql);
       });
       await expectNeverRan(app, gid);
     });

@@ -9,7 +9,7 @@ import { Order } from '../../support/order.entity.js';
 import { lockWaits } from '../../support/lock-waits.js';
 import { Ping } from '../../support/steps.js';
 import { waitFor } from '../../support/wait-for.js';
-import { onTidb } from '../../support/database.js';
+import { exceptOnTidb, onTidb } from '../../support/database.js';
 
 // Long enough that whatever is known about the end of a transaction was seen, and not asked for later.
 const options = { selfTm: { queryPreparedAfter: '1h' }, dtm: { queryPreparedAfter: '1h' } } as const;
@@ -139,6 +139,52 @@ describeManagers(
       await app.dataSource.transaction(async (manager) => {
         first = await startPing(app);
         await deadlock(manager);
+        await expect(second.start()).rejects.toBeInstanceOf(JobOutsideTransactionError);
+      });
+      await expectNeverRan(app, first, second.gid);
+    });
+  },
+  { only: ['mariadb'] },
+);
+
+describeManagers(
+  'a record that has changed, which the caller swallows on MariaDB',
+  (backend, placement) => {
+    let databases: Databases;
+    let app: TestApplication;
+    suiteApplication(backend, placement, (started) => ({ databases, app } = started));
+    beforeAll(() => app.dataSource.getRepository(Order).insert({ id: 'contested' }));
+
+    /** Makes the server roll the transaction of `manager` back, since it has read what another one has changed (1020). */
+    async function writeUnread(manager: EntityManager): Promise<void> {
+      await manager.query('SET innodb_snapshot_isolation = ON');
+      await manager.count(Order);
+      await databases.business.query(`UPDATE orders SET note = CONCAT(note, 'b') WHERE id = 'contested'`);
+      const late = manager.query(`UPDATE orders SET note = 'a' WHERE id = 'contested'`);
+      await expect(late).rejects.toMatchObject({ errno: 1020 });
+      await manager.query('SET innodb_snapshot_isolation = DEFAULT');
+    }
+
+    exceptOnTidb('it has no such setting')(
+      'takes the jobs started before it along, although the commit succeeds',
+      async () => {
+        let gid = '';
+        await app.dataSource.transaction(async (manager) => {
+          await manager.insert(Order, { id: 'before' });
+          gid = await startPing(app);
+          await writeUnread(manager);
+        });
+        expect(await app.dataSource.getRepository(Order).countBy({ id: 'before' })).toBe(0);
+        await expectNeverRan(app, gid);
+      },
+    );
+
+    exceptOnTidb('it has no such setting')('lets no job start after it', async () => {
+      let first = '';
+      const second = app.jobs.createJob().addStep(Ping);
+      await app.dataSource.transaction(async (manager) => {
+        first = await startPing(app);
+        await writeUnread(manager);
         await expect(second.start()).rejects.toBeInstanceOf(JobOutsideTransactionError);
       });
       await expectNeverRan(app, first, second.gid);
