@@ -9,6 +9,7 @@ import type { Barrier } from '../store/barrier.js';
 import type { InboxStore } from '../store/inbox-store.js';
 import { DataSourceRegistry } from './data-source.registry.js';
 import type { InternalConnection } from '../store/connections/internal.connection.js';
+import { DEFAULT_STATEMENT_TIMEOUT_MS } from '../store/dialect.js';
 import { barrierFor, dialectFor, inboxFor, isSupported } from '../store/databases.js';
 import { keepFromLog } from '../store/connections/statement-log.js';
 import type { SerialGate } from '../store/connections/serial-gate.js';
@@ -17,7 +18,9 @@ import type { TableOptions } from '../store/table-names.js';
 import { openFrame, runInFrame } from './ambient-transaction.js';
 import { insideTransactionOf } from './surroundings.js';
 import type { DataSourceLike, QueryRunnerLike } from '../core/transactions/typeorm.types.js';
+import { within } from '../core/within.js';
 import { errorText } from '../errors/error-text.js';
+import { StatementTimeoutError, TransactionManagerUnavailableError } from '../errors/index.js';
 
 /** How the library runs its own statements on a database. */
 export interface DatabaseAccess {
@@ -151,7 +154,7 @@ export class TypeOrmDatabases {
 
   /** Whether the transaction with this barrier is known to have committed. Settles nothing. */
   async isCommitted(lookup: DatabaseLookup, barrierGid: string): Promise<boolean> {
-    const found = await this.registry.find(lookup);
+    const found = await this.look(lookup);
     return !isBarrierDatabase(found) && (await this.barrierOf(found)).isCommitted(barrierGid);
   }
 
@@ -160,8 +163,8 @@ export class TypeOrmDatabases {
    * `BarrierDatabase`, which knows no other question.
    */
   async hasCommitted(lookup: DatabaseLookup, gid: string): Promise<boolean> {
-    const found = await this.registry.find(lookup);
-    if (isBarrierDatabase(found)) return (await found.queryPrepared(gid)) === 'committed';
+    const found = await this.look(lookup);
+    if (isBarrierDatabase(found)) return (await this.bounded(found).queryPrepared(gid)) === 'committed';
     return (await this.barrierOf(found)).isCommitted(gid);
   }
 
@@ -176,8 +179,28 @@ export class TypeOrmDatabases {
   }
 
   private async find(lookup: DatabaseLookup): Promise<BarrierDatabase> {
-    const found = await this.registry.find(lookup);
-    return isBarrierDatabase(found) ? found : this.barrierOf(found);
+    const found = await this.look(lookup);
+    return isBarrierDatabase(found) ? this.bounded(found) : this.barrierOf(found);
+  }
+
+  private look(lookup: DatabaseLookup): Promise<DataSourceLike | BarrierDatabase> {
+    return this.inTime('The dataSourceResolver', () => this.registry.find(lookup));
+  }
+
+  private bounded(database: BarrierDatabase): BarrierDatabase {
+    const ask = <T>(work: () => Promise<T>) => this.inTime('The BarrierDatabase', work);
+    return {
+      queryPrepared: (gid) => ask(() => database.queryPrepared(gid)),
+      purge: (gids) => ask(() => database.purge(gids)),
+    };
+  }
+
+  /** For what the application has written: nothing else bounds it. */
+  private async inTime<T>(what: string, work: () => Promise<T>): Promise<T> {
+    const timeout = this.statementTimeout ?? DEFAULT_STATEMENT_TIMEOUT_MS;
+    const ended = await within(timeout, (async () => ({ value: await work() }))());
+    if (ended) return ended.value;
+    throw new TransactionManagerUnavailableError(what, { cause: new StatementTimeoutError(timeout) });
   }
 
   private async open(dataSource: DataSourceLike): Promise<Barrier> {

@@ -140,7 +140,7 @@ export class JobPoller implements BackgroundService {
     );
   }
 
-  /** Claims one due job of these steps; undefined when there is none. Prepared jobs that come first are resolved. */
+  /** Claims one due job of these steps; undefined when there is none. Prepared jobs that come first are settled. */
   async claimOne(steps: readonly string[]): Promise<LeasedJob | undefined> {
     await this.leases.afterPause();
     const { ofClaim: maxBytes, ofLargest: maxLone } = this.budget;
@@ -153,7 +153,7 @@ export class JobPoller implements BackgroundService {
       if (record.status === 'submitted') {
         return LeasedJob.claimed(record, this.leases.hold({ gid: record.gid, owner }, since));
       }
-      await this.prepared.resolve([record]);
+      await this.prepared.settle([record]);
     }
     return undefined;
   }
@@ -205,7 +205,7 @@ export class JobPoller implements BackgroundService {
       ),
     );
     this.logTakenOver(submitted);
-    await this.prepared.resolve(records.filter((record) => record.status === 'prepared'));
+    await this.prepared.settle(records.filter((record) => record.status === 'prepared'));
     if (room && !room.complete) this.moreBehind = full;
     // The runner tells when the steps that have been filled up may be claimed again.
     if (full && (!room || !fills(room, runner.claimRoom()) || this.moreBehind)) this.again = true;

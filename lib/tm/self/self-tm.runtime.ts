@@ -175,6 +175,7 @@ export class SelfTmRuntime {
       ...this.stepSteering.services,
       new UnknownStepReporter(store, registry, events, options, () => controls.familiar()),
       runner,
+      this.prepared,
       this.poller,
       new RecoverySchedule(services.schedulerRegistry, options.recoveryInterval, () => this.tick()),
       // Stopped first.
