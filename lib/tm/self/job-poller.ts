@@ -50,6 +50,8 @@ export class JobPoller implements BackgroundService {
   private state: RecoveryState = { lastRunAt: null, error: null };
   /** By `performance.now()`. */
   private reachedAt: number | undefined;
+  /** By `performance.now()`: of the last time that it has not reached the store. */
+  private failedAt = -Infinity;
   private readonly windows = new ClaimWindows();
   /** The last claim that left steps out was full: there are more jobs of the others behind those. */
   private moreBehind = false;
@@ -73,6 +75,11 @@ export class JobPoller implements BackgroundService {
   /** How many milliseconds ago it has last reached the store; `null` before the first time. */
   get reachedAgo(): number | null {
     return this.reachedAt === undefined ? null : performance.now() - this.reachedAt;
+  }
+
+  /** How many milliseconds ago it has last failed to reach the store. */
+  get failedAgo(): number {
+    return performance.now() - this.failedAt;
   }
 
   get recoveryState(): RecoveryState {
@@ -244,6 +251,7 @@ export class JobPoller implements BackgroundService {
       this.logger.error(`Recovery cannot reach ${this.storeName}; it keeps trying: ${errorText(error)}`);
       this.events.emit({ event: 'recovery.stopped', error });
     }
+    this.failedAt = performance.now();
     this.state = { ...this.state, error };
   }
 

@@ -113,6 +113,22 @@ describeBackends(
       await expectOthersRun(running);
     });
 
+    it('is asked again as soon as it is back, however seldom due jobs are looked for', async () => {
+      const running = await open({ selfTm: { ...SETTINGS, recoveryInterval: '5m', monitoring: false } });
+      const errors = vi.spyOn(Logger.prototype, 'error');
+      // When it is due, the recovery looks for it, in vain.
+      const gid = await running.ping('shard-b', { delay: 500 });
+      await proxy.down();
+      await waitFor(() =>
+        errors.mock.calls.flat().some((line) => /cannot reach .* 'shard-b'/.test(String(line))),
+      );
+      expect((await running.admin.list()).missing).toMatchObject([{ dataSource: 'shard-b' }]);
+      await proxy.up();
+      await waitFor(async () => (await running.admin.list()).missing === undefined);
+      expect((await running.admin.find(gid))?.dataSource).toBe('shard-b');
+      expect((await running.ended(gid)).status).toBe('succeeded');
+    });
+
     const outages = {
       'it refuses connections': () => proxy.down(),
       'it is silent': async () => {
