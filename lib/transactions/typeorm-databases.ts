@@ -223,9 +223,15 @@ export class TypeOrmDatabases {
     await (await this.find(lookup)).purge(barrierGids);
   }
 
-  /** The barriers opened so far, which may hold done-marks of transactional steps. */
+  /**
+   * The barriers opened so far that may hold done-marks of transactional steps: those run in `DataSource`s of the application. The
+   * rows of a tenant's are known by the lookups of jobs.
+   */
   opened(): Promise<Barrier[]> {
-    return Promise.all(this.barriers.values());
+    const { all } = this.registry;
+    return Promise.all(
+      [...this.barriers].filter(([dataSource]) => all.includes(dataSource)).map(([, barrier]) => barrier),
+    );
   }
 
   private async find(lookup: DatabaseLookup): Promise<BarrierDatabase> {

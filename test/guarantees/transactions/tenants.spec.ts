@@ -242,7 +242,7 @@ describePlacements(
     afterEach(async () => {
       vi.restoreAllMocks();
       await (closed ?? app?.close());
-      await tenant?.destroy();
+      if (tenant?.isInitialized) await tenant.destroy();
       await place?.drop();
       await databases?.drop();
     });
@@ -309,6 +309,31 @@ describePlacements(
         `SELECT status, owner FROM stepping_jobs WHERE gid = '${gid}'`,
       );
       expect(row).toEqual({ status: 'prepared', owner: null });
+    });
+
+    it('keeps no other ended job from being deleted', async () => {
+      resolve = () => tenant;
+      const sweeping = await TestApplication.start(databases, {
+        selfTm: { queryPreparedAfter: 100, retention: 0 },
+        module: { dataSourceResolver: () => (tenant.isInitialized ? tenant : undefined) },
+      });
+      try {
+        const started = () =>
+          tenant.transaction((manager) =>
+            sweeping.jobs
+              .createJob({ transaction: tenantTransaction(manager, 'acme') })
+              .addStep(Ping)
+              .start(),
+          );
+        // The table is created by the first one, whose transaction has to be repeated on TiDB.
+        const { gid } = await waitFor(() => started().catch(() => undefined));
+        await waitFor(() => sweeping.recording.of(gid).length === 1);
+        await tenant.destroy();
+        const other = await sweeping.jobs.createJob({ transaction: 'none' }).addStep(Ping).start();
+        await waitFor(async () => (await sweeping.admin.find(other.gid)) === null);
+      } finally {
+        await sweeping.close();
+      }
     });
   },
   undefined,
