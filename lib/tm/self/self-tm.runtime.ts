@@ -95,6 +95,7 @@ export class SelfTmRuntime {
       services.payloads,
       services.onJobFailed,
       options.gracePeriod,
+      place?.store,
     );
     const onFailed = (job: FailedJob, error: unknown) => failures.failed(job, error);
     this.leases = new LeaseKeeper(store, leaseDuration, identity);
