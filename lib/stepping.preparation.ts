@@ -102,7 +102,7 @@ export class SteppingPreparation implements Readiness {
     this.watched.add(dataSource);
     observeTransactions(dataSource, this.databases.gateOf(dataSource));
     beforeDestroy(dataSource, () => this.lifecycle.finish());
-    afterReset(dataSource, () => this.databases.restoreTables(dataSource));
+    afterReset(dataSource, () => this.databases.restoreAllOf(dataSource));
   }
 
   /** A class whose instance Nest makes as soon as the `DataSource` is there. */

@@ -57,7 +57,7 @@ export const SUPPORTED_DATABASES =
 /** The end of `FOR UPDATE`. */
 export type LockWait = 'SKIP LOCKED' | 'NOWAIT';
 
-const DEFAULT_STATEMENT_TIMEOUT_MS = 10_000;
+export const DEFAULT_STATEMENT_TIMEOUT_MS = 10_000;
 
 /**
  * One kind of database, for one `DataSource`: its SQL, its errors, its limits. A new database is a new subclass, in a

@@ -106,7 +106,7 @@ export class TestProcess {
     const [record] = await store.claim(claim);
     if (!record) return false;
     if (record.status === 'prepared') {
-      await runtime.prepared.resolve([record]);
+      await runtime.prepared.resolve(record);
       return true;
     }
     await faultPoint('recovery:claimed', record.gid);

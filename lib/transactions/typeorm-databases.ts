@@ -9,6 +9,7 @@ import type { Barrier } from '../store/barrier.js';
 import type { InboxStore } from '../store/inbox-store.js';
 import { DataSourceRegistry } from './data-source.registry.js';
 import type { InternalConnection } from '../store/connections/internal.connection.js';
+import { DEFAULT_STATEMENT_TIMEOUT_MS } from '../store/dialect.js';
 import { barrierFor, dialectFor, inboxFor, isSupported } from '../store/databases.js';
 import { keepFromLog } from '../store/connections/statement-log.js';
 import type { SerialGate } from '../store/connections/serial-gate.js';
@@ -17,7 +18,13 @@ import type { TableOptions } from '../store/table-names.js';
 import { openFrame, runInFrame } from './ambient-transaction.js';
 import { insideTransactionOf } from './surroundings.js';
 import type { DataSourceLike, QueryRunnerLike } from '../core/transactions/typeorm.types.js';
+import { detached } from '../core/detached.js';
+import { within } from '../core/within.js';
 import { errorText } from '../errors/error-text.js';
+import { StatementTimeoutError, TransactionManagerUnavailableError } from '../errors/index.js';
+
+/** How long a database is left alone where missing tables could not be created. */
+const RESTORE_PAUSE_MS = 5_000;
 
 /** How the library runs its own statements on a database. */
 export interface DatabaseAccess {
@@ -33,6 +40,8 @@ export class TypeOrmDatabases {
   private readonly inboxes = new Map<DataSourceLike, Promise<InboxStore>>();
   private statementTimeout: number | undefined;
   private readonly ready = new WeakSet<DataSourceLike>();
+  /** By `performance.now()`: databases whose missing tables could not be created. */
+  private readonly restorableAt = new Map<DataSourceLike, number>();
   private readonly tableOwners = new Map<DataSourceLike, (() => Promise<void>)[]>();
 
   constructor(
@@ -127,21 +136,65 @@ export class TypeOrmDatabases {
     this.tableOwners.set(dataSource, [...(this.tableOwners.get(dataSource) ?? []), initialize]);
   }
 
-  /** Whether tables were found missing that have not been looked for since. */
+  /** Whether tables were found missing that are to be looked for now. */
   get tablesLost(): boolean {
-    for (const { dialect } of this.accesses.values()) if (dialect.tablesLost) return true;
+    const now = performance.now();
+    for (const [dataSource, { dialect }] of this.accesses)
+      if (dialect.tablesLost && now >= (this.restorableAt.get(dataSource) ?? -Infinity)) return true;
     return false;
   }
 
-  /** Creates the tables again that were found missing, or are missing in `reset`, whose tables were all dropped. */
-  async restoreTables(reset?: DataSourceLike): Promise<void> {
-    for (const [dataSource, owners] of this.tableOwners) {
-      const { dialect } = this.access(dataSource);
-      if (!dialect.tablesLost && dataSource !== reset) continue;
-      dialect.tablesLost = true;
-      for (const initialize of owners) await initialize();
-      dialect.tablesLost = false;
+  /**
+   * Creates the tables again that were found missing. A database where that is not possible keeps nobody waiting: it is logged, and
+   * tried again beside later calls, after a pause.
+   */
+  async restoreTables(): Promise<void> {
+    const now = performance.now();
+    const first: Promise<void>[] = [];
+    for (const [dataSource, { dialect }] of this.accesses) {
+      if (!dialect.tablesLost || now < (this.restorableAt.get(dataSource) ?? -Infinity)) continue;
+      const isFirst = !this.restorableAt.has(dataSource);
+      this.restorableAt.set(dataSource, Infinity);
+      // On a connection that all share, it is done within the transaction of the caller, who waits.
+      if (isFirst) first.push(this.restoreOrTell(dataSource, true));
+      else void detached(() => this.restoreOrTell(dataSource, false));
     }
+    await Promise.all(first);
+  }
+
+  /** Creates the tables of a database again whose tables were all dropped. */
+  async restoreAllOf(dataSource: DataSourceLike): Promise<void> {
+    const { dialect } = this.access(dataSource);
+    dialect.tablesLost = true;
+    for (const initialize of this.tableOwners.get(dataSource) ?? []) await initialize();
+    dialect.tablesLost = false;
+    this.restorableAt.delete(dataSource);
+  }
+
+  private async restoreOrTell(dataSource: DataSourceLike, tell: boolean): Promise<void> {
+    // A tenant may be gone with its tables. They are created with its next job.
+    if (!this.registry.all.includes(dataSource)) return this.forget(dataSource);
+    try {
+      await this.restoreAllOf(dataSource);
+    } catch (error) {
+      this.restorableAt.set(dataSource, performance.now() + RESTORE_PAUSE_MS);
+      if (!tell) return;
+      const name = this.registry.nameOf(dataSource);
+      this.logger.error(
+        `Tables of the library are missing in the DataSource '${name}', and cannot be created there, which is tried again: ` +
+          errorText(error),
+      );
+    }
+  }
+
+  /** Its tables are created, or checked, when it is used next. */
+  private forget(dataSource: DataSourceLike): void {
+    this.barriers.delete(dataSource);
+    this.inboxes.delete(dataSource);
+    this.ready.delete(dataSource);
+    this.tableOwners.delete(dataSource);
+    this.restorableAt.delete(dataSource);
+    this.access(dataSource).dialect.tablesLost = false;
   }
 
   /** Asks the database of a stored lookup how the transaction with this barrier ended, which settles it. */
@@ -151,7 +204,7 @@ export class TypeOrmDatabases {
 
   /** Whether the transaction with this barrier is known to have committed. Settles nothing. */
   async isCommitted(lookup: DatabaseLookup, barrierGid: string): Promise<boolean> {
-    const found = await this.registry.find(lookup);
+    const found = await this.look(lookup);
     return !isBarrierDatabase(found) && (await this.barrierOf(found)).isCommitted(barrierGid);
   }
 
@@ -160,8 +213,8 @@ export class TypeOrmDatabases {
    * `BarrierDatabase`, which knows no other question.
    */
   async hasCommitted(lookup: DatabaseLookup, gid: string): Promise<boolean> {
-    const found = await this.registry.find(lookup);
-    if (isBarrierDatabase(found)) return (await found.queryPrepared(gid)) === 'committed';
+    const found = await this.look(lookup);
+    if (isBarrierDatabase(found)) return (await this.bounded(found).queryPrepared(gid)) === 'committed';
     return (await this.barrierOf(found)).isCommitted(gid);
   }
 
@@ -170,14 +223,40 @@ export class TypeOrmDatabases {
     await (await this.find(lookup)).purge(barrierGids);
   }
 
-  /** The barriers opened so far, which may hold done-marks of transactional steps. */
+  /**
+   * The barriers opened so far that may hold done-marks of transactional steps: those run in `DataSource`s of the application. The
+   * rows of a tenant's are known by the lookups of jobs.
+   */
   opened(): Promise<Barrier[]> {
-    return Promise.all(this.barriers.values());
+    const { all } = this.registry;
+    return Promise.all(
+      [...this.barriers].filter(([dataSource]) => all.includes(dataSource)).map(([, barrier]) => barrier),
+    );
   }
 
   private async find(lookup: DatabaseLookup): Promise<BarrierDatabase> {
-    const found = await this.registry.find(lookup);
-    return isBarrierDatabase(found) ? found : this.barrierOf(found);
+    const found = await this.look(lookup);
+    return isBarrierDatabase(found) ? this.bounded(found) : this.barrierOf(found);
+  }
+
+  private look(lookup: DatabaseLookup): Promise<DataSourceLike | BarrierDatabase> {
+    return this.inTime('The dataSourceResolver', () => this.registry.find(lookup));
+  }
+
+  private bounded(database: BarrierDatabase): BarrierDatabase {
+    const ask = <T>(work: () => Promise<T>) => this.inTime('The BarrierDatabase', work);
+    return {
+      queryPrepared: (gid) => ask(() => database.queryPrepared(gid)),
+      purge: (gids) => ask(() => database.purge(gids)),
+    };
+  }
+
+  /** For what the application has written: nothing else bounds it. */
+  private async inTime<T>(what: string, work: () => Promise<T>): Promise<T> {
+    const timeout = this.statementTimeout ?? DEFAULT_STATEMENT_TIMEOUT_MS;
+    const ended = await within(timeout, (async () => ({ value: await work() }))());
+    if (ended) return ended.value;
+    throw new TransactionManagerUnavailableError(what, { cause: new StatementTimeoutError(timeout) });
   }
 
   private async open(dataSource: DataSourceLike): Promise<Barrier> {

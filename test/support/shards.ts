@@ -1,6 +1,12 @@
 import type { Provider } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
-import { SteppingOperations, selfTm, type CreateJobOptions, type SelfTmOptions } from '../../lib/index.js';
+import {
+  SteppingOperations,
+  selfTm,
+  type CreateJobOptions,
+  type SelfTmOptions,
+  type SteppingModuleOptions,
+} from '../../lib/index.js';
 import { connect, startApplication, TestApplication, type StartedApplication } from './application.js';
 import { createDatabase, type Backend, type ExtraOptions, type TestDatabase } from './database.js';
 import { Order } from './order.entity.js';
@@ -8,6 +14,7 @@ import { Ping } from './steps.js';
 
 export interface ShardsOptions {
   readonly selfTm?: SelfTmOptions;
+  readonly module?: Omit<SteppingModuleOptions, 'transactionManager'>;
   readonly providers?: readonly Provider[];
   /** Default: the names of the databases. */
   readonly stores?: readonly string[];
@@ -76,7 +83,7 @@ export class ShardedApplication extends TestApplication {
     const starting = startApplication({
       dataSource: dataSource!,
       others: options.beside ? [...others, options.beside] : others,
-      module: { transactionManager },
+      module: { ...options.module, transactionManager },
       providers: options.providers ?? [],
     });
     const started = await starting.catch(async (error: unknown) => {

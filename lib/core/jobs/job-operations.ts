@@ -214,6 +214,7 @@ export interface AuditPage {
   readonly entries: readonly AuditEntry[];
   /** Hand it to the next call; absent on the last page. */
   readonly cursor?: string;
-  /** Where jobs are stored in several databases: those that could not be asked, whose entries are not here, nor on the next pages. */
+  /** Where jobs are stored in several databases: those that could not be asked, whose entries are not here. The
+   * next page has them if they can be asked by then, which the order of times does not hold for. */
   readonly missing?: readonly MissingStore[];
 }

@@ -19,6 +19,8 @@ export class FailureHook {
     private readonly onJobFailed: ((job: JobInfo, error: unknown) => unknown) | undefined,
     /** Milliseconds. */
     private readonly gracePeriod: number,
+    /** Where there are several stores: the name of this one. */
+    private readonly dataSource?: string,
   ) {}
 
   async failed(job: FailedJob, error: unknown): Promise<void> {
@@ -29,8 +31,9 @@ export class FailureHook {
     try {
       const record = await this.store.find(gid);
       if (!record) return;
-      const [info] = await readableJobs(this.payloads, [jobInfoOf(record)]);
-      const settled = (async () => onJobFailed(info!, error))().then(() => true);
+      const [readable] = await readableJobs(this.payloads, [jobInfoOf(record)]);
+      const info = { ...readable!, ...(this.dataSource !== undefined && { dataSource: this.dataSource }) };
+      const settled = (async () => onJobFailed(info, error))().then(() => true);
       if (await within(gracePeriod, settled)) return;
       this.logger.error(
         `onJobFailed of job ${gid} has not settled within ${gracePeriod} ms; nobody waits for it.`,

@@ -3,6 +3,7 @@ import { detached } from '../../core/detached.js';
 import { SingleFlight } from '../../core/single-flight.js';
 import { isEncodedError, plainError } from '../../core/payloads/stored-forms.js';
 import { ProgressRefusedError } from '../../errors/index.js';
+import { isOutage } from '../../store/driver-errors.js';
 import type { JobChange, JobStore } from '../../store/job-store.js';
 import type { Lease } from './lease.js';
 import type { LeaseKeeper } from './lease-keeper.js';
@@ -45,6 +46,8 @@ export class JobCompleter {
   private urgent = false;
   private timer: NodeJS.Timeout | NodeJS.Immediate | undefined;
   private failing = false;
+  private away = false;
+  private onAway = (): void => undefined;
   /** Changes that the database has refused, with the timers of their next try. */
   private readonly putOff = new Map<Waiting, NodeJS.Timeout>();
   private readonly writing = new SingleFlight(() => this.writeBatch());
@@ -55,6 +58,16 @@ export class JobCompleter {
     /** Called when a job has failed because its progress could not be stored. */
     private readonly onFailed: (job: FailedJob, error: unknown) => Promise<void> = async () => {},
   ) {}
+
+  /** The store cannot be reached: what is to be stored waits. */
+  get isAway(): boolean {
+    return this.away;
+  }
+
+  /** Called with each try that does not reach the store, and when it is reached again, or nothing waits for it any more. */
+  whenAway(listener: () => void): void {
+    this.onAway = listener;
+  }
 
   /** Stores a change; `false` when the lease was lost and nothing was stored. */
   write(lease: Lease, change: JobChange): Promise<boolean> {
@@ -114,7 +127,7 @@ export class JobCompleter {
     this.waiting = [];
     this.urgent = false;
     const valid = batch.filter((entry) => !this.gone(entry));
-    if (valid.length === 0) return;
+    if (valid.length === 0) return this.reached();
     try {
       const refused = new Map<string, unknown>();
       const changed = await this.store.change(
@@ -122,6 +135,7 @@ export class JobCompleter {
         (gid, error) => refused.set(gid, error),
       );
       this.failing = false;
+      this.reached();
       await this.answer(valid, changed, refused);
     } catch (error) {
       if (!this.failing) {
@@ -131,7 +145,15 @@ export class JobCompleter {
       }
       this.failing = true;
       this.again(valid);
+      this.away = isOutage(error);
+      if (this.away) this.onAway();
     }
+  }
+
+  private reached(): void {
+    if (!this.away) return;
+    this.away = false;
+    this.onAway();
   }
 
   private async answer(

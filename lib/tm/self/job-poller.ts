@@ -50,6 +50,8 @@ export class JobPoller implements BackgroundService {
   private state: RecoveryState = { lastRunAt: null, error: null };
   /** By `performance.now()`. */
   private reachedAt: number | undefined;
+  /** By `performance.now()`: of the last time that it has not reached the store. */
+  private failedAt = -Infinity;
   private readonly windows = new ClaimWindows();
   /** The last claim that left steps out was full: there are more jobs of the others behind those. */
   private moreBehind = false;
@@ -73,6 +75,11 @@ export class JobPoller implements BackgroundService {
   /** How many milliseconds ago it has last reached the store; `null` before the first time. */
   get reachedAgo(): number | null {
     return this.reachedAt === undefined ? null : performance.now() - this.reachedAt;
+  }
+
+  /** How many milliseconds ago it has last failed to reach the store. */
+  get failedAgo(): number {
+    return performance.now() - this.failedAt;
   }
 
   get recoveryState(): RecoveryState {
@@ -140,7 +147,7 @@ export class JobPoller implements BackgroundService {
     );
   }
 
-  /** Claims one due job of these steps; undefined when there is none. Prepared jobs that come first are resolved. */
+  /** Claims one due job of these steps; undefined when there is none. Prepared jobs that come first are settled. */
   async claimOne(steps: readonly string[]): Promise<LeasedJob | undefined> {
     await this.leases.afterPause();
     const { ofClaim: maxBytes, ofLargest: maxLone } = this.budget;
@@ -153,7 +160,7 @@ export class JobPoller implements BackgroundService {
       if (record.status === 'submitted') {
         return LeasedJob.claimed(record, this.leases.hold({ gid: record.gid, owner }, since));
       }
-      await this.prepared.resolve([record]);
+      await this.prepared.settle([record]);
     }
     return undefined;
   }
@@ -205,7 +212,7 @@ export class JobPoller implements BackgroundService {
       ),
     );
     this.logTakenOver(submitted);
-    await this.prepared.resolve(records.filter((record) => record.status === 'prepared'));
+    await this.prepared.settle(records.filter((record) => record.status === 'prepared'));
     if (room && !room.complete) this.moreBehind = full;
     // The runner tells when the steps that have been filled up may be claimed again.
     if (full && (!room || !fills(room, runner.claimRoom()) || this.moreBehind)) this.again = true;
@@ -244,6 +251,7 @@ export class JobPoller implements BackgroundService {
       this.logger.error(`Recovery cannot reach ${this.storeName}; it keeps trying: ${errorText(error)}`);
       this.events.emit({ event: 'recovery.stopped', error });
     }
+    this.failedAt = performance.now();
     this.state = { ...this.state, error };
   }
 

@@ -30,6 +30,7 @@ export class JobRun {
     { readonly definition: StepDefinition; readonly outcome: Promise<TransactionalOutcome> } | undefined;
   private stopReason: unknown;
   private startedAt = 0;
+  private storing = false;
 
   constructor(
     private readonly job: LeasedJob,
@@ -54,6 +55,16 @@ export class JobRun {
     this.stopper?.request(reason);
   }
 
+  /** Nothing runs: progress of the job is being stored. */
+  get isStoring(): boolean {
+    return this.storing;
+  }
+
+  /** What is being stored is the last that is done here: the job goes back to the store then. */
+  leave(): void {
+    this.stopReason ??= 'left';
+  }
+
   /** Called by the lease. */
   leaseLost(): void {
     if (this.working) this.keepAlone(this.working);
@@ -75,7 +86,7 @@ export class JobRun {
       return this.abandoned(definition);
     }
     if (!job.begun && (job.marked || services.executor.mayEndAtFirstFailure(job.stepName, job.overrides))) {
-      if (!(await services.completer.write(job.lease, job.begin()))) return this.forget();
+      if (!(await this.store(job.begin()))) return this.forget();
       if (this.stopReason !== undefined || !services.leases.isGood(job.lease)) return this.handBack(0);
     }
 
@@ -137,7 +148,7 @@ export class JobRun {
     const doubt = 'may be done, which cannot be looked up now';
     services.reporter.log(this.reported(attempts), doubt, error, UNFIT_DELAY_MS);
     const change = job.askLater(attempts, UNFIT_DELAY_MS, await this.report(error));
-    await services.completer.write(job.lease, change);
+    await this.store(change);
     return this.forget();
   }
 
@@ -168,7 +179,7 @@ export class JobRun {
         );
         return false;
       }
-      if (!(await services.completer.write(job.lease, completion))) return this.forget();
+      if (!(await this.store(completion))) return this.forget();
       const written = faultPoint('progress:written', job.gid);
       if (written) await written;
     }
@@ -184,10 +195,7 @@ export class JobRun {
     if (delay === false) return inDoubt ? this.askLater(job.attempt, error) : this.fail(job.attempt, error);
 
     services.reporter.failed(this.reported(job.attempt), error, delay);
-    await services.completer.write(
-      job.lease,
-      job.retryLater(delay, await this.report(error), errorClass(error)),
-    );
+    await this.store(job.retryLater(delay, await this.report(error), errorClass(error)));
     services.wake(delay);
     return this.forget();
   }
@@ -196,7 +204,7 @@ export class JobRun {
     const { job, services } = this;
     services.reporter.failed(this.reported(attempts), error, false);
     const change = job.failedForGood(attempts, await this.report(error), errorClass(error));
-    const stored = await services.completer.write(job.lease, change);
+    const stored = await this.store(change);
     this.forget();
     const { gid, stepName, stepIndex } = job;
     if (stored) await services.onFailed({ gid, stepName, stepIndex, attempts }, error);
@@ -216,12 +224,12 @@ export class JobRun {
     const { job, services } = this;
     const text = errorText(error);
     services.reporter.unreadable(job.gid, text, UNFIT_DELAY_MS);
-    await services.completer.write(job.lease, job.handBack(UNFIT_DELAY_MS, plainError(text)));
+    await this.store(job.handBack(UNFIT_DELAY_MS, plainError(text)));
     return this.forget();
   }
 
   private async handBack(delay: number, error?: string, wake = delay): Promise<boolean> {
-    await this.services.completer.write(this.job.lease, this.job.handBack(delay, error));
+    await this.store(this.job.handBack(delay, error));
     this.services.wake(wake);
     return this.forget();
   }
@@ -233,6 +241,16 @@ export class JobRun {
     const tenant = payloads.encodes ? job.payloadTenant : undefined;
     const context = { gid: job.gid, stepIndex: job.stepIndex, ...(tenant !== undefined && { tenant }) };
     return payloads.reportOf(error, context, gracePeriod);
+  }
+
+  /** `false` when the lease was lost and nothing was stored. */
+  private async store(change: JobChange): Promise<boolean> {
+    this.storing = true;
+    try {
+      return await this.services.completer.write(this.job.lease, change);
+    } finally {
+      this.storing = false;
+    }
   }
 
   private forget(): false {

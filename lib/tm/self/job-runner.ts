@@ -33,6 +33,16 @@ export interface JobPlace {
   readonly bytes: number;
 }
 
+/** A run, and its slot. */
+interface Seat {
+  readonly run: JobRun;
+  readonly alone: boolean;
+  queue: StepQueue;
+  begunAt: number;
+  /** The slot is given back. */
+  left: boolean;
+}
+
 /** What may be claimed now. */
 export interface ClaimRoom extends ClaimableSteps {
   readonly maxBytes: number;
@@ -57,7 +67,7 @@ export class JobRunner implements BackgroundService, SlotUser {
   private readonly logger = new LineLogger(JobRunner.name);
   private readonly lone: LoneJobs;
   /** An array, for the reason that `LeaseTable` gives. */
-  private readonly running: JobRun[] = [];
+  private readonly running: Seat[] = [];
   private readonly runs = new WaitGroup();
   private state: 'waiting' | 'running' | 'stopped' = 'waiting';
   private lookTimer: NodeJS.Timeout | undefined;
@@ -75,6 +85,7 @@ export class JobRunner implements BackgroundService, SlotUser {
   ) {
     this.lone = new LoneJobs(queues.concurrency);
     queues.slots.join(this);
+    completer.whenAway(() => this.makeWay());
   }
 
   get concurrency(): number {
@@ -93,7 +104,7 @@ export class JobRunner implements BackgroundService, SlotUser {
   /** The attempts that run, the longest first. */
   busiest(limit: number): { readonly gid: string; readonly step: string; readonly since: number }[] {
     return this.running
-      .map((run) => run.current)
+      .map(({ run }) => run.current)
       .sort((a, b) => a.since - b.since)
       .slice(0, limit);
   }
@@ -189,14 +200,14 @@ export class JobRunner implements BackgroundService, SlotUser {
   async stop(): Promise<void> {
     this.state = 'stopped';
     clearTimeout(this.lookTimer);
-    for (const run of this.running) run.stop(new StepInterruptedError('shutdown'));
+    for (const { run } of this.running) run.stop(new StepInterruptedError('shutdown'));
     await this.handBackQueues();
     await this.runs.wait();
     await this.completer.flush();
   }
 
   get canStart(): boolean {
-    if (this.state !== 'running' || this.slots.isFull) return false;
+    if (this.state !== 'running' || this.slots.isFull || this.isCutOff) return false;
     return this.lone.waiting > 0 || this.queues.waiting > 0;
   }
 
@@ -235,20 +246,21 @@ export class JobRunner implements BackgroundService, SlotUser {
 
   private async run(job: LeasedJob, first: StepQueue, alone: boolean): Promise<void> {
     const run = this.runOf(job);
-    this.running.push(run);
+    const seat: Seat = { run, alone, queue: first, begunAt: this.queues.begin(first), left: false };
+    this.running.push(seat);
     this.runs.add();
     if (alone) this.slots.loneIsRunning = true;
-    let queue = first;
-    let begunAt = this.queues.begin(queue);
     let waits = false;
     try {
       while (await run.next()) {
+        // Without its slot, it hands the job back.
+        if (seat.left) continue;
         const next = this.queues.of(job.queueName);
-        waits = this.state !== 'stopped' && !this.queues.hasRoom(next, queue);
+        waits = this.state !== 'stopped' && !this.queues.hasRoom(next, seat.queue);
         if (waits) break;
-        this.queues.end(queue, begunAt);
-        queue = next;
-        begunAt = this.queues.begin(queue);
+        this.queues.end(seat.queue, seat.begunAt);
+        seat.queue = next;
+        seat.begunAt = this.queues.begin(next);
       }
     } catch (error) {
       waits = false;
@@ -256,14 +268,37 @@ export class JobRunner implements BackgroundService, SlotUser {
       this.leases.drop(job.lease);
     } finally {
       run.end();
-      swapRemove(this.running, run);
-      this.queues.end(queue, begunAt);
-      if (alone) this.slots.loneIsRunning = false;
+      swapRemove(this.running, seat);
+      this.leave(seat);
       if (waits) this.giveWay(job);
       else this.budget.release(job.bytes);
       this.startWaiting();
       this.runs.done();
     }
+  }
+
+  private leave(seat: Seat): void {
+    if (seat.left) return;
+    seat.left = true;
+    this.queues.end(seat.queue, seat.begunAt);
+    if (seat.alone) this.slots.loneIsRunning = false;
+  }
+
+  /** Jobs that only wait for a store that is away must not keep those of other stores from running. */
+  private makeWay(): void {
+    if (this.isCutOff) {
+      for (const seat of this.running) {
+        if (!seat.run.isStoring) continue;
+        seat.run.leave();
+        this.leave(seat);
+      }
+    }
+    this.startWaiting();
+  }
+
+  /** The slots are for others while the store is away. */
+  private get isCutOff(): boolean {
+    return this.slots.stores > 1 && this.completer.isAway;
   }
 
   /** The next step of the job is at its limit. */

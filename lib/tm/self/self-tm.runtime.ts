@@ -95,6 +95,7 @@ export class SelfTmRuntime {
       services.payloads,
       services.onJobFailed,
       options.gracePeriod,
+      place?.store,
     );
     const onFailed = (job: FailedJob, error: unknown) => failures.failed(job, error);
     this.leases = new LeaseKeeper(store, leaseDuration, identity);
@@ -175,6 +176,7 @@ export class SelfTmRuntime {
       ...this.stepSteering.services,
       new UnknownStepReporter(store, registry, events, options, () => controls.familiar()),
       runner,
+      this.prepared,
       this.poller,
       new RecoverySchedule(services.schedulerRegistry, options.recoveryInterval, () => this.tick()),
       // Stopped first.

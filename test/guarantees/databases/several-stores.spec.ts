@@ -6,7 +6,9 @@ import {
   InvalidOptionError,
   JobNotFoundError,
   Step,
+  UnrecoverableStepError,
   type AuditEntry,
+  type JobInfo,
   type JobPage,
   type StepContext,
   type StepHandler,
@@ -42,6 +44,7 @@ describeBackends('a store in each of four databases', (backend) => {
   let elsewhere: TestDatabase;
   let beside: DataSource;
   let app: ShardedApplication;
+  const failed: JobInfo[] = [];
 
   beforeAll(async () => {
     databases = await ShardDatabases.create(backend, NAMES);
@@ -50,6 +53,7 @@ describeBackends('a store in each of four databases', (backend) => {
     app = await ShardedApplication.open(databases, {
       beside,
       providers: [Narrow],
+      module: { onJobFailed: (job) => void failed.push(job) },
       selfTm: { concurrency: 8, monitoring: { heartbeat: 100, flush: 100 } },
     });
   });
@@ -67,6 +71,15 @@ describeBackends('a store in each of four databases', (backend) => {
       expect(await databases.keeping(gid)).toEqual([name]);
       expect((await app.admin.find(gid))?.dataSource).toBe(name);
     }
+  });
+
+  it('tells onJobFailed where a job is kept', async () => {
+    app.recording.onExecute = () => {
+      throw new UnrecoverableStepError('no');
+    };
+    const gid = await app.ping('shard-c');
+    await waitFor(() => failed.some((job) => job.gid === gid));
+    expect(failed.find((job) => job.gid === gid)).toMatchObject({ dataSource: 'shard-c', status: 'failed' });
   });
 
   it('forgets a job with its transaction', async () => {

@@ -6,7 +6,7 @@ import { describeBackends } from '../../support/database.js';
 import { expectRanOnce } from '../../support/fates.js';
 import { Effect, Order } from '../../support/order.entity.js';
 import { ShardDatabases, ShardedApplication, type ShardsOptions } from '../../support/shards.js';
-import { Ping } from '../../support/steps.js';
+import { Ping, ReserveStock, SendEmail } from '../../support/steps.js';
 import { TcpProxy } from '../../support/tcp-proxy.js';
 import { waitFor } from '../../support/wait-for.js';
 
@@ -112,6 +112,66 @@ describeBackends(
       await expectIsMissing(running);
       await expectOthersRun(running);
     });
+
+    it('is asked again as soon as it is back, however seldom due jobs are looked for', async () => {
+      const running = await open({ selfTm: { ...SETTINGS, recoveryInterval: '5m', monitoring: false } });
+      const errors = vi.spyOn(Logger.prototype, 'error');
+      // When it is due, the recovery looks for it, in vain.
+      const gid = await running.ping('shard-b', { delay: 500 });
+      await proxy.down();
+      await waitFor(() =>
+        errors.mock.calls.flat().some((line) => /cannot reach .* 'shard-b'/.test(String(line))),
+      );
+      expect((await running.admin.list()).missing).toMatchObject([{ dataSource: 'shard-b' }]);
+      await proxy.up();
+      await waitFor(async () => (await running.admin.list()).missing === undefined);
+      expect((await running.admin.find(gid))?.dataSource).toBe('shard-b');
+      expect((await running.ended(gid)).status).toBe('succeeded');
+    });
+
+    const outages = {
+      'it refuses connections': () => proxy.down(),
+      'it is silent': async () => {
+        proxy.onConnection = (connection) => {
+          connection.toServer = () => undefined;
+          connection.toClient = () => undefined;
+        };
+        proxy.silence();
+      },
+    };
+    for (const [how, begin] of Object.entries(outages)) {
+      it(`leaves its slots to the jobs of others while ${how}`, async () => {
+        const selfTm = { ...SETTINGS, leaseDuration: '1h', concurrency: 2 };
+        const running = await open({ selfTm });
+        let release = (): void => undefined;
+        const gate = new Promise<void>((resolve) => (release = resolve));
+        running.recording.onExecute = ({ step }) => (step === 'ping' ? undefined : gate);
+        const left: string[] = [];
+        for (let jobs = 0; jobs < 20; jobs += 1) {
+          const { gid } = await running
+            .of('shard-b')
+            .transaction(() =>
+              running.jobs
+                .createJob()
+                .addStep(ReserveStock, { orderId: 'o' })
+                .addStep(SendEmail, { orderId: 'o' })
+                .start(),
+            );
+          left.push(gid);
+        }
+        await waitFor(() => running.recording.executions.length === 2);
+        await begin();
+        release();
+        await expectOthersRun(running);
+        // Those that wait do not take the slots again.
+        const { length } = running.recording.executions;
+        await expectOthersRun(running);
+        expect(running.recording.executions.length).toBe(length + 2);
+        if (how === 'it is silent') return;
+        await proxy.up();
+        for (const gid of left) await expectRanOnce(running, gid, ['reserve-stock', 'send-email']);
+      });
+    }
 
     it('may be away at the start: the others run, and it is opened when it is there', async () => {
       const warnings = vi.spyOn(Logger.prototype, 'warn');

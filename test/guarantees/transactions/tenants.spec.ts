@@ -1,9 +1,11 @@
 import type { DataSource } from 'typeorm';
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { Logger } from '@nestjs/common';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { InvalidOptionError, tenantTransaction, type DatabaseLookup } from '../../../lib/index.js';
 import { connect, TestApplication } from '../../support/application.js';
-import { Databases, describeManagers } from '../../support/placements.js';
+import { Databases, describeManagers, describePlacements } from '../../support/placements.js';
 import { expectNeverRan, expectRanOnce } from '../../support/fates.js';
+import { waitFor } from '../../support/wait-for.js';
 import { Order } from '../../support/order.entity.js';
 import { Ping } from '../../support/steps.js';
 import { type TestDatabase, createDatabase, exceptOnTidb, onTidb } from '../../support/database.js';
@@ -213,4 +215,127 @@ describeManagers(
     });
   },
   { selfTm: ['one'], atDtm: ['postgres'] },
+);
+
+describePlacements(
+  'a tenant whose database cannot be asked',
+  (backend, placement) => {
+    let databases: Databases;
+    let place: TestDatabase;
+    let tenant: DataSource;
+    let app: TestApplication;
+    let resolve: () => unknown;
+    let closed: Promise<void> | undefined;
+
+    beforeEach(async () => {
+      databases = await Databases.create(backend, placement);
+      place = await createDatabase(backend);
+      tenant = await connect(place, { name: 'tenants' });
+      closed = undefined;
+      app = await TestApplication.start(databases, {
+        selfTm: { queryPreparedAfter: 100, statementTimeout: 1000, gracePeriod: 500 },
+        module: {
+          dataSourceResolver: ({ dataSource }) => (dataSource === 'tenants' ? resolve() : undefined),
+        },
+      });
+    });
+    afterEach(async () => {
+      vi.restoreAllMocks();
+      await (closed ?? app?.close());
+      if (tenant?.isInitialized) await tenant.destroy();
+      await place?.drop();
+      await databases?.drop();
+    });
+
+    /** Committed, and never submitted. */
+    async function leavePrepared(): Promise<string> {
+      const runner = tenant.createQueryRunner();
+      await runner.startTransaction();
+      const job = app.jobs.createJob({ transaction: tenantTransaction(runner, 'acme') }).addStep(Ping);
+      await job.prepare();
+      await runner.commitTransaction();
+      await runner.release();
+      return job.gid;
+    }
+
+    async function expectDelayedJobRuns(): Promise<void> {
+      const { gid } = await app.jobs.createJob({ transaction: 'none', delay: 50 }).addStep(Ping).start();
+      await expectRanOnce(app, gid);
+    }
+
+    const waiting = {
+      'a resolver that never settles': () => new Promise(() => undefined),
+      'a BarrierDatabase that never answers': () => ({
+        queryPrepared: () => new Promise(() => undefined),
+        purge: () => new Promise(() => undefined),
+      }),
+    };
+    for (const [what, never] of Object.entries(waiting)) {
+      it(`keeps no other job waiting: ${what}`, async () => {
+        const errors = vi.spyOn(Logger.prototype, 'error');
+        let asked = 0;
+        resolve = () => {
+          asked += 1;
+          return never();
+        };
+        const left: string[] = [];
+        for (let jobs = 0; jobs < 10; jobs += 1) left.push(await leavePrepared());
+        await waitFor(() => asked > 0);
+        await expectDelayedJobRuns();
+        const told = () => errors.mock.calls.flat().filter((line) => String(line).includes('stays prepared'));
+        await waitFor(() => told().length > 0);
+        const before = asked;
+        await waitFor(() => asked > before + 2);
+        expect(told()).toHaveLength(1);
+        expect(told()[0]).toContain('within 1000 ms');
+        await expectDelayedJobRuns();
+        // As soon as it answers, their transactions are settled.
+        resolve = () => tenant;
+        for (const gid of left) await expectRanOnce(app, gid);
+      });
+    }
+
+    it('keeps no shutdown waiting', async () => {
+      let asked = 0;
+      resolve = () => {
+        asked += 1;
+        return new Promise(() => undefined);
+      };
+      const gid = await leavePrepared();
+      await waitFor(() => asked > 0);
+      await (closed = app.close());
+      // Nobody holds it: another process asks at once.
+      const [row] = await databases.business.query<{ status: string; owner: string | null }>(
+        `SELECT status, owner FROM stepping_jobs WHERE gid = '${gid}'`,
+      );
+      expect(row).toEqual({ status: 'prepared', owner: null });
+    });
+
+    it('keeps no other ended job from being deleted', async () => {
+      resolve = () => tenant;
+      const sweeping = await TestApplication.start(databases, {
+        selfTm: { queryPreparedAfter: 100, retention: 0 },
+        module: { dataSourceResolver: () => (tenant.isInitialized ? tenant : undefined) },
+      });
+      try {
+        const started = () =>
+          tenant.transaction((manager) =>
+            sweeping.jobs
+              .createJob({ transaction: tenantTransaction(manager, 'acme') })
+              .addStep(Ping)
+              .start(),
+          );
+        // The table is created by the first one, whose transaction has to be repeated on TiDB.
+        const { gid } = await waitFor(() => started().catch(() => undefined));
+        await waitFor(() => sweeping.recording.of(gid).length === 1);
+        await tenant.destroy();
+        const other = await sweeping.jobs.createJob({ transaction: 'none' }).addStep(Ping).start();
+        await waitFor(async () => (await sweeping.admin.find(other.gid)) === null);
+      } finally {
+        await sweeping.close();
+      }
+    });
+  },
+  undefined,
+  ['one'],
 );

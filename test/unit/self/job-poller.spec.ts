@@ -16,7 +16,7 @@ let runner: FakeRunner;
 let poller: JobPoller;
 let leases: LeaseKeeper;
 let told: SteppingEvents[SteppingEventName][];
-const resolvePrepared = vi.fn(async (_jobs: readonly { gid: string }[]) => undefined);
+const settlePrepared = vi.fn(async (_jobs: readonly { gid: string }[]) => undefined);
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -28,7 +28,7 @@ beforeEach(() => {
   for (const name of ['recovery.stopped', 'recovery.resumed', 'job.taken-over'] as const) {
     events.subscribe(name, { place: 'test', call: (event) => void told.push(event) });
   }
-  const prepared = { resolve: resolvePrepared } as unknown as PreparedJobs;
+  const prepared = { settle: settlePrepared } as unknown as PreparedJobs;
   const budget = new ByteBudget(4 * MAX_BYTES);
   poller = new JobPoller(store, leases, runner as unknown as JobRunner, budget, prepared, events);
 });
@@ -36,7 +36,7 @@ beforeEach(() => {
 afterEach(async () => {
   await poller.stop();
   await leases.stop();
-  resolvePrepared.mockClear();
+  settlePrepared.mockClear();
   vi.restoreAllMocks();
   vi.useRealTimers();
 });
@@ -109,7 +109,7 @@ it('takes prepared jobs only while there is no room for others', async () => {
   poller.start();
   await passed();
   expect(runner.waiting).toEqual([]);
-  expect(resolvePrepared.mock.calls.flatMap(([jobs]) => jobs.map(({ gid }) => gid))).toEqual(['prepared']);
+  expect(settlePrepared.mock.calls.flatMap(([jobs]) => jobs.map(({ gid }) => gid))).toEqual(['prepared']);
 });
 
 it('wakes when a delayed job is due, at the earliest of several wakes', async () => {

@@ -18,7 +18,7 @@ beforeEach(() => {
   store = new MemoryJobStore(() => Date.now());
   runner = new FakeRunner();
   leases = new LeaseKeeper(store, 30_000);
-  const prepared = { resolve: async () => undefined } as unknown as PreparedJobs;
+  const prepared = { settle: async () => undefined } as unknown as PreparedJobs;
   const budget = new ByteBudget(4 * MAX_BYTES);
   poller = new JobPoller(store, leases, runner as unknown as JobRunner, budget, prepared);
 });

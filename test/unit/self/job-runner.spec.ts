@@ -31,6 +31,8 @@ function runnerOf({
   const completer = {
     write: async (_: unknown, change: JobChange) => written.push(change) > 0,
     flush: async () => void (flushes += 1),
+    isAway: false,
+    whenAway: () => undefined,
   } as unknown as JobCompleter;
   const leases = { drop: ({ gid }: { gid: string }) => dropped.push(gid) } as unknown as LeaseKeeper;
   const runOf = (job: LeasedJob): JobRun =>

@@ -87,8 +87,10 @@ it('merges audits by time, and goes on in each where it was', () => {
     } while (cursor !== undefined);
     expect(times).toEqual([95, 90, 50, 40, 10]);
   }
-  // A store that is away is not asked again.
-  expect(mergedAudit(['*', '*'], new Map([[0, read(0, undefined, 1)]]), 1).cursor).toBe('3.-');
+  // A store that is away keeps its place, also when the others have told all.
+  expect(mergedAudit(['*', '*'], new Map([[0, read(0, undefined, 1)]]), 1).cursor).toBe('3.*');
+  expect(mergedAudit(['-', '2'], new Map(), 1).cursor).toBe('-.2');
+  expect(mergedAudit(['1', '2'], new Map([[0, read(0, '1', 1)]]), 1).cursor).toBe('-.2');
 });
 
 it.each(['', '1', '1.2.3', '-.-', '1.x', '0.1', 7, '*.*.*'])(

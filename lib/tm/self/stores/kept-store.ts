@@ -17,7 +17,7 @@ import { SelfSteppingOperations } from '../self.stepping-operations.js';
 import type { SelfTmRuntime } from '../self-tm.runtime.js';
 import type { SelfTransactionManager } from '../self.transaction-manager.js';
 
-/** After its opening has taken too long, whoever asks is told so at once for this time: one answer may take several questions. */
+/** After a store has not answered, whoever asks is told so at once for this time: one answer may take several questions. */
 const SILENCE_MS = 3_000;
 
 /** One of several stores: its jobs, and what sees them through. */
@@ -65,10 +65,16 @@ export class KeptStore {
     throw this.unavailable(new StatementTimeoutError(patience));
   }
 
-  /** Why the recovery does not reach the store, which it keeps trying. Whoever asks a silent database would wait for its time-out. */
+  /**
+   * Why the recovery has just not reached the store. Whoever asks a silent database would wait for its time-out. The recovery tries
+   * again at once, since its next time may be minutes away; an older error says nothing.
+   */
   get outage(): unknown {
-    const error = this.manager.openRuntime?.poller.recoveryState.error;
-    return isOutage(error) ? error : undefined;
+    const poller = this.manager.openRuntime?.poller;
+    const error = poller?.recoveryState.error;
+    if (!poller || !isOutage(error)) return undefined;
+    poller.tick();
+    return poller.failedAgo < SILENCE_MS ? error : undefined;
   }
 
   /**

@@ -47,9 +47,10 @@ export function auditCursor(place: AuditPlace): { readonly cursor?: string } | u
 
 /**
  * The entries of all stores in the order of their times, each store's in its own.
+ * A store that could not be asked is asked again with the next page, from its place on.
  *
  * @param places of all stores.
- * @param pages by the index of the store. A store without one is not asked again.
+ * @param pages by the index of the store.
  */
 export function mergedAudit(
   places: readonly AuditPlace[],
@@ -68,7 +69,7 @@ export function mergedAudit(
   }
   const after = places.map((place, store) => {
     const part = waiting.find((candidate) => candidate.store === store);
-    if (!part) return END;
+    if (!part) return place;
     const { page, taken } = part;
     if (taken === page.entries.length && page.cursor === undefined) return END;
     return page.entries[taken - 1]?.id ?? place;
