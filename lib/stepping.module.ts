@@ -22,7 +22,7 @@ import {
   type SteppingOptionsFactory,
 } from './stepping.options.js';
 import { assertImportedOnce } from './core/imported-once.js';
-import { refuseUnknown } from './core/options.js';
+import { isRecord, refuseUnknown, requireOptions } from './core/options.js';
 import { InvalidOptionError } from './errors/index.js';
 import { STEPPING_MODULE_OPTIONS } from './stepping.constants.js';
 import { moveInHookOrder, SteppingLifecycle, SteppingLifecycleModule } from './stepping.lifecycle.js';
@@ -67,6 +67,7 @@ export class SteppingModule implements OnModuleInit, OnModuleDestroy {
    * @throws InvalidOptionError for settings that cannot be.
    */
   static forRoot(options: SteppingModuleOptions = {}): DynamicModule {
+    requireOptions(options, 'forRoot');
     const { transactionManager, isGlobal, ...settings } = options;
     resolveSteppingOptions(settings);
     const provider = { provide: STEPPING_MODULE_OPTIONS, useValue: settings };
@@ -104,7 +105,7 @@ function define(
   options: Provider[],
   imports: DynamicModule['imports'] = [],
 ): DynamicModule {
-  if (!Array.isArray(strategy.providers)) {
+  if (!isRecord(strategy) || !Array.isArray(strategy.providers)) {
     throw new InvalidOptionError(
       'transactionManager',
       strategy,

@@ -112,9 +112,9 @@ export interface SteppingModuleAsyncOptions extends Pick<ModuleMetadata, 'import
 
 const OPTIONS = {
   autoMigrate: booleanOption(true),
-  tables: (tables: unknown) => {
-    resolveTableNames((tables ?? {}) as TableOptions);
-    return (tables ?? {}) as TableOptions;
+  tables: (tables: unknown = {}) => {
+    resolveTableNames(tables as TableOptions);
+    return tables as TableOptions;
   },
   retry: (retry: unknown, option: string) => resolveRetryPolicy(retry as RetryPolicy | undefined, option),
   requireTransaction: checkedOption<boolean | 'warn'>(

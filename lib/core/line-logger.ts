@@ -10,29 +10,38 @@ export type LogLine = string | Readonly<Record<string, string | number | null | 
 
 /**
  * What the library logs with. Names of steps and jobs, gids and messages may come from anybody: rows of a table, callers, answers of
- * servers. Whatever they hold, a call writes one line of bounded length.
+ * servers. Whatever they hold, a call writes one line of bounded length. It never throws: what is logged about goes on, even where the
+ * logger of the application fails.
  */
 export class LineLogger extends Logger {
   override error(line: LogLine): void {
-    super.error(lineOf(line));
+    guarded(() => super.error(lineOf(line)));
   }
 
   override warn(line: LogLine): void {
-    super.warn(lineOf(line));
+    guarded(() => super.warn(lineOf(line)));
   }
 
   override log(line: LogLine): void {
-    super.log(lineOf(line));
+    guarded(() => super.log(lineOf(line)));
   }
 
   override debug(line: LogLine): void {
-    super.debug(lineOf(line));
+    guarded(() => super.debug(lineOf(line)));
   }
 }
 
 /** For a program, whose output is its own: nothing is logged any more. */
 export function silenceLogs(): void {
   Logger.overrideLogger(false);
+}
+
+function guarded(write: () => void): void {
+  try {
+    write();
+  } catch {
+    // The logger is what would tell it.
+  }
 }
 
 function lineOf(line: LogLine): LogLine {

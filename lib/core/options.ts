@@ -18,9 +18,9 @@ export type OptionsOf<R extends Readers> = { readonly [K in keyof R]: ReturnType
  */
 export function readOptions<R extends Readers>(given: unknown, place: string, readers: R): OptionsOf<R> {
   const names = Object.keys(readers);
-  if (!isRecord(given)) throw noOptions(given, place, `an object with ${names.join(', ')}`);
-  refuseUnknown(given, place, names);
-  const read = names.map((name) => [name, readers[name]!(given[name], at(place, name))]);
+  const values = given as Record<string, unknown>;
+  refuseUnknown(values, place, names);
+  const read = names.map((name) => [name, readers[name]!(values[name], at(place, name))]);
   return Object.fromEntries(read) as OptionsOf<R>;
 }
 
@@ -34,12 +34,22 @@ function noOptions(given: unknown, place: string, expected: string): InvalidOpti
 /**
  * For options that are not read here: a name that is misspelled would be ignored.
  *
- * @throws InvalidOptionError for an option that is none of `names`.
+ * @throws InvalidOptionError for an option that is none of `names`, and for what is no object of options.
  */
 export function refuseUnknown(given: object, place: string, names: readonly string[]): void {
+  requireOptions(given, place, `an object with ${names.join(', ')}`);
   for (const name of Object.keys(given)) {
     if (!names.includes(name)) throw InvalidOptionError.unknown(at(place, name), names);
   }
+}
+
+/**
+ * Before options are taken apart that are read in several places.
+ *
+ * @throws InvalidOptionError for what is no object of options.
+ */
+export function requireOptions(given: unknown, place: string, expected = 'an object of options'): void {
+  if (!isRecord(given)) throw noOptions(given, place || 'options', expected);
 }
 
 function at(place: string, name: string): string {

@@ -10,7 +10,7 @@ import { randomUUID } from 'node:crypto';
 import { DistributedJobs } from '../core/jobs/distributed-jobs.js';
 import { LineLogger } from '../core/line-logger.js';
 import { SteppingOperations } from '../core/operations/stepping-operations.js';
-import { refuseUnknown } from '../core/options.js';
+import { refuseUnknown, requireOptions } from '../core/options.js';
 import { InvalidOptionError, ModuleImportedTwiceError } from '../errors/index.js';
 import { DashboardConsole } from './dashboard.console.js';
 import { dashboardController } from './dashboard.controller.js';
@@ -56,6 +56,7 @@ export class SteppingDashboardModule implements NestModule, OnModuleInit {
    * @throws InvalidOptionError for settings that cannot be.
    */
   static forRoot(options: DashboardOptions = {}): DynamicModule {
+    requireOptions(options, 'SteppingDashboardModule');
     const { path, guards, decorators, imports, ...settings } = options;
     const resolved = resolveDashboardSettings(settings);
     return define({ path, guards, decorators, imports }, [], () => resolved);

@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { propertyOf } from './error-text.js';
+import { elementsOf, isInstance, propertyOf } from './error-text.js';
 import { SteppingError } from './stepping.error.js';
 
 /** By one of these an error of a driver, of TypeORM, or of a network is known. */
@@ -53,13 +53,14 @@ function strip(error: unknown, parameters: readonly unknown[], depth: number): v
   }
   hideIn(error, parameters);
   for (const key of NESTED) {
-    for (const each of [propertyOf(error, key)].flat(1)) strip(each, parameters, depth - 1);
+    const nested = propertyOf(error, key);
+    for (const each of [nested, ...elementsOf(nested)]) strip(each, parameters, depth - 1);
   }
 }
 
 /** Errors of the library, and what a subscriber of the application has thrown, keep what their catchers ask for. */
 function isOfDriver(error: Error): boolean {
-  return !(error instanceof SteppingError) && MARKS.some((mark) => Object.hasOwn(error, mark));
+  return !isInstance(error, SteppingError) && MARKS.some((mark) => Object.hasOwn(error, mark));
 }
 
 function hideIn(error: Error, parameters: readonly unknown[]): void {

@@ -1,5 +1,4 @@
-import { types } from 'node:util';
-import { propertyOf } from './error-text.js';
+import { isInstance, propertyOf } from './error-text.js';
 import { HttpRequestError, InvalidStepArgumentsError, UnrecoverableStepError } from './step.errors.js';
 import { SteppingError } from './stepping.error.js';
 
@@ -28,7 +27,7 @@ function labelOf(value: unknown): string {
   const name = propertyOf(value, 'name');
   if (typeof value !== 'object' && typeof value !== 'function') return `a ${typeof value}`;
   const shown = typeof name === 'string' && NAME.test(name) ? name : 'Error';
-  if (isOurText(value)) return `${shown}: ${value.message}`;
+  if (isOurText(value)) return `${shown}: ${String(propertyOf(value, 'message'))}`;
   const code = [propertyOf(value, 'code'), propertyOf(value, 'status')].find(isTold);
   return code === undefined ? shown : `${shown} [${code}]`;
 }
@@ -40,11 +39,9 @@ function isTold(code: unknown): code is string | number {
 }
 
 /** The texts of three classes come from steps, arguments and validators. */
-function isOurText(value: unknown): value is SteppingError {
-  // Of a proxy, `instanceof` runs code of the application.
-  if (!types.isNativeError(value)) return false;
-  const isTheirs = [UnrecoverableStepError, InvalidStepArgumentsError, HttpRequestError].some(
-    (type) => value instanceof type,
+function isOurText(value: unknown): boolean {
+  const isTheirs = [UnrecoverableStepError, InvalidStepArgumentsError, HttpRequestError].some((type) =>
+    isInstance(value, type),
   );
-  return value instanceof SteppingError && !isTheirs;
+  return isInstance(value, SteppingError) && !isTheirs;
 }

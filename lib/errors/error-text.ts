@@ -8,10 +8,14 @@ const MAX_ERRORS = 8;
 const MAX_CAUSE_LENGTH = 300;
 /** What each cause keeps when the errors before it are long. */
 const RESERVED_LENGTH = 400;
+/** An object with more properties is told by its class: `inspect()` would write out millions before anything is cut. */
+const MAX_PROPERTIES = 50;
+const MAX_ELEMENTS = 10;
+/** Of objects in objects, where they are small enough. */
+const MAX_DEPTH = 2;
 const INSPECTION = {
-  depth: 2,
   breakLength: Infinity,
-  maxArrayLength: 10,
+  maxArrayLength: MAX_ELEMENTS,
   maxStringLength: 200,
   customInspect: false,
 };
@@ -58,6 +62,25 @@ export function propertyOf(thrown: unknown, name: string): unknown {
   }
 }
 
+/** Whether it is an error of this class. `instanceof` may throw: of a proxy, and of what has one for its prototype, it runs code of the application. */
+export function isInstance<T extends Error>(thrown: unknown, type: { readonly prototype: T }): thrown is T {
+  try {
+    return types.isNativeError(thrown) && thrown instanceof (type as new () => T);
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * The elements of an array that belongs to what was thrown; none of anything else. They are read one by one, since methods of the
+ * array would run accessors that may throw, and may be its own.
+ */
+export function elementsOf(list: unknown, limit = Infinity): unknown[] {
+  // Of a proxy, even `Array.isArray()` may throw.
+  if (types.isProxy(list) || !Array.isArray(list)) return [];
+  return Array.from({ length: Math.min(list.length, limit) }, (_, at) => propertyOf(list, String(at)));
+}
+
 interface Told {
   readonly value: unknown;
   /** How it belongs to the error before it. */
@@ -72,9 +95,7 @@ function errorsOf(thrown: unknown): Told[] {
     if (!isErrorLike(value)) return;
     const cause = propertyOf(value, 'cause');
     if (cause !== undefined && cause !== null) add(cause, 'caused by ');
-    const errors = propertyOf(value, 'errors');
-    if (!Array.isArray(errors) || types.isProxy(errors)) return;
-    for (const error of errors.slice(0, MAX_ERRORS) as unknown[]) {
+    for (const error of elementsOf(propertyOf(value, 'errors'), MAX_ERRORS)) {
       // Other libraries keep lists of their own, such as those of a validation, in a property of this name.
       if (types.isNativeError(error)) add(error, 'one of its errors: ');
     }
@@ -125,11 +146,48 @@ function framesOf(value: unknown, limit: number): string {
 
 function described(value: unknown, limit: number): string {
   if (typeof value === 'string') return value.slice(0, limit);
+  if (typeof value === 'function') return 'a function';
+  // Nothing may be asked of it: its traps are code of the application.
+  if (types.isProxy(value)) return 'a proxy';
   try {
-    return typeof value === 'function' ? 'a function' : inspect(value, INSPECTION);
+    const depth = depthOf(value);
+    if (depth >= 0) return inspect(value, { ...INSPECTION, depth });
+    const name = propertyOf(propertyOf(value, 'constructor'), 'name');
+    const kind = typeof name === 'string' && name ? name.slice(0, 100) : 'Object';
+    return `an object of class ${kind} with more than ${MAX_PROPERTIES} properties`;
   } catch {
     return `a value of type ${typeof value} that cannot be described`;
   }
+}
+
+/** How deep `inspect()` may go, so that it writes no more than `MAX_PROPERTIES`; -1 where the object itself has more. */
+function depthOf(value: unknown): number {
+  let level = [value];
+  let properties = 0;
+  for (let depth = 0; depth <= MAX_DEPTH; depth++) {
+    const inner: unknown[] = [];
+    for (const object of level.filter((each) => typeof each === 'object' && each !== null) as object[]) {
+      // What is in these is not looked at.
+      const closed = types.isProxy(object) || types.isMap(object) || types.isSet(object);
+      if (closed && depth > 0) return depth - 1;
+      const keys = closed ? [] : keysOf(object);
+      properties += keys.length;
+      if (properties > MAX_PROPERTIES) return depth - 1;
+      // Getters are not run.
+      inner.push(...keys.map((key) => Object.getOwnPropertyDescriptor(object, key)?.value as unknown));
+    }
+    level = inner;
+  }
+  return MAX_DEPTH;
+}
+
+/** Those that `inspect()` writes out. */
+function keysOf(object: object): string[] {
+  if (ArrayBuffer.isView(object)) return [];
+  // Of an error, also those that are not enumerable, such as its cause.
+  if (!Array.isArray(object))
+    return types.isNativeError(object) ? Object.getOwnPropertyNames(object) : Object.keys(object);
+  return Array.from({ length: Math.min(object.length, MAX_ELEMENTS) }, (_, at) => String(at));
 }
 
 /** Long errors are cut for the sake of those after them. NUL and halves of characters cannot be stored everywhere. */

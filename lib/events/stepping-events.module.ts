@@ -10,7 +10,7 @@ import { ModuleRef, ModulesContainer } from '@nestjs/core';
 import { randomUUID } from 'node:crypto';
 import { assertImportedOnce } from '../core/imported-once.js';
 import { DistributedJobFactory } from '../core/jobs/distributed-job.factory.js';
-import { refuseUnknown } from '../core/options.js';
+import { refuseUnknown, requireOptions } from '../core/options.js';
 import { provide } from '../core/provide.js';
 import { InvalidOptionError } from '../errors/index.js';
 import { EventOutbox } from './event-outbox.js';
@@ -57,6 +57,7 @@ export class SteppingEventsModule implements OnModuleInit, BeforeApplicationShut
    * @throws InvalidOptionError for settings that cannot be; at the start of the application for a client that is not there, or is there twice.
    */
   static forRoot(options: SteppingEventsModuleOptions = {}): DynamicModule {
+    requireOptions(options, EVENTS_PLACE);
     const { imports, ...settings } = options;
     const resolved = resolveEventsOptions(settings);
     return define(imports, { provide: EVENTS_OPTIONS, useValue: resolved });

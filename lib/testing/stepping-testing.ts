@@ -58,8 +58,10 @@ export class SteppingTesting {
   private busy = false;
   private readonly keeps: 'memory' | 'typeorm';
 
-  /** @throws InvalidOptionError for an unknown store. */
-  constructor({ store = 'memory' }: SteppingTestingOptions = {}) {
+  /** @throws InvalidOptionError for an unknown store or option. */
+  constructor(options: SteppingTestingOptions = {}) {
+    refuseUnknown(options, 'SteppingTesting', ['store']);
+    const { store = 'memory' } = options;
     if (store !== 'memory' && store !== 'typeorm') {
       throw new InvalidOptionError('SteppingTesting.store', store, `'memory' or 'typeorm'`);
     }
@@ -134,9 +136,10 @@ export class SteppingTesting {
    *
    * A job that stands at a step which the application does not provide is left alone, as in production.
    *
-   * @throws DrainLimitError when jobs go on being due; ProcessCrashedError after a crash, before `restart()`.
+   * @throws InvalidOptionError for an unknown option; DrainLimitError when jobs go on being due; ProcessCrashedError after a crash, before `restart()`.
    */
-  drain({ limit = DEFAULT_LIMIT }: DrainOptions = {}): Promise<DrainResult> {
+  async drain(options: DrainOptions = {}): Promise<DrainResult> {
+    const limit = limitOf(options, 'drain');
     return this.draining(limit, (drain) => drain.run());
   }
 
@@ -149,7 +152,8 @@ export class SteppingTesting {
    * @param duration milliseconds, or a text such as `'10m'`.
    * @throws InvalidOptionError, and what `drain()` throws.
    */
-  async advance(duration: Duration, { limit = DEFAULT_LIMIT }: DrainOptions = {}): Promise<DrainResult> {
+  async advance(duration: Duration, options: DrainOptions = {}): Promise<DrainResult> {
+    const limit = limitOf(options, 'advance');
     const milliseconds = parseDuration(duration, 'duration', { max: MAX_STORED_DURATION_MS });
     return this.draining(limit, (drain) => drain.advance(milliseconds));
   }
@@ -162,9 +166,11 @@ export class SteppingTesting {
    * Only the jobs are dead: the application's own code and objects live on. The points are the whole test
    * process's, so this is not for tests that run concurrently.
    *
-   * @throws InvalidOptionError for an unknown point, StepNotFoundError for an unknown step.
+   * @throws InvalidOptionError for an unknown point or option, StepNotFoundError for an unknown step.
    */
-  crashAt(point: FaultPoint, { step }: CrashOptions = {}): void {
+  crashAt(point: FaultPoint, options: CrashOptions = {}): void {
+    refuseUnknown(options, 'crashAt', ['step']);
+    const { step } = options;
     if (!FAULT_POINTS.includes(point))
       throw new InvalidOptionError('point', point, `one of ${FAULT_POINTS.join(', ')}`);
     if (step !== undefined && !/^(step|progress):/.test(point))
@@ -236,4 +242,9 @@ export class SteppingTesting {
       this.busy = false;
     }
   }
+}
+
+function limitOf(options: DrainOptions, place: string): number {
+  refuseUnknown(options, place, ['limit']);
+  return options.limit ?? DEFAULT_LIMIT;
 }

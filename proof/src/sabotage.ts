@@ -82,7 +82,7 @@ export const sabotages: readonly Sabotage[] = [
     patches: [
       {
         file: 'tm/self/job-run.js',
-        replace: 'if (!(await services.completer.write(job.lease, completion)))',
+        replace: 'if (!(await this.store(completion)))',
         by: `const later = () => void services.completer.write(job.lease, completion);
             if (!setTimeout(later, 2000))`,
       },

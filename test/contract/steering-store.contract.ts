@@ -270,9 +270,21 @@ export function describeSteeringStore(title: string, open: () => Promise<Steerin
         expect(await counts({ action: 'skip' })).toEqual([1]);
         expect(await counts({ by: 'x', step: 's' })).toEqual([2]);
         expect(await counts({ by: 'nobody' })).toEqual([]);
-        const page = await audit.list({ limit: 1 });
+        const page = await audit.list({ limit: 2 });
         expect(page.map(({ count }) => count)).toEqual([2, 1]);
         expect(await counts({ before: page[0]!.id })).toEqual([1, 0]);
+      });
+
+      it('tells the sizes of entries, and whether more follow', async () => {
+        await audit.add(note({ gid: 'a', detail: '{"args":"é"}' }));
+        await audit.add(note({ gid: 'b', detail: null }));
+        await audit.add(note({ gid: 'a', detail: '{"args":1}' }));
+        const sizes = async (query: Partial<Parameters<AuditStore['list']>[0]>) =>
+          (await audit.sizes({ limit: 10, ...query })).map(({ size }) => size);
+        expect(await sizes({ gid: 'a' })).toEqual([10, expect.toSatisfy((size: number) => size >= 13)]);
+        expect(await sizes({ limit: 1 })).toEqual([10, 0]);
+        const ids = (await audit.list({ limit: 10 })).map(({ id }) => id);
+        expect((await audit.sizes({ limit: 10 })).map(({ id }) => id)).toEqual(ids);
       });
 
       it('purges what is old enough, in batches', async () => {

@@ -115,7 +115,8 @@ export abstract class DistributedJobs {
   }
 
   /**
-   * What was done by hand, the newest first.
+   * What was done by hand, the newest first. A page ends with a quarter of `maxBytes` (option of `selfTm()`) of stored details, if not before; its `cursor`
+   * tells whether there are more.
    *
    * @throws InvalidOptionError for a filter that cannot be.
    */

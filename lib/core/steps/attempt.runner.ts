@@ -1,6 +1,6 @@
 import { LineLogger } from '../line-logger.js';
 import type { EntityManagerLike } from '../transactions/typeorm.types.js';
-import { errorText } from '../../errors/error-text.js';
+import { errorText, isInstance } from '../../errors/error-text.js';
 import { InvalidStepArgumentsError, StepInterruptedError, StepTimeoutError } from '../../errors/index.js';
 import { within } from '../within.js';
 import type { StepArgumentsSerializer } from './step-arguments.serializer.js';
@@ -55,7 +55,7 @@ export class AttemptRunner {
         return { kind: 'interrupted', settled: true };
       }
       if (error === NOT_READY) return { kind: 'failed', error: stop.reason };
-      return { kind: error instanceof InvalidStepArgumentsError && !resolved ? 'unfit' : 'failed', error };
+      return { kind: !resolved && isInstance(error, InvalidStepArgumentsError) ? 'unfit' : 'failed', error };
     } finally {
       clearTimeout(timer);
       if (resolved) this.release(attempt, resolved);

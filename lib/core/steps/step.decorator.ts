@@ -121,8 +121,8 @@ const INJECTABLE_METADATA = '__injectable__';
  */
 export function Step(name?: string): StepDecorator;
 export function Step<TArgs = never>(options: StepOptions<TArgs>): StepDecorator<TArgs>;
-export function Step(nameOrOptions?: string | StepOptions): StepDecorator {
-  const options = typeof nameOrOptions === 'string' ? { name: nameOrOptions } : (nameOrOptions ?? {});
+export function Step(nameOrOptions: string | StepOptions = {}): StepDecorator {
+  const options = typeof nameOrOptions === 'string' ? { name: nameOrOptions } : nameOrOptions;
   return (target) => defineStep(target, options);
 }
 
@@ -135,6 +135,8 @@ export function defineStep(
   options: StepOptions,
   checkArguments?: ArgumentsCheck,
 ): void {
+  const className = target.name || 'A class without a name';
+  refuseUnknown(options, `@Step() of ${className}`, STEP_OPTIONS);
   const {
     name = target.name,
     aliases = [],
@@ -147,8 +149,6 @@ export function defineStep(
     transactional,
     scope,
   } = options;
-  const className = target.name || 'A class without a name';
-  refuseUnknown(options, `@Step() of ${className}`, STEP_OPTIONS);
   if (typeof transactional === 'object') {
     refuseUnknown(transactional, `@Step() of ${className}.transactional`, ['dataSource']);
   }

@@ -1,6 +1,5 @@
-import { types } from 'node:util';
 import { LineLogger } from '../line-logger.js';
-import { propertyOf } from '../../errors/error-text.js';
+import { isInstance, propertyOf } from '../../errors/error-text.js';
 import { StepNotFoundError, UnrecoverableStepError } from '../../errors/index.js';
 import { detached } from '../detached.js';
 import { openAttempt } from '../payloads/job-payloads.js';
@@ -152,5 +151,5 @@ const UNRECOVERABLE = new Set<unknown>([
 /** Whether no attempt follows. By code as well as by class: the step may have its error from another copy of the library. */
 export function isUnrecoverable(error: unknown): boolean {
   if (UNRECOVERABLE.has(propertyOf(error, 'code'))) return true;
-  return types.isNativeError(error) && error instanceof UnrecoverableStepError;
+  return isInstance(error, UnrecoverableStepError);
 }

@@ -22,8 +22,15 @@ export interface MysqlClient {
 export interface MysqlPool {
   getConnection(callback: (error: unknown, client: MysqlClient) => void): void;
   end(callback: () => void): void;
+  readonly config?: { readonly connectionLimit?: number };
+  readonly _closed?: boolean;
   readonly _allConnections?: { toArray?(): MysqlClient[] };
   readonly _freeConnections?: { toArray?(): MysqlClient[] };
+}
+
+/** The pool that transactions take their connections from; with `replication` the one of the master. Undefined where there is none now. */
+export function poolOf({ driver }: DataSourceLike): MysqlPool | undefined {
+  return (driver.pool ?? driver.poolCluster?._nodes?.MASTER?.pool) as MysqlPool | undefined;
 }
 
 /** A pool of one connection, with the configuration of the `DataSource`; undefined where TypeORM's driver makes none. */
@@ -56,9 +63,8 @@ export async function kill(
 }
 
 /** Closes the idle connections of the pool. */
-export function discardIdleClients({ driver }: DataSourceLike): void {
-  const pool = driver.pool as MysqlPool | undefined;
-  for (const client of pool?._freeConnections?.toArray?.() ?? []) client.destroy?.();
+export function discardIdleClients(dataSource: DataSourceLike): void {
+  for (const client of poolOf(dataSource)?._freeConnections?.toArray?.() ?? []) client.destroy?.();
 }
 
 /** Connections that are in use are closed instead of being given back to the pool. */
@@ -76,7 +82,7 @@ export class MysqlClientBeside implements SourceBeside {
   take(): Promise<ClientBeside> {
     return new Promise((resolve, reject) => {
       this.pool ??= this.closed ? undefined : detached(() => poolOfOne(this.dataSource));
-      if (!this.pool || this.dataSource.driver.pool?._closed)
+      if (!this.pool || poolOf(this.dataSource)?._closed)
         return reject(new Error('There is no connection beside the pool.'));
       this.pool.getConnection((error, client) => {
         if (error) return reject(error as Error);

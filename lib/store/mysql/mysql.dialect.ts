@@ -27,9 +27,9 @@ import {
   discardWhenReleased,
   kill,
   MysqlClientBeside,
+  poolOf,
   queryClient,
   type MysqlClient,
-  type MysqlPool,
 } from './mysql.clients.js';
 import { MYSQL_ENGINES } from './mysql.engines.js';
 import { mysqlErrors } from './mysql.errors.js';
@@ -67,7 +67,7 @@ export class MysqlDialect extends Dialect implements PooledSessions {
   beginReadCommitted: readonly string[] = [READ_COMMITTED, 'START TRANSACTION'];
   private database: string | undefined;
   readonly renewal = new PoolRenewal(() => {
-    discardWhenReleased((this.dataSource.driver.pool as MysqlPool | undefined)?._allConnections?.toArray?.());
+    discardWhenReleased(poolOf(this.dataSource)?._allConnections?.toArray?.());
     this.discardIdle();
   });
 
@@ -84,7 +84,7 @@ export class MysqlDialect extends Dialect implements PooledSessions {
   }
 
   override get poolSize(): number | undefined {
-    return this.dataSource.driver.pool?.config?.connectionLimit as number | undefined;
+    return poolOf(this.dataSource)?.config?.connectionLimit;
   }
 
   override beside(

@@ -40,7 +40,27 @@ export class AuditStatements {
     return this.notation.sql`UPDATE ${this.audit} SET changed = changed + ${count} WHERE id = ${Number(id)}`;
   }
 
-  list({ gid, step, action, by, before, limit }: AuditQuery): Statement {
+  /** Answers with an `id` and a `size` for each; no detail leaves the server. */
+  sizes(query: AuditQuery): Statement {
+    return this.notation.sql`
+      SELECT id, ${this.notation.bytesOf('detail')} AS size
+        FROM ${this.audit}
+       WHERE ${this.meets(query)}
+       ORDER BY id DESC
+       LIMIT ${query.limit + 1}`;
+  }
+
+  list(query: AuditQuery): Statement {
+    return this.notation.sql`
+      SELECT id, ${this.notation.epochOf(this.notation.column('at'))} AS at, done_by AS "by", action, gid, step, reason,
+             changed AS count, detail
+        FROM ${this.audit}
+       WHERE ${this.meets(query)}
+       ORDER BY id DESC
+       LIMIT ${query.limit}`;
+  }
+
+  private meets({ gid, step, action, by, before }: AuditQuery): Fragment {
     const conditions = [
       ...(gid === undefined ? [] : [fragment`gid = ${gid}`]),
       ...(step === undefined ? [] : [this.notation.amongNames('step', [step])]),
@@ -48,13 +68,7 @@ export class AuditStatements {
       ...(by === undefined ? [] : [this.notation.amongNames('done_by', [by])]),
       ...(before === undefined ? [] : [fragment`id < ${Number(before)}`]),
     ];
-    return this.notation.sql`
-      SELECT id, ${this.notation.epochOf(this.notation.column('at'))} AS at, done_by AS "by", action, gid, step, reason,
-             changed AS count, detail
-        FROM ${this.audit}
-       WHERE ${conditions.reduce((all, condition) => fragment`${all} AND ${condition}`, fragment`TRUE`)}
-       ORDER BY id DESC
-       LIMIT ${limit + 1}`;
+    return conditions.reduce((all, condition) => fragment`${all} AND ${condition}`, fragment`TRUE`);
   }
 
   /** The last of the oldest rows that is over: its `id`, or NULL. Reads `limit` rows, however many there are. */

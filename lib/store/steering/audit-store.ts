@@ -30,6 +30,13 @@ export interface AuditRecord extends NewAuditEntry {
   readonly at: Date;
 }
 
+/** An entry, without what it holds. */
+export interface SizedAuditEntry {
+  readonly id: string;
+  /** In bytes, of its detail as it is stored. */
+  readonly size: number;
+}
+
 export interface AuditQuery {
   readonly gid?: string;
   readonly step?: string;
@@ -48,7 +55,9 @@ export interface AuditQuery {
 export abstract class AuditStore {
   /** Writes one entry; returns its id. */
   abstract add(entry: NewAuditEntry): Promise<string>;
-  /** The newest first: up to `limit`, and one more when others follow. */
+  /** What `list()` would tell, by their sizes: details may hold arguments of megabytes. One more than `limit` when others follow. */
+  abstract sizes(query: AuditQuery): Promise<SizedAuditEntry[]>;
+  /** The newest first, up to `limit`. */
   abstract list(query: AuditQuery): Promise<AuditRecord[]>;
   /** Deletes up to `limit` entries that are older than `retention` ms; false when none of the oldest was. */
   abstract purge(retention: number, limit: number): Promise<boolean>;

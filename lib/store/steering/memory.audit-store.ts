@@ -1,4 +1,10 @@
-import { AuditStore, type AuditQuery, type AuditRecord, type NewAuditEntry } from './audit-store.js';
+import {
+  AuditStore,
+  type AuditQuery,
+  type AuditRecord,
+  type NewAuditEntry,
+  type SizedAuditEntry,
+} from './audit-store.js';
 
 /**
  * Keeps the audit in memory.
@@ -29,6 +35,11 @@ export class MemoryAuditStore extends AuditStore {
     );
   }
 
+  override async sizes({ limit, ...query }: AuditQuery): Promise<SizedAuditEntry[]> {
+    const entries = await this.list({ ...query, limit: limit + 1 });
+    return entries.map(({ id, detail }) => ({ id, size: Buffer.byteLength(detail ?? '') }));
+  }
+
   override async list({ gid, step, action, by, before, limit }: AuditQuery): Promise<AuditRecord[]> {
     return this.entries
       .filter((entry) => gid === undefined || entry.gid === gid)
@@ -37,7 +48,7 @@ export class MemoryAuditStore extends AuditStore {
       .filter((entry) => by === undefined || entry.by === by)
       .filter((entry) => before === undefined || Number(entry.id) < Number(before))
       .reverse()
-      .slice(0, limit + 1);
+      .slice(0, limit);
   }
 
   override async purge(retention: number, limit: number): Promise<boolean> {

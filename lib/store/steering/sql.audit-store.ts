@@ -9,7 +9,13 @@ import { orUnavailable } from '../driver-errors.js';
 import { RawSql } from '../sql-template.js';
 import { decodeText } from '../stored-text.js';
 import { AuditStatements } from './audit-statements.js';
-import { AuditStore, type AuditQuery, type AuditRecord, type NewAuditEntry } from './audit-store.js';
+import {
+  AuditStore,
+  type AuditQuery,
+  type AuditRecord,
+  type NewAuditEntry,
+  type SizedAuditEntry,
+} from './audit-store.js';
 
 /** An entry as a driver returns it. */
 interface AuditRow extends Omit<NewAuditEntry, 'count'> {
@@ -72,17 +78,27 @@ export class SqlAuditStore extends AuditStore {
     return this.own(() => this.connection.atomically(work));
   }
 
+  override async sizes(query: AuditQuery): Promise<SizedAuditEntry[]> {
+    const { rows } = await this.run(this.statements.sizes(this.asWritten(query)));
+    return (rows as { id: unknown; size: unknown }[]).map(({ id, size }) => ({
+      id: String(id),
+      size: Number(size),
+    }));
+  }
+
   override async list(query: AuditQuery): Promise<AuditRecord[]> {
+    const { rows } = await this.run(this.statements.list(this.asWritten(query)));
+    return (rows as AuditRow[]).map(recordOf);
+  }
+
+  private asWritten(query: AuditQuery): AuditQuery {
     const { text } = this.dialect;
     const { step, by } = query;
-    const { rows } = await this.run(
-      this.statements.list({
-        ...query,
-        ...(step !== undefined && { step: text.encode(step) }),
-        ...(by !== undefined && { by: text.encode(by) }),
-      }),
-    );
-    return (rows as AuditRow[]).map(recordOf);
+    return {
+      ...query,
+      ...(step !== undefined && { step: text.encode(step) }),
+      ...(by !== undefined && { by: text.encode(by) }),
+    };
   }
 
   override async purge(retention: number, limit: number): Promise<boolean> {

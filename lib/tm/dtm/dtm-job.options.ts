@@ -1,5 +1,11 @@
 import { parseDuration, type Duration } from '../../core/duration.js';
-import { booleanOption, readOptions, type OptionReader, entriesOf } from '../../core/options.js';
+import {
+  booleanOption,
+  readOptions,
+  requireOptions,
+  type OptionReader,
+  entriesOf,
+} from '../../core/options.js';
 import { InvalidOptionError } from '../../errors/index.js';
 
 /**
@@ -100,6 +106,7 @@ export class DtmJobSettings {
  * @publicApi
  */
 export function dtmJob(options: DtmJobOptions): DtmJobSettings {
+  requireOptions(options, 'dtmJob');
   const settings = new DtmJobSettings({ ...options });
   // Checked here too, where a mistake is made.
   settings.over(DEFAULT_JOB_OPTIONS);

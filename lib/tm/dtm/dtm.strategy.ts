@@ -2,7 +2,7 @@ import type { ModuleMetadata, Provider } from '@nestjs/common';
 import { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
 import { SteppingEventBus } from '../../core/events/event-bus.js';
 import { DistributedJobs } from '../../core/jobs/distributed-jobs.js';
-import { refuseUnknown } from '../../core/options.js';
+import { refuseUnknown, requireOptions } from '../../core/options.js';
 import { SteppingOperations } from '../../core/operations/stepping-operations.js';
 import { Payloads } from '../../core/payloads/payloads.js';
 import { provide } from '../../core/provide.js';
@@ -67,10 +67,12 @@ const DTM_OPTIONS = Symbol('DTM_OPTIONS');
  * @publicApi
  */
 export function dtm(options: DtmOptions | DtmAsyncOptions): TransactionManagerStrategy {
-  const isAsync = typeof options === 'object' && 'useFactory' in options;
+  requireOptions(options, 'dtm');
+  const isAsync = 'useFactory' in options;
   if (isAsync) refuseUnknown(options, 'dtm', ASYNC_OPTIONS);
   const { protocol = 'http', callbackPath = DEFAULT_CALLBACK_PATH } = options;
   const resolve = (given: DtmServerOptions) => {
+    requireOptions(given, 'dtm');
     const misplaced = ['protocol', 'callbackPath'].find((name) => name in given);
     if (misplaced !== undefined) {
       const place = `nothing from a factory: it stands beside it, as in dtm({ ${misplaced}, useFactory })`;

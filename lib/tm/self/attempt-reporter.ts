@@ -1,7 +1,7 @@
-import { types } from 'node:util';
 import type { SteppingEventBus } from '../../core/events/event-bus.js';
 import type { SteppingEvents } from '../../core/events/stepping-events.js';
 import { LineLogger } from '../../core/line-logger.js';
+import { isInstance } from '../../errors/error-text.js';
 import { StepAbandonedError } from '../../errors/index.js';
 import type { Payloads } from '../../core/payloads/payloads.js';
 import type { LeasedJob } from './leased-job.js';
@@ -37,7 +37,8 @@ export class AttemptReporter {
   failed(reported: ReportedAttempt, error: unknown, delay: number | false, what = 'failed'): void {
     const { job, startedAt } = reported;
     this.counters.failed(job.stepName, performance.now() - startedAt, startedAt - job.dueAt, delay === false);
-    if (!isAbandoned(error)) this.watch?.failed(reported.job, error);
+    // That it ended with its process is noticed when the job is claimed again, so it tells nothing of the present.
+    if (!isInstance(error, StepAbandonedError)) this.watch?.failed(reported.job, error);
     this.log(reported, what, error, delay);
     const nextAttemptInMs = delay === false ? null : delay;
     this.events.emit({ event: 'attempt.failed', ...factsOf(reported), error, nextAttemptInMs });
@@ -85,12 +86,6 @@ export class AttemptReporter {
       if (isLast) events.emit({ event: 'job.succeeded', gid });
     };
   }
-}
-
-/** An attempt that ended with its process is noticed when the job is claimed again, so it tells nothing of the present. */
-function isAbandoned(error: unknown): boolean {
-  // Of a proxy, `instanceof` runs code of the application.
-  return types.isNativeError(error) && error instanceof StepAbandonedError;
 }
 
 function factsOf({

@@ -113,10 +113,10 @@ export interface ResolvedSelfTmOptions extends Omit<OptionsOf<typeof OPTIONS>, '
 export function resolveSelfTmOptions(options: SelfTmOptions = {}): ResolvedSelfTmOptions {
   const { dataSource, ...others } = readOptions(options, 'selfTm', OPTIONS);
   const names = dataSource === undefined ? [] : [dataSource].flat();
+  if (names.length > 0 && others.store === 'memory')
+    throw new InvalidOptionError('selfTm.dataSource', dataSource, "none with store: 'memory'");
   const resolved = { ...others, dataSource: names[0] };
   if (names.length < 2) return resolved;
-  if (others.store === 'memory')
-    throw new InvalidOptionError('selfTm.dataSource', names, "one name, or none, with store: 'memory'");
   return { ...resolved, stores: names };
 }
 

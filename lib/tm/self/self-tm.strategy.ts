@@ -4,7 +4,7 @@ import { SchedulerRegistry } from '@nestjs/schedule';
 import { SteppingEventBus } from '../../core/events/event-bus.js';
 import { DistributedJobs } from '../../core/jobs/distributed-jobs.js';
 import { SteppingOperations } from '../../core/operations/stepping-operations.js';
-import { refuseUnknown } from '../../core/options.js';
+import { refuseUnknown, requireOptions } from '../../core/options.js';
 import { Payloads } from '../../core/payloads/payloads.js';
 import { AttemptRunner } from '../../core/steps/attempt.runner.js';
 import { StepArgumentsSerializer } from '../../core/steps/step-arguments.serializer.js';
@@ -45,7 +45,8 @@ export interface SelfTmAsyncOptions extends Pick<ModuleMetadata, 'imports'> {
  * @publicApi
  */
 export function selfTm(options: SelfTmOptions | SelfTmAsyncOptions = {}): TransactionManagerStrategy {
-  const isAsync = typeof options === 'object' && 'useFactory' in options;
+  requireOptions(options, 'selfTm');
+  const isAsync = 'useFactory' in options;
   // Mistakes show where they are made, not when the application starts.
   if (isAsync) refuseUnknown(options, 'selfTm', ['imports', 'inject', 'useFactory']);
   else resolveSelfTmOptions(options);

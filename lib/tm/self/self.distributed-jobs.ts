@@ -83,8 +83,8 @@ export class SelfDistributedJobs extends DistributedJobs {
   }
 
   override async audit(filter: AuditFilter = {}): Promise<AuditPage> {
-    const { steering } = await this.manager.runtime();
-    return steering.audit.read(filter);
+    const { steering, maxPageBytes } = await this.manager.runtime();
+    return steering.audit.read(filter, maxPageBytes);
   }
 
   override async explain(gid: string): Promise<JobExplanation> {

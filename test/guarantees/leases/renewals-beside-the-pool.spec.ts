@@ -82,23 +82,30 @@ describeBackends(
     it.each([
       [
         'that was chosen',
-        { poolSize: 3 },
+        { poolSize: 3, replicated: false },
         7,
         /'concurrency' is 7, but the pool of the DataSource has 3 connections/,
       ],
       [
         'by default',
-        { poolSize: 3 },
+        { poolSize: 3, replicated: false },
         undefined,
         /'concurrency' is 32, but the pool of the DataSource has 3 conn/,
       ],
-      ['that nobody chose', { poolSize: undefined }, undefined, undefined],
+      [
+        'with replication',
+        { poolSize: 3, replicated: true },
+        7,
+        /'concurrency' is 7, but the pool of the DataSource has 3 conn/,
+      ],
+      ['that nobody chose', { poolSize: undefined, replicated: false }, undefined, undefined],
     ] as const)(
       'say at start that the pool is too small for a concurrency %s',
-      async (_, dataSource, concurrency, expected) => {
+      async (_, { replicated, ...dataSource }, concurrency, expected) => {
+        const master = { url: databases.business.url };
         const warnings = vi.spyOn(Logger.prototype, 'warn');
         app = await TestApplication.start(databases, {
-          dataSource,
+          dataSource: replicated ? { ...dataSource, replication: { master, slaves: [master] } } : dataSource,
           selfTm: concurrency === undefined ? {} : { concurrency },
         });
         const [line] = warnings.mock.calls.flat().filter((text) => String(text).includes('concurrency'));

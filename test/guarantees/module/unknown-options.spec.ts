@@ -1,10 +1,22 @@
-import { Module, type DynamicModule } from '@nestjs/common';
+import { Module, type DynamicModule, type INestApplicationContext } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
-import { describe, expect, it } from 'vitest';
-import { DistributedJobFactory, DistributedJobs, selfTm, Step, SteppingModule } from '../../../lib/index.js';
-import { dtm } from '../../../lib/tm/dtm/index.js';
+import { afterEach, describe, expect, it } from 'vitest';
+import {
+  aesGcmCodec,
+  DistributedJobFactory,
+  DistributedJobs,
+  selfTm,
+  Step,
+  steppingMigrations,
+  SteppingModule,
+  SteppingOperations,
+} from '../../../lib/index.js';
+import { SteppingDashboardModule } from '../../../lib/dashboard/index.js';
+import { clientProxyTransport, EventOutbox, SteppingEventsModule } from '../../../lib/events/index.js';
+import { SteppingTelemetryModule } from '../../../lib/opentelemetry/index.js';
+import { SteppingHealthIndicator } from '../../../lib/terminus/index.js';
 import { SteppingTesting } from '../../../lib/testing/index.js';
-import { steppingMigrations } from '../../../lib/index.js';
+import { dtm, dtmJob } from '../../../lib/tm/dtm/index.js';
 
 class Pay {
   execute(): void {}
@@ -55,6 +67,106 @@ describe('an option that does not exist is refused', () => {
     await expect(testing.expectJob(misspelled)).rejects.toMatchObject(unknown);
     await expect(testing.expectNoJob(misspelled)).rejects.toMatchObject(unknown);
     await app.close();
+  });
+});
+
+describe.each([[null], ['x'], [5], [[]], [[{}]]])('instead of options, %o is refused', (given: any) => {
+  const refused = expect.objectContaining({
+    code: 'STEPPING_INVALID_OPTION',
+    message: expect.stringMatching(/^Invalid option '.+': expected .+, got .+\.$/),
+  });
+  const started: INestApplicationContext[] = [];
+  afterEach(async () => {
+    for (const app of started.splice(0)) await app.close();
+  });
+  const start = async () => {
+    const testing = new SteppingTesting();
+    const imports = [
+      SteppingModule.forRoot(),
+      SteppingEventsModule.forRoot({
+        transports: { shop: { confirms: 'nothing', publish: async () => undefined } },
+      }),
+    ];
+    const app = await testing
+      .override(Test.createTestingModule({ imports, providers: [SteppingHealthIndicator] }))
+      .compile();
+    started.push(app);
+    await app.init();
+    return { app, testing };
+  };
+
+  it.each<[string, () => unknown]>([
+    ['forRoot()', () => SteppingModule.forRoot(given)],
+    ['forRootAsync()', () => SteppingModule.forRootAsync(given)],
+    ['transactionManager', () => SteppingModule.forRoot({ transactionManager: given })],
+    [
+      'transactionManager beside a factory',
+      () => SteppingModule.forRootAsync({ useFactory, transactionManager: given }),
+    ],
+    ['tables', () => SteppingModule.forRoot({ tables: given })],
+    ['steppingMigrations()', () => steppingMigrations(given)],
+    ['http', () => SteppingModule.forRoot({ http: given })],
+    ['codec', () => SteppingModule.forRoot({ codec: given })],
+    ['selfTm()', () => selfTm(given)],
+    ['dtm()', () => dtm(given)],
+    ['dtmJob()', () => dtmJob(given)],
+    ['dashboard', () => SteppingDashboardModule.forRoot(given)],
+    ['dashboard from a factory', () => SteppingDashboardModule.forRootAsync(given)],
+    ['events', () => SteppingEventsModule.forRoot(given)],
+    ['events from a factory', () => SteppingEventsModule.forRootAsync(given)],
+    ['clientProxyTransport()', () => clientProxyTransport('client', given)],
+    ['telemetry', () => SteppingTelemetryModule.forRoot(given)],
+    ['aesGcmCodec()', () => aesGcmCodec(given)],
+    ['the keys of aesGcmCodec()', () => aesGcmCodec({ keys: given, current: 'a' })],
+    [
+      'transactional of @Step()',
+      () => Step({ transactional: Array.isArray(given) ? given : null } as any)(Pay),
+    ],
+    ['SteppingTesting', () => new SteppingTesting(given)],
+  ])('for %s', (_, write) => expect(write).toThrow(refused));
+
+  it('for @Step(), which also takes a name', () => {
+    if (given !== 'x') expect(() => Step(given)(Pay)).toThrow(refused);
+  });
+
+  it.each<[string, () => DynamicModule]>([
+    ['forRootAsync()', () => SteppingModule.forRootAsync({ useFactory: () => given })],
+    ['selfTm()', () => SteppingModule.forRoot({ transactionManager: selfTm({ useFactory: () => given }) })],
+    ['dtm()', () => SteppingModule.forRoot({ transactionManager: dtm({ useFactory: () => given }) })],
+  ])('from a factory of %s', async (_, module) => {
+    const compiled = Test.createTestingModule({ imports: [module()] })
+      .setLogger(false as never)
+      .compile();
+    await expect(compiled).rejects.toThrow(refused);
+  });
+
+  it('for what is called when the application runs', async () => {
+    const { app, testing } = await start();
+    const [jobs, operations] = [app.get(DistributedJobs), app.get(SteppingOperations)];
+    const calls: Record<string, () => unknown> = {
+      createJob: () => app.get(DistributedJobFactory).createJob(given),
+      addStep: () => app.get(DistributedJobFactory).createJob().addStep('http-request', {}, given),
+      publish: () => app.get(EventOutbox).publish('shop', 'order.placed', {}, given),
+      list: () => jobs.list(given),
+      count: () => jobs.count(given),
+      retry: () => jobs.retry('gid', given),
+      cancel: () => jobs.cancel('gid', given),
+      skip: () => jobs.skip('gid', given),
+      retryAll: () => jobs.retryAll({}, given),
+      cancelAll: () => jobs.cancelAll(given, { by: 'me', reason: 'none' }),
+      audit: () => jobs.audit(given),
+      pause: () => operations.pause('pay', given),
+      resume: () => operations.resume('pay', given),
+      health: () => operations.health(given),
+      fleet: () => app.get(SteppingHealthIndicator).fleet('stepping', given),
+      expectJob: () => testing.expectJob(given),
+      drain: () => testing.drain(given),
+      advance: () => testing.advance(1, given),
+      crashAt: () => testing.crashAt('step:executed', given),
+    };
+    for (const [name, call] of Object.entries(calls)) {
+      await expect((async () => call())(), name).rejects.toThrow(refused);
+    }
   });
 });
 

@@ -10,6 +10,7 @@ import {
   Step,
   StepNotProvidedError,
   UnrecoverableStepError,
+  type AuditEntry,
   type DistributedJob,
   type SkipStepOptions,
   type StepContext,
@@ -22,7 +23,7 @@ import { fence } from '../../support/fates.js';
 import { Effect } from '../../support/order.entity.js';
 import { Databases } from '../../support/placements.js';
 import { Recording } from '../../support/recording.js';
-import { Limited, Ping, WriteEffect } from '../../support/steps.js';
+import { Limited, Ping, SendEmail, WriteEffect } from '../../support/steps.js';
 import { storedJob } from '../../support/stored-job.js';
 import { suiteApplication } from '../../support/suite-application.js';
 import { waitFor } from '../../support/wait-for.js';
@@ -267,6 +268,37 @@ describeBackends('steering jobs', (backend) => {
       ]);
       await expect(app.admin.cancel(gid)).rejects.toThrow(JobStateError);
       expect((await app.admin.audit({ gid })).entries).toEqual(entries);
+    });
+
+    it('bounds a page in bytes, and goes on at its cursor', async () => {
+      app.recording.onExecute = unrecoverable;
+      const gid = await failed(app, app.jobs.createJob().addStep(SendEmail, { orderId: '0' }));
+      // As it is stored: a codec makes a third more of it.
+      const filling = 'x'.repeat(codecIsOn ? 222_000 : 300_000);
+      for (let index = 1; index <= 5; index += 1) {
+        await app.admin.retry(gid, { args: { orderId: `${index}${filling}` } });
+        await waitFor(
+          async () =>
+            app.recording.of(gid).length === index + 1 && (await app.admin.find(gid))?.status === 'failed',
+        );
+      }
+      const all = (await app.admin.audit({ gid })).entries;
+      const other = await TestApplication.start(databases, {
+        selfTm: { maxBytes: '4MB', runSteps: false, recoveryInterval: '1h' },
+      });
+      try {
+        const pages: (readonly AuditEntry[])[] = [];
+        let cursor: string | undefined;
+        do {
+          const page = await other.admin.audit({ gid, ...(cursor && { cursor }) });
+          pages.push(page.entries);
+          cursor = page.cursor;
+        } while (cursor);
+        expect(pages.flat()).toEqual(all);
+        expect(pages.map(({ length }) => length)).toEqual([3, 2]);
+      } finally {
+        await other.close();
+      }
     });
 
     it('is read page by page, and refuses what is no filter', async () => {

@@ -48,11 +48,32 @@ const trap = () => {
   throw new Error('a trap');
 };
 const oddError = () => ({ toString: trap, [Symbol.toPrimitive]: trap });
+const errorOfTrap = () => {
+  const error = new AggregateError([], 'several');
+  Object.defineProperty(error.errors, 0, { get: trap, enumerable: true });
+  return error;
+};
+const revoked = () => {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return proxy;
+};
 /** What a step may throw, and what is kept of it. */
 const THROWN: readonly [string, () => unknown, RegExp][] = [
   ['undefined', () => undefined, /undefined/],
   ['a plain object', () => ({ code: 'DECLINED', message: 'no credit' }), /DECLINED.*no credit/],
   ['an object that cannot be described', oddError, /./],
+  ['an element that throws', errorOfTrap, /AggregateError: several/],
+  [
+    'very many properties',
+    () => Object.fromEntries(Array.from({ length: 1e5 }, (_, i) => [i, i])),
+    /class Object with more than 50/,
+  ],
+  ['a symbol', () => Symbol('odd'), /Symbol\(odd\)/],
+  ['a function', () => trap, /a function/],
+  ['an object without a prototype', () => Object.assign(Object.create(null), { left: 3 }), /left: 3/],
+  ['an error below a proxy', () => Object.setPrototypeOf(new Error('odd'), revoked()), /odd/],
+  ['a proxy that is revoked', revoked, /./],
   ['a proxy that throws', () => new Proxy({}, { get: trap, getPrototypeOf: trap }), /./],
   ['an error with causes', () => new AggregateError([new Error('one', { cause: 'two' })]), /one(.|\n)*two/],
   ['an error of 20 MB', () => new Error('x'.repeat(20 * 2 ** 20)), /^Error: x{3000,4000}$/],

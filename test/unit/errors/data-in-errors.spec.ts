@@ -77,6 +77,20 @@ describe('an error without data', () => {
     expect(inspect(conflict, { depth: 10 })).not.toContain(SECRET);
   });
 
+  it('is taken from the errors of a list that throws, too', () => {
+    const hidden = driver.pg();
+    const list: Error[] = [new Error('first'), hidden];
+    Object.defineProperty(list, 0, {
+      get: () => {
+        throw new Error('a trap');
+      },
+    });
+    list.flat = list.slice = () => [];
+    const error = Object.assign(new AggregateError([]), { errors: list });
+    expect(withoutData(error)).toBe(error);
+    expect(inspect(hidden, { depth: 10 })).not.toContain(SECRET);
+  });
+
   it.each([[undefined], [null], ['text'], [{ query: SECRET }], [Object.freeze(new Error(STEPS))]])(
     'may be anything: %s',
     (thrown) => expect(withoutData(thrown, [STEPS])).toBe(thrown),

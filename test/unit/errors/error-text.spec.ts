@@ -5,7 +5,25 @@ import { errorReport, errorText } from '../../../lib/errors/error-text.js';
 const trap = () => {
   throw new Error('a trap');
 };
-const messageThrows = () => Object.defineProperty(new Error('x'), 'message', { get: trap });
+const throwing = (name: string, of: object = new Error('x')) =>
+  Object.defineProperty(of, name, { get: trap });
+const revoked = () => {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return proxy;
+};
+/** Its methods are its own. */
+class OddList extends Array<unknown> {
+  override slice = trap;
+  override [Symbol.iterator] = trap;
+}
+const withErrors = (errors: unknown) => Object.assign(new AggregateError([], 'several'), { errors });
+const manyKeys = (length: number) => Object.fromEntries(Array.from({ length }, (_, i) => [`k${i}`, i]));
+const deepCause = () => {
+  let error = new Error('the deepest');
+  for (let depth = 0; depth < 10_000; depth++) error = new Error(`at ${depth}`, { cause: error });
+  return error;
+};
 
 describe('the text of what was thrown', () => {
   it.each<[string, unknown, RegExp]>([
@@ -27,8 +45,33 @@ describe('the text of what was thrown', () => {
     ['a function', () => 1, /^a function$/],
     ['an object whose toString throws', { toString: trap }, /./],
     ['an object that inspects itself', { [Symbol.for('nodejs.util.inspect.custom')]: trap }, /./],
-    ['a getter that throws', messageThrows(), /^Error: its message cannot be read$/],
-    ['a proxy that throws', new Proxy({}, { get: trap, getPrototypeOf: trap, ownKeys: trap }), /./],
+    ['a getter that throws', throwing('message'), /^Error: its message cannot be read$/],
+    ['a stack that throws', throwing('stack'), /^Error: x$/],
+    ['a name that throws', throwing('name'), /^Error: x$/],
+    ['a cause that throws', throwing('cause'), /^Error: x$/],
+    ['errors that throw', throwing('errors'), /^Error: x$/],
+    [
+      'an error among others that throws',
+      withErrors(throwing('0', [0, new Error('b')])),
+      /Error: several; .*b$/,
+    ],
+    ['a list with methods of its own', withErrors(OddList.from([new Error('a')])), /Error: several; .*a$/],
+    ['a list that is revoked', withErrors(revoked()), /Error: several$/],
+    ['a proxy that throws', new Proxy({}, { get: trap, getPrototypeOf: trap, ownKeys: trap }), /^a proxy$/],
+    ['a proxy that is revoked', revoked(), /^a proxy$/],
+    ['a proxy within an object', { a: 1, inner: revoked() }, /a: 1, inner: /],
+    ['causes without an end', deepCause(), /^Error: at 9999; caused by Error: at 9998;/],
+    [
+      'an object of many properties',
+      manyKeys(1000),
+      /^an object of class Object with more than 50 properties$/,
+    ],
+    [
+      'an object that holds such a one',
+      { status: 500, body: { rows: manyKeys(1000) } },
+      /^{ status: 500, body: { rows: \[Object\] } }$/,
+    ],
+    ['an object that holds an error', { error: new TypeError('of it') }, /TypeError: of it/],
     ['a cause', new Error('outer', { cause: new Error('inner') }), /^Error: outer; caused by Error: inner$/],
     [
       'the errors of an AggregateError',
@@ -56,6 +99,8 @@ describe('the text of what was thrown', () => {
       'a plain object',
       () => ({ text: 'x'.repeat(20 * 2 ** 20), list: Array.from({ length: 1_000_000 }, () => 'x') }),
     ],
+    ['an object of very many properties', () => manyKeys(1e5)],
+    ['an array', () => Array.from({ length: 1e5 }, () => ({ a: 1 }))],
     ['a text', () => 'x'.repeat(20 * 2 ** 20)],
     [
       'a name and a code',

@@ -21,6 +21,8 @@ it.each([[[]], [['']], [['a', 'a']], [['a', 7]], [''], [{}]])('refuses %o', (dat
   expect(wrong).toThrow(/selfTm\.dataSource/);
 });
 
-it('refuses several stores in memory', () => {
-  expect(() => selfTm({ dataSource: ['a', 'b'], store: 'memory' })).toThrow(/store: 'memory'/);
+it.each([['a'], [['a']], [['a', 'b']]])('refuses %o for jobs in memory', (dataSource) => {
+  const wrong = () => selfTm({ dataSource, store: 'memory' });
+  expect(wrong).toThrow(InvalidOptionError);
+  expect(wrong).toThrow(/selfTm\.dataSource.*store: 'memory'/);
 });

@@ -93,6 +93,21 @@ it('merges audits by time, and goes on in each where it was', () => {
   expect(mergedAudit(['1', '2'], new Map([[0, read(0, '1', 1)]]), 1).cursor).toBe('-.2');
 });
 
+it('merges audits in order, where a page ends early since its entries are large', () => {
+  const entry = (id: number, at: number): AuditEntry =>
+    ({ id: String(id), at: new Date(at) }) as unknown as AuditEntry;
+  const short: AuditPage = { entries: [entry(9, 90)], cursor: '9' };
+  const page = mergedAudit(
+    ['*', '*'],
+    new Map<number, AuditPage>([
+      [0, short],
+      [1, { entries: [entry(5, 10)] }],
+    ]),
+    10,
+  );
+  expect(page).toEqual({ entries: [entry(9, 90)], cursor: '9.*' });
+});
+
 it.each(['', '1', '1.2.3', '-.-', '1.x', '0.1', 7, '*.*.*'])(
   'refuses %o as a cursor of two audits',
   (cursor) => {

@@ -60,6 +60,8 @@ export function mergedAudit(
   const waiting = [...pages].map(([store, page]) => ({ store, page, taken: 0 }));
   const entries: AuditEntry[] = [];
   while (entries.length < limit) {
+    // What is left of it may be newer than what the others have next.
+    if (waiting.some(({ page, taken }) => taken === page.entries.length && page.cursor !== undefined)) break;
     const heads = waiting.filter(({ page, taken }) => taken < page.entries.length);
     if (heads.length === 0) break;
     const timeOf = ({ page, taken }: (typeof waiting)[number]) => page.entries[taken]!.at.getTime();
