@@ -52,11 +52,13 @@ export function depthOf(runner: QueryRunnerLike): number {
 
 /**
  * What a call of `transaction()` does beside its callback: the hooks of subscribers run here, also those that come after
- * the COMMIT. The runner's own `startTransaction()` leaves no guard.
+ * the COMMIT.
  */
 class TransactionCall implements Surroundings {
   ended = false;
   failed = false;
+  /** Of the runner that `transaction()` has begun with `startTransaction()`. It is seen by the hooks only. */
+  guard: TransactionGuard | undefined;
 
   constructor(
     readonly dataSource: DataSourceLike,
@@ -125,9 +127,8 @@ export function surroundings(): Surroundings | undefined {
 /** The innermost frame or guard around the caller. */
 export function innermost(): AmbientFrame | TransactionGuard | undefined {
   const around = surroundings();
-  return around instanceof TransactionCall
-    ? undefined
-    : (around as AmbientFrame | TransactionGuard | undefined);
+  if (!(around instanceof TransactionCall)) return around as AmbientFrame | TransactionGuard | undefined;
+  return around.guard?.ended === false ? around.guard : undefined;
 }
 
 /** Whether the caller runs inside a transaction of this `DataSource` that is still open, or in a hook at its end. */
@@ -174,8 +175,9 @@ export function enterGuard(
   runner: QueryRunnerLike,
 ): TransactionGuard | undefined {
   const around = surroundings();
-  if (around instanceof TransactionCall || (innermost()?.runner === runner && !around?.ended))
-    return undefined;
+  if (around instanceof TransactionCall)
+    return (around.guard ??= new TransactionGuard(dataSource, runner, around.parent));
+  if (innermost()?.runner === runner && !around?.ended) return undefined;
   const guard = new TransactionGuard(dataSource, runner, around);
   contexts.enterWith(guard);
   return guard;

@@ -1,5 +1,6 @@
 import { EventSubscriber, type EntitySubscriberInterface, type QueryRunner } from 'typeorm';
 import { afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { TransactionNotPassedError } from '../../../lib/index.js';
 import { TestApplication } from '../../support/application.js';
 import { Databases, describeManagers } from '../../support/placements.js';
 import { expectNeverRan, expectRanOnce, startPing } from '../../support/fates.js';
@@ -161,6 +162,14 @@ describeManagers('a subscriber that starts jobs before the commit', (backend, pl
     await expect(failing).rejects.toThrow('no');
     expect(gids).toHaveLength(2);
     await expectNeverRan(app, ...gids);
+  });
+
+  it('is told that a transaction is open, where it does not pass it on', async () => {
+    const job = app.jobs.createJob().addStep(Ping);
+    before = () => job.start();
+    const failing = app.dataSource.transaction((manager) => manager.insert(Order, { id: 'not-passed' }));
+    await expect(failing).rejects.toBeInstanceOf(TransactionNotPassedError);
+    await expectNeverRan(app, job.gid);
   });
 
   it('can do so in a transactional step', async () => {
