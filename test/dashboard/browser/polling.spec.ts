@@ -16,10 +16,10 @@ const hide = (hidden: boolean) => `
   Object.defineProperty(document, 'visibilityState', { value: '${hidden ? 'hidden' : 'visible'}', configurable: true });
   document.dispatchEvent(new Event('visibilitychange'));`;
 
-/** With another digit a number in a column begins further left, and a sentence with an age goes on further right. */
+/** With another digit a number in a column begins further left, and what stands behind an age goes on further right. */
 const OBSERVE_SHIFTS = `
   globalThis.shifts = [];
-  const isBesideDigits = ({ node }) => node?.parentElement?.matches('td.number, p:has(> time)');
+  const isBesideDigits = ({ node }) => node?.parentElement?.matches('td.number, time, :has(> time)');
   const take = (entries) => {
     for (const { value, sources } of entries)
       if (!sources.every(isBesideDigits)) shifts.push(value.toFixed(5) + ' ' + sources.map(({ node }) => (node?.parentElement ?? node)?.outerHTML?.slice(0, 160)).join(' | '));
