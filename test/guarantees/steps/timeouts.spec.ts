@@ -18,8 +18,8 @@ type Where = 'running' | 'given-up' | 'nested';
 /** The first attempt is out of time, and goes on writing; the second one does nothing. */
 @Step({
   name: 'late',
-  // Long enough for the first statement on a busy machine.
-  timeout: 500,
+  // Long enough for the first statement, and the whole second attempt, on a busy machine.
+  timeout: 1000,
   transactional: { dataSource: 'default' },
   retry: { delay: 5, maxDelay: 5, jitter: false },
 })
