@@ -12,6 +12,7 @@ import type { LeaseKeeper } from './lease-keeper.js';
 import type { LeasedJob } from './leased-job.js';
 import { LoneJobs } from './lone-jobs.js';
 import type { ProcessSlots, SlotUser } from './process-slots.js';
+import { Seat } from './seat.js';
 import type { StepQueue } from './step-queue.js';
 import type { ClaimableSteps, StepQueues } from './step-queues.js';
 import { UnsettledAttempts } from './unsettled-attempts.js';
@@ -31,16 +32,6 @@ export interface JobPlace {
   readonly stepName: string;
   /** As it is stored. */
   readonly bytes: number;
-}
-
-/** A run, and its slot. */
-interface Seat {
-  readonly run: JobRun;
-  readonly alone: boolean;
-  queue: StepQueue;
-  begunAt: number;
-  /** The slot is given back. */
-  left: boolean;
 }
 
 /** What may be claimed now. */
@@ -246,21 +237,18 @@ export class JobRunner implements BackgroundService, SlotUser {
 
   private async run(job: LeasedJob, first: StepQueue, alone: boolean): Promise<void> {
     const run = this.runOf(job);
-    const seat: Seat = { run, alone, queue: first, begunAt: this.queues.begin(first), left: false };
+    const seat = new Seat(run, first, this.queues, alone);
     this.running.push(seat);
     this.runs.add();
-    if (alone) this.slots.loneIsRunning = true;
     let waits = false;
     try {
       while (await run.next()) {
         // Without its slot, it hands the job back.
         if (seat.left) continue;
         const next = this.queues.of(job.queueName);
-        waits = this.state !== 'stopped' && !this.queues.hasRoom(next, seat.queue);
+        waits = this.state !== 'stopped' && !seat.hasRoomAt(next);
         if (waits) break;
-        this.queues.end(seat.queue, seat.begunAt);
-        seat.queue = next;
-        seat.begunAt = this.queues.begin(next);
+        seat.moveTo(next);
       }
     } catch (error) {
       waits = false;
@@ -269,19 +257,12 @@ export class JobRunner implements BackgroundService, SlotUser {
     } finally {
       run.end();
       swapRemove(this.running, seat);
-      this.leave(seat);
+      seat.leave();
       if (waits) this.giveWay(job);
       else this.budget.release(job.bytes);
       this.startWaiting();
       this.runs.done();
     }
-  }
-
-  private leave(seat: Seat): void {
-    if (seat.left) return;
-    seat.left = true;
-    this.queues.end(seat.queue, seat.begunAt);
-    if (seat.alone) this.slots.loneIsRunning = false;
   }
 
   /** Jobs that only wait for a store that is away must not keep those of other stores from running. */
@@ -290,7 +271,7 @@ export class JobRunner implements BackgroundService, SlotUser {
       for (const seat of this.running) {
         if (!seat.run.isStoring) continue;
         seat.run.leave();
-        this.leave(seat);
+        seat.leave();
       }
     }
     this.startWaiting();
