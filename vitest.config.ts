@@ -4,6 +4,9 @@ import { defineConfig } from 'vitest/config';
 /** A path for a JSON report beside the usual output; `.ci/run` counts tests with it. */
 const report = process.env.STEPPING_TEST_REPORT;
 
+/** Tests mostly wait for databases and clocks: two at a time leave half of two processors idle. */
+const WORKERS = 3;
+
 /**
  * Guarantees that every run also tests with a codec; `npm run test:codec` tests all of them so. Together they start,
  * claim, retry, list and repair jobs.
@@ -61,7 +64,7 @@ export default defineConfig({
           name: 'library',
           include: ['test/**/*.spec.ts'],
           exclude: ['test/proof/**', 'test/package/**', '**/node_modules/**'],
-          maxWorkers: 2,
+          maxWorkers: WORKERS,
           sequence: { groupOrder: 0 },
         },
       },
@@ -71,7 +74,7 @@ export default defineConfig({
           name: 'codec',
           include: process.env.STEPPING_TEST_CODEC === 'all' ? ['test/guarantees/**/*.spec.ts'] : withCodec,
           env: { STEPPING_TEST_CODEC: 'on' },
-          maxWorkers: 2,
+          maxWorkers: WORKERS,
           sequence: { groupOrder: 0 },
         },
       },

@@ -21,14 +21,15 @@ export class Endpoint {
     readonly close: () => Promise<void>,
   ) {}
 
-  static async start(): Promise<Endpoint> {
+  /** @param content What each answer says. */
+  static async start(content = '{}'): Promise<Endpoint> {
     const server = createServer((request, response) => {
       void text(request).then((body) => {
         const { pathname: path, searchParams } = new URL(request.url!, endpoint.url);
         const { method, headers } = request;
         const parameters = Object.fromEntries(searchParams);
         endpoint.requests.push({ method: method!, path, parameters, headers, body });
-        response.writeHead(endpoint.statuses.shift() ?? 200).end('{}');
+        response.writeHead(endpoint.statuses.shift() ?? 200).end(content);
       });
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
