@@ -2,8 +2,11 @@ import { Logger } from '@nestjs/common';
 import { printable } from '../errors/printable.js';
 
 /** Long enough for a sentence of ours with the text of an error in it. */
-const MAX_TEXT_LENGTH = 2000;
+const MAX_LENGTH = 2000;
+/** Of a field, so that one leaves room for the others. */
 const MAX_FIELD_LENGTH = 1000;
+/** What is left of its texts each time that a line is too long. */
+const CUT_SHARE = 0.8;
 
 /** A text, or the fields of a structured line. */
 export type LogLine = string | Readonly<Record<string, string | number | null | undefined>>;
@@ -44,11 +47,27 @@ function guarded(write: () => void): void {
   }
 }
 
+/** Texts are cut until the line is short enough as it is written. */
 function lineOf(line: LogLine): LogLine {
-  if (typeof line === 'string') return printable(line, MAX_TEXT_LENGTH);
+  let limit = typeof line === 'string' ? MAX_LENGTH : MAX_FIELD_LENGTH;
+  let shown = cut(line, limit);
+  while (writtenLength(shown) > MAX_LENGTH && limit > 0) {
+    limit = Math.floor(limit * CUT_SHARE);
+    shown = cut(line, limit);
+  }
+  return shown;
+}
+
+function cut(line: LogLine, limit: number): LogLine {
+  if (typeof line === 'string') return printable(line, limit);
   const fields = Object.entries(line).map(([name, value]) => [
     name,
-    typeof value === 'string' ? printable(value, MAX_FIELD_LENGTH) : value,
+    typeof value === 'string' ? printable(value, limit) : value,
   ]);
   return Object.fromEntries(fields) as LogLine;
+}
+
+/** Without the braces or quotes around it. JSON escapes double quotes and backslashes, `inspect()` also single quotes. */
+function writtenLength(line: LogLine): number {
+  return JSON.stringify(line).slice(1, -1).replaceAll("'", "\\'").length;
 }

@@ -62,9 +62,11 @@ export class ModuleImportedTwiceError extends SteppingError {
  * @publicApi
  */
 export class DataSourceNotFoundError extends SteppingError {
+  /** The name asked for; `undefined` stands for the default DataSource. */
+  declare readonly dataSource: string | undefined;
+
   constructor(
-    /** The name asked for; `undefined` stands for the default DataSource. */
-    readonly dataSource: string | undefined,
+    dataSource: string | undefined,
     /** The names of those that were found. */
     readonly known: readonly string[],
   ) {
@@ -74,6 +76,7 @@ export class DataSourceNotFoundError extends SteppingError {
         `(found: ${describeList(known)}). Provide it, for example with TypeOrmModule.forRoot(), ` +
         `or name one that exists in the 'dataSource' option.`,
     );
+    keepUnseen(this, 'dataSource', dataSource);
   }
 }
 

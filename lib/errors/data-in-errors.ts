@@ -2,8 +2,18 @@ import { types } from 'node:util';
 import { elementsOf, isInstance, propertyOf } from './error-text.js';
 import { SteppingError } from './stepping.error.js';
 
-/** By one of these an error of a driver, of TypeORM, or of a network is known. */
-const MARKS = ['driverError', 'severity', 'sqlState', 'sql', 'query', 'rawPacket', 'cert'] as const;
+/** By one of these an error of a driver, of TypeORM, of a network, of a client of Redis, or of the parser of URLs is known. */
+const MARKS = [
+  'driverError',
+  'severity',
+  'sqlState',
+  'sql',
+  'query',
+  'rawPacket',
+  'cert',
+  'command',
+  'input',
+] as const;
 
 /** What may stay on an error of a driver: what it is, and names of the schema. */
 const KEPT: ReadonlySet<PropertyKey> = new Set([
@@ -66,8 +76,7 @@ function isOfDriver(error: Error): boolean {
 function hideIn(error: Error, parameters: readonly unknown[]): void {
   for (const parameter of parameters.flat()) {
     if (typeof parameter !== 'string' || !HOLDS_DATA.test(parameter)) continue;
-    // As it is, and as PostgreSQL writes it in a row.
-    for (const written of [parameter, parameter.replaceAll('"', '""')]) {
+    for (const written of formsOf(parameter)) {
       for (const key of ['message', 'stack'] as const) {
         const text = propertyOf(error, key);
         if (typeof text !== 'string' || !text.includes(written)) continue;
@@ -75,4 +84,14 @@ function hideIn(error: Error, parameters: readonly unknown[]): void {
       }
     }
   }
+}
+
+/** As it is, as PostgreSQL writes it in a row and in an array, and as it stands in JSON. */
+function formsOf(text: string): Iterable<string> {
+  return new Set([
+    text,
+    text.replaceAll(/["\\]/g, '$&$&'),
+    text.replaceAll(/["\\]/g, '\\$&'),
+    JSON.stringify(text).slice(1, -1),
+  ]);
 }

@@ -200,8 +200,9 @@ function joined(parts: readonly string[], separator: string, limit: number): str
     const room = Math.max(limit - text.length - reserved, RESERVED_LENGTH);
     text += (index === 0 ? '' : separator) + part.slice(0, room);
   });
-  return text
+  const storable = text
     .slice(0, limit)
     .replaceAll('\u0000', '')
     .replace(/\p{Surrogate}/gu, '\uFFFD');
+  return storable || 'an empty text';
 }

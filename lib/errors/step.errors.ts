@@ -52,8 +52,8 @@ export class StepNotFoundError extends SteppingError {
     super(
       'StepNotFoundError',
       `The step '${step}' is not provided by this process (known: ${describeList(known)}). Decorate its class with ` +
-        "@Step() and list it in the 'providers' of a module of this application; for a step that only another " +
-        "process provides, use addStep('name', args).",
+        "@Step() and list it in the 'providers' of a module of this application that is not loaded lazily; for a step " +
+        "that only another process provides, use addStep('name', args).",
     );
   }
 }

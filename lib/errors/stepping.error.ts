@@ -49,7 +49,8 @@ export abstract class SteppingError extends Error {
     { cause, code = codeOf(name), verbatim = false }: SteppingErrorOptions = {},
   ) {
     super(
-      verbatim ? message : printable(message, MAX_MESSAGE_LENGTH),
+      // A URL may have been passed in the place of a name.
+      verbatim ? message : printable(withoutUserInfo(message), MAX_MESSAGE_LENGTH),
       cause === undefined ? undefined : { cause },
     );
     this.name = name;

@@ -80,11 +80,15 @@ export class UnresolvedTransactionError extends SteppingError {
  * @publicApi
  */
 export class SteppingNotReadyError extends SteppingError {
-  constructor() {
+  /** @param blocked whether the initialization waits for the end of the caller's transaction. */
+  constructor(blocked = false) {
     super(
       'SteppingNotReadyError',
-      'Stepping is not initialized yet. Start jobs from onModuleInit on, not in constructors or provider factories; ' +
-        'in a test, await app.init() first.',
+      blocked
+        ? 'Stepping is being initialized, and waits for the end of this transaction: SQLite has one connection. ' +
+            'Roll back, and do it again when the application has started.'
+        : 'Stepping is not initialized yet. Start jobs from onModuleInit on, not in constructors or provider factories; ' +
+            'in a test, await app.init() first.',
     );
   }
 }

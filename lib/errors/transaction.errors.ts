@@ -72,7 +72,7 @@ export class TransactionNotPassedError extends SteppingError {
 }
 
 /**
- * A job was started in a transaction on whose connection a stream is being read. Nothing was written.
+ * A job was started in a transaction on whose connection a stream, or a COPY, is open. Nothing was written.
  *
  * @publicApi
  */
@@ -80,9 +80,9 @@ export class ConnectionStreamingError extends SteppingError {
   constructor(/** The id of the job. */ readonly gid: string) {
     super(
       'ConnectionStreamingError',
-      `Job '${gid}' cannot be started while a stream is read on the connection of its transaction: it would wait for the ` +
-        'end of the stream, which waits for the job. Read the rows first, in pages if they are many, or read the stream ' +
-        'on a query runner of its own.',
+      `Job '${gid}' cannot be started while a stream, or a COPY, is open on the connection of its transaction: it would ` +
+        'wait for the end of the stream, which waits for the job. End the COPY first; read the rows first, in pages if ' +
+        'they are many, or read the stream on a query runner of its own.',
     );
   }
 }

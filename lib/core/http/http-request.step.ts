@@ -2,18 +2,19 @@ import { Inject } from '@nestjs/common';
 import { HttpRequestError } from '../../errors/index.js';
 import { withoutData } from '../../errors/data-in-errors.js';
 import { parseDuration } from '../duration.js';
+import { withoutTexts } from '../hidden-texts.js';
+import { formsOf } from '../secret-forms.js';
+import { workingTime } from '../working-time.js';
 import type { StepContext, StepHandler } from '../steps/step-context.js';
 import { defineStep } from '../steps/step.decorator.js';
 import { exchange, type HttpAnswer, type HttpRequest } from './http-exchange.js';
 import { HTTP_OPTIONS, readHttpOptions, type ResolvedHttpOptions } from './http-options.js';
 import { checkHttpRequest, isHeader, methodOf, type HttpRequestArguments } from './http-request.arguments.js';
-import { HIDDEN, hiddenParts, shownUrl } from './shown-url.js';
+import { hiddenParts, shownUrl } from './shown-url.js';
 
 const MAX_REDIRECTS = 5;
 /** Characters of an answer that its error tells. */
 const MAX_ANSWER_LENGTH = 500;
-/** Shorter ones are found in any text. */
-const MIN_HIDDEN_LENGTH = 4;
 /** They say what the body is. */
 const HARMLESS_HEADERS: readonly string[] = ['content-type', 'accept'];
 
@@ -42,7 +43,7 @@ export class HttpRequestStep implements StepHandler<HttpRequestArguments> {
     const { timeout = this.options.timeout } = args;
     const timer = new AbortController();
     const milliseconds = parseDuration(timeout, 'timeout', { min: 1 });
-    const timerRef = setTimeout(() => timer.abort(), milliseconds);
+    const endTimeout = workingTime(milliseconds, () => timer.abort());
     const request = new Sending(args, context, this.options, timer.signal);
     try {
       await request.run();
@@ -52,7 +53,7 @@ export class HttpRequestStep implements StepHandler<HttpRequestArguments> {
       const late = timer.signal.aborted ? `no answer within ${milliseconds} ms` : undefined;
       throw request.failure(late ?? problemOf(error), undefined, withoutData(error));
     } finally {
-      clearTimeout(timerRef);
+      endTimeout();
     }
   }
 }
@@ -149,7 +150,7 @@ class Sending {
       if (value === undefined) continue;
       const name = given.toLowerCase();
       const text = typeof value === 'string' ? value : await this.secret(name, value.secret);
-      if (!HARMLESS_HEADERS.includes(name)) this.hidden.push(...formsOf(text));
+      if (!HARMLESS_HEADERS.includes(name)) this.hidden.push(text);
       headers[name] = text;
     }
     return headers;
@@ -179,26 +180,15 @@ class Sending {
     });
   }
 
-  /** Servers like to repeat what they have been sent. */
+  /** Servers like to repeat what they have been sent, or parts of it. */
   private shown(text: string): string {
-    let shown = text;
-    const hidden = this.hidden.filter(({ length }) => length >= MIN_HIDDEN_LENGTH);
-    for (const part of hidden.sort((a, b) => b.length - a.length)) shown = shown.replaceAll(part, HIDDEN);
-    return shown.slice(0, MAX_ANSWER_LENGTH);
+    return withoutTexts(text, this.hidden.flatMap(formsOf), MAX_ANSWER_LENGTH);
   }
 }
 
 function bodyOf({ body }: HttpRequestArguments): Buffer | undefined {
   if (body === undefined) return undefined;
   return Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
-}
-
-/** A credential, and what a server may take it apart into. */
-function formsOf(text: string): string[] {
-  const words = text.split(/\s+/);
-  if (words[0]?.toLowerCase() !== 'basic') return [text, ...words];
-  const pair = Buffer.from(words[1] ?? '', 'base64').toString();
-  return [text, ...words, pair, pair.slice(pair.indexOf(':') + 1)];
 }
 
 /** Errors of networks are known by their codes. */

@@ -1,5 +1,4 @@
-/** Stands for what is not shown. */
-export const HIDDEN = '***';
+import { HIDDEN } from '../hidden-texts.js';
 
 /**
  * Words such as `orders`, `sendMessage`, `order-lines`, `v1` and `items.json`, and short numbers. Tokens are long, or mix
@@ -26,21 +25,12 @@ export function shownUrl({ host, pathname }: URL): string {
   return `${host}${path.join('/')}`;
 }
 
-/** What `shownUrl()` hides, as it is written and decoded. */
+/** What `shownUrl()` hides. */
 export function hiddenParts(url: URL): string[] {
   const segments = url.pathname.split('/').filter((segment) => !looksHarmless(segment));
   const values = url.search
     .slice(1)
     .split('&')
     .map((part) => part.slice(part.indexOf('=') + 1));
-  const written = [...segments, ...values, url.hash.slice(1)];
-  return [...written, ...written.map(decoded), url.search.slice(1), url.username, url.password];
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
+  return [...segments, ...values, url.search.slice(1), url.hash.slice(1), url.username, url.password];
 }

@@ -4,15 +4,14 @@ import { findDifference } from './value-difference.js';
 import {
   ARGS_ROOT,
   MAX_DEPTH,
-  classNameOf,
   isPlainArray,
   isPlainObject,
+  kindOf,
   memberIn,
   pathOf,
   placeIn,
   type Place,
 } from './value-path.js';
-import { errorText } from '../../errors/error-text.js';
 
 /** Arguments that cannot be made into, or restored to, an instance of their class. */
 export class ArgumentsConversionError extends Error {
@@ -28,6 +27,9 @@ export class ArgumentsConversionError extends Error {
 const SKIPPED_KEYS: readonly string[] = ['__proto__', 'constructor'];
 const DROPPED =
   'has a name that class-transformer drops, since it is also the name of a method. Rename the property.';
+/** Without the text of what was thrown, which may quote an argument. */
+const CANNOT_BE_CONVERTED =
+  "cannot be converted: a constructor, a setter or a transformer threw. See the error's cause.";
 
 /**
  * An instance of `argsClass`: the value itself, or one made of a plain object.
@@ -42,11 +44,9 @@ export function toInstance(argsClass: ArgumentsClass, value: unknown): object {
       return attempt(() => fromPlain(argsClass, copyPlain(value)));
     }
   }
-  const found =
-    typeof value !== 'object' || value === null ? String(value) : `an instance of ${classNameOf(value)}`;
   throw conversionError(
     ARGS_ROOT,
-    `must be an instance of ${argsClass.name} or a plain object, not ${found}.`,
+    `must be an instance of ${argsClass.name} or a plain object, not ${kindOf(value)}.`,
   );
 }
 
@@ -183,7 +183,7 @@ function attempt<T>(convert: () => T): T {
     const reason =
       error instanceof RangeError
         ? 'refers back to an object that contains it, or is nested too deeply.'
-        : `cannot be converted: ${errorText(error)}`;
+        : CANNOT_BE_CONVERTED;
     throw new ArgumentsConversionError({ path: pathOf(ARGS_ROOT), reason }, { cause: error });
   }
 }

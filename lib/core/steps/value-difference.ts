@@ -1,6 +1,8 @@
 import { isDeepStrictEqual, types } from 'node:util';
 import type { ArgumentsProblem } from './step-definition.js';
-import { ARGS_ROOT, classNameOf, memberIn, pathOf, placeIn, type Place } from './value-path.js';
+import { ARGS_ROOT, kindOf, memberIn, pathOf, placeIn, type Place } from './value-path.js';
+
+const ANOTHER_VALUE = ' that comes back with another value';
 
 /**
  * The first place where a restored value is not what it was before. Prototypes count, dates are compared by
@@ -17,13 +19,15 @@ export function findDifference(
     return typeof before === 'function' ? problem('is a function, which cannot be stored.') : undefined;
   }
   if (!isObject(before) || !isObject(after) || !isSameKind(before, after)) {
-    return problem(`is ${describe(before)}, but comes back as ${describe(after)}.${hint(before, place)}`);
+    const [kind, other] = [kindOf(before), kindOf(after)];
+    const change = kind === other ? ANOTHER_VALUE : `, but comes back as ${other}`;
+    return problem(`is ${kind}${change}.${hint(before, place)}`);
   }
   if (seen.has(after)) return undefined;
   seen.add(after);
   if (isOpaque(before)) {
     if (isDeepStrictEqual(before, after)) return undefined;
-    return problem(`is ${describe(before)} that comes back with another value.${hint(before, place)}`);
+    return problem(`is ${kindOf(before)}${ANOTHER_VALUE}.${hint(before, place)}`);
   }
   const [symbol] = Object.getOwnPropertySymbols(before);
   if (symbol !== undefined)
@@ -65,17 +69,6 @@ function isOpaque(value: object): boolean {
     types.isWeakSet(value) ||
     ArrayBuffer.isView(value)
   );
-}
-
-function describe(value: unknown): string {
-  if (value === undefined) return 'undefined';
-  if (value === null) return 'null';
-  if (Array.isArray(value)) return 'an array';
-  if (typeof value === 'object') {
-    const name = classNameOf(value);
-    return name === 'Object' ? 'a plain object' : `an instance of ${name}`;
-  }
-  return typeof value === 'number' ? String(value) : `a ${typeof value}`;
 }
 
 function hint(before: unknown, place: Place): string {

@@ -60,6 +60,20 @@ export function isPlainArray(value: object): value is unknown[] {
   return Array.isArray(value) && Array.isArray(Object.getPrototypeOf(value));
 }
 
+/** What a value is, for messages, which never hold the value itself. */
+export function kindOf(value: unknown): string {
+  if (value === undefined) return 'undefined';
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'an array';
+  if (typeof value === 'object') {
+    const name = classNameOf(value);
+    return name === 'Object' ? 'a plain object' : `an instance of ${name}`;
+  }
+  // NaN and the like tell nothing else, and why they do not come back.
+  if (typeof value === 'number') return Number.isFinite(value) ? 'a number' : String(value);
+  return `a ${typeof value}`;
+}
+
 /** The name of an object's class, for messages. */
 export function classNameOf(value: object): string {
   const prototype = Object.getPrototypeOf(value) as { constructor?: { name?: unknown } } | null;

@@ -5,6 +5,10 @@ import { StatementTimeoutError, TransactionConflictError } from '../../../lib/er
 
 const SECRET = 'hunter2';
 const STEPS = `[{"step":"pay","args":{"key":"${SECRET}"}}]`;
+/** An error as it is stored. */
+const LINES = `Error: the key is "${SECRET}"\n    at pay`;
+/** JSON of a text with a quote and a line in it. */
+const QUOTED = JSON.stringify({ key: `a "${SECRET}"\nand more` });
 
 /** What the drivers and TypeORM throw. */
 const driver = {
@@ -49,8 +53,18 @@ describe('an error without data', () => {
     ['that holds several', new AggregateError([driver.pg(), queryFailed(driver.mysql2())])],
     ['whose message repeats a parameter', new Error(`refused: ${STEPS}`)],
     ['whose message repeats it as a row', new Error(`refused: ("${STEPS.replaceAll('"', '""')}")`)],
+    ['whose message repeats one with quotes', new Error(`refused: ${QUOTED}`)],
+    [
+      'whose message repeats one with quotes as a row',
+      new Error(`refused: ("${QUOTED.replaceAll('\\', '\\\\').replaceAll('"', '""')}")`),
+    ],
+    [
+      'whose message repeats one with quotes in an array',
+      new Error(`refused: {"${QUOTED.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"}`),
+    ],
+    ['whose message repeats lines as JSON', new Error(`refused: ${JSON.stringify([LINES])}`)],
   ])('%s', (_, error) => {
-    expect(withoutData(error, ['gid-1', STEPS])).toBe(error);
+    expect(withoutData(error, ['gid-1', STEPS, QUOTED, LINES])).toBe(error);
     expect(inspect(error, { depth: 10, showHidden: true })).not.toContain(SECRET);
     expect(String(error)).toMatch(/c"|`c`|it failed|AggregateError|refused: /);
   });

@@ -40,6 +40,8 @@ describe('the text of what was thrown', () => {
     ['an object without a prototype', Object.assign(Object.create(null), { a: 1 }), /a: 1/],
     ['a text', 'declined', /^declined$/],
     ['null', null, /^null$/],
+    ['an empty text', '', /^an empty text$/],
+    ['a text of which nothing can be stored', '\u0000', /^an empty text$/],
     ['undefined', undefined, /^undefined$/],
     ['a symbol', Symbol('s'), /Symbol\(s\)/],
     ['a function', () => 1, /^a function$/],

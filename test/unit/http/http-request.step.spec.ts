@@ -290,6 +290,88 @@ describe('a header with a secret', () => {
     expect(error.answer).toBe('*** or *** is wrong');
   });
 
+  const token = 'abc/def+ghi"JKL\\mno&123==';
+  it.each([
+    ['as JSON', JSON.stringify(token)],
+    ['as JSON with escaped slashes', JSON.stringify(token).replaceAll('/', '\\/')],
+    ['as JSON in ASCII', token.replace(/\W/g, (sign) => `\\u00${sign.charCodeAt(0).toString(16)}`)],
+    ['as JSON in JSON', JSON.stringify(JSON.stringify(token))],
+    ['in a URL', encodeURIComponent(token)],
+    ['in a form', new URLSearchParams([['', token]]).toString()],
+    ['as HTML', token.replaceAll('&', '&amp;').replaceAll('"', '&#34;').replaceAll('+', '&#x2B;')],
+    [
+      'as HTML with names',
+      token.replaceAll('&', '&AMP;').replaceAll('/', '&sol;').replaceAll('=', '&equals;'),
+    ],
+    ['as HTML in HTML', token.replaceAll('&', '&amp;amp;').replaceAll('/', '&amp;#47;')],
+    ['in capitals', token.toUpperCase()],
+    ['cut', `${token.slice(0, 14)}...`],
+    ['in an answer that was cut', token.slice(0, 9)],
+  ])('is not told when the server repeats it %s', async (_how, repeated) => {
+    const secrets = () => `Bearer ${token}`;
+    answer = (response) => response.writeHead(403).end(`not with ${repeated}`);
+    const error = await failure({ url: origin, ...args }, undefined, { secrets });
+    expect(error.answer).toMatch(/^not with =?[\\"]*\*\*\*[\\".]*$/);
+  });
+
+  const part = 'Zk93hdLq02mXv7';
+  it.each([
+    ['Token token=S', part],
+    ['Token token=S', part.slice(0, 12) + '...'],
+    ['ApiKey shop:S', part],
+    ['Digest username="shop", response="S"', part],
+    ['Digest username="shop", response="S, and\\" more"', `${part}, and" more`],
+    ['session=S; theme=dark', part],
+    ['session=Zk93%2FhdLq%3D02; theme=dark', 'Zk93/hdLq=02'],
+    ['access_token=S', part],
+    ['key_1.S', part],
+    ['{"key":"Zk\\/93"}', 'Zk/93h'],
+    [`Basic ${Buffer.from('shop:hun,ter2').toString('base64')}`, 'hun,ter2'],
+  ])('is not told when the server repeats of %s only the part %s', async (written, repeated) => {
+    const secrets = () => written.replace('S', part).replace('93"', '93h"');
+    answer = (response) => response.writeHead(401).end(`the key ${repeated} is wrong`);
+    const error = await failure({ url: origin, ...args }, undefined, { secrets });
+    expect(error.answer).toMatch(/^the key \*\*\*(\.\.\.)? is wrong$/);
+  });
+
+  it.each([
+    ['Token access_token=S', 'Token expected: set the access_token, not the token'],
+    ['Token access_token=S', 'give an access_token'],
+    ['Bearer S', 'this is no Bearer'],
+    ['Digest username="shop", response="S"', 'this username has no response'],
+    ['session=S; theme=dark', 'no session, and a dark theme'],
+  ])('%s leaves the words of the answer: %s', async (written, said) => {
+    answer = (response) => response.writeHead(401).end(said);
+    const secrets = () => written.replace('S', part);
+    const error = await failure({ url: `${origin}/?access_token=${part}`, ...args }, undefined, { secrets });
+    expect(error.answer).toBe(said);
+  });
+
+  it.each([
+    ['key=Zk9+hdLq02', 'Zk9 hdLq02'],
+    ['key=Zk9%2BhdLq02', 'Zk9+hdLq02'],
+    ['key=Zk9%2BhdLq02&x=%zz', 'Zk9+hdLq02'],
+    ['auth=shop:S', part],
+    ['to=https%3A%2F%2Fa.example%2F%3Fkey%3DZk9%252FhdLq', 'Zk9/hdLq'],
+  ])('is not told either when it stands in the query: of %s not the part %s', async (query, repeated) => {
+    answer = (response) => response.writeHead(401).end(`the key ${repeated} is wrong`);
+    const error = await failure({ url: `${origin}/send?${query.replace('S', part)}` });
+    expect(error.answer).toBe('the key *** is wrong');
+  });
+
+  it('is not told when there are too many to look for', async () => {
+    const query = Array.from({ length: 2000 }, (_, at) => `a=part${at}`).join('&');
+    answer = (response) => response.writeHead(401).end('part1999');
+    expect((await failure({ url: `${origin}/?${query}` })).answer).toBe('***');
+  });
+
+  it('is not told when it is longer than what is read of an answer', async () => {
+    const long = 'S3cret'.repeat(900);
+    answer = (response, { headers }) => response.writeHead(400).end(`${headers.authorization} is too long`);
+    const error = await failure({ url: origin, ...args }, undefined, { secrets: () => `Bearer ${long}` });
+    expect(error.answer).toBe('***');
+  });
+
   it('is looked up for each attempt, and told by no error', async () => {
     let count = 0;
     const secrets = async (name: string) => `${name} hunter${(count += 1)}`;

@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { inspect } from 'node:util';
 import { Exclude, Expose, Transform, Type } from 'class-transformer';
 import { IsInt, IsString, Min, ValidateNested, registerDecorator } from 'class-validator';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -261,6 +262,41 @@ describe('arguments of a class', () => {
     const error = refusal(new Needy({ id: '1' }), Needy);
     expect(error.reason).toMatch(/cannot be converted/);
     expect(error.cause).toBeInstanceOf(TypeError);
+  });
+
+  it.each(['S3cret', 4111111, 41111n, true, Symbol('S3cret'), function S3cret() {}])(
+    'are refused by what they are, not by their value: %s',
+    (value) => {
+      const error = refusal(value, Order);
+      expect(error.reason).toBe(`must be an instance of Order or a plain object, not a ${typeof value}.`);
+      expect(inspect(error)).not.toMatch(/S3cret|41111/);
+    },
+  );
+
+  it('are refused without the value that does not come back', () => {
+    class Account {
+      @Transform(({ value }) => Number(value) + 1, { toClassOnly: true }) number = 4111111;
+      @Transform(({ value }) => `${value}!`, { toClassOnly: true }) owner = 'S3cret';
+    }
+    expect(refusal(Object.assign(new Account(), { owner: undefined }), Account)).toMatchObject({
+      path: 'args.number',
+      reason: 'is a number that comes back with another value.',
+    });
+    expect(refusal(Object.assign(new Account(), { number: undefined }), Account).message).not.toMatch(
+      /S3cret/,
+    );
+  });
+
+  it('are refused without the text of an error of the application, which is the cause', async () => {
+    class Settings {
+      @Transform(({ value }) => JSON.parse(value as string), { toClassOnly: true }) json?: unknown;
+    }
+    const error = refusal({ json: 'S3cret' }, Settings);
+    expect(error.reason).toMatch(/cannot be converted: a constructor, a setter or a transformer threw/);
+    expect(`${error.message} ${error.stack}`).not.toContain('S3cret');
+    expect(error.cause).toBeInstanceOf(SyntaxError);
+    const restored = (async () => serializer.restore('pay', { argsClass: Settings }, { json: 'S3cret' }))();
+    await expect(restored).rejects.toThrow(/^[^]*transformer threw(?![^]*S3cret)/);
   });
 
   it.each([
