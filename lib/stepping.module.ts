@@ -1,6 +1,7 @@
 import {
   Inject,
   Module,
+  Optional,
   type DynamicModule,
   type OnModuleDestroy,
   type OnModuleInit,
@@ -21,7 +22,7 @@ import {
   type SteppingModuleOptions,
   type SteppingOptionsFactory,
 } from './stepping.options.js';
-import { assertImportedOnce } from './core/imported-once.js';
+import { assertHasSettings, assertImportedOnce } from './core/imported-once.js';
 import { isRecord, refuseUnknown, requireOptions } from './core/options.js';
 import { InvalidOptionError } from './errors/index.js';
 import { STEPPING_MODULE_OPTIONS } from './stepping.constants.js';
@@ -43,12 +44,13 @@ export class SteppingModule implements OnModuleInit, OnModuleDestroy {
   /** @internal Made by Nest. */
   constructor(
     modules: ModulesContainer,
-    private readonly preparation: SteppingPreparation,
-    private readonly lifecycle: SteppingLifecycle,
-    @Inject(TransactionManager) manager: TransactionManager,
-    settler: TransactionSettler,
+    @Optional() private readonly preparation: SteppingPreparation,
+    @Optional() private readonly lifecycle: SteppingLifecycle,
+    @Optional() @Inject(TransactionManager) manager: TransactionManager,
+    @Optional() settler: TransactionSettler,
   ) {
     assertImportedOnce(modules, SteppingModule, 'SteppingModule');
+    assertHasSettings(preparation, 'SteppingModule', ['forRoot', 'forRootAsync']);
     // Tables and steps must be ready before any other hook runs: hooks of the application may start jobs.
     moveInHookOrder(modules, SteppingModule, Number.POSITIVE_INFINITY);
     lifecycle.attach({

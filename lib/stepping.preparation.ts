@@ -15,6 +15,7 @@ import { openersOf } from './stepping.openers.js';
 import { observeTransactions } from './transactions/ambient-transaction.js';
 import { isDataSource, isDataSourceToken } from './transactions/data-source.registry.js';
 import { afterReset, beforeDestroy } from './transactions/destroy-guard.js';
+import { insideTransactionOf } from './transactions/surroundings.js';
 import type { TypeOrmDatabases } from './transactions/typeorm-databases.js';
 
 /**
@@ -23,7 +24,12 @@ import type { TypeOrmDatabases } from './transactions/typeorm-databases.js';
  */
 export class SteppingPreparation implements Readiness {
   private readonly watched = new WeakSet<DataSourceLike>();
-  private readonly opening = new SingleFlight(() => this.open());
+  private readonly opening = new SingleFlight(() => {
+    this.openedInside = this.holdsConnection;
+    return this.open();
+  });
+  /** The opening was begun inside a transaction of an only connection, so it does not wait for that. */
+  private openedInside = false;
   private discovered = false;
   private opened = false;
 
@@ -69,6 +75,9 @@ export class SteppingPreparation implements Readiness {
   async prepare(): Promise<void> {
     this.discover();
     if (!this.discovered) throw new SteppingNotReadyError();
+    // The caller and the opening would wait for each other.
+    if (this.opening.running && !this.openedInside && this.holdsConnection)
+      throw new SteppingNotReadyError(true);
     await this.opening.run();
   }
 
@@ -76,6 +85,13 @@ export class SteppingPreparation implements Readiness {
   async initialize(): Promise<void> {
     if (!this.discovered) this.find();
     await this.opening.run();
+  }
+
+  /** Whether the caller is inside a transaction of a `DataSource` that has only one connection. */
+  private get holdsConnection(): boolean {
+    return this.databases.registry.all.some(
+      (dataSource) => this.databases.gateOf(dataSource) !== undefined && insideTransactionOf(dataSource),
+    );
   }
 
   private find(): void {

@@ -1,6 +1,6 @@
 import type { DynamicModule } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
-import { ModuleImportedTwiceError } from '../errors/index.js';
+import { InvalidOptionError, ModuleImportedTwiceError } from '../errors/index.js';
 
 /**
  * For a module that may be global. Nest makes a module of each call of `forRoot()`.
@@ -18,7 +18,22 @@ export function assertImportedOnce(
   const importers = all.filter(({ metatype }) =>
     [Reflect.getMetadata('imports', metatype) as unknown]
       .flat()
-      .some((imported) => (imported as Partial<DynamicModule> | undefined)?.module === ours),
+      .some(
+        (imported) => imported === ours || (imported as Partial<DynamicModule> | undefined)?.module === ours,
+      ),
   );
   throw new ModuleImportedTwiceError([...new Set(importers.map((importer) => importer.name))], name);
+}
+
+/**
+ * For a module whose providers come with its settings. Make them optional: of a plain `imports: [Module]`, Nest only names the first of them
+ * that is missing.
+ *
+ * @throws InvalidOptionError when there are none.
+ */
+export function assertHasSettings(settings: object | undefined, name: string, ways = ['forRoot']): void {
+  if (settings) return;
+  const expected = ways.map((way) => `${name}.${way}()`).join(' or ');
+  const message = `${name} is imported without settings. Write ${expected} among the 'imports'.`;
+  throw new InvalidOptionError('imports', undefined, expected, message);
 }

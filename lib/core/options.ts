@@ -25,7 +25,8 @@ export function readOptions<R extends Readers>(given: unknown, place: string, re
 }
 
 /** A text in the place of options is often a URL or a key: the message does not tell it. */
-function noOptions(given: unknown, place: string, expected: string): InvalidOptionError {
+function noOptions(given: unknown, where: string, expected: string): InvalidOptionError {
+  const place = where || 'options';
   if (typeof given !== 'string') return new InvalidOptionError(place, given, expected);
   const message = `Invalid option '${place}': expected ${expected}, got a text.`;
   return new InvalidOptionError(place, given, expected, message);
@@ -37,7 +38,7 @@ function noOptions(given: unknown, place: string, expected: string): InvalidOpti
  * @throws InvalidOptionError for an option that is none of `names`, and for what is no object of options.
  */
 export function refuseUnknown(given: object, place: string, names: readonly string[]): void {
-  requireOptions(given, place, `an object with ${names.join(', ')}`);
+  if (!isRecord(given)) throw noOptions(given, place, `an object with ${names.join(', ')}`);
   for (const name of Object.keys(given)) {
     if (!names.includes(name)) throw InvalidOptionError.unknown(at(place, name), names);
   }
@@ -48,8 +49,8 @@ export function refuseUnknown(given: object, place: string, names: readonly stri
  *
  * @throws InvalidOptionError for what is no object of options.
  */
-export function requireOptions(given: unknown, place: string, expected = 'an object of options'): void {
-  if (!isRecord(given)) throw noOptions(given, place || 'options', expected);
+export function requireOptions(given: unknown, place: string): void {
+  if (!isRecord(given)) throw noOptions(given, place, 'an object of options');
 }
 
 function at(place: string, name: string): string {

@@ -1,5 +1,6 @@
-import { Inject, Module, type DynamicModule } from '@nestjs/common';
+import { Inject, Module, Optional, type DynamicModule } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
+import { assertHasSettings } from '../core/imported-once.js';
 import { booleanOption, checkedOption, readOptions, type OptionsOf } from '../core/options.js';
 import { telemetryOf } from '../core/telemetry/job-telemetry.js';
 import { JobMetrics } from './job-metrics.js';
@@ -43,8 +44,10 @@ export class SteppingTelemetryModule {
   /** @internal Made by Nest. */
   constructor(
     modules: ModulesContainer,
-    @Inject(TELEMETRY_OPTIONS) { consumerSpan, metrics }: OptionsOf<typeof OPTIONS>,
+    @Optional() @Inject(TELEMETRY_OPTIONS) options: OptionsOf<typeof OPTIONS>,
   ) {
+    assertHasSettings(options, 'SteppingTelemetryModule');
+    const { consumerSpan, metrics } = options;
     const recorded = metrics ? new JobMetrics(SCOPE) : undefined;
     telemetryOf(modules).tracer = new OpenTelemetryTracer(consumerSpan, recorded);
   }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataSourceLike, QueryRunnerLike } from '../core/transactions/typeorm.types.js';
 import { UNPATCHED } from '../store/connections/pooled.connection.js';
 import { ConnectionInTransactionError } from '../errors/index.js';
-import { begunOn, enterGuard, insideTransactionOf, openOn } from './surroundings.js';
+import { begunOn, depthOf, enterGuard, insideTransactionOf, openOn } from './surroundings.js';
 
 /** How long a transaction waits for another one on the only connection. */
 const PATIENCE_MS = 5_000;
@@ -44,7 +44,9 @@ function guardTransactions(dataSource: DataSourceLike, runner: GuardedRunner, se
       const transaction = begunOn(runner);
       if (where !== undefined) transaction.where ??= where;
       guard?.begin(transaction);
-      return runner[BEGIN]!(isolation);
+      const isFirst = serial && !runner.isTransactionActive;
+      const begun = runner[BEGIN]!(isolation);
+      return isFirst ? begun.catch((error: unknown) => forgetUnbegun(runner, error)) : begun;
     };
     return waits ? connectionFree(runner).then(begin) : begin();
   };
@@ -63,6 +65,15 @@ export async function connectionFree(runner: QueryRunnerLike): Promise<void> {
     if (!holder || performance.now() >= deadline) throw new ConnectionInTransactionError(holder?.where);
     await sleep(PAUSE_MS);
   }
+}
+
+/**
+ * TypeORM says that a transaction is active before it sends BEGIN, and goes on saying so when that fails. On the only
+ * connection everybody else would wait for its end.
+ */
+function forgetUnbegun(runner: QueryRunnerLike, error: unknown): never {
+  if (depthOf(runner) === 0) Object.assign(runner, { isTransactionActive: false });
+  throw error;
 }
 
 /** The first line of the stack that is the application's own. */

@@ -58,6 +58,12 @@ export class QueryRunnerObserver {
     return (runner as ObservedRunner)[OBSERVER] ?? new QueryRunnerObserver(runner, dialect);
   }
 
+  /** Whether its `release()` is another one than that of its class: a library for tests keeps it, in a transaction of its own. */
+  static isKept(runner: QueryRunnerLike): boolean {
+    const release = (runner as ObservedRunner)[OBSERVER]?.originals.release ?? runner.release;
+    return release !== (Object.getPrototypeOf(runner) as QueryRunnerLike).release;
+  }
+
   /** Whether the transaction on this runner takes no more jobs. */
   get ended(): boolean {
     return this.current?.closed === true;
@@ -239,8 +245,8 @@ export class QueryRunnerObserver {
 
   async release(): Promise<void> {
     const { release } = this.originals;
-    // A library for tests may keep the runner, whose transaction goes on.
-    const isKept = release !== (Object.getPrototypeOf(this.runner) as QueryRunnerLike).release;
+    // Then its transaction goes on.
+    const isKept = QueryRunnerObserver.isKept(this.runner);
     if (isKept) await release.call(this.runner);
     if (isKept && !this.runner.isReleased) return;
     // Where all share one connection, releasing closes nothing, and the runner may be in somebody else's transaction.

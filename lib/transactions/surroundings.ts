@@ -85,8 +85,7 @@ export class TransactionGuard implements Surroundings {
 
   get ended(): boolean {
     const { runner, transaction } = this;
-    if (!transaction || runner.isReleased || !runner.isTransactionActive) return true;
-    return begun.get(runner) !== transaction;
+    return !transaction || runner.isReleased || openOn(runner) !== transaction;
   }
 
   get failed(): boolean {
@@ -102,19 +101,20 @@ export interface BegunTransaction {
 }
 
 const contexts = new AsyncLocalStorage<Surroundings>();
-/** The transaction that began last on a runner. */
-const begun = new WeakMap<QueryRunnerLike, BegunTransaction>();
+
+/** On a query runner: the transaction that began last on it. There is a runner for each transaction, and a `WeakMap` of them is slow. */
+const BEGUN = Symbol('nestjs-stepping.begun-transaction');
+
+type BegunRunner = QueryRunnerLike & { [BEGUN]?: BegunTransaction };
 
 /** The transaction that is open on a runner, or is about to begin. */
-export function begunOn(runner: QueryRunnerLike): BegunTransaction {
-  let transaction = openOn(runner);
-  if (!transaction) begun.set(runner, (transaction = {}));
-  return transaction;
+export function begunOn(runner: BegunRunner): BegunTransaction {
+  return openOn(runner) ?? (runner[BEGUN] = {});
 }
 
 /** The transaction that is open on a runner, if its beginning was seen. */
-export function openOn(runner: QueryRunnerLike): BegunTransaction | undefined {
-  return runner.isTransactionActive ? begun.get(runner) : undefined;
+export function openOn(runner: BegunRunner): BegunTransaction | undefined {
+  return runner.isTransactionActive ? runner[BEGUN] : undefined;
 }
 
 /** What is around the caller. Ended guards would keep each other alive for as long as a client's connection lasts. */
@@ -129,6 +129,13 @@ export function innermost(): AmbientFrame | TransactionGuard | undefined {
   const around = surroundings();
   if (!(around instanceof TransactionCall)) return around as AmbientFrame | TransactionGuard | undefined;
   return around.guard?.ended === false ? around.guard : undefined;
+}
+
+/** The innermost call of `transaction()` around the caller that is open on this runner. */
+export function frameOn(runner: QueryRunnerLike): AmbientFrame | undefined {
+  for (let around = contexts.getStore(); around; around = around.parent)
+    if (around instanceof AmbientFrame && !around.ended && around.runner === runner) return around;
+  return undefined;
 }
 
 /** Whether the caller runs inside a transaction of this `DataSource` that is still open, or in a hook at its end. */

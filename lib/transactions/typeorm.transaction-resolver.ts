@@ -10,6 +10,7 @@ import {
   TransactionNotActiveError,
   TransactionNotPassedError,
 } from '../errors/index.js';
+import { isDataSource } from './data-source.registry.js';
 import { TypeOrmDatabases } from './typeorm-databases.js';
 import {
   dataSourceOf,
@@ -17,7 +18,7 @@ import {
   type QueryRunnerLike,
 } from '../core/transactions/typeorm.types.js';
 import { ambientFrame } from './ambient-transaction.js';
-import { begunOn, failureAround, type AmbientFrame } from './surroundings.js';
+import { begunOn, depthOf, failureAround, frameOn, type AmbientFrame } from './surroundings.js';
 import { realRunner } from './step-transaction.js';
 import { TypeOrmTransactionContext } from './typeorm.transaction-context.js';
 
@@ -46,12 +47,20 @@ export class TypeOrmTransactionResolver extends TransactionResolver {
     return () => begun.failed === true || around();
   }
 
-  /** The depth whose commit is that of the transaction around the caller. A savepoint's is none. */
-  protected commitDepthOf(_frame: AmbientFrame): number {
+  /**
+   * The depth whose commit is that of a transaction on `runner`. A savepoint's is none.
+   *
+   * @param _frame the innermost call of `transaction()` on it around the caller.
+   */
+  protected commitDepthOf(_runner: QueryRunnerLike, _frame: AmbientFrame | undefined): number {
     return 1;
   }
 
-  private contextOf(given: QueryRunnerLike, tenant?: string, commitDepth?: number): TransactionContext {
+  private contextOf(
+    given: QueryRunnerLike,
+    tenant?: string,
+    frame = frameOn(realRunner(given)),
+  ): TransactionContext {
     const runner = realRunner(given);
     const dataSource = dataSourceOf(runner);
     return new TypeOrmTransactionContext(
@@ -65,7 +74,7 @@ export class TypeOrmTransactionResolver extends TransactionResolver {
         within: () => this.databases.barrierIn(dataSource, runner),
         afterwards: () => this.databases.barrierOf(dataSource),
       },
-      commitDepth,
+      this.commitDepthOf(runner, frame),
     );
   }
 
@@ -74,7 +83,7 @@ export class TypeOrmTransactionResolver extends TransactionResolver {
     if (frame === 'guarded') throw new TransactionNotPassedError(gid);
     if (!frame) return null;
     if (frame.ended) throw new TransactionEndedError(gid);
-    return this.contextOf(frame.runner, undefined, this.commitDepthOf(frame));
+    return this.contextOf(frame.runner, undefined, frame);
   }
 }
 
@@ -82,7 +91,9 @@ function runnerOf(transaction: EntityManagerLike | QueryRunnerLike): QueryRunner
   const candidate = transaction as unknown;
   if (typeof candidate !== 'object' || candidate === null) throw new InvalidTransactionError(transaction);
   if (isRunner(candidate)) return active(candidate, 'QueryRunner');
-  if (!('transaction' in candidate) || typeof candidate.transaction !== 'function') {
+  const isManager = 'transaction' in candidate && typeof candidate.transaction === 'function';
+  // A DataSource has a method of that name, and no transaction.
+  if (!isManager || isDataSource(candidate)) {
     throw new InvalidTransactionError(transaction);
   }
   const runner = (candidate as EntityManagerLike).queryRunner;
@@ -95,6 +106,8 @@ function isRunner(candidate: object): candidate is QueryRunnerLike {
 }
 
 function active(runner: QueryRunnerLike, what: string): QueryRunnerLike {
-  if (runner.isReleased || !runner.isTransactionActive) throw new TransactionNotActiveError(what);
+  // In `beforeTransactionStart` it says that it is active, and BEGIN is still to be sent.
+  const hasBegun = runner.isTransactionActive && depthOf(runner) > 0;
+  if (runner.isReleased || !hasBegun) throw new TransactionNotActiveError(what);
   return runner;
 }

@@ -93,6 +93,43 @@ describeBackends(
       expect((await app.stepping.drain()).ran).toHaveLength(2);
     });
 
+    it('takes the commit of a query runner for the commit of the jobs that name it', async () => {
+      await begin();
+      const placeByHand = async (id: string, fail = false): Promise<string> => {
+        const runner = app.dataSource.createQueryRunner();
+        await runner.connect();
+        await runner.startTransaction();
+        try {
+          await runner.manager.insert(Order, { id });
+          const { gid } = await app.jobs.createJob({ transaction: runner }).addStep(Ping).start();
+          if (fail) throw new Error('the order is refused');
+          await runner.commitTransaction();
+          return gid;
+        } catch (error) {
+          await runner.rollbackTransaction();
+          throw error;
+        } finally {
+          await runner.release();
+        }
+      };
+      const first = await placeByHand('a');
+      await expect(placeByHand('refused', true)).rejects.toThrow('the order is refused');
+      expect((await app.stepping.drain()).ran.map(({ gid }) => gid)).toEqual([first]);
+      const second = await placeByHand('b');
+      expect((await app.stepping.drain()).ran.map(({ gid }) => gid)).toEqual([second]);
+    });
+
+    it('takes the commit of the outermost transaction() for that of a job that names its manager', async () => {
+      await begin();
+      await app.dataSource.transaction(async (outermost) => {
+        await outermost.transaction(
+          async (manager) => void (await app.jobs.createJob({ transaction: manager }).addStep(Ping).start()),
+        );
+        expect((await app.stepping.drain()).ran).toEqual([]);
+      });
+      expect((await app.stepping.drain()).ran).toHaveLength(1);
+    });
+
     it('lets a transactional step that fails roll back no more than its own work', async () => {
       await begin();
       await place('a');
@@ -110,6 +147,11 @@ describeBackends(
         code: 'STEPPING_TESTING_USAGE',
         message: expect.stringContaining("new SteppingTesting({ store: 'memory' })"),
       });
+      const runner = app.dataSource.createQueryRunner();
+      await runner.startTransaction();
+      const named = app.jobs.createJob({ transaction: runner }).addStep(Ping).start();
+      await expect(named).rejects.toMatchObject({ code: 'STEPPING_TESTING_USAGE' });
+      await runner.rollbackTransaction();
     });
   },
   ['postgres', 'mariadb'],

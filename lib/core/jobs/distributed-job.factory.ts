@@ -89,7 +89,7 @@ export class DistributedJobFactory {
       message: { gid, name, delay, callerGid: options.gid !== undefined, settings: options.manager },
       onStandalone: () => this.checkStandalone(gid, transaction === 'none'),
       transaction: () => (given === undefined ? this.transactions.resolve(undefined, gid) : given),
-      made: this.environment.unstarted && this.noteMade(gid, transaction),
+      made: this.environment.unstarted?.admit() ? this.noteMade(gid, transaction) : undefined,
     });
   }
 

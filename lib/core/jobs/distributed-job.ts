@@ -64,7 +64,7 @@ export interface JobSettings {
   readonly transaction: () => TransactionContext | null;
   /** Called when the job starts outside any transaction, and may refuse it. */
   readonly onStandalone: () => void;
-  /** Only in development. */
+  /** Of a job whose start is not to be forgotten; only in development. */
   readonly made: MadeJob | undefined;
 }
 
@@ -129,15 +129,15 @@ export class DistributedJob {
     step: S,
     ...args: S extends StepClass ? StepCall<S> : [args?: unknown, options?: StepOverrides]
   ): this {
-    const { unstarted } = this.environment;
     try {
       this.add(step, args[0], args[1]);
     } catch (error) {
       // The caller knows that something is wrong.
-      unstarted?.forget(this);
+      this.forgetUnstarted();
       throw error;
     }
-    if (unstarted && this.steps.length === 1) unstarted.watch(this, this.settings.made!);
+    const { made } = this.settings;
+    if (made && this.steps.length === 1) this.environment.unstarted?.watch(this, made);
     return this;
   }
 
@@ -285,11 +285,15 @@ export class DistributedJob {
     if (bytes > MAX_JOB_BYTES) throw new StepArgumentsTooLargeError(this.gid, bytes, MAX_JOB_BYTES);
   }
 
+  private forgetUnstarted(): void {
+    if (this.settings.made) this.environment.unstarted?.forget(this);
+  }
+
   private leaveBuilding(to: 'started' | 'prepared', attempted: 'start' | 'prepare'): void {
     if (this.phase !== 'building') throw new JobAlreadyStartedError(this.gid, attempted);
     if (this.steps.length === 0) throw new JobHasNoStepsError(this.gid);
     this.phase = to;
-    this.environment.unstarted?.forget(this);
+    this.forgetUnstarted();
     this.message = { ...this.settings.message, steps: [...this.steps] };
   }
 }

@@ -1,4 +1,5 @@
 import { LineLogger } from '../line-logger.js';
+import { isProduction } from '../production.js';
 
 /** Where a job was made. Holds nothing of the job itself, which could never be collected then. */
 export interface MadeJob {
@@ -9,18 +10,33 @@ export interface MadeJob {
   readonly hasFailed: () => boolean;
 }
 
+/** To read the stack takes longer than to start a job, so under load only some jobs are watched. */
+const MOST_PER_SECOND = 100;
+
 /**
  * Warns of jobs that were given steps and then neither started nor prepared: a forgotten `start()` shows nowhere else. It is noticed when
- * the garbage collector takes the job. For development only, once for each place in the code.
+ * the garbage collector takes the job. For development only, once for each place in the code; of the first 100 jobs of each second.
  */
 export class UnstartedJobs {
   private readonly logger = new LineLogger('DistributedJobFactory');
   private readonly told = new Set<string>();
   private readonly collected = new FinalizationRegistry<MadeJob>((made) => this.tell(made));
+  private second = -Infinity;
+  private inSecond = 0;
 
   /** Undefined in production, where nothing is watched. */
   static inDevelopment(): UnstartedJobs | undefined {
-    return process.env.NODE_ENV === 'production' ? undefined : new UnstartedJobs();
+    return isProduction() ? undefined : new UnstartedJobs();
+  }
+
+  /** Counts a job that was made: whether it is one of those that are watched. */
+  admit(now = performance.now()): boolean {
+    if (now - this.second >= 1000) {
+      this.second = now;
+      this.inSecond = 0;
+    }
+    this.inSecond += 1;
+    return this.inSecond <= MOST_PER_SECOND;
   }
 
   watch(job: object, made: MadeJob): void {

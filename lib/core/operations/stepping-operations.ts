@@ -72,7 +72,7 @@ export abstract class SteppingOperations {
     return unsupported('failures');
   }
 
-  /** The processes that are alive, are stopping, or have gone without a word in the last day. */
+  /** The processes that are alive, are stopping, or have gone without a word in the last day. None with `monitoring: false`. */
   processes(): Promise<readonly ProcessInfo[]> {
     return unsupported('processes');
   }

@@ -1,8 +1,10 @@
+import { isolated } from '../detached.js';
 import { LineLogger } from '../line-logger.js';
 import type { EntityManagerLike } from '../transactions/typeorm.types.js';
 import { errorText, isInstance } from '../../errors/error-text.js';
 import { InvalidStepArgumentsError, StepInterruptedError, StepTimeoutError } from '../../errors/index.js';
 import { within } from '../within.js';
+import { workingTime } from '../working-time.js';
 import type { StepArgumentsSerializer } from './step-arguments.serializer.js';
 import { createStepContext } from './step-context.js';
 import type { KnownAttempt, StepOutcome } from './step-attempt.js';
@@ -29,10 +31,9 @@ export class AttemptRunner {
   async run(attempt: KnownAttempt, body?: StepBody): Promise<StepOutcome> {
     const { definition, stop, stepName } = attempt;
     const timeout = timeoutOf(attempt);
-    const timer =
-      timeout === undefined
-        ? undefined
-        : setTimeout(() => stop.request(new StepTimeoutError(stepName, timeout)), timeout);
+    const endTimeout =
+      timeout !== undefined &&
+      workingTime(timeout, () => stop.request(new StepTimeoutError(stepName, timeout)));
     let resolved: ResolvedStep | undefined;
     try {
       const restored: unknown = this.serializer.restore(stepName, definition, attempt.readArgs());
@@ -42,11 +43,12 @@ export class AttemptRunner {
         provided instanceof Promise
           ? await this.ready(attempt, provided, (late) => this.release(attempt, late))
           : provided;
+      const begins = attempt.mayBegin?.() ?? true;
       // While its transaction was opened, for one, the lease may have been lost, and others may have gone on with the job.
-      if (stop.requested) throw NOT_READY;
+      if (!(typeof begins === 'boolean' ? begins : await begins) || stop.requested) throw NOT_READY;
       const { handler } = resolved;
       const call = (manager?: EntityManagerLike): unknown =>
-        handler.execute(args, createStepContext(attempt, manager));
+        isolated(() => handler.execute(args, createStepContext(attempt, manager)));
       const work = body ? body(async (manager) => void (await call(manager))) : begin(call);
       if (work === undefined && !stop.requested) return SUCCEEDED;
       return await this.settle(attempt, work ?? Promise.resolve());
@@ -57,7 +59,7 @@ export class AttemptRunner {
       if (error === NOT_READY) return { kind: 'failed', error: stop.reason };
       return { kind: !resolved && isInstance(error, InvalidStepArgumentsError) ? 'unfit' : 'failed', error };
     } finally {
-      clearTimeout(timer);
+      if (endTimeout) endTimeout();
       if (resolved) this.release(attempt, resolved);
     }
   }
@@ -70,21 +72,21 @@ export class AttemptRunner {
     const { stop, stepName, gracePeriod = GRACE_PERIOD_MS } = attempt;
     return new Promise((resolve, reject) => {
       const expire = (): void => stop.request(new StepTimeoutError(stepName, gracePeriod, false));
-      const timer = setTimeout(expire, gracePeriod);
+      const endTimeout = workingTime(gracePeriod, expire);
       let over = false;
       stop.onRequest(() => {
         over = true;
-        clearTimeout(timer);
+        endTimeout();
         reject(NOT_READY);
       });
       work.then(
         (value) => {
-          clearTimeout(timer);
+          endTimeout();
           if (over) late?.(value);
           else resolve(value);
         },
         (error: Error) => {
-          clearTimeout(timer);
+          endTimeout();
           reject(error);
         },
       );

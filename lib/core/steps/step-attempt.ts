@@ -43,6 +43,8 @@ export interface StepAttempt {
 /** An attempt of a step that this process provides. */
 export interface KnownAttempt extends StepAttempt {
   readonly definition: StepDefinition;
+  /** Whether the step may still begin once all is ready that it needs. */
+  readonly mayBegin?: () => boolean | Promise<boolean>;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { ContextIdFactory, ModuleRef, type ModulesContainer } from '@nestjs/core';
+import { isolated } from '../detached.js';
 import { InvalidStepClassError } from '../../errors/index.js';
 import { parseDuration } from '../duration.js';
 import { checkedOption } from '../options.js';
@@ -83,7 +84,7 @@ export class StepExplorer {
       // Strict: another module may have another provider under this token.
       const options = { strict: true } as const;
       const context = ContextIdFactory.create();
-      const instance: unknown = await moduleRef.resolve(token as string, context, options);
+      const instance: unknown = await isolated(() => moduleRef.resolve(token as string, context, options));
       return { handler: assertHandler(instance, nameOf(stepClass)) };
     });
     if (isFactory) {

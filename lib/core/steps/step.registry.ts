@@ -77,6 +77,12 @@ export class StepRegistry {
     const definition = this.byClass.get(stepClass);
     if (definition !== undefined) return definition.name;
     const className = typeof stepClass === 'function' ? stepClass.name : String(stepClass);
+    if (stepClass === undefined || stepClass === null) {
+      throw new InvalidStepClassError(
+        className,
+        'pass a class with @Step(), or a name. Is there a circular import?',
+      );
+    }
     if (stepMetadataOf(stepClass) === undefined) {
       throw new InvalidStepClassError(className, 'it is not decorated with @Step().');
     }

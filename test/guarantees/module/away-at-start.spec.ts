@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { afterEach, expect, it, vi } from 'vitest';
-import { SteppingModule, selfTm } from '../../../lib/index.js';
+import { DistributedJobFactory, Step, SteppingModule, selfTm } from '../../../lib/index.js';
 import { connect } from '../../support/application.js';
 import { describeBackends } from '../../support/database.js';
 import { Databases } from '../../support/placements.js';
@@ -8,6 +8,11 @@ import { TcpProxy } from '../../support/tcp-proxy.js';
 import { waitFor } from '../../support/wait-for.js';
 import { Test } from '@nestjs/testing';
 import { DataSource } from 'typeorm';
+
+@Step({ name: 'noop' })
+class Noop {
+  execute(): void {}
+}
 
 describeBackends(
   'a database that restarts while the application starts',
@@ -40,4 +45,40 @@ describeBackends(
     });
   },
   ['postgres', 'mariadb'],
+);
+
+describeBackends(
+  'a transaction that is open while the application starts',
+  (backend) => {
+    it('does not keep it from starting when a job is started in it', async () => {
+      const databases = await Databases.create(backend, 'one');
+      const dataSource = await connect(databases.business);
+      const testing = await Test.createTestingModule({
+        imports: [SteppingModule.forRoot({ transactionManager: selfTm({ runSteps: false }) })],
+        providers: [{ provide: DataSource, useValue: dataSource }, Noop],
+      }).compile();
+      const jobs = testing.get(DistributedJobFactory);
+      const start = () => jobs.createJob().addStep(Noop).start();
+      try {
+        let isOpen = false;
+        const inside = dataSource.transaction(async () => {
+          isOpen = true;
+          return waitFor(async () => {
+            const told = await start().then(() => 'started', String);
+            return !told.includes('not initialized yet') && told;
+          });
+        });
+        await waitFor(() => isOpen);
+        const starting = testing.init();
+        expect(await inside).toContain('waits for the end of this transaction');
+        await starting;
+        await dataSource.transaction(start);
+      } finally {
+        await testing.close();
+        await dataSource.destroy();
+        await databases.drop();
+      }
+    });
+  },
+  ['sqlite'],
 );

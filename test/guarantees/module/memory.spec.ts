@@ -87,6 +87,28 @@ describe('the memory store', () => {
     expect(recording().trace('mine')).toEqual(['ping#1']);
   });
 
+  it('lets timers and jobs run during loops of awaited calls', async () => {
+    await start({ store: 'memory' });
+    const operations = application!.get(SteppingOperations);
+    const { gid } = await jobs().createJob().addStep(Ping).start();
+    let ticks = 0;
+    const timer = setInterval(() => (ticks += 1), 5);
+    const calls = [
+      () => jobs().createJob({ delay: '1h' }).addStep(Ping).start(),
+      () => admin().find(gid),
+      () => admin().list(),
+      () => operations.overview(),
+    ];
+    for (const call of calls) {
+      ticks = 0;
+      const end = performance.now() + 200;
+      while (performance.now() < end) await call();
+      expect(ticks).toBeGreaterThan(2);
+    }
+    clearInterval(timer);
+    expect(recording().trace(gid)).toEqual(['ping#1']);
+  });
+
   it('needs no transaction, unless the application says so', async () => {
     dataSource = await connect((database = await createDatabase('sqlite')));
     await start({ store: 'memory' }, [{ provide: DataSource, useValue: dataSource }]);
@@ -118,16 +140,19 @@ describe('the memory store', () => {
     expect((await admin().find(later.gid))!.status).toBe('canceled');
   });
 
-  it('is refused in production, unless it was asked for', async () => {
-    vi.stubEnv('NODE_ENV', 'production');
-    await expect(start()).rejects.toThrow(MemoryStoreInProductionError);
-    application = undefined;
-    const warn = vi.spyOn(Logger.prototype, 'warn');
-    await start({ store: 'memory' });
-    expect(warn).not.toHaveBeenCalled();
-    const { gid } = await jobs().createJob().addStep(Ping).start();
-    await reached(gid, 'succeeded');
-  });
+  it.each(['production', 'PROD '])(
+    'is refused in production (%j), unless it was asked for',
+    async (environment) => {
+      vi.stubEnv('NODE_ENV', environment);
+      await expect(start()).rejects.toThrow(MemoryStoreInProductionError);
+      application = undefined;
+      const warn = vi.spyOn(Logger.prototype, 'warn');
+      await start({ store: 'memory' });
+      expect(warn).not.toHaveBeenCalled();
+      const { gid } = await jobs().createJob().addStep(Ping).start();
+      await reached(gid, 'succeeded');
+    },
+  );
 
   it('goes with the transactions of a DataSource, and with transactional steps', async () => {
     database = await createDatabase('sqlite');

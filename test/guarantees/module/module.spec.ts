@@ -264,3 +264,22 @@ describe('a database that is not supported', () => {
     });
   });
 });
+
+describeBackends('a DataSource that nobody initializes', (backend) => {
+  it('is a start-up error that says so', async () => {
+    const database = await createDatabase(backend);
+    try {
+      const source = new DataSource(database.dataSourceOptions());
+      const starting = start(SteppingModule.forRoot(), {
+        providers: [{ provide: DataSource, useValue: source }],
+      });
+      await expect(starting).rejects.toThrow(
+        /DataSource 'default' could not be used: .*initialize it in onModuleInit/,
+      );
+    } finally {
+      await application?.close().catch(() => undefined);
+      application = undefined;
+      await database.drop();
+    }
+  });
+});

@@ -1,4 +1,4 @@
-import { Module, type DynamicModule, type INestApplicationContext } from '@nestjs/common';
+import { Module, type DynamicModule, type Type, type INestApplicationContext } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
@@ -236,5 +236,54 @@ it('the module imported twice is an error that names both places', async () => {
     message: expect.stringMatching(
       /imported more than once \(found in: 'Shop' and 'Billing'\)\. .*one module only/,
     ),
+  });
+});
+
+describe('the module without forRoot()', () => {
+  const compiled = (root: Type): Promise<unknown> =>
+    Test.createTestingModule({ imports: [root] })
+      .setLogger(false as never)
+      .compile();
+
+  it.each([SteppingModule, SteppingEventsModule, SteppingDashboardModule, SteppingTelemetryModule])(
+    'is an error that names it: $name',
+    async (ours) => {
+      @Module({ imports: [ours] })
+      class Shop {}
+      await expect(compiled(Shop)).rejects.toMatchObject({
+        code: 'STEPPING_INVALID_OPTION',
+        message: expect.stringContaining(`${ours.name}.forRoot()`),
+      });
+    },
+  );
+
+  it('leaves the errors of its settings as they are', async () => {
+    class Missing {}
+    const throws = () => {
+      throw new Error('no settings today');
+    };
+    for (const [settings, told] of [
+      [{ inject: [Missing], useFactory: () => ({}) }, 'argument Missing'],
+      [{ useFactory: throws }, 'no settings today'],
+    ] as const) {
+      for (const ours of [SteppingModule, SteppingEventsModule, SteppingDashboardModule]) {
+        @Module({ imports: [ours.forRootAsync(settings as never)] })
+        class Shop {}
+        await expect(compiled(Shop)).rejects.toThrow(told);
+      }
+    }
+  });
+
+  it('beside another one that has it counts as imported twice', async () => {
+    @Module({ imports: [SteppingModule] })
+    class Billing {}
+    @Module({
+      imports: [Billing, SteppingModule.forRoot({ transactionManager: selfTm({ store: 'memory' }) })],
+    })
+    class Shop {}
+    await expect(compiled(Shop)).rejects.toMatchObject({
+      code: 'STEPPING_MODULE_IMPORTED_TWICE',
+      importedBy: ['Shop', 'Billing'],
+    });
   });
 });

@@ -1,11 +1,13 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { TestApplication } from '../../support/application.js';
+import { describeBackends } from '../../support/database.js';
 import { Databases, describeManagers } from '../../support/placements.js';
 import { Limited, Ping, ReserveStock } from '../../support/steps.js';
 import { waitFor } from '../../support/wait-for.js';
 
 const request = new AsyncLocalStorage<string>();
+const tenant = new AsyncLocalStorage<string>();
 
 describeManagers(
   'the context of the request that starts a job',
@@ -73,3 +75,71 @@ describeManagers(
   },
   { atDtm: ['postgres'] },
 );
+
+/** Called before anything is awaited, so that it is still the library's own call. */
+describeBackends('what a step enters before its first await', (backend) => {
+  let databases: Databases;
+  let app: TestApplication;
+
+  beforeAll(async () => {
+    databases = await Databases.create(backend, 'one');
+    app = await TestApplication.start(databases, { selfTm: { leaseDuration: '30s' } });
+  });
+  afterAll(async () => {
+    await app?.close();
+    await databases?.drop();
+  });
+
+  it('is seen by no other job', async () => {
+    const seen: (string | undefined)[] = [];
+    app.recording.onExecute = ({ gid }) => {
+      seen.push(tenant.getStore());
+      tenant.enterWith(gid);
+    };
+    const gids = await app.dataSource.transaction(async () => [
+      (await app.jobs.createJob().addStep(Ping).addStep(Ping).start()).gid,
+      (await app.jobs.createJob().addStep(Ping).addStep(Ping).start()).gid,
+    ]);
+    for (const gid of gids) expect((await app.ended(gid)).status).toBe('succeeded');
+    expect(seen).toEqual([undefined, undefined, undefined, undefined]);
+  });
+
+  it('is no transaction of other jobs, where it begins one', async () => {
+    let [begun, end] = [false, (): void => undefined];
+    const ended = new Promise<void>((resolve) => (end = resolve));
+    const inTransaction = async (): Promise<void> => {
+      const runner = app.dataSource.createQueryRunner();
+      await runner.startTransaction();
+      begun = true;
+      await ended;
+      await runner.rollbackTransaction();
+      await runner.release();
+    };
+    let inner: string | undefined;
+    app.recording.onExecute = ({ step, gid }) => {
+      if (gid === 'begins') return inTransaction();
+      if (step !== 'limited') return undefined;
+      return app.jobs
+        .createJob()
+        .addStep(Ping)
+        .start()
+        .then((job) => (inner = job.gid));
+    };
+    // One transaction, so that their steps begin one after the other in the same call.
+    await app.dataSource.transaction(async () => {
+      await app.jobs.createJob({ gid: 'begins' }).addStep(Ping).start();
+      await app.jobs.createJob({ gid: 'starts' }).addStep(Limited).start();
+    });
+    await waitFor(() => begun);
+    const alone = app.jobs.createJob({ transaction: 'none', gid: 'alone' }).addStep(Ping).start();
+    // On SQLite it waits for the transaction that is open on the only connection.
+    if (backend !== 'sqlite') await alone;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    end();
+    await alone;
+    for (const gid of ['begins', 'starts', 'alone']) {
+      expect(await app.ended(gid)).toMatchObject({ status: 'succeeded', steps: [{ attempts: 1 }] });
+    }
+    expect((await app.ended(inner!)).status).toBe('succeeded');
+  });
+});

@@ -91,7 +91,22 @@ describeManagers(
       expect(() => app.jobs.createJob({ transaction: app.dataSource.manager })).toThrow(
         TransactionNotActiveError,
       );
+      const itself = () => app.jobs.createJob({ transaction: app.dataSource as never });
+      expect(itself).toThrow(/takes an EntityManager, .*; got an instance of DataSource/);
       await runner.release();
+    });
+
+    it('is refused in beforeTransactionStart, where it has not begun', async () => {
+      const { subscribers } = app.dataSource;
+      subscribers.push({
+        beforeTransactionStart: async ({ queryRunner }) => void (await start(queryRunner)),
+      });
+      try {
+        const starting = app.dataSource.transaction(async () => undefined);
+        await expect(starting).rejects.toThrow(TransactionNotActiveError);
+      } finally {
+        subscribers.pop();
+      }
     });
 
     it('is refused when it is finished, or its QueryRunner released', async () => {

@@ -5,11 +5,16 @@ import { describeManagers } from '../../support/placements.js';
 import { expectNeverRan, expectRanOnce } from '../../support/fates.js';
 import { SendEmail } from '../../support/steps.js';
 
+/** Between the first row of a hundred jobs and their COMMIT, on a busy machine. */
+const SEVERAL_MS = 5000;
+
 describeManagers(
   'several jobs in one transaction',
   (backend, placement) => {
     let app: TestApplication;
-    suiteApplication(backend, placement, (started) => ({ app } = started));
+    suiteApplication(backend, placement, (started) => ({ app } = started), {
+      selfTm: { queryPreparedAfter: SEVERAL_MS },
+    });
 
     const start = async (index: number) =>
       (

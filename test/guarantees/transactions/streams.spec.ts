@@ -1,3 +1,4 @@
+import { Writable } from 'node:stream';
 import type { EntityManager } from 'typeorm';
 import { beforeAll, expect, it } from 'vitest';
 import { suiteApplication } from '../../support/suite-application.js';
@@ -67,4 +68,58 @@ describePlacements(
     });
   },
   ['postgres', 'mariadb'],
+);
+
+/** What `pg-copy-streams` makes of COPY FROM STDIN. */
+class CopyFrom extends Writable {
+  private protocol: any;
+  private done: () => void = () => undefined;
+
+  constructor(private readonly sql: string) {
+    super();
+  }
+  submit(protocol: any): void {
+    this.protocol = protocol;
+    protocol.query(this.sql);
+  }
+  override _write(chunk: Buffer, _encoding: string, written: () => void): void {
+    this.protocol.sendCopyFromChunk(chunk);
+    written();
+  }
+  override _final(done: () => void): void {
+    this.done = done;
+    this.protocol.endCopyFrom();
+  }
+  handleCopyInResponse(): void {}
+  handleCommandComplete(): void {}
+  handleReadyForQuery(): void {
+    this.done();
+  }
+  handleError(error: Error): void {
+    this.destroy(error);
+  }
+}
+
+describePlacements(
+  'a COPY in the transaction of its jobs',
+  (backend, placement) => {
+    let app: TestApplication;
+    suiteApplication(backend, placement, (started) => ({ app } = started));
+
+    it('lets no job start before it has ended', async () => {
+      const { gid } = await app.dataSource.transaction(async (manager) => {
+        const client: any = await manager.queryRunner!.connect();
+        const copy: CopyFrom = client.query(new CopyFrom('COPY orders (id) FROM STDIN'));
+        copy.write(`copied-${placement}\n`);
+        await expect(app.jobs.createJob().addStep(Ping).start()).rejects.toMatchObject({
+          code: 'STEPPING_CONNECTION_STREAMING',
+        });
+        await new Promise<void>((resolve) => copy.end(resolve));
+        return app.jobs.createJob().addStep(Ping).start();
+      });
+      await expectRanOnce(app, gid);
+      expect(await app.dataSource.getRepository(Order).countBy({ id: `copied-${placement}` })).toBe(1);
+    });
+  },
+  ['postgres'],
 );
