@@ -9,7 +9,7 @@
  */
 export type AttemptMark = 'takenOver' | 'begun' | 'crashed' | 'released';
 
-/** The largest number that the column holds. */
+/** The largest number that the columns hold. */
 export const MAX_ATTEMPTS = 2 ** 31 - 1;
 
 export interface AttemptMarks {
@@ -22,7 +22,8 @@ export interface AttemptMarks {
 /** What a claim makes of a submitted job whose lease has expired: only an attempt that had begun is counted. */
 export function takenOver({ attempts, mark, crashes }: AttemptMarks): AttemptMarks {
   if (mark !== 'begun') return { attempts, crashes, mark: mark === 'crashed' ? mark : 'takenOver' };
-  return { attempts: Math.min(attempts + 1, MAX_ATTEMPTS), crashes: (crashes ?? 0) + 1, mark: 'crashed' };
+  const next = (count: number): number => Math.min(count + 1, MAX_ATTEMPTS);
+  return { attempts: next(attempts), crashes: next(crashes ?? 0), mark: 'crashed' };
 }
 
 /**
@@ -32,7 +33,8 @@ export function takenOver({ attempts, mark, crashes }: AttemptMarks): AttemptMar
 export const TAKE_OVER = `
   attempts = CASE WHEN mark = 'begun' AND owner IS NOT NULL AND attempts < ${MAX_ATTEMPTS} THEN attempts + 1
                   ELSE attempts END,
-  crashes = CASE WHEN mark = 'begun' AND owner IS NOT NULL THEN COALESCE(crashes, 0) + 1 ELSE crashes END,
+  crashes = CASE WHEN mark = 'begun' AND owner IS NOT NULL AND COALESCE(crashes, 0) < ${MAX_ATTEMPTS}
+                 THEN COALESCE(crashes, 0) + 1 ELSE crashes END,
   mark = CASE WHEN status <> 'submitted' OR owner IS NULL THEN mark
               WHEN mark IN ('begun', 'crashed') THEN 'crashed'
               ELSE 'takenOver' END`;

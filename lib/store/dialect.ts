@@ -223,6 +223,9 @@ export abstract class Dialect {
     return [ddl.history(tables), ...ddl.migrations[id]!(tables), ddl.record(tables, id)];
   }
 
+  /** Throws `InvalidOptionError` when something else has a name that the tables need. Asked before they are created. */
+  async refuseTakenNames(_connection: Queryable): Promise<void> {}
+
   /** Runs those migrations that are not yet recorded, under a lock that lets one process at a time do so. */
   abstract migrate(connection: InternalConnection, migrations: readonly Migration[]): Promise<void>;
 
@@ -247,6 +250,7 @@ export abstract class Dialect {
     migrations: readonly Migration[],
   ): Promise<string[]> {
     const pending = await this.pending(connection, migrations);
+    if (pending.length > 0) await this.refuseTakenNames(connection);
     return pending.flatMap((migration) => this.statementsOf(migration));
   }
 

@@ -20,6 +20,8 @@ const MAX_TEXT_LENGTH = 255;
 export interface MessageKey {
   readonly consumer: string;
   readonly id: string;
+  /** How long its mark is kept at least, in milliseconds. Undefined: as long as whoever deletes marks keeps them. */
+  readonly keptFor?: number | undefined;
 }
 
 /** A row of the inbox. */
@@ -29,6 +31,7 @@ export interface InboxRow {
   /** For whoever reads the table, like the id: cut, and in characters that every database takes. */
   readonly consumer: string;
   readonly messageId: string;
+  readonly keptFor: number | null;
 }
 
 /**
@@ -45,7 +48,7 @@ export abstract class InboxStore {
 
   /** Inserts a row, or changes nothing when its key is taken. */
   protected abstract insertStatement(row: InboxRow): Statement;
-  /** Deletes up to `limit` of the oldest rows that are older than `retention` ms. */
+  /** Deletes up to `limit` of the oldest rows that are older than `retention` ms, and than they are to be kept. */
   protected abstract purgeStatement(retention: number, limit: number): Statement;
 
   /**
@@ -85,7 +88,10 @@ export abstract class InboxStore {
     return rows.length > 0;
   }
 
-  /** Deletes up to `limit` marks that are older than `retention` ms; returns how many. */
+  /**
+   * Deletes up to `limit` marks that are older than `retention` ms; returns how many. Those that another application keeps for longer stay:
+   * it may have the same table.
+   */
   purge(retention: number, limit: number): Promise<number> {
     const statement = this.purgeStatement(retention, limit);
     function* work(): TransactionWork<number> {
@@ -108,10 +114,15 @@ export abstract class InboxStore {
     return TransactionConflictError.ofMessage(consumer, id, { cause });
   }
 
-  private rowOf({ consumer, id }: MessageKey): InboxRow {
+  private rowOf({ consumer, id, keptFor }: MessageKey): InboxRow {
     const readable = (text: string) =>
       this.dialect.text.encode(printable(text, MAX_TEXT_LENGTH)).slice(0, MAX_TEXT_LENGTH);
-    return { mark: markOf(consumer, id), consumer: readable(consumer), messageId: readable(id) };
+    return {
+      mark: markOf(consumer, id),
+      consumer: readable(consumer),
+      messageId: readable(id),
+      keptFor: keptFor === undefined ? null : Math.ceil(keptFor),
+    };
   }
 
   private async delete({ mark }: InboxRow): Promise<void> {

@@ -117,6 +117,8 @@ export interface ClaimRequest {
   readonly maxBytes?: number | undefined;
   /** How many the oldest job may take if it comes alone. Default: any number. */
   readonly maxLone?: number | undefined;
+  /** Asked when the rows are about to be read; nothing more is claimed where it says no. Default: always yes. */
+  readonly stillWanted?: (() => boolean) | undefined;
 }
 
 export interface JobQuery {

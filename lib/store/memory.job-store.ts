@@ -82,7 +82,8 @@ export class MemoryJobStore extends JobStore {
   }
 
   override async claim(request: ClaimRequest): Promise<ClaimedJob[]> {
-    const { owner, limit, leaseDuration, steps } = request;
+    const { owner, limit, leaseDuration, steps, stillWanted } = request;
+    if (stillWanted?.() === false) return [];
     const known = new Set<string | null>(steps);
     const now = this.now();
     const due = [...this.jobs.values()]

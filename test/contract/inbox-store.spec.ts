@@ -118,6 +118,23 @@ describeBackends('InboxStore', (backend) => {
     expect(await inbox.isMarked(young)).toBe(true);
   });
 
+  it('leaves those that are to be kept for longer', async () => {
+    await inbox.purge(0, 1000);
+    const [long, short] = [
+      { ...message(), keptFor: 3 * DAY },
+      { ...message(), keptFor: 1.5 },
+    ];
+    await mark(long);
+    await mark(short);
+    await age(2);
+    expect(await inbox.purge(DAY, 10)).toBe(1);
+    expect(await inbox.isMarked(long)).toBe(true);
+    await age(2);
+    expect(await inbox.purge(5 * DAY, 10)).toBe(0);
+    expect(await inbox.purge(DAY, 10)).toBe(1);
+    expect(await inbox.isMarked(long)).toBe(false);
+  });
+
   it('finds them by the index', async () => {
     const names = await open.dialect.existingIndexes(open.connection);
     expect([...names]).toContain('stepping_inbox_received_at');

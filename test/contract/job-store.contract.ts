@@ -204,6 +204,15 @@ export function describeJobStore(title: string, open: () => Promise<StoreHarness
         expect(await claim(size + small.steps.length)).toHaveLength(2);
       });
 
+      it('takes none that are not wanted any more when it looks', async () => {
+        const job = newJob();
+        await store.insert([job]);
+        const request = { owner: 'me', limit: 10, leaseDuration: LEASE, steps: ['first'] };
+        expect(await store.claim({ ...request, stillWanted: () => false })).toEqual([]);
+        expect(await store.find(job.gid)).toMatchObject({ owner: null, attempts: 0 });
+        expect(await store.claim({ ...request, stillWanted: () => true })).toHaveLength(1);
+      });
+
       it('gives every job to one of eight claimers only', async () => {
         const jobs = Array.from({ length: 400 }, () => newJob());
         await store.insert(jobs);

@@ -164,6 +164,40 @@ describeBackends('migrations', (backend) => {
     expect(await database.query(insert)).toHaveLength(0);
   });
 
+  itOn(backend, 'postgres')(
+    'refuses a second table whose key would have that name in one schema',
+    async () => {
+      await (await open()).store.initialize(true);
+      const refused = {
+        code: 'STEPPING_INVALID_OPTION',
+        option: 'tables.prefix',
+        message: expect.stringMatching(/since stepping_barrier in the schema \S+ has the name uniq_barrier/),
+      };
+      const other = await open({
+        tables: { prefix: '' },
+        extra: { migrations: steppingMigrations({ prefix: '' }) },
+      });
+      await expect(other.store.initialize(true)).rejects.toMatchObject(refused);
+      await expect(other.dataSource.runMigrations()).rejects.toMatchObject(refused);
+      await (await open({ tables: { prefix: 'other_' } })).store.initialize(true);
+    },
+  );
+
+  itOn(backend, 'postgres')('takes a barrier table that is there, whatever its key is called', async () => {
+    await (await open()).store.initialize(true);
+    await database.query('CREATE TABLE barrier (LIKE stepping_barrier INCLUDING ALL)');
+    await (await open({ tables: { prefix: '' } })).store.initialize(true);
+  });
+
+  itOn(
+    backend,
+    'mariadb',
+    'sqlite',
+  )('keeps tables without a prefix beside those with the default one', async () => {
+    await (await open()).store.initialize(true);
+    await (await open({ tables: { prefix: '' } })).store.initialize(true);
+  });
+
   it('refuses names that are no identifiers', () => {
     expect(() => steppingMigrations({ prefix: 'a"; DROP TABLE x; --' })).toThrow(InvalidOptionError);
   });

@@ -1,7 +1,5 @@
+import { EventLoopTurns } from '../../core/event-loop-turns.js';
 import type { DataSourceLike } from '../../core/transactions/typeorm.types.js';
-
-/** How long timers and sockets may wait for their turn of the event loop. */
-const LONGEST_BUSY_MS = 20;
 
 /**
  * Runs the transactions of a `DataSource` one after the other, where it is a single connection (SQLite).
@@ -12,7 +10,7 @@ const LONGEST_BUSY_MS = 20;
 export class SerialGate {
   private tail: Promise<void> = Promise.resolve();
   private waiting = 0;
-  private yieldedAt = performance.now();
+  private readonly turns = new EventLoopTurns();
 
   /** Nobody holds the gate or waits for it. */
   get idle(): boolean {
@@ -35,14 +33,9 @@ export class SerialGate {
     }
   }
 
-  /**
-   * Lets timers and sockets have their turn now and then. The driver is synchronous: statements in a row, each a chain of
-   * promises, may keep them waiting without end, and with them the renewal of leases.
-   */
-  async giveWay(): Promise<void> {
-    if (performance.now() - this.yieldedAt < LONGEST_BUSY_MS) return;
-    await new Promise((resolve) => setImmediate(resolve));
-    this.yieldedAt = performance.now();
+  /** The driver is synchronous, so statements in a row may keep timers and sockets waiting. */
+  giveWay(): Promise<void> {
+    return this.turns.giveWay();
   }
 }
 

@@ -1,4 +1,4 @@
-import { runOn } from '../connections/internal.connection.js';
+import { runOn, type Queryable } from '../connections/internal.connection.js';
 import { dialectFor } from '../databases.js';
 import type { Dialect } from '../dialect.js';
 import { resolveTableNames, type TableOptions } from '../table-names.js';
@@ -42,6 +42,7 @@ export function steppingMigrations(tables: TableOptions = {}): (new () => Steppi
 
         async up(queryRunner: QueryRunnerLike): Promise<void> {
           const dialect = await dialectOn(queryRunner, tables);
+          await dialect.refuseTakenNames(queryableOn(queryRunner));
           for (const sql of dialect.statementsOf(migration)) await queryRunner.query(sql);
         }
 
@@ -55,8 +56,12 @@ export function steppingMigrations(tables: TableOptions = {}): (new () => Steppi
 
 async function dialectOn(queryRunner: QueryRunnerLike, tables: TableOptions): Promise<Dialect> {
   const dialect = dialectFor(dataSourceOf(queryRunner), tables);
-  await dialect.initialize({ query: (sql, params) => runOn(queryRunner, sql, params) });
+  await dialect.initialize(queryableOn(queryRunner));
   return dialect;
+}
+
+function queryableOn(queryRunner: QueryRunnerLike): Queryable {
+  return { query: (sql, params) => runOn(queryRunner, sql, params) };
 }
 
 function undoStatements(dialect: Dialect, migration: Migration): string[] {

@@ -56,9 +56,10 @@ export class MysqlClaims {
   }
 
   private async claimIn(run: RunStatement, request: ClaimRequest): Promise<ClaimedJob[]> {
-    const { limit } = request;
+    const { limit, stillWanted } = request;
     const claimed: ClaimedJob[] = [];
     for (const sum = new ClaimBytes(request); ;) {
+      if (stillWanted?.() === false) return claimed;
       const look = Math.min(limit - claimed.length, this.sizes.fitting(sum.left));
       const due = await this.due(run, request, look);
       this.sizes.saw(

@@ -260,13 +260,19 @@ export class MysqlDialect extends Dialect implements PooledSessions {
   protected override async isUnicode(connection: Queryable): Promise<boolean> {
     const { rows } = await connection.query(
       `SELECT @@character_set_client AS client, @@character_set_connection AS connection,
-              COALESCE(@@character_set_results, 'utf8mb4') AS results, @@sql_mode AS mode`,
+              COALESCE(@@character_set_results, 'utf8mb4') AS results, @@sql_mode AS mode, @@autocommit AS autocommit`,
     );
-    const [{ mode, ...charsets }] = rows as [Record<string, unknown>];
+    const [{ mode, autocommit, ...charsets }] = rows as [Record<string, unknown>];
     if (String(mode).includes('NO_BACKSLASH_ESCAPES')) {
       throw new UnsupportedDatabaseError(
         'sql_mode NO_BACKSLASH_ESCAPES, in which the driver damages texts',
         'any sql_mode without it',
+      );
+    }
+    if (Number(autocommit) === 0) {
+      throw new UnsupportedDatabaseError(
+        'autocommit = 0, in which nobody commits a statement outside of transactions,',
+        'autocommit = 1, in the server and for each connection',
       );
     }
     return Object.values(charsets).every((charset) => String(charset) === 'utf8mb4');

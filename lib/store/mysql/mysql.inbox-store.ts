@@ -5,16 +5,17 @@ import { microseconds } from './mysql.values.js';
 
 /** The inbox on MySQL and MariaDB. */
 export class MysqlInboxStore extends InboxStore {
-  protected override insertStatement({ mark, consumer, messageId }: InboxRow): Statement {
+  protected override insertStatement({ mark, consumer, messageId, keptFor }: InboxRow): Statement {
     return sql`
-        INSERT IGNORE INTO ${this.table} (mark, consumer, message_id, received_at)
-        VALUES (${mark}, ${consumer}, ${messageId}, UTC_TIMESTAMP(6))`;
+        INSERT IGNORE INTO ${this.table} (mark, consumer, message_id, received_at, kept_for)
+        VALUES (${mark}, ${consumer}, ${messageId}, UTC_TIMESTAMP(6), ${keptFor})`;
   }
 
   protected override purgeStatement(retention: number, limit: number): Statement {
     return sql`
         DELETE FROM ${this.table}
          WHERE received_at <= UTC_TIMESTAMP(6) - INTERVAL ${microseconds(retention)} MICROSECOND
+           AND (kept_for IS NULL OR received_at <= UTC_TIMESTAMP(6) - INTERVAL (kept_for * 1000) MICROSECOND)
          ORDER BY received_at
          LIMIT ${limit}`;
   }

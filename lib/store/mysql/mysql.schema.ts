@@ -22,6 +22,7 @@ const inbox = (tables: MigrationTables): string => `
       consumer VARCHAR(255) NOT NULL,
       message_id VARCHAR(255) NOT NULL,
       received_at DATETIME(6) NOT NULL,
+      kept_for BIGINT NULL,
       KEY \`${tables.names.inboxIndex}\` (received_at)
     ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`;
 

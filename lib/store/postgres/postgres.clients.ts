@@ -71,6 +71,20 @@ export function cancelStatement(
   });
 }
 
+const heard = new WeakSet<object>();
+
+/**
+ * Gives each client of a pool a listener for errors. Between the one of the pool and that of a query runner it has none for a moment, in which
+ * a server that ends the connection would end the process.
+ */
+export function hearErrors(pool: any): void {
+  if (typeof pool?.on !== 'function' || heard.has(pool as object)) return;
+  heard.add(pool as object);
+  const hear = (client: any): void => void client.on('error', () => undefined);
+  pool.on('connect', hear);
+  for (const client of (pool._clients ?? []) as any[]) hear(client);
+}
+
 /** The pool closes these clients when they are given back to it, as it does with those that have lived for long enough. */
 export function expireClients(pool: any, clients: readonly PostgresClient[] | undefined): void {
   const expired = pool?._expired as WeakSet<PostgresClient> | undefined;

@@ -16,10 +16,12 @@ import { within } from '../../core/within.js';
 import { isTrue } from '../job-rows.js';
 import { qualifyTables, tablesOf, type QualifiedTables } from '../table-names.js';
 import { numberedSql } from '../sql-template.js';
+import { refuseTakenKey } from './postgres.barrier-key.js';
 import {
   cancelStatement,
   discardIdleClients,
   expireClients,
+  hearErrors,
   type PostgresClient,
 } from './postgres.clients.js';
 import { POSTGRES_ENGINES } from './postgres.engines.js';
@@ -151,6 +153,10 @@ export class PostgresDialect extends Dialect implements PooledSessions {
     return new Set((rows as { name: string }[]).map((row) => row.name));
   }
 
+  override refuseTakenNames(connection: Queryable): Promise<void> {
+    return refuseTakenKey(connection, this.schema!, this.names);
+  }
+
   override async migrate(connection: InternalConnection, migrations: readonly Migration[]): Promise<void> {
     const { schema, tables } = this;
     await connection.transaction(async (run) => {
@@ -227,6 +233,7 @@ export class PostgresDialect extends Dialect implements PooledSessions {
   }
 
   protected override async checkVersion(connection: Queryable): Promise<void> {
+    hearErrors(this.dataSource.driver.master);
     const { rows } = await connection.query('SELECT version() AS description');
     const { description } = rows[0] as { description: string };
     this.refuseForeign(description, POSTGRES_ENGINES);

@@ -4,10 +4,10 @@ import { numberedSql as sql } from '../sql-template.js';
 
 /** The inbox on PostgreSQL. */
 export class PostgresInboxStore extends InboxStore {
-  protected override insertStatement({ mark, consumer, messageId }: InboxRow): Statement {
+  protected override insertStatement({ mark, consumer, messageId, keptFor }: InboxRow): Statement {
     return sql`
-        INSERT INTO ${this.table} (mark, consumer, message_id, received_at)
-        VALUES (${mark}, ${consumer}, ${messageId}, clock_timestamp())
+        INSERT INTO ${this.table} (mark, consumer, message_id, received_at, kept_for)
+        VALUES (${mark}, ${consumer}, ${messageId}, clock_timestamp(), ${keptFor})
             ON CONFLICT (mark) DO NOTHING`;
   }
 
@@ -19,6 +19,7 @@ export class PostgresInboxStore extends InboxStore {
                  SELECT mark
                    FROM ${this.table}
                   WHERE received_at <= now() - ${retention}::float8 * interval '1 millisecond'
+                    AND (kept_for IS NULL OR received_at <= now() - kept_for * interval '1 millisecond')
                   ORDER BY received_at
                   LIMIT ${limit}
                     FOR UPDATE SKIP LOCKED))`;

@@ -71,7 +71,9 @@ export class PostgresJobStore extends SqlJobStore {
       dueWithin = null,
       maxBytes = ANY_SIZE,
       maxLone = ANY_SIZE,
+      stillWanted,
     } = request;
+    if (stillWanted?.() === false) return [];
     const place = new RawSql(this.rowPlace);
     const rows = await this.rows<ClaimedJob>(sql`
       WITH due AS MATERIALIZED (
@@ -94,8 +96,8 @@ export class PostgresJobStore extends SqlJobStore {
              ${new RawSql(TAKE_OVER)}
        WHERE j.${place} = ANY (ARRAY (SELECT taken.place FROM taken))
       RETURNING ${CLAIMED_COLUMNS},
-                (SELECT LEAST(extract(epoch FROM clock_timestamp() - max(taken.due_at)) * 1000, ${MAX_INT})::int FROM taken)
-                  AS "dueFor"`);
+                (SELECT LEAST(extract(epoch FROM clock_timestamp() - max(NULLIF(taken.due_at, '-infinity'))) * 1000, ${MAX_INT})::int
+                   FROM taken) AS "dueFor"`);
     return rows.map(claimedOf);
   }
 

@@ -25,8 +25,10 @@ export class PostgresNotation extends SqlNotation {
     return fragment`to_timestamp(${date.getTime()}::float8 / 1000)`;
   }
 
+  /** Somebody may have set a time to infinity, which is no number; the ends of the years with four digits stand for it. */
   override epochOf(time: RawSql): Fragment {
-    return fragment`floor(extract(epoch FROM ${time}) * 1000)::bigint`;
+    return fragment`CASE ${time} WHEN 'infinity' THEN 253402300799999 WHEN '-infinity' THEN -62135596800000
+                    ELSE floor(extract(epoch FROM ${time}) * 1000)::bigint END`;
   }
 
   override contains(column: string, part: string): Fragment {

@@ -42,6 +42,8 @@ export class PostgresNotifications implements JobNotifications {
   /** What is still to be told. */
   private readonly untold = new Set<NotificationTopic>();
   private listening = false;
+  /** Set while the connection is being opened. */
+  private opening: Promise<void> | undefined;
   private onNotification: (topic: NotificationTopic) => void = () => undefined;
   private turn = Promise.resolve();
   private receivedBytes = 0;
@@ -65,10 +67,13 @@ export class PostgresNotifications implements JobNotifications {
     if (this.closed) return;
     this.onNotification = onNotification;
     try {
-      await this.connect(onNotification);
+      this.opening = this.connect(onNotification);
+      await this.opening;
       this.warned = false;
     } catch (error) {
       this.lost(onNotification, error as Error);
+    } finally {
+      this.opening = undefined;
     }
   }
 
@@ -101,6 +106,7 @@ export class PostgresNotifications implements JobNotifications {
     let leave!: () => void;
     this.turn = new Promise<void>((resolve) => (leave = resolve));
     await before;
+    await this.opening?.catch(() => undefined);
     const client = this.listening && !this.dataSource.driver.master?.ending ? this.client : undefined;
     if (!client) {
       leave();

@@ -31,9 +31,10 @@ class PostgresProbe implements ConnectionProbe {
     return this.tag === 'COMMIT' || this.tag === 'ROLLBACK' ? this.tag : undefined;
   }
 
-  /** A cursor of `pg-cursor`, or a stream of `pg-query-stream` around one. */
+  /** A cursor of `pg-cursor`, a stream of `pg-query-stream` around one, or a COPY of `pg-copy-streams`, which may be written to. */
   streaming(): boolean {
     const active = this.client._activeQuery ?? undefined;
+    if (typeof active?.write === 'function') return true;
     const cursor = active?.cursor ?? active;
     return typeof cursor?.read === 'function' && cursor.state !== 'done' && cursor.state !== 'error';
   }

@@ -22,7 +22,8 @@ const inbox = (tables: MigrationTables): string[] => [
       mark char(64) COLLATE "C" PRIMARY KEY,
       consumer varchar(255) NOT NULL,
       message_id varchar(255) NOT NULL,
-      received_at timestamptz(6) NOT NULL
+      received_at timestamptz(6) NOT NULL,
+      kept_for bigint
     )`,
   `
     CREATE INDEX IF NOT EXISTS "${tables.names.inboxIndex}"

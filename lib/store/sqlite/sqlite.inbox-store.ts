@@ -7,19 +7,21 @@ import type { SqliteConnection } from './sqlite.connection.js';
 export class SqliteInboxStore extends InboxStore {
   declare protected readonly connection: SqliteConnection;
 
-  protected override insertStatement({ mark, consumer, messageId }: InboxRow): Statement {
+  protected override insertStatement({ mark, consumer, messageId, keptFor }: InboxRow): Statement {
     return sql`
-        INSERT INTO ${this.table} (mark, consumer, message_id, received_at)
-        VALUES (${mark}, ${consumer}, ${messageId}, ${this.connection.now()})
+        INSERT INTO ${this.table} (mark, consumer, message_id, received_at, kept_for)
+        VALUES (${mark}, ${consumer}, ${messageId}, ${this.connection.now()}, ${keptFor})
             ON CONFLICT (mark) DO NOTHING`;
   }
 
   protected override purgeStatement(retention: number, limit: number): Statement {
+    const now = this.connection.now();
     return sql`
         DELETE FROM ${this.table}
          WHERE mark IN (SELECT mark
                           FROM ${this.table}
-                         WHERE received_at <= ${this.connection.now() - retention}
+                         WHERE received_at <= ${now - retention}
+                           AND (kept_for IS NULL OR received_at + kept_for <= ${now})
                          ORDER BY received_at
                          LIMIT ${limit})`;
   }

@@ -34,7 +34,7 @@ export class SqliteJobStore extends SqlJobStore {
   }
 
   protected override async claimBatch(request: ClaimRequest): Promise<ClaimedJob[]> {
-    const { owner, limit, leaseDuration, steps, dueWithin = EVER_MS } = request;
+    const { owner, limit, leaseDuration, steps, dueWithin = EVER_MS, stillWanted } = request;
     const due = `
       SELECT gid, due_at
         FROM ${this.jobs}
@@ -48,6 +48,7 @@ export class SqliteJobStore extends SqlJobStore {
     const { rows } = await this.connection.query(due, [Math.floor(first - dueWithin), first, known, 1]);
     if (rows.length === 0) return [];
     return this.connection.immediate((run) => {
+      if (stillWanted?.() === false) return [];
       const now = this.connection.now();
       const bytes = new ClaimBytes(request);
       const claimed: ClaimedJob[] = [];

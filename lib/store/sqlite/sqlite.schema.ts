@@ -22,7 +22,8 @@ const inbox = (tables: MigrationTables): string[] => [
       mark TEXT NOT NULL PRIMARY KEY,
       consumer TEXT NOT NULL,
       message_id TEXT NOT NULL,
-      received_at INTEGER NOT NULL
+      received_at INTEGER NOT NULL,
+      kept_for INTEGER
     )`,
   `
     CREATE INDEX IF NOT EXISTS main."${tables.names.inboxIndex}"

@@ -1,3 +1,4 @@
+import { isolated } from '../../core/detached.js';
 import type { SteppingEventBus } from '../../core/events/event-bus.js';
 import type { JobInfo } from '../../core/jobs/job-info.js';
 import { LineLogger } from '../../core/line-logger.js';
@@ -33,7 +34,7 @@ export class FailureHook {
       if (!record) return;
       const [readable] = await readableJobs(this.payloads, [jobInfoOf(record)]);
       const info = { ...readable!, ...(this.dataSource !== undefined && { dataSource: this.dataSource }) };
-      const settled = (async () => onJobFailed(info, error))().then(() => true);
+      const settled = isolated(async () => onJobFailed(info, error)).then(() => true);
       if (await within(gracePeriod, settled)) return;
       this.logger.error(
         `onJobFailed of job ${gid} has not settled within ${gracePeriod} ms; nobody waits for it.`,

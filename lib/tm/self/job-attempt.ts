@@ -3,17 +3,25 @@ import { openAttempt } from '../../core/payloads/job-payloads.js';
 import type { KnownAttempt } from '../../core/steps/step-attempt.js';
 import type { StepStop } from '../../core/steps/step-context.js';
 import type { StepDefinition } from '../../core/steps/step-definition.js';
+import { within } from '../../core/within.js';
 import type { JobChange } from '../../store/job-store.js';
 import type { TransactionalOutcome } from '../../transactions/transactional-step.runner.js';
 import type { JobRunServices } from './job-run-services.js';
+import type { LeaseKeeper } from './lease-keeper.js';
 import type { LeasedJob } from './leased-job.js';
+
+/** A step that has waited for longer is asked about again before it begins, and the answer is not waited for much longer. */
+const LONG_WAIT_MS = 50;
+const PATIENCE_MS = 1000;
 
 /** The next attempt of a job's current step. */
 export function attemptOf(
   job: LeasedJob,
   definition: StepDefinition,
   stop: StepStop,
-  { executor, gracePeriod }: JobRunServices,
+  { executor, gracePeriod, leases }: JobRunServices,
+  /** When the lease was good, by `performance.now()`. */
+  since: number,
 ): KnownAttempt {
   return {
     gid: job.gid,
@@ -31,7 +39,19 @@ export function attemptOf(
     edits: job.edits,
     trace: job.trace,
     gracePeriod,
+    mayBegin: () => {
+      // The process that was told of a cancellation knows it at once; the mark of a transactional step asks for itself.
+      if (job.lease.lost) return false;
+      const asks = !definition.transactional && performance.now() - since > LONG_WAIT_MS;
+      return !asks || isStillHeld(job, leases);
+    },
   };
+}
+
+/** Where nobody can be asked, it begins: the lease is good as far as this process knows. */
+async function isStillHeld({ lease }: LeasedJob, leases: LeaseKeeper): Promise<boolean> {
+  await within(PATIENCE_MS, leases.confirm(lease)).catch(() => undefined);
+  return !lease.lost;
 }
 
 /**

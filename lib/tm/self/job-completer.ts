@@ -47,6 +47,7 @@ export class JobCompleter {
   private timer: NodeJS.Timeout | NodeJS.Immediate | undefined;
   private failing = false;
   private away = false;
+  private closing = false;
   private onAway = (): void => undefined;
   /** Changes that the database has refused, with the timers of their next try. */
   private readonly putOff = new Map<Waiting, NodeJS.Timeout>();
@@ -90,6 +91,11 @@ export class JobCompleter {
   finish(lease: Lease, change: JobChange, stored?: (stored: boolean) => void): void {
     this.waiting.push({ change, lease, resolve: stored, isEnd: true, refusals: 0 });
     this.schedule();
+  }
+
+  /** The application closes: what cannot be stored waits no longer than its lease lasts. */
+  close(): void {
+    this.closing = true;
   }
 
   /** Resolves when everything has been stored, or its lease is lost. */
@@ -247,8 +253,11 @@ export class JobCompleter {
   }
 
   private gone(entry: Waiting): boolean {
-    if (!entry.lease.lost) return false;
-    this.settle(entry, false);
+    const { lease } = entry;
+    // A store that is away must not keep the application from closing.
+    if (this.closing && this.failing && lease.overdue) this.lose(entry);
+    else if (lease.lost) this.settle(entry, false);
+    else return false;
     return true;
   }
 

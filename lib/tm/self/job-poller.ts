@@ -225,8 +225,11 @@ export class JobPoller implements BackgroundService {
     const { leaseDuration } = this.leases;
     const sentAt = performance.now();
     const dueWithin = this.windows.dueWithin(steps, sentAt);
-    const request = { owner, limit, leaseDuration, steps, dueWithin, maxBytes, maxLone };
+    const stillWanted = this.leases.watchForPause();
+    const request = { owner, limit, leaseDuration, steps, dueWithin, maxBytes, maxLone, stillWanted };
     const records = await this.budget.claiming(() => this.store.claim(request));
+    // The store may have looked at nothing, since the process has paused: its own leases have to be renewed first.
+    if (!stillWanted()) return { records, full: true };
     const bytes = records.reduce((sum, record) => sum + Buffer.byteLength(record.steps), 0);
     // It may have ended at a job that did not fit any more.
     const full = records.length === limit || (records.length > 0 && bytes + MAX_JOB_BYTES > maxBytes);

@@ -81,18 +81,21 @@ export class JobRun {
     // Claimed for a step of this process, although it has another one: its row is damaged, or names are compared loosely there.
     if (!definition) return this.handBack(this.startedAt === 0 ? UNFIT_DELAY_MS : 0);
     this.startedAt = performance.now();
-    if (!services.leases.isGood(job.lease)) return this.handBack(0);
+    if (!services.leases.isGood(job.lease, this.startedAt)) return this.handBack(0);
     if (job.crashed || job.failed >= services.executor.maxAttempts(job.stepName, job.overrides)) {
       return this.abandoned(definition);
     }
     if (!job.begun && (job.marked || services.executor.mayEndAtFirstFailure(job.stepName, job.overrides))) {
       if (!(await this.store(job.begin()))) return this.forget();
-      if (this.stopReason !== undefined || !services.leases.isGood(job.lease)) return this.handBack(0);
+      this.startedAt = performance.now();
+      if (this.stopReason !== undefined || !services.leases.isGood(job.lease, this.startedAt)) {
+        return this.handBack(0);
+      }
     }
 
     this.stopper = new StepStop();
     const completion = this.completion();
-    const attempt = attemptOf(job, definition, this.stopper, services);
+    const attempt = attemptOf(job, definition, this.stopper, services, this.startedAt);
     this.working = { definition, outcome: runAttempt(job, attempt, completion, services) };
     const outcome = await this.working.outcome;
     this.working = undefined;
@@ -131,7 +134,7 @@ export class JobRun {
     }
     try {
       // The process may have ended between the COMMIT of the step and the news of it.
-      const attempt = attemptOf(job, definition, new StepStop(), services);
+      const attempt = attemptOf(job, definition, new StepStop(), services, this.startedAt);
       if (await transactional.isDone(attempt, job.lease, this.completion())) {
         job.lastHasSucceeded();
         return await this.succeeded(this.completion(), false);

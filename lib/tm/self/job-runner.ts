@@ -191,6 +191,7 @@ export class JobRunner implements BackgroundService, SlotUser {
   async stop(): Promise<void> {
     this.state = 'stopped';
     clearTimeout(this.lookTimer);
+    this.completer.close();
     for (const { run } of this.running) run.stop(new StepInterruptedError('shutdown'));
     await this.handBackQueues();
     await this.runs.wait();

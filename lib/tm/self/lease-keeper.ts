@@ -24,9 +24,13 @@ export class LeaseKeeper implements BackgroundService {
   private readonly interval: number;
   /** When the timer last ran, by `performance.now()`. */
   private checkedAt = 0;
+  /** How often the timer was late. */
+  private pauses = 0;
   /** Set while the store is asked which leases have outlived a pause of the process. */
   private asking: Promise<void> | undefined;
   private failing = false;
+  /** Leases are overdue, or were until they were dropped. */
+  private overdue = false;
   private readonly renewing = new SingleFlight(() => this.renewDue());
 
   constructor(
@@ -63,12 +67,18 @@ export class LeaseKeeper implements BackgroundService {
   }
 
   /**
-   * After a pause of the process: resolves when the store has told which leases are still held. Until then a claim would
-   * take this process's own jobs from it.
+   * After a pause of the process, or of the store: resolves when the store has told which leases are still held. Until then a claim
+   * would take this process's own jobs from it.
    */
   async afterPause(): Promise<void> {
     if (this.timer && this.pause > 0) this.check();
-    await this.asking;
+    await (this.asking ?? (this.overdue ? this.renewed() : undefined));
+  }
+
+  /** Returns a function that tells whether the process has not paused since, so that its leases cannot have expired unseen. */
+  watchForPause(): () => boolean {
+    const { pauses } = this;
+    return () => this.pauses === pauses && !(this.timer && this.pause > 0);
   }
 
   /** Holds a lease that was taken by a statement sent at `since`, by `performance.now()`. */
@@ -86,8 +96,8 @@ export class LeaseKeeper implements BackgroundService {
   }
 
   /** Whether enough of the lease is left to start a step under it. */
-  isGood(lease: Lease): boolean {
-    return lease.remaining > this.leaseDuration * GIVE_UP_AT;
+  isGood(lease: Lease, now = performance.now()): boolean {
+    return lease.remainingAt(now) > this.leaseDuration * GIVE_UP_AT;
   }
 
   /** Asks the store whether the lease is still held, and renews it. */
@@ -118,6 +128,7 @@ export class LeaseKeeper implements BackgroundService {
 
   private check(): void {
     const { pause } = this;
+    if (pause > 0) this.pauses += 1;
     this.checkedAt = performance.now();
     const over = this.held.all().filter((lease) => !this.isGood(lease));
     if (over.length > 0 && pause > 0)
@@ -135,23 +146,39 @@ export class LeaseKeeper implements BackgroundService {
       `The event loop was blocked, or the process stopped, for ${Math.round(pause)} ms. Leases could not be renewed for so ` +
         'long that other processes may run the jobs a second time. Move CPU-bound work of steps out of the event loop.',
     );
-    // A renewal that was sent before counts from then.
-    const renewed = this.renewing.landed().then(() => this.renewing.run());
-    await within(this.leaseDuration * RENEW_AFTER, renewed);
+    await this.renewed();
     this.giveUp(this.held.all().filter((lease) => !this.isGood(lease)));
   }
 
+  /** A renewal that was sent before counts from then, and may fail with a connection of then. */
+  private renewed(): Promise<unknown> {
+    const renewed = this.renewing.landed().then(() => this.renewing.run());
+    return within(this.leaseDuration * RENEW_AFTER, renewed);
+  }
+
+  /** Their renewal goes on: work that has ended is stored, unless another process has taken the job. */
   private giveUp(leases: readonly Lease[]): void {
-    for (const lease of leases) this.lose(lease, 'it could not be renewed in time');
+    for (const lease of leases) {
+      if (lease.overdue) continue;
+      this.overdue = true;
+      this.logger.warn(
+        `The lease of job ${lease.gid} is overdue: it could not be renewed in time. A step that runs is told to stop.`,
+      );
+      lease.expire();
+    }
   }
 
   private async renewDue(): Promise<void> {
     const latest = this.leaseDuration * (1 - RENEW_AFTER);
     const due = this.held.all().filter(({ remaining }) => remaining < latest);
-    if (due.length === 0) return;
+    if (due.length === 0) {
+      this.overdue = false;
+      return;
+    }
     try {
       await this.renew(due);
       this.failing = false;
+      this.overdue = false;
     } catch (error) {
       if (!this.failing)
         this.logger.warn(`Renewing ${due.length} leases failed and is tried again: ${errorText(error)}`);
@@ -164,8 +191,10 @@ export class LeaseKeeper implements BackgroundService {
     const renewed = await this.store.renew(leases, this.leaseDuration);
     const missing: Lease[] = [];
     for (const lease of leases) {
-      if (renewed.has(lease.gid)) lease.validUntil = sent + this.leaseDuration;
-      else missing.push(lease);
+      if (renewed.has(lease.gid)) {
+        lease.validUntil = sent + this.leaseDuration;
+        lease.overdue = false;
+      } else missing.push(lease);
     }
     if (missing.length === 0) return;
     // The renewal skips locked rows; those may still be ours.

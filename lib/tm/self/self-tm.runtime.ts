@@ -89,6 +89,7 @@ export class SelfTmRuntime {
     this.share = place?.share ?? new ProcessShare(concurrency, options.maxBytes);
     const { slots, budget, identity } = this.share;
     const wake = (delay: number) => this.wake(delay);
+    const holdsConnection = () => open.serial && insideTransactionOf(dataSource!);
     const failures = new FailureHook(
       store,
       events,
@@ -107,6 +108,7 @@ export class SelfTmRuntime {
       brake: services.brake,
       runSteps,
       heartbeat: options.monitoring === false ? HEARTBEAT_MS : options.monitoring.heartbeat,
+      holdsConnection,
       notify: () => open.notifications?.notify('controls'),
     });
     const { controls, brake } = this.stepSteering;
@@ -145,7 +147,7 @@ export class SelfTmRuntime {
       dataSource,
       store: place?.store,
       queryPreparedAfter,
-      holdsConnection: () => open.serial && insideTransactionOf(dataSource!),
+      holdsConnection,
       insideOwnTransaction: () => open.inTransaction() && insideTransactionOf(dataSource!),
       wake,
       isPaused: (step) => controls.isPaused(step),

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LineLogger } from '../../core/line-logger.js';
+import { EventLoopTurns } from '../../core/event-loop-turns.js';
 import type { RecoveryState } from '../../core/jobs/job-info.js';
 import type { JobMessage } from '../../core/jobs/job-message.js';
 import type { Payloads } from '../../core/payloads/payloads.js';
@@ -28,6 +29,7 @@ export class SelfTransactionManager extends TransactionManager<SelfPreparedJob> 
   private ready = false;
   private opening: Promise<OpenStore> | undefined;
   private opened: SelfTmRuntime | undefined;
+  private readonly turns = new EventLoopTurns();
 
   constructor(
     protected readonly options: ResolvedSelfTmOptions,
@@ -120,6 +122,7 @@ export class SelfTransactionManager extends TransactionManager<SelfPreparedJob> 
 
   override async submit(message: JobMessage, prepared?: SelfPreparedJob): Promise<SubmittedJob | void> {
     refuseSettings(message);
+    if (!this.durable) await this.turns.giveWay();
     const { starter } = this.opened ?? (await this.runtime());
     return starter.submit(message, prepared);
   }
@@ -136,6 +139,7 @@ export class SelfTransactionManager extends TransactionManager<SelfPreparedJob> 
 
   /** @throws SteppingNotReadyError before the application's initialization. */
   async runtime(): Promise<SelfTmRuntime> {
+    await this.turns.giveWay();
     const store = await this.openStore();
     return (this.opened ??= new SelfTmRuntime(store, this.options, this.services));
   }

@@ -1,4 +1,5 @@
 import { LineLogger } from '../../core/line-logger.js';
+import { isProduction } from '../../core/production.js';
 import { fleetStoreFor, jobStoreFor, searchFor, steeringFor } from '../../store/databases.js';
 import type { ControlStore } from '../../store/control-store.js';
 import { MemoryControlStore } from '../../store/memory.control-store.js';
@@ -7,7 +8,7 @@ import type { ConnectionBeside } from '../../store/connections/connection-beside
 import type { JobNotifications } from '../../store/dialect.js';
 import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
 import type { DataSourceLike } from '../../core/transactions/typeorm.types.js';
-import { MemoryStoreInProductionError } from '../../errors/index.js';
+import { MemoryStoreInProductionError, TransactionManagerUnavailableError } from '../../errors/index.js';
 import type { FleetStore } from '../../store/fleet/fleet-store.js';
 import { MemoryFleetStore } from '../../store/fleet/memory.fleet-store.js';
 import type { JobStore } from '../../store/job-store.js';
@@ -63,6 +64,7 @@ export async function openStore(
   if (wanted !== 'typeorm') return openMemory(wanted === 'memory');
 
   const dataSource = registry.get(options.dataSource);
+  if (!dataSource.isInitialized) throw notInitialized(registry.nameOf(dataSource));
   const { dialect, connection } = databases.access(dataSource);
   const store = jobStoreFor(dialect, connection);
   await databases.withTables(dataSource, () => store.initialize(autoMigrate));
@@ -86,9 +88,14 @@ export async function openStore(
   };
 }
 
+function notInitialized(name: string): TransactionManagerUnavailableError {
+  const cause = new Error('it is not initialized; initialize it in onModuleInit at the latest');
+  return new TransactionManagerUnavailableError(`The DataSource '${name}'`, { cause });
+}
+
 async function openMemory(asked: boolean): Promise<OpenStore> {
   if (!asked) {
-    if (process.env.NODE_ENV === 'production') throw new MemoryStoreInProductionError();
+    if (isProduction()) throw new MemoryStoreInProductionError();
     new LineLogger('SelfTransactionManager').warn(
       'The application has no TypeORM DataSource: jobs are kept in memory and do not survive a restart. ' +
         "Provide a DataSource, or say selfTm({ store: 'memory' }).",

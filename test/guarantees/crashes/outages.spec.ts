@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import type { RetryPolicyOptions, SelfTmOptions } from '../../../lib/index.js';
 import type { ExtraOptions } from '../../support/database.js';
 import { TestApplication } from '../../support/application.js';
 import { Databases } from '../../support/placements.js';
@@ -26,10 +27,10 @@ describeBackends(
       await databases.drop();
     });
 
-    const start = async (dataSource: ExtraOptions = {}) => {
+    const start = async (dataSource: ExtraOptions = {}, selfTm: SelfTmOptions = {}) => {
       app = await TestApplication.start(databases, {
         dataSource: { url: proxy.through(databases.business.url), ...dataSource },
-        selfTm: { recoveryInterval: 50 },
+        selfTm: { recoveryInterval: 50, ...selfTm },
       });
     };
     const ping = (delay = 0) => app.jobs.createJob({ transaction: 'none', delay }).addStep(Ping).start();
@@ -76,6 +77,52 @@ describeBackends(
         .flat()
         .filter((line) => String(line).includes('Recovery cannot reach'));
       expect(reports).toHaveLength(1);
+    });
+
+    it('repeats no step that has ended meanwhile, however long it takes', async () => {
+      await start({}, { leaseDuration: 1000 });
+      let finish!: () => void;
+      const finished = new Promise<void>((resolve) => (finish = resolve));
+      app.recording.onExecute = ({ step }) => (step === 'reserve-stock' ? finished : undefined);
+      const job = (retry: RetryPolicyOptions) =>
+        app.jobs
+          .createJob({ transaction: 'none' })
+          .addStep(ReserveStock, { orderId: '1' }, { retry })
+          .addStep(SendEmail, { orderId: '1' })
+          .start();
+      const started = [await job({}), await job({ maxAttempts: 1 })];
+      await waitFor(() => app.recording.executions.length === started.length);
+
+      await proxy.down();
+      finish();
+      const warnings = vi.spyOn(Logger.prototype, 'warn');
+      const lost = () =>
+        warnings.mock.calls.flat().filter((line) => /could not be renewed in time/.test(String(line)));
+      await waitFor(() => lost().length === started.length);
+      await waitFor(async () => {
+        const dueNow = backend === 'postgres' ? 'clock_timestamp()' : 'UTC_TIMESTAMP(6)';
+        const due = await databases.store.query(`SELECT gid FROM stepping_jobs WHERE due_at <= ${dueNow}`);
+        return due.length === started.length;
+      });
+      await proxy.up();
+      for (const { gid } of started) {
+        expect((await app.ended(gid)).status).toBe('succeeded');
+        expect(app.recording.trace(gid)).toEqual(['reserve-stock#1', 'send-email#1']);
+      }
+    });
+
+    it('does not keep the application from closing, with work that cannot be stored', async () => {
+      await start({}, { leaseDuration: 1000, gracePeriod: 300 });
+      app.recording.onExecute = () => new Promise((resolve) => setTimeout(resolve, 300));
+      const { gid } = await ping();
+      await waitFor(() => app.recording.of(gid).length === 1);
+      await proxy.down();
+      const warnings = vi.spyOn(Logger.prototype, 'warn');
+      await waitFor(() => warnings.mock.calls.flat().join().includes('could not be renewed in time'));
+      const from = performance.now();
+      await app.close();
+      expect(performance.now() - from).toBeLessThan(15_000);
+      await proxy.up();
     });
 
     it('may end its connections at any time', async () => {

@@ -124,17 +124,25 @@ describeBackends('texts beyond the character set', (backend) => {
   });
 
   itOn(backend, 'mariadb')('are not accepted where the driver would damage them', async () => {
-    const databases = await Databases.create(backend, 'one');
-    const dataSource = await connect(databases.business, { poolSize: 1 });
-    try {
-      await dataSource.query(`SET SESSION sql_mode = 'NO_BACKSLASH_ESCAPES'`);
-      const module = { transactionManager: selfTm() };
-      await expect(startApplication({ dataSource, module, providers: [] })).rejects.toThrow(
-        UnsupportedDatabaseError,
-      );
-    } finally {
-      await dataSource.destroy();
-      await databases.drop();
-    }
+    await expectRefused(backend, `SET SESSION sql_mode = 'NO_BACKSLASH_ESCAPES'`);
+  });
+
+  itOn(backend, 'mariadb')('are not accepted where nothing would commit them', async () => {
+    await expectRefused(backend, 'SET SESSION autocommit = 0');
   });
 });
+
+async function expectRefused(backend: Backend, setting: string): Promise<void> {
+  const databases = await Databases.create(backend, 'one');
+  const dataSource = await connect(databases.business, { poolSize: 1 });
+  try {
+    await dataSource.query(setting);
+    const module = { transactionManager: selfTm() };
+    await expect(startApplication({ dataSource, module, providers: [] })).rejects.toThrow(
+      UnsupportedDatabaseError,
+    );
+  } finally {
+    await dataSource.destroy();
+    await databases.drop();
+  }
+}

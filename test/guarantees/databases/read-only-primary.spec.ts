@@ -139,6 +139,9 @@ function suite(backend: Backend): void {
       const { gid } = await app.jobs.createJob({ transaction: 'none' }).addStep(Look).start();
       await account.readOnly();
       await stopped();
+      // A step that has waited for its connection asks for its job first, and does not begin.
+      const release = await take(1);
+      await release();
       finish();
       await waitFor(() => app.recording.of(gid).length === 1);
       await account.writable();
@@ -159,7 +162,10 @@ function suite(backend: Backend): void {
         const since = await account.listeningSince();
         return since !== first && since;
       });
+      // The pool has connections to the old one, too, by which it is noticed.
+      const release = await take(2);
       await account.writable();
+      await release();
       await goesOn();
       await waitFor(async () => ((await account.listeningSince()) ?? 0) > second);
     });

@@ -1,18 +1,21 @@
 import type { EntitySubscriberInterface } from 'typeorm';
 import { afterEach, beforeAll, expect, it } from 'vitest';
+import { SteppingOperations } from '../../../lib/index.js';
 import { suiteApplication } from '../../support/suite-application.js';
 import { TestApplication } from '../../support/application.js';
-import { describePlacements } from '../../support/placements.js';
+import { type Databases, describePlacements } from '../../support/placements.js';
 import { expectRanOnce, startPing } from '../../support/fates.js';
 import { Order } from '../../support/order.entity.js';
 import { Ping } from '../../support/steps.js';
+import { storedJob } from '../../support/stored-job.js';
 
 /** One connection for everybody: nobody may wait for himself, or join what is not his. */
 describePlacements(
   'the only connection of an SQLite DataSource',
   (backend, placement) => {
     let app: TestApplication;
-    suiteApplication(backend, placement, (started) => ({ app } = started));
+    let databases: Databases;
+    suiteApplication(backend, placement, (started) => ({ app, databases } = started));
     afterEach(() => {
       app.dataSource.subscribers.length = 0;
     });
@@ -76,6 +79,27 @@ describePlacements(
       expect(performance.now() - began).toBeLessThan(10_000);
     });
 
+    it('goes on after a BEGIN that failed, as when somebody had sent one by hand', async () => {
+      await app.dataSource.query('BEGIN');
+      const runner = app.dataSource.createQueryRunner();
+      await expect(elsewhere(() => runner.startTransaction())).rejects.toThrow('within a transaction');
+      await expect(runner.rollbackTransaction()).rejects.toThrow('not started');
+      await app.dataSource.query('COMMIT');
+      await expectRanOnce(app, await app.dataSource.transaction(() => startPing(app)));
+      await runner.startTransaction();
+      const { gid } = await app.jobs.createJob({ transaction: runner }).addStep(Ping).start();
+      await runner.commitTransaction();
+      await expectRanOnce(app, gid);
+    });
+
+    it('goes on after a BEGIN that failed while the DataSource was closed', async () => {
+      await app.dataSource.destroy();
+      const runner = app.dataSource.createQueryRunner();
+      await expect(elsewhere(() => runner.startTransaction())).rejects.toThrow();
+      await app.dataSource.initialize();
+      await expectRanOnce(app, await app.dataSource.transaction(() => startPing(app)));
+    });
+
     it('does not wait for itself in the hooks of a transaction', async () => {
       const gids: string[] = [];
       let armed = true;
@@ -101,6 +125,36 @@ describePlacements(
       for (const gid of gids) await expectRanOnce(app, gid);
     });
 
+    it('pauses and resumes a step inside a transaction, and takes a pause back with it', async () => {
+      const operations = app.context.get(SteppingOperations);
+      const inside = app.dataSource.transaction(async () => {
+        await operations.pause('ping', { reason: 'taken back' });
+        throw new Error('no');
+      });
+      await expect(inside).rejects.toThrow('no');
+      await expectRanOnce(app, await app.dataSource.transaction(() => startPing(app)));
+      await app.dataSource.transaction(() => operations.pause('ping', { reason: 'kept' }));
+      const gid = await app.dataSource.transaction(() => startPing(app));
+      expect(await storedJob(databases, gid)).toMatchObject({ owner: null, status: 'submitted' });
+      expect(await app.dataSource.transaction(() => operations.resume('ping'))).toBe(true);
+      await expectRanOnce(app, gid);
+      expect(await app.dataSource.transaction(() => operations.resume('ping'))).toBe(false);
+    });
+
+    it('pauses a step in a hook after the COMMIT', async () => {
+      const operations = app.context.get(SteppingOperations);
+      const resumed: boolean[] = [];
+      subscribe({
+        async afterTransactionCommit() {
+          if (resumed.push(false) > 1) return;
+          await operations.pause('ping', { reason: 'in a hook' });
+          resumed[0] = await operations.resume('ping');
+        },
+      });
+      await app.dataSource.transaction((manager) => manager.insert(Order, { id: 'pausing' }));
+      expect(resumed[0]).toBe(true);
+    });
+
     it('runs a job that beforeTransactionCommit started first, at once', async () => {
       let gid = '';
       subscribe({
@@ -122,6 +176,16 @@ describePlacements(
       clearInterval(timer);
       expect(ticks).toBeGreaterThan(5);
       await app.admin.cancel(gid);
+    });
+
+    it('lets timers run during a loop of answers that are kept for a moment', async () => {
+      const operations = app.context.get(SteppingOperations);
+      let ticks = 0;
+      const timer = setInterval(() => (ticks += 1), 5);
+      const end = performance.now() + 500;
+      while (performance.now() < end) await operations.overview();
+      clearInterval(timer);
+      expect(ticks).toBeGreaterThan(5);
     });
 
     it('lets timers run during a loop of starts in one transaction', async () => {

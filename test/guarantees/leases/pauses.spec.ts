@@ -1,10 +1,16 @@
+import { pbkdf2 } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { promisify } from 'node:util';
 import { Logger } from '@nestjs/common';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { HttpRequestStep } from '../../../lib/index.js';
+import { SqlJobStore } from '../../../lib/store/sql.job-store.js';
 import { TestApplication } from '../../support/application.js';
 import { describeBackends } from '../../support/database.js';
 import { Databases } from '../../support/placements.js';
 import { storedJob } from '../../support/stored-job.js';
-import { ReserveStock } from '../../support/steps.js';
+import { Ping, ReserveStock } from '../../support/steps.js';
 import { waitFor } from '../../support/wait-for.js';
 
 /** A busy machine renews within a part of it. */
@@ -71,6 +77,68 @@ describeBackends('a process whose event loop is blocked for longer than its leas
       expect((await app.ended(gid)).status).toBe('succeeded');
       expect(app.recording.trace(gid)).toEqual(['reserve-stock#1', 'send-email#1']);
     }
+  });
+
+  it('does not take its own jobs by a claim that was about to begin', async () => {
+    warnings();
+    let release = (): void => undefined;
+    const released = new Promise<void>((resolve) => (release = resolve));
+    app.recording.onExecute = ({ index }) => (index === 0 ? released : undefined);
+    const { gid } = await app.job({ transaction: 'none' }).start();
+    await waitFor(() => app.recording.executions.length === 1);
+    const { claim } = SqlJobStore.prototype;
+    const claims = vi.spyOn(SqlJobStore.prototype, 'claim');
+    claims.mockImplementationOnce(function (this: SqlJobStore, request) {
+      block();
+      return claim.call(this, request);
+    });
+    await waitFor(() => claims.mock.calls.length > 2);
+    release();
+    expect((await app.ended(gid)).status).toBe('succeeded');
+    expect(app.recording.trace(gid)).toEqual(['reserve-stock#1', 'send-email#1']);
+  });
+});
+
+describeBackends('a step beside another one that blocks the event loop', (backend) => {
+  const LONG_ENOUGH_MS = 1000;
+  let databases: Databases;
+  let app: TestApplication;
+
+  beforeAll(async () => {
+    databases = await Databases.create(backend, 'one');
+    app = await TestApplication.start(databases);
+  });
+  afterAll(async () => {
+    await app.close();
+    await databases.drop();
+  });
+
+  /** Comes to this process as the answers of servers do. */
+  const answer = () => promisify(pbkdf2)('key', 'salt', 1000, 32, 'sha512');
+
+  it.each(['timed', HttpRequestStep] as const)('has its time-out for its own work: %s', async (step) => {
+    const server = createServer((_, response) => void answer().then(() => response.end()));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    let asked = (): void => undefined;
+    const waits = new Promise<void>((resolve) => (asked = resolve));
+    server.once('request', () => asked());
+    app.recording.onExecute = async ({ step: name }) => {
+      if (name === 'ping') return block(LONG_ENOUGH_MS * 2);
+      const first = answer();
+      asked();
+      await first;
+      await answer();
+    };
+    const once = { timeout: LONG_ENOUGH_MS, retry: { maxAttempts: 1 } };
+    const job = app.jobs.createJob({ transaction: 'none' });
+    if (step === 'timed') job.addStep(step, undefined, once);
+    else job.addStep(step, { url: `http://127.0.0.1:${port}/`, timeout: LONG_ENOUGH_MS }, once);
+    const { gid } = await job.start();
+    await waits;
+    await app.jobs.createJob({ transaction: 'none' }).addStep(Ping).start();
+    expect(await app.ended(gid)).toMatchObject({ status: 'succeeded', error: null });
+    server.close();
   });
 });
 

@@ -142,13 +142,36 @@ describeBackends(
       expect(app.recording.trace(gid)).toEqual(['reserve-stock#1']);
     });
 
+    /** Holds back what opens the listening connection, until the function that is returned is called. */
+    const holdListen = (through: TcpProxy) => {
+      const held: (() => void)[] = [];
+      const watch = through.onConnection;
+      through.onConnection = (connection) => {
+        watch(connection);
+        const { toServer: pass } = connection;
+        connection.toServer = (data) => {
+          if (data.includes('LISTEN')) held.push(() => pass(data));
+          else pass(data);
+        };
+      };
+      return () => {
+        expect(held).not.toEqual([]);
+        for (const pass of held) pass();
+      };
+    };
+
     it.each([
-      ['a transactional step has committed', undefined],
-      ['the answer to its COMMIT was lost', 'applied'],
-    ] as const)('and no slot waits there when %s', async (_, fate) => {
+      ['a transactional step has committed', undefined, 'early'],
+      ['the answer to its COMMIT was lost', 'applied', 'early'],
+      // MySQL and MariaDB open theirs when it is first wanted.
+      ...(backend === 'postgres'
+        ? ([['it was lost while the connection beside it is being opened', 'applied', 'late']] as const)
+        : []),
+    ] as const)('and no slot waits there when %s', async (_, fate, listens) => {
       const warnings = vi.spyOn(Logger.prototype, 'warn');
       proxy = await TcpProxy.start(databases.business.url);
       const trap = new CommitTrap(proxy);
+      const listen = listens === 'late' ? holdListen(proxy) : () => undefined;
       await start({ poolSize: 1, url: proxy.through(databases.business.url) }, 1, LONG_LEASE_MS);
       const told: string[] = [];
       const hear = (event: unknown) => told.push((event as { gid: string }).gid);
@@ -167,6 +190,7 @@ describeBackends(
       const connected = runner.startTransaction();
       finish();
       await connected;
+      listen();
       await waitFor(() => told.includes(gid));
       expect(trap.caught).toBe(fate ? 1 : 0);
       await runner.rollbackTransaction();

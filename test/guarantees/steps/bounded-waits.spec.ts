@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger, Scope, type Provider } from '@nestjs/common';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { EntityManager } from 'typeorm';
@@ -91,6 +92,31 @@ describeBackends('waits of an attempt', (backend) => {
     await othersRun();
     expect((await app.admin.find(gid))!.error).toContain("dependencies of the step 'never-resolved'");
   });
+
+  it.each(['in the process', 'elsewhere'] as const)(
+    'end without the step after a cancel() %s',
+    async (where) => {
+      let ready!: (dependency: object) => void;
+      const dependency = new Promise<object>((resolve) => (ready = resolve));
+      const useFactory = vi.fn(() => dependency);
+      const execute = vi.spyOn(NeverResolved.prototype, 'execute');
+      const providers = [{ ...NEVER, useFactory } as Provider, NeverResolved];
+      await start({ providers, selfTm: { gracePeriod: 10_000 } });
+      const { gid } = await job(NeverResolved);
+      await waitFor(() => useFactory.mock.calls.length === 1);
+      if (where === 'in the process') await app.admin.cancel(gid);
+      else {
+        const other = await TestApplication.start(databases, { selfTm: { runSteps: false } });
+        await other.admin.cancel(gid);
+        await other.close();
+      }
+      await sleep(100);
+      ready({});
+      await othersRun();
+      expect(execute).not.toHaveBeenCalled();
+      expect((await app.admin.find(gid))!.status).toBe('canceled');
+    },
+  );
 
   it('end with an onJobFailed that never settles', async () => {
     const errors = vi.spyOn(Logger.prototype, 'error');

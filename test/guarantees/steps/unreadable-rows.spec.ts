@@ -1,8 +1,9 @@
-import { expect, it } from 'vitest';
+import { Logger } from '@nestjs/common';
+import { expect, it, vi } from 'vitest';
 import { DuplicateGidError } from '../../../lib/index.js';
 import { suiteApplication } from '../../support/suite-application.js';
 import { TestApplication } from '../../support/application.js';
-import { describeBackends } from '../../support/database.js';
+import { describeBackends, itOn } from '../../support/database.js';
 import { Databases } from '../../support/placements.js';
 import { Ping } from '../../support/steps.js';
 import { makeDue, storedJob } from '../../support/stored-job.js';
@@ -78,6 +79,34 @@ describeBackends('a row that cannot be read', (backend) => {
     await damage('beyond', 'step_index = 7');
     await makeDue(databases, 'beyond', 5);
     await waitFor(async () => (await storedJob(databases, 'beyond'))?.error?.includes('it has no step 7'));
+  });
+
+  itOn(backend, 'postgres')('may be parked until infinity, which lists show', async () => {
+    await start('parked', 3600_000);
+    await damage('parked', `due_at = 'infinity', created_at = '-infinity'`);
+    const never = new Date('9999-12-31T23:59:59.999Z');
+    expect(await app.admin.find('parked')).toMatchObject({ status: 'submitted', dueAt: never });
+    const { jobs } = await app.admin.list();
+    expect(jobs.find(({ gid }) => gid === 'parked')?.createdAt.getUTCFullYear()).toBe(1);
+  });
+
+  itOn(backend, 'postgres')('may be due since ever, and is claimed', async () => {
+    const errors = vi.spyOn(Logger.prototype, 'error');
+    await start('since-ever', 3600_000);
+    await damage('since-ever', `due_at = '-infinity'`);
+    expect((await app.ended('since-ever')).status).toBe('succeeded');
+    expect(errors.mock.calls.flat().join()).not.toContain('Recovery cannot reach');
+    errors.mockRestore();
+  });
+
+  it('may have counted as many crashes as its column holds, and stops no claim', async () => {
+    await start('crashes', 3600_000);
+    const expired = { sqlite: '1', postgres: "'2020-01-01 00:00:00Z'", mariadb: "'2020-01-01'" }[backend];
+    await damage('crashes', `crashes = 2147483647, mark = 'begun', owner = 'gone', due_at = ${expired}`);
+    const beside = await start('beside-crashes', 100);
+    expect((await app.ended(beside.gid)).status).toBe('succeeded');
+    expect(app.admin.recovery().error).toBeNull();
+    expect((await app.ended('crashes')).status).toBe('failed');
   });
 
   it('can be canceled', async () => {

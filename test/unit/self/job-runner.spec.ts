@@ -30,6 +30,7 @@ function runnerOf({
 } = {}): JobRunner {
   const completer = {
     write: async (_: unknown, change: JobChange) => written.push(change) > 0,
+    close: () => undefined,
     flush: async () => void (flushes += 1),
     isAway: false,
     whenAway: () => undefined,

@@ -64,8 +64,27 @@ it('tries again while the store fails, and gives a lease up when a fifth is left
   expect(lost).not.toHaveBeenCalled();
   await passed(LEASE_MS * 0.1);
   expect(lost).toHaveBeenCalledTimes(1);
-  expect(lease.lost).toBe(true);
-  expect(warn).toHaveBeenLastCalledWith(expect.stringContaining('could not be renewed in time'));
+  expect(lease).toMatchObject({ overdue: true, lost: false });
+  expect(leases.isGood(lease)).toBe(false);
+  expect(warn).toHaveBeenLastCalledWith(
+    expect.stringContaining('is overdue: it could not be renewed in time'),
+  );
+  await passed(LEASE_MS);
+  expect(lost).toHaveBeenCalledTimes(1);
+});
+
+it('asks for what is overdue before jobs are claimed, as soon as the store answers', async () => {
+  const renew = vi.spyOn(store, 'renew').mockRejectedValue(new Error('down'));
+  const [ours, taken] = [await hold('ours'), await hold('taken')];
+  await passed(LEASE_MS * 1.5);
+  expect([ours.overdue, taken.overdue]).toEqual([true, true]);
+  await store.claim({ owner: 'other', limit: 1, leaseDuration: LEASE_MS, steps: ['ping'] });
+  const [own, lostOne] = (await store.find('ours'))!.owner === 'other' ? [taken, ours] : [ours, taken];
+  renew.mockRestore();
+  await leases.afterPause();
+  expect(own).toMatchObject({ overdue: false, lost: false });
+  expect(leases.isGood(own)).toBe(true);
+  expect(lostOne.lost).toBe(true);
 });
 
 it('loses the lease of a job that another process has taken', async () => {

@@ -71,7 +71,9 @@ export class FleetReader {
   }
 
   async processes(): Promise<readonly ProcessInfo[]> {
-    return (await this.snapshot()).processes ?? [];
+    const { processes, processesError } = await this.snapshot();
+    if (processesError !== undefined) throw processesError;
+    return processes ?? [];
   }
 
   /** The names come from the processes, from the counts, and from the jobs that are due: never from all jobs. */

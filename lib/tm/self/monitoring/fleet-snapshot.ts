@@ -33,6 +33,8 @@ export class FleetSnapshot {
     private readonly counts: readonly Counts[] | null,
     private readonly heartbeat: number,
     private readonly pauses: PausedSteps,
+    /** Why the processes could not be read. */
+    readonly processesError?: unknown,
   ) {}
 
   /** @param heartbeat milliseconds; `null` where processes are not known. */
@@ -45,10 +47,14 @@ export class FleetSnapshot {
     const jobs = await store.jobs();
     if (heartbeat === null) return new FleetSnapshot(jobs, null, null, 0, paused);
     // The jobs could be read, so the store is there. What is missing is information: a table of its own, or the right to read it.
-    const records = await store.processes(KEEP_GONE_MS).catch(() => null);
+    let processesError: unknown;
+    const records = await store.processes(KEEP_GONE_MS).catch((error: unknown) => {
+      processesError = error;
+      return null;
+    });
     const minute = Math.floor(jobs.at.getTime() / MINUTE_MS) * MINUTE_MS;
     const counts = await store.countedByTime({ from: minute - MINUTE_MS, to: minute }).catch(() => null);
-    return new FleetSnapshot(jobs, records, counts, heartbeat, paused);
+    return new FleetSnapshot(jobs, records, counts, heartbeat, paused, processesError);
   }
 
   get at(): Date {

@@ -83,6 +83,8 @@ export class StepControls implements BackgroundService {
     private readonly events: SteppingEventBus,
     /** Milliseconds. */
     private readonly interval = HEARTBEAT_MS,
+    /** Whether everybody else waits for the caller, as inside a transaction of the store's only connection. */
+    private readonly holdsConnection: () => boolean = () => false,
   ) {}
 
   /** The paused steps, by name; those that this process does not provide by the name that was paused. */
@@ -157,6 +159,7 @@ export class StepControls implements BackgroundService {
 
   /** Reads the controls now. Never fails; false when they could not be read, and after the stop. */
   async refresh(): Promise<boolean> {
+    if (this.holdsConnection()) return this.readInside();
     // A read that is under way may not see what was written meanwhile.
     await this.reading.landed();
     if (!this.stopped) await this.reading.run();
@@ -174,12 +177,20 @@ export class StepControls implements BackgroundService {
     this.notifiedTimer = detached(() => setTimeout(read, delay));
   }
 
+  /** In the caller's own transaction: any other read would wait for its end. */
+  private async readInside(): Promise<boolean> {
+    if (!this.stopped) await this.read();
+    // Should the transaction be rolled back, what was read is not so. This one waits for its end.
+    detached(() => void this.refresh());
+    return !this.failing && !this.stopped;
+  }
+
   private async read(): Promise<void> {
     this.readAt = performance.now();
     try {
       const controls = await this.store.read();
       if (this.stopped) return;
-      this.apply(controls);
+      detached(() => this.apply(controls));
       const ended = controls.filter(({ kind, endsIn }) => kind === 'pause' && hasEnded(endsIn));
       for (const { kind, target, value } of ended) await this.store.removeEnded(kind, target, value);
       if (this.failing) this.logger.log('The controls of the job store can be read again.');

@@ -18,6 +18,8 @@ export interface StepSteeringOptions {
   readonly runSteps: boolean;
   /** How often the controls are read, in milliseconds. */
   readonly heartbeat: number;
+  /** Whether everybody else waits for the caller, as inside a transaction of the store's only connection. */
+  readonly holdsConnection: () => boolean;
   /** Tells other processes that the controls have changed. */
   readonly notify: () => void;
 }
@@ -43,7 +45,7 @@ export class StepSteering {
     private readonly events: SteppingEventBus,
     private readonly options: StepSteeringOptions,
   ) {
-    this.controls = new StepControls(store, registry, events, options.heartbeat);
+    this.controls = new StepControls(store, registry, events, options.heartbeat, options.holdsConnection);
     this.pauses = new StepPauses(store, audit, this.controls, options.notify);
     this.brake = options.brake === false ? undefined : this.brakeOf(options.brake);
   }

@@ -53,7 +53,9 @@ export async function seeItGone(
 ): Promise<void> {
   const processes = await until('the dead worker counts as gone', 30, async () => {
     const all = await api.get<readonly ProcessInfo[]>('/operations/processes');
-    return all.every(({ pid, state }) => state === (pid === victim.pid ? 'gone' : 'alive')) ? all : undefined;
+    const isTold = all.some(({ pid }) => pid === victim.pid);
+    const areRight = all.every(({ pid, state }) => state === (pid === victim.pid ? 'gone' : 'alive'));
+    return isTold && areRight ? all : undefined;
   });
   const after = (await depot.schema.now()).getTime() - killedAt.getTime();
   say(`   GET /operations/processes, ${seconds(after)} after the kill:`);

@@ -225,6 +225,14 @@ describeBackends('the numbers of the fleet', (backend) => {
   });
 });
 
+it('are told although the processes cannot be read, which is no empty list of them', async () => {
+  databases = await Databases.create('sqlite', 'one');
+  await start({ monitoring: { heartbeat: '1h' } });
+  await databases.store.query('DROP TABLE stepping_processes');
+  expect(await operations().overview()).toMatchObject({ processes: null, failed: { count: 0 } });
+  await expect(operations().processes()).rejects.toThrow(/stepping_processes/);
+});
+
 describe('health', () => {
   it('tells that the store is away, and throws nothing', async () => {
     databases = await Databases.create('sqlite', 'one');
