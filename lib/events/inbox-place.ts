@@ -19,6 +19,8 @@ export class InboxPlace {
     private readonly application: { readonly databases: TypeOrmDatabases; readonly readiness: Readiness },
     /** Undefined: the default one. */
     private readonly name: string | undefined,
+    /** How long marks are kept, in milliseconds. */
+    readonly retention: number,
   ) {}
 
   /** Once it was opened. */

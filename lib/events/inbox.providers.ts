@@ -22,7 +22,7 @@ export function inboxProviders(settings: InjectionToken): Provider[] {
   return [
     {
       provide: InboxPlace,
-      useFactory: (moduleRef: ModuleRef, { dataSource }: InboxSettings) => placeIn(moduleRef, dataSource),
+      useFactory: placeIn,
       inject: [ModuleRef, settings],
     },
     provide(Inbox, InboxPlace),
@@ -46,7 +46,7 @@ export function inboxProviders(settings: InjectionToken): Provider[] {
   ];
 }
 
-function placeIn(moduleRef: ModuleRef, dataSource: string | undefined): InboxPlace {
+function placeIn(moduleRef: ModuleRef, { dataSource, inboxRetention }: InboxSettings): InboxPlace {
   const application = {
     get databases() {
       return moduleRef.get(TypeOrmDatabases, { strict: false });
@@ -55,5 +55,5 @@ function placeIn(moduleRef: ModuleRef, dataSource: string | undefined): InboxPla
       return moduleRef.get(SteppingPreparation, { strict: false });
     },
   };
-  return new InboxPlace(application, dataSource);
+  return new InboxPlace(application, dataSource, inboxRetention);
 }

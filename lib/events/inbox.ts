@@ -61,7 +61,7 @@ export class Inbox {
     message: ReceivedMessage,
     work: (manager: TManager) => Promise<T> | T,
   ): Promise<Received<T>> {
-    const key = checked(message);
+    const key = { ...checked(message), keptFor: this.place.retention };
     const frame = this.place.around();
     const store = await this.place.open(frame);
     return frame

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { propertyOf } from '../errors/error-text.js';
 
 /** The header of the id, on every broker that has headers. */
@@ -55,9 +56,9 @@ function call(context: Context, method: string): unknown {
   return has(context, method) ? context[method]!() : undefined;
 }
 
-/** Headers of Kafka are bytes, and a header may be there several times. */
+/** Headers of Kafka are bytes, and a header may be there several times. Numbers and UUIDs in binary are no text: as one, several would be the same. */
 function textOf(value: unknown): string | undefined {
   const first: unknown = Array.isArray(value) ? value[0] : value;
-  const text = Buffer.isBuffer(first) ? first.toString() : first;
+  const text = Buffer.isBuffer(first) ? first.toString(isUtf8(first) ? 'utf8' : 'hex') : first;
   return typeof text === 'string' && text !== '' ? text : undefined;
 }

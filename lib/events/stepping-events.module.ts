@@ -1,5 +1,6 @@
 import {
   Module,
+  Optional,
   type BeforeApplicationShutdown,
   type DynamicModule,
   type FactoryProvider,
@@ -8,7 +9,7 @@ import {
 } from '@nestjs/common';
 import { ModuleRef, ModulesContainer } from '@nestjs/core';
 import { randomUUID } from 'node:crypto';
-import { assertImportedOnce } from '../core/imported-once.js';
+import { assertHasSettings, assertImportedOnce } from '../core/imported-once.js';
 import { DistributedJobFactory } from '../core/jobs/distributed-job.factory.js';
 import { refuseUnknown, requireOptions } from '../core/options.js';
 import { provide } from '../core/provide.js';
@@ -46,9 +47,10 @@ export class SteppingEventsModule implements OnModuleInit, BeforeApplicationShut
   constructor(
     modules: ModulesContainer,
     private readonly moduleRef: ModuleRef,
-    private readonly transports: EventTransports,
+    @Optional() private readonly transports: EventTransports,
   ) {
     assertImportedOnce(modules, SteppingEventsModule, 'SteppingEventsModule');
+    assertHasSettings(transports, 'SteppingEventsModule', ['forRoot', 'forRootAsync']);
   }
 
   /**

@@ -34,8 +34,10 @@ describeManagers(
       }
     }
 
-    const count = async (): Promise<number> =>
-      Number((await databases.business.query('SELECT count(*) AS n FROM stepping_inbox'))[0]!.n);
+    const count = async (where = ''): Promise<number> => {
+      const [row] = await databases.business.query(`SELECT count(*) AS n FROM stepping_inbox ${where}`);
+      return Number(row!.n);
+    };
 
     it('deletes what is older when the application starts, in batches, and keeps the rest', async () => {
       const key = message();
@@ -50,7 +52,23 @@ describeManagers(
       });
     });
 
+    it('leaves what another application with the same table keeps for longer', async () => {
+      const key = message();
+      await running(undefined, async (app) => {
+        expect(await inboxOf(app).receive(key, () => 1)).toMatchObject({ duplicate: false });
+        await running('1s', async (other) => {
+          const own = { ...message(), consumer: 'shipping' };
+          await inboxOf(other).receive(own, () => 1);
+          await waitFor(async () => (await count(`WHERE message_id = '${own.id}'`)) === 0, {
+            message: 'its own mark to be gone',
+          });
+        });
+        expect(await inboxOf(app).receive(key, () => 2)).toEqual({ duplicate: true });
+      });
+    });
+
     it('goes on deleting while it runs', async () => {
+      await databases.business.query('DELETE FROM stepping_inbox');
       await running('1s', async (app) => {
         const key = message();
         expect(await inboxOf(app).receive(key, () => 1)).toMatchObject({ duplicate: false });
