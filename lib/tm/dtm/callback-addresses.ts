@@ -55,7 +55,9 @@ function grpcAddresses(callback: string) {
   };
 }
 
-function tokenIn(read: (name: string) => string | undefined): QueryToken | undefined {
-  const token = read(QUERY_TOKEN);
-  return token === undefined ? undefined : { token, signature: read(QUERY_SIGNATURE) };
+/** Anybody may have written them, as anything. */
+function tokenIn(read: (name: string) => unknown): QueryToken | undefined {
+  const [token, signature] = [read(QUERY_TOKEN), read(QUERY_SIGNATURE)];
+  if (typeof token !== 'string') return undefined;
+  return { token, signature: typeof signature === 'string' ? signature : undefined };
 }

@@ -1,4 +1,5 @@
 import { InvalidOptionError } from '../../errors/index.js';
+import { isPattern } from './text-pattern.js';
 
 const MIN_LENGTH = 16;
 const MIN_DISTINCT = 8;
@@ -6,28 +7,68 @@ const MIN_DISTINCT = 8;
 const MIN_OWN_LENGTH = 8;
 const MIN_OWN_DISTINCT = 5;
 
-/** From this length on, chance makes half of the characters neighbours: of one in 90,000 random UUIDs. */
-const LONG = 24;
-
 /** Blanks, and characters that cannot be seen. */
 const INVISIBLE = /[\p{White_Space}\p{C}\p{Default_Ignorable_Code_Point}]/gu;
-/** A template that was not filled in, or was filled in with nothing. */
+/**
+ * A template that was not filled in, or was filled in with nothing. Most match a whole text: a random one of all characters of a keyboard
+ * holds a `${` or a `%x%` now and then.
+ */
 const TEMPLATES = [
-  /(?<![a-z0-9])(?:undefined|null|nan)(?![a-z0-9])/i,
-  /\[object |process\.env|\$\{|\{\{|<[a-z _-]{3,}>|%[a-z_]{3,}%/i,
-  /\$\(?[A-Z][A-Z_]{3,}/,
+  /(?<![a-z0-9])(?:undefined|null)(?![a-z0-9])/i,
+  /(?<![A-Za-z0-9])NaN(?![A-Za-z0-9])/,
+  /\[object |process\.env/i,
+  /\{\{[\s\w.$|'"-]+\}\}|<%[\s\w.='"[\]-]{8,}%>/,
+  /\$\{(?:[A-Z_]{6,}|[a-z_.]{6,})[^{}]*\}/,
+  /^\$\{[\w\s.:?-]+\}$/,
+  /^%\w+%$|^<[\w\s.:-]+>$/,
+  /^\$\(?(?:[A-Z0-9_]+|[a-z0-9_]+)\)?$/,
 ];
-/** Secrets that everybody knows: those of documentations, this one's among them, and rows of keys. */
-const PUBLISHED =
-  /only for development|a secret from wherever yours are|qwert|asdfg|zxcvb|correct horse battery/;
-/** Words of placeholders, the longer ones first. */
+/** What was to be run: a command with an option, a path or a pipe, also within `$(...)` and backticks, and code. */
+const COMMANDS = [
+  /\w\s+(?:--?[a-z]|(?:~|\.\.?)?\/\w|[|<>&]+\s)/i,
+  /(?:\$\(|`)\w+\s.*[)`]/s,
+  /^`[\w\s./:-]+`$/,
+  /[a-z]{4,}\.[a-z]{4}\w*\(/,
+];
+/** A URL, a host with its port, a path. A random text in base64 may begin with a slash; it has capitals then. */
+const ADDRESSES = [
+  /^[a-z]{2}[a-z0-9+.-]*:\/\//,
+  /^[a-z][a-z0-9.-]*:\d{2,5}(?:\/.*)?$/,
+  /^(?:~|\.\.?)?(?:\/[A-Z]?[a-z0-9._-]+)+\/?$/,
+  /^[a-z]:(?:\\[\w. -]+)+$/i,
+];
+/** What stands between words. */
+const SEPARATORS = /[\s\p{Pd}_.:,;/]+/gu;
+/** Secrets that everybody knows: those of documentations, this one's among them. */
+const PUBLISHED = /only for development|a secret from wherever yours are|correct horse battery/;
+/** Words of placeholders, and rows of keys, the longer ones first. */
 const WORDS = `
   development placeholder passphrase production undefined callbacks wherever changeme password callback replaced
   testing replace stepping changed example default nestjs secret sample change insert should please string object
-  signing letme login admin dummy token local tests value super never there where these those yours sign from test
+  signing qwerty asdfgh zxcvbn qazwsx edcrfv
+  letme login admin dummy token local tests value super never there where these those yours sign from test
   prod your that this here with pass null only todo none must demo very keys foo bar baz key dtm env for the not
   now nan dev put use set any are and my me is it in of be to do an a`;
-const PLACEHOLDERS = new RegExp(WORDS.trim().split(/\s+/).join('|'), 'g');
+/** How letters are disguised; in short words it may be chance. */
+const DISGUISES: Readonly<Record<string, string>> = {
+  a: '[a4@]',
+  e: '[e3]',
+  i: '[i1!]',
+  l: '[l1]',
+  o: '[o0]',
+  s: '[s5$]',
+  t: '[t7]',
+};
+const MIN_DISGUISED = 5;
+const PLACEHOLDERS = new RegExp(
+  WORDS.trim()
+    .split(/\s+/)
+    .map((word) =>
+      word.length < MIN_DISGUISED ? word : word.replace(/./g, (letter) => DISGUISES[letter] ?? letter),
+    )
+    .join('|'),
+  'g',
+);
 
 /**
  * Reads the secrets that callbacks are signed with. A weak one is as good as none: whoever has one signature can try
@@ -58,10 +99,13 @@ export function weaknessOf(secret: unknown): string | undefined {
     return `a secret has less than ${MIN_LENGTH} characters that can be seen`;
   const text = visible.toLowerCase();
   if (new Set(text).size < MIN_DISTINCT) return 'a secret has too few different characters';
-  if (TEMPLATES.some((template) => template.test(secret)))
+  if (TEMPLATES.some((template) => template.test(secret.trim())))
     return 'a secret looks like a template that was not filled in';
+  if (COMMANDS.some((command) => command.test(secret))) return 'a secret is a command, not what it prints';
+  if (ADDRESSES.some((address) => address.test(secret.trim()))) return 'a secret is an address or a path';
   const plain = secret.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, ' ');
-  const core = plain.replaceAll(' ', '');
+  // Signs are a part of it, unless words are parted by them: of a random text many characters may be signs.
+  const core = text.replace(SEPARATORS, '');
   if (PUBLISHED.test(plain)) return 'a secret is one that everybody knows';
   if (isPattern(core)) return 'a secret repeats itself, or is a sequence';
   const own = core.replace(PLACEHOLDERS, '');
@@ -69,17 +113,4 @@ export function weaknessOf(secret: unknown): string | undefined {
     return 'a secret looks like a placeholder';
   }
   return undefined;
-}
-
-/** Whether a text repeats a shorter one, or counts up or down. */
-function isPattern(text: string): boolean {
-  const period = Array.from({ length: text.length }, (_, at) => at + 1).find((length) =>
-    text.startsWith(text.slice(length)),
-  );
-  if (period !== undefined && period <= text.length / 2 + 2 && period < MIN_LENGTH) return true;
-  let steps = 0;
-  for (let at = 1; at < text.length; at++) {
-    if (Math.abs(text.charCodeAt(at) - text.charCodeAt(at - 1)) <= 1) steps += 1;
-  }
-  return steps > text.length * (text.length < LONG ? 1 / 2 : 2 / 3);
 }

@@ -1,46 +1,11 @@
 import type { CheckedJobFilter } from '../../core/jobs/job-filter.js';
 import { TransactionManagerUnavailableError } from '../../errors/index.js';
 import { DtmUnsupportedError } from './dtm.errors.js';
-import type { DtmStatus } from './dtm.client.js';
+import type { DtmJob, DtmPage } from './dtm-job.js';
+import { textOf, type DtmAnswer, type DtmStatus } from './dtm.client.js';
 import type { ResolvedDtmOptions } from './dtm.options.js';
-import { sendToDtm } from './http-dtm.client.js';
-
-/** A job as DTM's HTTP API shows it. Times are ISO texts. */
-export interface DtmTransaction {
-  readonly gid: string;
-  readonly trans_type: string;
-  readonly status: DtmStatus;
-  readonly create_time?: string;
-  readonly finish_time?: string;
-  readonly rollback_time?: string;
-  readonly next_cron_time?: string;
-  readonly rollback_reason?: string;
-  readonly custom_data?: string;
-  readonly query_prepared?: string;
-  /** JSON text. */
-  readonly options?: string;
-}
-
-/** A step, or another call, of a job. */
-export interface DtmBranch {
-  readonly branch_id: string;
-  readonly op: string;
-  readonly url: string;
-  readonly status: string;
-  /** Base64. */
-  readonly bin_data?: string;
-}
-
-export interface DtmJob {
-  readonly transaction: DtmTransaction;
-  readonly branches: readonly DtmBranch[];
-}
-
-export interface DtmPage {
-  readonly transactions: readonly DtmTransaction[];
-  /** Absent on the last page. */
-  readonly next: string | undefined;
-}
+import { readJob, readPage } from './dtm-jobs.reader.js';
+import { JOBS_BYTES, notDtm, RESULT_BYTES, resultOf, sendToDtm, type HttpAnswer } from './http-api.js';
 
 /**
  * Reads and repairs jobs, which DTM offers over HTTP only. DTM's metrics remember every gid that was asked for: this
@@ -50,24 +15,24 @@ export class DtmAdminClient {
   constructor(private readonly options: ResolvedDtmOptions) {}
 
   async find(wireGid: string): Promise<DtmJob | null> {
-    const found = (await this.read('query', { gid: wireGid })) as {
-      transaction?: DtmTransaction | null;
-      branches?: DtmBranch[] | null;
-    };
-    return found.transaction ? { transaction: found.transaction, branches: found.branches ?? [] } : null;
+    const job = readJob(await this.read('query', { gid: wireGid }), wireGid);
+    if (job === undefined) throw this.unavailable(notDtm(200));
+    return job;
   }
 
   async list(filter: CheckedJobFilter, status: DtmStatus | undefined): Promise<DtmPage> {
     const { limit, cursor: position, createdAfter, createdBefore } = filter;
-    const page = (await this.read('all', {
+    const content = await this.read('all', {
       limit: String(limit),
       transType: 'msg',
       ...(position !== undefined && { position }),
       ...(status !== undefined && { status }),
       ...(createdAfter && { createTimeStart: String(createdAfter.getTime()) }),
       ...(createdBefore && { createTimeEnd: String(createdBefore.getTime()) }),
-    })) as { transactions?: DtmTransaction[] | null; next_position?: string };
-    return { transactions: page.transactions ?? [], next: page.next_position || undefined };
+    });
+    const page = readPage(content);
+    if (!page) throw this.unavailable(notDtm(200));
+    return page;
   }
 
   /**
@@ -76,22 +41,27 @@ export class DtmAdminClient {
    * @returns what the server objects to.
    */
   async change(how: 'resetNextCronTime' | 'forceStop', gid: string): Promise<string | undefined> {
-    const { status, text } = await this.send(how, { gid });
-    return status === 200 ? undefined : text;
+    const result = this.result(await this.send(how, { gid }), { gid });
+    return result.kind === 'done' ? undefined : textOf(result);
   }
 
-  private async read(path: string, parameters: Record<string, string>): Promise<unknown> {
-    const { status, text } = await this.send(`${path}?${new URLSearchParams(parameters).toString()}`);
-    if (status !== 200) throw this.unavailable(new Error(`status ${status}: ${text}`));
+  /** The content of an answer that shows jobs. */
+  private async read(path: string, parameters: Record<string, string>): Promise<HttpAnswer['content']> {
+    const answer = await this.send(`${path}?${new URLSearchParams(parameters).toString()}`);
+    if (answer.status === 200) return answer.content;
+    const result = this.result(answer);
+    throw this.unavailable(result.kind === 'done' ? notDtm(answer.status) : new Error(textOf(result)));
+  }
+
+  private result(answer: HttpAnswer, body?: object): DtmAnswer {
     try {
-      return JSON.parse(text) as unknown;
-    } catch {
-      // What the parser says quotes the answer, with the arguments of jobs.
-      throw this.unavailable(new Error('its answer is no JSON'));
+      return resultOf(answer, this.options.serverHeaders, body);
+    } catch (error) {
+      throw this.unavailable(error);
     }
   }
 
-  private async send(path: string, body?: object): Promise<{ status: number; text: string }> {
+  private async send(path: string, body?: object): Promise<HttpAnswer> {
     const { httpApi, serverHeaders, serverTimeout } = this.options;
     if (httpApi === undefined) {
       throw new DtmUnsupportedError(
@@ -99,8 +69,9 @@ export class DtmAdminClient {
         "Give dtm() the address of DTM's HTTP API in 'httpApi'.",
       );
     }
+    const limits = { timeout: serverTimeout, maxBytes: body ? RESULT_BYTES : JOBS_BYTES };
     try {
-      return await sendToDtm(`${httpApi}/api/dtmsvr/${path}`, serverHeaders, serverTimeout, body);
+      return await sendToDtm(`${httpApi}/api/dtmsvr/${path}`, serverHeaders, limits, body);
     } catch (error) {
       throw this.unavailable(error);
     }

@@ -1,9 +1,8 @@
 import type { JobInfo, StepInfo, StepStatus, JobStatus } from '../../core/jobs/job-info.js';
 import type { StoredStep } from '../../core/jobs/job-message.js';
 import type { StoredOverrides } from '../../core/steps/step-overrides.js';
-import type { DtmBranch, DtmJob } from './dtm-admin.client.js';
+import type { DtmBranch, DtmJob } from './dtm-job.js';
 import { HTTP_REQUEST_STEP } from './dtm-request.factory.js';
-import type { DtmCustomData } from './dtm.client.js';
 import type { OwnJobs } from './own-jobs.js';
 import { parseJson } from './json.js';
 import type { StepPayload } from './step-payload.js';
@@ -22,7 +21,7 @@ const STATUS: Readonly<Record<string, JobStatus>> = {
  * stopped by force, which only its barrier tells apart.
  */
 export function jobStatusOf(status: string): JobStatus {
-  return STATUS[status] ?? 'submitted';
+  return (Object.hasOwn(STATUS, status) ? STATUS[status] : undefined) ?? 'submitted';
 }
 
 /**
@@ -38,7 +37,7 @@ export function jobInfoOf(job: DtmJob, own: OwnJobs, failed: 'rolledBack' | 'can
   const ended = status === 'succeeded' || status === failed;
   return {
     gid: fromWireGid(transaction.gid),
-    name: customDataOf(job).name ?? null,
+    name: nameOf(job),
     status,
     steps: stepInfosOf(job, own, status),
     error: transaction.rollback_reason || null,
@@ -101,6 +100,7 @@ function payloadOf(branch: DtmBranch, own: OwnJobs): Pick<StepPayload, 'step' | 
   };
 }
 
-function customDataOf({ transaction }: DtmJob): DtmCustomData {
-  return (parseJson(transaction.custom_data ?? '') ?? {}) as DtmCustomData;
+function nameOf({ transaction }: DtmJob): string | null {
+  const { name } = (parseJson(transaction.custom_data ?? '') ?? {}) as { name?: unknown };
+  return typeof name === 'string' ? name : null;
 }

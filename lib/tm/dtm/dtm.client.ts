@@ -48,6 +48,8 @@ export type DtmAnswer =
   | { readonly kind: 'refused'; readonly status: string }
   /** There was no answer, so that nobody knows whether it was done. */
   | { readonly kind: 'unreachable'; readonly error: unknown }
+  /** The same, where something else has answered. To ask again at once changes nothing. */
+  | { readonly kind: 'foreign'; readonly error: unknown }
   /** Any other answer. It does not say that nothing was done. */
   | { readonly kind: 'failed'; readonly message: string };
 
@@ -73,9 +75,7 @@ export abstract class DtmClient {
   async call(method: DtmMethod, timeout: number, request?: DtmMessage): Promise<DtmAnswer> {
     const answer = await this.send(method, timeout, request);
     this.contact =
-      answer.kind === 'unreachable'
-        ? { ...this.contact, error: answer.error }
-        : { lastRunAt: new Date(), error: null };
+      'error' in answer ? { ...this.contact, error: answer.error } : { lastRunAt: new Date(), error: null };
     return answer;
   }
 
@@ -83,10 +83,27 @@ export abstract class DtmClient {
 }
 
 /** DTM puts the status of a job that refuses a request into the text; nothing else can be relied on. */
-const STATUS = /current status '(\w+)'/;
+const STATUS = /current status '(\w{1,20})'/;
 
-/** Reads the text of an answer that says no. */
-export function readRefusal(text: string): DtmAnswer {
-  const status = STATUS.exec(text)?.[1];
-  return status === undefined ? { kind: 'failed', message: text } : { kind: 'refused', status };
+/**
+ * Reads an answer of DTM that says no.
+ *
+ * @param shown What may be shown of it.
+ */
+export function readRefusal(message: string, shown: string): DtmAnswer {
+  const status = STATUS.exec(message)?.[1];
+  return status === undefined ? { kind: 'failed', message: shown } : { kind: 'refused', status };
+}
+
+/** For errors and logs. */
+export function textOf(answer: Exclude<DtmAnswer, { kind: 'done' }>): string {
+  switch (answer.kind) {
+    case 'refused':
+      return `the job is ${answer.status}`;
+    case 'failed':
+      return answer.message;
+    case 'unreachable':
+    case 'foreign':
+      return String((answer.error as { cause?: unknown }).cause ?? answer.error);
+  }
 }

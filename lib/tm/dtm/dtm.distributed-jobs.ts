@@ -10,7 +10,8 @@ import type { RecoveryState, JobFilter, JobInfo, JobPage, JobStatus } from '../.
 import { checkGid } from '../../core/jobs/gid.js';
 import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
 import { JobNotFoundError, JobStateError } from '../../errors/index.js';
-import type { DtmAdminClient, DtmJob, DtmTransaction } from './dtm-admin.client.js';
+import type { DtmAdminClient } from './dtm-admin.client.js';
+import type { DtmJob, DtmTransaction } from './dtm-job.js';
 import type { DtmClient, DtmStatus } from './dtm.client.js';
 import { DtmRequestRefusedError, DtmUnsupportedError } from './dtm.errors.js';
 import { jobInfoOf } from './dtm-job-info.mapper.js';

@@ -11,7 +11,7 @@ export class DtmRequestRefusedError extends SteppingError {
     readonly gid: string,
     /** What the server was asked to do. */
     readonly request: 'prepare' | 'submit' | 'abort' | 'retry' | 'cancel',
-    /** What the server said. */
+    /** What the server said; that it is left out, where it may repeat arguments, signatures or headers. */
     readonly answer: string,
     options?: ErrorCause,
   ) {

@@ -6,7 +6,7 @@ import { TransactionManager, type PreparedJob, type SubmittedJob } from '../../c
 import { SteppingNotReadyError, TransactionManagerUnavailableError } from '../../errors/index.js';
 import type { CallbackServer } from './callback-server.js';
 import type { DtmCallbacks } from './dtm-callbacks.js';
-import type { DtmAnswer, DtmClient, DtmRequest } from './dtm.client.js';
+import { textOf, type DtmAnswer, type DtmClient, type DtmRequest } from './dtm.client.js';
 import { DtmCallbacksUnprotectedError, DtmJobRolledBackError, DtmRequestRefusedError } from './dtm.errors.js';
 import type { ResolvedDtmOptions } from './dtm.options.js';
 import type { DtmRequestFactory } from './dtm-request.factory.js';
@@ -179,21 +179,10 @@ export class DtmTransactionManager extends TransactionManager<DtmPreparedJob> {
   }
 
   private problem({ gid }: JobMessage, answer: DtmProblem): Error {
-    if (answer.kind === 'unreachable') {
+    if ('error' in answer) {
       const what = `The DTM server at ${this.client.server}`;
       return new TransactionManagerUnavailableError(what, { cause: answer.error });
     }
     return new DtmRequestRefusedError(gid, 'prepare', textOf(answer));
-  }
-}
-
-function textOf(answer: DtmProblem): string {
-  switch (answer.kind) {
-    case 'refused':
-      return `the job is ${answer.status}`;
-    case 'failed':
-      return answer.message;
-    case 'unreachable':
-      return String((answer.error as { cause?: unknown }).cause ?? answer.error);
   }
 }

@@ -3,13 +3,12 @@ import {
   createServer,
   type Http2Server,
   type IncomingHttpHeaders,
-  type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
-import type { Socket } from 'node:net';
 import { LineLogger } from '../../core/line-logger.js';
 import { within } from '../../core/within.js';
 import { errorText } from '../../errors/error-text.js';
+import { CallbackConnections } from './callback-connections.js';
 import { CallbackServer } from './callback-server.js';
 import { GRPC_SERVICE, QUERY_SIGNATURE, QUERY_TOKEN } from './callback-addresses.js';
 import type { CallbackAnswer } from './dtm-callback.js';
@@ -36,6 +35,8 @@ const REPLIES: Readonly<
   late: [4, 'the payload did not arrive in time'],
   crowded: [8, 'too many payloads are arriving'],
 };
+/** Answers to calls whose signature fits. */
+const LET_IN: ReadonlySet<string> = new Set<CallbackAnswer>(['success', 'failure', 'ongoing', 'error']);
 const UNIMPLEMENTED = [12, 'no such method'] as const;
 
 /** A flag, which stands for a compressed message, and a length. */
@@ -56,8 +57,7 @@ const EMPTY_MESSAGE = Buffer.alloc(MESSAGE.length);
  */
 export class GrpcCallbackServer extends CallbackServer {
   private readonly logger = new LineLogger('DtmCallbacks');
-  private readonly sessions = new Set<ServerHttp2Session>();
-  private readonly connections = new Set<Socket>();
+  private readonly connections = new CallbackConnections();
   private server: Http2Server | undefined;
 
   constructor(
@@ -71,16 +71,9 @@ export class GrpcCallbackServer extends CallbackServer {
     const { listen } = this.options;
     if (listen === false) return;
     const server = createServer({ settings: { maxConcurrentStreams: MAX_STREAMS } });
-    server.on('connection', (socket: Socket) => {
-      this.connections.add(socket);
-      socket.on('close', () => this.connections.delete(socket));
-    });
-    server.on('session', (session) => {
-      this.sessions.add(session);
-      session.on('close', () => this.sessions.delete(session));
-      // Whoever breaks the protocol loses the connection, which Node sees to.
-      session.on('error', ignore);
-    });
+    this.connections.watch(server);
+    // Whoever breaks the protocol loses the connection, which Node sees to.
+    server.on('session', (session) => session.on('error', ignore));
     server.on('stream', (stream, headers) => {
       stream.on('error', ignore);
       void this.serve(stream, headers);
@@ -97,10 +90,9 @@ export class GrpcCallbackServer extends CallbackServer {
     this.server = undefined;
     if (!server) return;
     const closed = new Promise<true>((resolve) => server.close(() => resolve(true)));
-    for (const session of this.sessions) session.close();
+    this.connections.closeAll();
     if (await within(this.options.gracePeriod, closed)) return;
-    // A session that has ended leaves its connection to a client who may never end it.
-    for (const socket of this.connections) socket.destroy();
+    this.connections.cutAll();
     await closed;
   }
 
@@ -114,6 +106,7 @@ export class GrpcCallbackServer extends CallbackServer {
       this.logger.error(`A callback of DTM could not be answered: ${errorText(error)}`);
       answer = 'error';
     }
+    if (answer !== undefined && LET_IN.has(answer)) this.connections.letIn(stream.session);
     if (answer === 'gone' || stream.destroyed || stream.closed) return;
     if (answer === 'success') return succeed(stream);
     const [code, details] = answer === undefined ? UNIMPLEMENTED : REPLIES[answer];

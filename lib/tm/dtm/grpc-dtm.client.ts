@@ -39,7 +39,7 @@ export class GrpcDtmClient extends DtmClient {
     const { grpc, client } = this.opened!;
     const metadata = new grpc.Metadata();
     for (const [name, value] of Object.entries(this.options.serverHeaders)) metadata.set(name, value);
-    const { UNAVAILABLE, DEADLINE_EXCEEDED } = grpc.status;
+    const { ABORTED, UNAVAILABLE, DEADLINE_EXCEEDED } = grpc.status;
     return new Promise((resolve) => {
       client.makeUnaryRequest(
         METHODS[method],
@@ -52,7 +52,12 @@ export class GrpcDtmClient extends DtmClient {
           if (!error) resolve({ kind: 'done' });
           else if (error.code === UNAVAILABLE || error.code === DEADLINE_EXCEEDED) {
             resolve({ kind: 'unreachable', error });
-          } else resolve(readRefusal(shownAnswer(error.message, this.options.serverHeaders, request)));
+          } else {
+            const said = shownAnswer(error.details, this.options.serverHeaders, request);
+            const shown = `${error.code} ${grpc.status[error.code]}: ${said}`;
+            const isRefusal = error.code === ABORTED;
+            resolve(isRefusal ? readRefusal(error.details, shown) : { kind: 'failed', message: shown });
+          }
         },
       );
     });

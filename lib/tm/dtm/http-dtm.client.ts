@@ -1,6 +1,6 @@
-import { DtmClient, readRefusal, type DtmAnswer, type DtmMethod, type DtmMessage } from './dtm.client.js';
+import { DtmClient, type DtmAnswer, type DtmMethod, type DtmMessage } from './dtm.client.js';
 import type { ResolvedDtmOptions } from './dtm.options.js';
-import { shownAnswer } from './shown-answer.js';
+import { ForeignAnswerError, RESULT_BYTES, resultOf, sendToDtm } from './http-api.js';
 
 /** DTM over its HTTP API. */
 export class HttpDtmClient extends DtmClient {
@@ -10,33 +10,13 @@ export class HttpDtmClient extends DtmClient {
 
   protected async send(method: DtmMethod, timeout: number, request?: DtmMessage): Promise<DtmAnswer> {
     const url = `${this.server}/api/${method === 'ping' ? method : `dtmsvr/${method}`}`;
+    const { serverHeaders } = this.options;
     try {
-      const { status, text } = await sendToDtm(url, this.options.serverHeaders, timeout, request);
-      return status === 200 ? { kind: 'done' } : readRefusal(`${status} ${text}`);
+      const answer = await sendToDtm(url, serverHeaders, { timeout, maxBytes: RESULT_BYTES }, request);
+      const isPong = method === 'ping' && answer.status === 200 && answer.content.msg === 'pong';
+      return isPong ? { kind: 'done' } : resultOf(answer, serverHeaders, request);
     } catch (error) {
-      return { kind: 'unreachable', error };
+      return { kind: error instanceof ForeignAnswerError ? 'foreign' : 'unreachable', error };
     }
   }
-}
-
-/**
- * Sends one request to DTM's HTTP API: a POST with a body, a GET without.
- *
- * @returns the text as far as it is needed: whole with status 200, else what may be shown of it.
- */
-export async function sendToDtm(
-  url: string,
-  headers: Readonly<Record<string, string>>,
-  timeout: number,
-  body?: object,
-): Promise<{ status: number; text: string }> {
-  const post = body && {
-    method: 'POST',
-    headers: { ...headers, 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  };
-  const response = await fetch(url, { headers, ...post, signal: AbortSignal.timeout(timeout) });
-  const { status } = response;
-  const text = await response.text();
-  return { status, text: status === 200 ? text : shownAnswer(text, headers, body) };
 }

@@ -1,6 +1,6 @@
 import { callbackAddresses, type CallbackAddresses } from './callback-addresses.js';
 import type { CallbackSignature } from './callback-signature.js';
-import type { DtmBranch, DtmTransaction } from './dtm-admin.client.js';
+import type { DtmBranch, DtmTransaction } from './dtm-job.js';
 import type { DtmRequest } from './dtm.client.js';
 import type { ResolvedDtmOptions } from './dtm.options.js';
 import { parseJson } from './json.js';

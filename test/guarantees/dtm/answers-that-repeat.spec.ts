@@ -9,16 +9,66 @@ import { DistributedJobFactory, DistributedJobs, SteppingModule } from '../../..
 import { dtm, type DtmOptions } from '../../../lib/tm/dtm/index.js';
 import { codecOption } from '../../support/codec.js';
 import { SECRET } from '../../support/dtm/dtm-place.js';
+import { StandIn } from '../../support/dtm/stand-in.js';
 
 const HEADERS = { authorization: 'Bearer header-S3cret' };
 const CARD = '4111-S3cret';
+
+/** How a text may be written that somebody repeats. */
+const FORMS: Readonly<Record<string, (text: string) => string>> = {
+  'as it is': (text) => text,
+  'as JSON': (text) => JSON.stringify(text),
+  'as JSON in JSON': (text) => JSON.stringify(JSON.stringify(text)),
+  'as JSON in JSON in JSON': (text) => JSON.stringify(JSON.stringify(JSON.stringify(text))),
+  'as a row of PostgreSQL': (text) => `(1,"${text.replaceAll('"', '""')}")`,
+  'in single quotes': (text) => text.replaceAll('"', "'"),
+  'without quotes': (text) => text.replace(/[{}"]/g, ''),
+  'as JavaScript': (text) => inspect(parsed(text)),
+  'as Go': (text) => `map[${text.replace(/[{}"]/g, '').replaceAll(',', ' ')}]`,
+  'in lines': (text) => text.replace(/[,:]/g, '$&\n  '),
+  'in a URL': (text) => encodeURIComponent(text),
+  'in a URL in a URL': (text) => encodeURIComponent(encodeURIComponent(text)),
+  'in a URL, each character': (text) => hex(text, '%'),
+  'in HTML': (text) => text.replaceAll('"', '&quot;').replaceAll('-', '&#45;'),
+  'in base64': base64,
+  'in base64, for URLs': (text) => Buffer.from(text).toString('base64url'),
+  'in base64, in lines': (text) => base64(text).replace(/.{19}/g, '$&\r\n'),
+  'in hex': (text) => hex(text, ''),
+  'as bytea': (text) => `\\x${hex(text, '')}`,
+  'as bytes of JavaScript': (text) => `<Buffer ${hex(text, ' ')}>`,
+  'as bytes of Go': (text) => `[${[...Buffer.from(text)].join(' ')}]`,
+  'in escapes of JSON': (text) => text.replace(/\W/g, (sign) => `\\u${hex(sign, '').padStart(4, '0')}`),
+  'in escapes of PostgreSQL': (text) =>
+    text.replace(/\W/g, (sign) => `\\${sign.charCodeAt(0).toString(8).padStart(3, '0')}`),
+  'in capitals': (text) => text.toUpperCase(),
+  'without its beginning': (text) => text.slice(-14),
+};
+
+function base64(text: string): string {
+  return Buffer.from(text).toString('base64');
+}
+
+function hex(text: string, before: string): string {
+  return Buffer.from(text).toString('hex').replace(/../g, `${before}$&`);
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
 
 /** Servers that refuse everything, and say again what they were sent. */
 async function echoOverHttp(): Promise<HttpServer> {
   const server = createServer((request, response) => {
     let body = '';
     request.on('data', (part: Buffer) => (body += part.toString()));
-    request.on('end', () => response.writeHead(500).end(`${request.headers.authorization} may not ${body}`));
+    request.on('end', () => {
+      const message = `${request.headers.authorization} may not ${body}`;
+      response.writeHead(500).end(JSON.stringify({ message }));
+    });
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   return server;
@@ -78,7 +128,7 @@ async function refusal(work: () => Promise<unknown>): Promise<string> {
     () => expect.fail('it was not refused'),
     (thrown: unknown) => thrown as Error,
   );
-  expect(error.message).toContain('may not');
+  expect(error.message).toContain('is left out');
   return inspect(error, { depth: 10, showHidden: true });
 }
 
@@ -95,6 +145,44 @@ it('an answer of DTM over HTTP that repeats what was sent shows no arguments and
   expect(await refusal(() => job.start())).not.toMatch(/S3cret/);
   expect(await refusal(() => app.get(DistributedJobs).find('any'))).not.toMatch(/S3cret/);
 });
+
+it.for(Object.keys(FORMS))(
+  'an answer of DTM is left out that repeats a payload, its arguments or a header %s',
+  async (form) => {
+    const write = FORMS[form]!;
+    let repeated = '';
+    const dtmServer = await StandIn.start(({ body, headers }, response) => {
+      const payload = (JSON.parse(body || '{}') as { payloads?: string[] }).payloads?.[0] ?? '{}';
+      const { signature, args } = JSON.parse(payload) as Record<string, unknown>;
+      const parts = {
+        payload,
+        signature: String(signature),
+        args: JSON.stringify(args ?? 0),
+        card: CARD,
+        header: headers.authorization!.split(' ')[1]!,
+        nothing: '',
+      };
+      const message = `pq: error near ${write(parts[part])}, and so on`;
+      if (body.includes('payloads')) repeated = message;
+      response.writeHead(500).end(JSON.stringify({ message }));
+    });
+    cleanUp.push(() => dtmServer.close());
+    let part: 'payload' | 'signature' | 'args' | 'card' | 'header' | 'nothing' = 'payload';
+    const app = await start({ server: dtmServer.url, callback: 'http://127.0.0.1:9' });
+    const answerTo = async (): Promise<unknown> => {
+      const job = app.get(DistributedJobFactory).createJob({ transaction: 'none' });
+      return job
+        .addStep('pay', { card: CARD, to: 'Jörg' })
+        .start()
+        .then(undefined, ({ answer }: { answer?: unknown }) => answer);
+    };
+    for (part of ['payload', 'signature', 'args', 'card', 'header'] as const) {
+      expect([part, await answerTo()]).toEqual([part, expect.stringContaining('is left out')]);
+    }
+    part = 'nothing';
+    expect(await answerTo()).toBe(`500 ${repeated.replace(/\s+/g, ' ')}`);
+  },
+);
 
 it('an answer of DTM over gRPC that repeats what was sent shows no arguments and no headers', async () => {
   const { server, port } = await echoOverGrpc();

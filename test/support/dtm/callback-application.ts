@@ -29,6 +29,9 @@ export interface Sent {
   readonly unframed?: boolean;
 }
 
+/** What DTM answers to a request that it has done, and to a question about a job that it does not have. */
+const YES = '{"dtm_result":"SUCCESS","transaction":null,"branches":[]}';
+
 const executed: { step: string; args: unknown }[] = [];
 
 @Step('pay')
@@ -64,7 +67,7 @@ export class CallbackApplication {
     controllers: readonly Type[] = [],
   ): Promise<CallbackApplication> {
     const grpc = protocol === 'grpc';
-    const [server, port] = [await Endpoint.start(), await freePort()];
+    const [server, port] = [await Endpoint.start(YES), await freePort()];
     const dataSource = await new DataSource({ type: 'better-sqlite3', database: ':memory:' }).initialize();
     const transactionManager = dtm({
       protocol,

@@ -120,13 +120,17 @@ export class DtmProcess {
   }
 }
 
+/** Test files that run at the same time look in ranges of their own: between the look and the use of a port another one could take it. */
+const PORTS = 1000;
+const FIRST_PORT = 20_000 + (Number(process.env.VITEST_POOL_ID ?? 0) % 10) * PORTS;
+
 /**
  * A port that nobody listens on. Below those that systems give to clients: a client that looks for a killed
  * server must not get its port, which it would then keep from the restarted one.
  */
 export async function freePort(except?: number): Promise<number> {
   for (;;) {
-    const port = randomInt(20_000, 30_000);
+    const port = randomInt(FIRST_PORT, FIRST_PORT + PORTS);
     const probe = createServer();
     const free = await new Promise<boolean>((resolve) => {
       probe.once('error', () => resolve(false));
