@@ -1,5 +1,6 @@
 import { HttpStatus, NotFoundException } from '@nestjs/common';
 import { isRecord } from '../core/options.js';
+import { isProduction } from '../core/production.js';
 import { within } from '../core/within.js';
 import { errorText } from '../errors/error-text.js';
 import type { DashboardAction } from './api.js';
@@ -126,7 +127,7 @@ function unconfigured(
   hasGuards: boolean,
 ): Unconfigured | undefined {
   if (access !== undefined || basicAuth || hasGuards) return undefined;
-  return process.env.NODE_ENV === 'production' ? 'nobody' : 'local';
+  return isProduction() ? 'nobody' : 'local';
 }
 
 /** Undefined for what no function may return; of an object, only what is known counts. */

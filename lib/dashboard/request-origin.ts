@@ -4,9 +4,16 @@ import type { HttpRequest } from './http-request.js';
 /** What browsers of this machine write into `Host`. */
 export const LOOPBACK_HOSTS: readonly string[] = ['localhost', '127.0.0.1', '[::1]'];
 
-/** What proxies add: behind one on this machine, everybody seems to be here. */
-const PROXY_HEADER =
-  /^(?:x-forwarded(?:-.*)?|forwarded|via|x-real-ip|x-client-ip|true-client-ip|cf-connecting-ip)$/;
+/**
+ * What proxies add: behind one on this machine, everybody seems to be here. By what their names have in common, since every proxy may have
+ * names of its own; browsers send none of these.
+ */
+const PROXY_HEADER = new RegExp(
+  [
+    'forwarded|proxy|(?:client|real|remote|connecting|user|source)-?(?:ip|addr)',
+    '(?:^|-)via$|^(?:x-)?(?:original|envoy|cdn|cf|fastly|akamai|cloudfront|azure|appengine|amzn?|arr)-',
+  ].join('|'),
+);
 
 /**
  * Whether a request was sent on this machine itself, by no proxy. HTTP/1.0 is what nginx speaks unless told otherwise, and no browser.
@@ -20,7 +27,11 @@ export function isLocal({ raw, headers }: HttpRequest): boolean {
 
 /** Whether a request is for one of these hosts, each with any port, or with the one it names. Names of others may lead to this machine. */
 export function isFor(hosts: readonly string[], request: HttpRequest): boolean {
-  return hostsOf(request).every((host) => hosts.includes(host) || hosts.includes(host.replace(/:\d+$/, '')));
+  const asked = hostsOf(request);
+  return (
+    asked !== undefined &&
+    asked.every((host) => hosts.includes(host) || hosts.includes(host.replace(/:\d+$/, '')))
+  );
 }
 
 /** Whether a request comes from no page, or from one of these hosts: a proxy that says nothing of itself leaves the origin as it is. */
@@ -58,8 +69,11 @@ function hostOf({ headers }: HttpRequest): string {
   return typeof host === 'string' ? host.toLowerCase() : '';
 }
 
-/** Of the header, and of the target, which may be a whole URL. */
-function hostsOf(request: HttpRequest): string[] {
+/** Of the header, and of the target, which may be a whole URL. Undefined with several headers: a proxy may have asked another one. */
+function hostsOf(request: HttpRequest): string[] | undefined {
+  const { rawHeaders } = request.raw;
+  if (rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase() === 'host').length > 1)
+    return undefined;
   const [, target] = /^[a-z][a-z\d+.-]*:\/\/([^/?#]*)/i.exec(request.raw.url ?? '') ?? [];
   return target === undefined ? [hostOf(request)] : [hostOf(request), target.toLowerCase()];
 }

@@ -1,5 +1,6 @@
 import {
   Module,
+  Optional,
   type DynamicModule,
   type NestModule,
   type OnModuleInit,
@@ -7,6 +8,7 @@ import {
 } from '@nestjs/common';
 import { HttpAdapterHost, ModuleRef, ModulesContainer } from '@nestjs/core';
 import { randomUUID } from 'node:crypto';
+import { assertHasSettings } from '../core/imported-once.js';
 import { DistributedJobs } from '../core/jobs/distributed-jobs.js';
 import { LineLogger } from '../core/line-logger.js';
 import { SteppingOperations } from '../core/operations/stepping-operations.js';
@@ -45,9 +47,10 @@ export class SteppingDashboardModule implements NestModule, OnModuleInit {
     private readonly modules: ModulesContainer,
     private readonly moduleRef: ModuleRef,
     private readonly host: HttpAdapterHost,
-    private readonly console: DashboardConsole,
+    @Optional() private readonly console: DashboardConsole,
   ) {
     this.assertImportedOnce();
+    assertHasSettings(console, 'SteppingDashboardModule', ['forRoot', 'forRootAsync']);
   }
 
   /**

@@ -77,7 +77,7 @@ export function newAdapter(framework: Framework): AbstractHttpAdapter {
 
 export interface Sent {
   readonly method?: string;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string | string[]>>;
   readonly body?: string;
   /** Of the connection. Default: 127.0.0.1. */
   readonly address?: string;
@@ -115,7 +115,6 @@ export class Served {
           port: this.port,
           path: target,
           method,
-          headers: { ...own, ...length },
           agent: false,
         },
         (response) => {
@@ -126,12 +125,14 @@ export class Served {
         },
       );
       request.on('error', reject);
+      // Not as an option: there, a host could not be sent twice.
+      for (const [name, value] of Object.entries({ ...own, ...length })) request.setHeader(name, value);
       request.end(body);
     });
   }
 
   /** As the page sends it. */
-  post(target: string, body: unknown, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
+  post(target: string, body: unknown, headers: NonNullable<Sent['headers']> = {}): Promise<Answer> {
     const own = { 'content-type': 'application/json', 'sec-fetch-site': 'same-origin' };
     return this.ask(target, { method: 'POST', body: JSON.stringify(body), headers: { ...own, ...headers } });
   }

@@ -45,25 +45,28 @@ describe.each(FRAMEWORKS)('on %s', (framework) => {
   const start = (options?: DashboardOptions) => startDashboard(framework, { options });
 
   describe('with nothing configured', () => {
-    it('in production it is not there, and one line of the log says what to write', async () => {
-      vi.stubEnv('NODE_ENV', 'production');
-      const served = await start();
-      for (const path of PATHS) {
-        for (const method of ['GET', 'OPTIONS']) {
-          const { status, json } = await served.ask(path, { method });
-          expect([path, method, status, json.message]).toEqual([
-            path,
-            method,
-            404,
-            `Cannot ${method} ${path}`,
-          ]);
+    it.each(['production', 'Production', ' production ', 'prod'])(
+      'in production (%j) it is not there, and one line of the log says what to write',
+      async (environment) => {
+        vi.stubEnv('NODE_ENV', environment);
+        const served = await start();
+        for (const path of PATHS) {
+          for (const method of ['GET', 'OPTIONS']) {
+            const { status, json } = await served.ask(path, { method });
+            expect([path, method, status, json.message]).toEqual([
+              path,
+              method,
+              404,
+              `Cannot ${method} ${path}`,
+            ]);
+          }
         }
-      }
-      expect((await served.post('/stepping/api/retry', { gid: 'g' })).status).toBe(404);
-      expect(served.lines.filter((line) => line.includes('dashboard'))).toEqual([
-        expect.stringMatching(/forRoot\(\{ guards: .* 'basicAuth'/) as string,
-      ]);
-    });
+        expect((await served.post('/stepping/api/retry', { gid: 'g' })).status).toBe(404);
+        expect(served.lines.filter((line) => line.includes('dashboard'))).toEqual([
+          expect.stringMatching(/forRoot\(\{ guards: .* 'basicAuth'/) as string,
+        ]);
+      },
+    );
 
     it('in production neither decorators nor global guards count', async () => {
       vi.stubEnv('NODE_ENV', 'production');
@@ -81,10 +84,28 @@ describe.each(FRAMEWORKS)('on %s', (framework) => {
       for (const host of [`127.0.0.1:${served.port}`, `[::1]:${served.port}`, 'LOCALHOST', 'localhost:1']) {
         expect([host, (await served.ask('/stepping', { headers: { host } })).status]).toEqual([host, 200]);
       }
+      const browser = {
+        accept: 'text/html',
+        'accept-language': 'en',
+        'cache-control': 'no-cache',
+        connection: 'keep-alive',
+        cookie: 'a=b',
+        dnt: '1',
+        pragma: 'no-cache',
+        priority: 'u=0, i',
+        referer: `http://localhost:${served.port}/`,
+        'sec-ch-ua-platform': '"Linux"',
+        'sec-fetch-site': 'same-origin',
+        'upgrade-insecure-requests': '1',
+        'user-agent': 'Mozilla/5.0',
+        'viewport-width': '1024',
+        'x-requested-with': 'XMLHttpRequest',
+      };
+      expect((await served.ask('/stepping', { headers: browser })).status).toBe(200);
       expect(served.lines).toEqual([]);
     });
 
-    it.each([
+    it.each<[name: string, headers: NonNullable<Sent['headers']>]>([
       ['for another host', { host: 'evil.example' }],
       ['for a host that begins like this one', { host: 'localhost.evil.example' }],
       ['for another host and this port', { host: 'evil.example:80' }],
@@ -93,6 +114,19 @@ describe.each(FRAMEWORKS)('on %s', (framework) => {
       ['through a proxy that tells the protocol', { 'x-forwarded-proto': 'https' }],
       ['through a proxy of RFC 7239', { forwarded: 'for=127.0.0.1' }],
       ['through nginx', { 'x-real-ip': '127.0.0.1' }],
+      ['through nginx in front of another', { 'x-original-forwarded-for': '127.0.0.1' }],
+      ['through a proxy that tells the first target', { 'x-original-url': '/' }],
+      ['through a cluster', { 'x-cluster-client-ip': '127.0.0.1' }],
+      ['through Azure', { 'x-azure-clientip': '127.0.0.1' }],
+      ['through Fastly', { 'fastly-client-ip': '127.0.0.1' }],
+      ['through Envoy', { 'x-envoy-external-address': '127.0.0.1' }],
+      ['through App Engine', { 'x-appengine-user-ip': '127.0.0.1' }],
+      ['through a load balancer of Amazon', { 'x-amzn-trace-id': 'Root=1' }],
+      ['through Cloudflare', { 'cf-ray': '1' }],
+      ['through a CDN', { 'cdn-loop': 'cloudflare' }],
+      ['through a proxy that names itself', { via: '1.1 x' }],
+      ['for two hosts', { host: ['localhost', 'evil.example'] }],
+      ['for one host, twice', { host: ['localhost', 'localhost'] }],
       ['from a page of another host', { origin: 'http://evil.example' }],
     ])('a request %s is refused', async (_name, headers) => {
       const served = await start();
