@@ -21,6 +21,10 @@ type DataSourceClass = new (options: Record<string, unknown>) => ClosedDataSourc
 const LOAD_MS = 30_000;
 const CONNECT_MS = 10_000;
 
+const POSTGRES_URL = /^postgres(?:ql)?:/i;
+/** What pg knows behind `ssl=` in a URL. */
+const SSL_WORDS: readonly string[] = ['', '0', '1', 'true', 'no-verify'];
+
 /**
  * What a connection of the program never does, whatever the file says: change tables, call the application's code, open a cache, and log
  * statements with their values.
@@ -64,8 +68,19 @@ async function ofUrl(url: string, secrets: Secrets): Promise<ClosedDataSource> {
   const type = scheme === undefined ? undefined : typeOfScheme(scheme);
   if (type === undefined) return make(DataSource, fileOptions(url, scheme));
   if (!URL.canParse(url)) throw new UsageError(`--url is no URL: ${url}`);
+  if (POSTGRES_URL.test(url)) checkSsl(new URL(url));
   const timeouts = { connectTimeoutMS: CONNECT_MS, connectTimeout: CONNECT_MS };
   return make(DataSource, { type, url, poolSize: 4, ...timeouts });
+}
+
+/** With another word, pg asks for TLS and then fails where nobody can catch it. Some parameters of libpq count instead of `ssl`. */
+function checkSsl({ searchParams }: URL): void {
+  const word = searchParams.getAll('ssl').at(-1) ?? '';
+  const others = ['sslmode', 'sslcert', 'sslkey', 'sslrootcert'];
+  if (SSL_WORDS.includes(word) || others.some((name) => searchParams.get(name))) return;
+  throw new UsageError(
+    `--url has ssl=${word}, which pg does not know. Write sslmode=require, sslmode=verify-full or sslmode=disable instead.`,
+  );
 }
 
 function fileOptions(url: string, scheme: string | undefined): Record<string, unknown> {

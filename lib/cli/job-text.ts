@@ -58,14 +58,25 @@ export function jobText(job: JobInfo, withArgs: boolean, width: number | undefin
       ],
       width,
     ),
-    ...(withArgs ? steps.flatMap(argumentLines) : []),
+    ...(withArgs ? steps.map(writable).flatMap(argumentLines) : []),
   ];
 }
 
 /** What a program gets of a job: arguments only where they were asked for. */
 export function jobJson(job: JobInfo, withArgs: boolean): JobInfo {
-  if (withArgs) return job;
+  if (withArgs) return { ...job, steps: job.steps.map(writable) };
   return { ...job, steps: job.steps.map(({ args: _args, argsError: _error, ...step }) => step) };
+}
+
+/** Arguments that somebody has put there by hand may be nested too deeply for JSON: one job must not hide the others of a list. */
+function writable(step: StepInfo): StepInfo {
+  try {
+    JSON.stringify(step.args);
+    return step;
+  } catch {
+    const { args: _args, ...others } = step;
+    return { ...others, argsError: 'CORRUPT' };
+  }
 }
 
 function argumentLines({ index, name, args, argsError }: StepInfo): string[] {

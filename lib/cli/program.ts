@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { silenceLogs } from '../core/line-logger.js';
 import { errorText, propertyOf } from '../errors/error-text.js';
 import { InvalidOptionError, JobNotFoundError, JobStateError, SteppingError } from '../errors/index.js';
-import { printable } from '../errors/printable.js';
+import { printable, printableJson } from '../errors/printable.js';
 import type { Answer, Command, Values } from './command.js';
 import { ConnectionError, DeclinedError, UsageError } from './program.errors.js';
 import { commands, groups } from './commands/index.js';
@@ -13,6 +13,7 @@ import { commandHelp, PROGRAM, programHelp } from './help.js';
 import { openOperator } from './operator.js';
 import { Secrets } from './secrets.js';
 import type { Terminal } from './terminal.js';
+import { withUncaught } from './uncaught.js';
 
 /** Done. */
 const DONE = 0;
@@ -24,19 +25,19 @@ const UNUSABLE = 2;
 const MAX_MESSAGE = 2000;
 
 /** Runs one command line, and returns the exit code. */
-export async function runProgram(argv: readonly string[], terminal: Terminal): Promise<number> {
+export async function runProgram(argv: readonly string[], given: Terminal): Promise<number> {
   silenceLogs();
   const secrets = new Secrets();
+  const terminal = guarded(given, secrets);
   const asJson = argv.includes('--json');
   try {
-    const answer = await answerTo(argv, terminal, secrets);
-    const lines =
-      asJson && answer.json !== undefined ? [JSON.stringify(answer.json, undefined, 2)] : answer.lines;
-    for (const line of lines) terminal.out(secrets.hide(line));
+    const answer = await withUncaught(() => answerTo(argv, terminal, secrets));
+    if (asJson && answer.json !== undefined) given.out(jsonText(answer.json, secrets));
+    else for (const line of answer.lines) terminal.out(line);
     return answer.code;
   } catch (error) {
     const { code, exit, message, hint } = problemOf(error, argv);
-    const told = secrets.hide(printable(message, MAX_MESSAGE));
+    const told = printable(secrets.hide(message), MAX_MESSAGE);
     if (asJson) terminal.note(JSON.stringify({ error: { code, message: told } }));
     else {
       terminal.note(`${PROGRAM}: ${told}`);
@@ -44,6 +45,21 @@ export async function runProgram(argv: readonly string[], terminal: Terminal): P
     }
     return exit;
   }
+}
+
+/** Names, gids and texts may be anybody's, and a message may repeat where the database is. */
+function guarded(terminal: Terminal, secrets: Secrets): Terminal {
+  const shown = (line: string): string => printable(secrets.hide(line), Infinity);
+  return {
+    ...terminal,
+    out: (line) => terminal.out(shown(line)),
+    note: (line) => terminal.note(shown(line)),
+    confirm: (question) => terminal.confirm(shown(question)),
+  };
+}
+
+function jsonText(value: unknown, secrets: Secrets): string {
+  return printableJson(secrets.hide(JSON.stringify(value, undefined, 2)));
 }
 
 async function answerTo(argv: readonly string[], terminal: Terminal, secrets: Secrets): Promise<Answer> {

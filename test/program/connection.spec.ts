@@ -170,6 +170,20 @@ describe('a place that cannot be used', () => {
       /has a scheme that is not known/,
     ],
     ['a URL that is none', ['--url', `postgres://someone:${PASSWORD}@:1:2/db`], /is no URL/],
+    ['a URL in quotes', ['--url', `"postgres://someone:${PASSWORD}@127.0.0.1:1/db"`], /There is no file/],
+    ['a URL without its scheme', ['--url', `someone:${PASSWORD}@127.0.0.1:1/db`], /There is no file/],
+    [
+      'a URL with the name of its variable',
+      ['--url', `DATABASE_URL=postgres://someone:${PASSWORD}@127.0.0.1:1/db`],
+      /There is no file/,
+    ],
+    ['a slash too few', ['--url', `postgres:/someone:${PASSWORD}@127.0.0.1:1/db`], /Cannot connect to/],
+    ['a slash too many', ['--url', `postgres:///someone:${PASSWORD}@127.0.0.1:1/db`], /Cannot connect to/],
+    ...['require', 'verify-full', 'false'].map((word): [string, string[], RegExp] => [
+      `ssl=${word}, which pg does not know`,
+      ['--url', `postgres://someone:${PASSWORD}@127.0.0.1:1/db?ssl=${word}`],
+      /ssl=.* sslmode=/,
+    ]),
     ['a file that is not there', ['--url', join(folder, 'nobody.db')], /There is no file/],
     ['a data-source file that is not there', ['-d', join(folder, 'nobody.mjs')], /There is no file/],
     ['both', ['--url', 'x.db', '-d', 'x.mjs'], /not both/],
@@ -220,6 +234,30 @@ describe('a place that cannot be used', () => {
     ]);
     expect(code).toBe(2);
     expect(stderr).toMatch(says);
+  });
+
+  it.each([
+    ['throws', `throw new TypeError('in a\\ncallback')`],
+    ['leaves a promise rejected', `Promise.reject(new TypeError('in a\\ncallback'))`],
+  ])('what a driver %s in a callback ends it as any other error does', async (what, act) => {
+    const file = write(
+      `${what.replaceAll(' ', '-')}.mjs`,
+      `import { DataSource } from 'typeorm';
+       class Late extends DataSource {
+         initialize() {
+           return new Promise(() => setImmediate(() => { ${act}; }));
+         }
+       }
+       export default new Late({ type: 'better-sqlite3', database: ':memory:' });`,
+    );
+    const plain = await runProgram(['list', '-d', file]);
+    expect(plain).toMatchObject({ code: 2, stdout: '' });
+    expect(plain.stderr).toBe('nestjs-stepping: TypeError: in a\\ncallback\n');
+    const json = await runProgram(['list', '-d', file, '--json']);
+    expect(json).toMatchObject({ code: 2, stdout: '' });
+    expect(JSON.parse(json.stderr)).toEqual({
+      error: { code: 'UNEXPECTED', message: 'TypeError: in a\\ncallback' },
+    });
   });
 
   it('reads CommonJS, and STEPPING_URL', async () => {

@@ -12,6 +12,18 @@ import { waitFor } from '../support/wait-for.js';
 
 const SECRET = 'the argument that nobody asked for';
 
+/** A row that the library would not have written. */
+async function copyJob({ store }: Databases, gid: string, copy: string, args?: string): Promise<void> {
+  const bind = (at: number) => (store.backend === 'postgres' ? `$${at}` : '?');
+  const steps = args === undefined ? 'steps' : `'[{"step":"nobody","args":${args}}]'`;
+  const others = 'status, step_index, step_name, attempts, created_at, due_at';
+  await store.query(
+    `INSERT INTO stepping_jobs (gid, steps, ${others})
+     SELECT ${bind(1)}, ${steps}, ${others} FROM stepping_jobs WHERE gid = ${bind(2)}`,
+    [copy, gid],
+  );
+}
+
 describeBackends('the program beside an application', (backend) => {
   let databases: Databases;
   let app: TestApplication;
@@ -100,6 +112,37 @@ describeBackends('the program beside an application', (backend) => {
         expect((await run(...command, ...form, '--args')).stdout).toContain(SECRET);
       }
     }
+  });
+
+  it('writes nothing that a terminal acts on, whatever people have put into jobs', async () => {
+    const orderId = '\u009b2J\u202e\u{e0041}\u001b]0;x\u0007 größer 👩‍🚀';
+    const { gid } = await app.jobs.createJob({ transaction: 'none' }).addStep('nobody', { orderId }).start();
+    const hostile = `~${gid.slice(0, 50)}\u001b]0;x\u0007`;
+    await copyJob(databases, gid, hostile);
+    await copyJob(databases, gid, `~~${gid.slice(0, 50)}`);
+    const lists = ['list', '--step', 'nobody', '--args'];
+    for (const command of [[...lists, '--limit', '2'], ['show', gid, '--args'], ['doctor']]) {
+      for (const form of [[], ['--json']]) {
+        const { stdout, stderr } = await run(...command, ...form);
+        expect(stdout + stderr).not.toMatch(/(?![\n\u200d])[\p{Cc}\p{Cf}]/u);
+      }
+    }
+    const { jobs } = (await run(...lists, '--json')).json;
+    const [shown] = jobs.filter((job: { gid: string }) => job.gid === gid);
+    expect(shown.steps[0].args).toEqual({ orderId });
+    expect(jobs.map((job: { gid: string }) => job.gid)).toContain(hostile);
+  });
+
+  it('list: arguments that are nested too deeply hide no other job', async () => {
+    const { gid } = await app.jobs.createJob({ transaction: 'none' }).addStep('nobody', { a: 1 }).start();
+    const copy = `~~~${gid.slice(0, 50)}`;
+    await copyJob(databases, gid, copy, '['.repeat(50_000) + ']'.repeat(50_000));
+    const shown = await run('list', '--step', 'nobody', '--args');
+    expect(shown).toMatchObject({ code: 0, stderr: '' });
+    expect(shown.stdout).toContain('Arguments of step 0 (nobody): cannot be shown: they are damaged.');
+    const { jobs } = (await run('list', '--step', 'nobody', '--args', '--json')).json;
+    expect(jobs[0]).toMatchObject({ gid: copy, steps: [{ argsError: 'CORRUPT' }] });
+    expect(jobs.map((job: { gid: string }) => job.gid)).toContain(gid);
   });
 
   it('show: a job and its steps', async () => {
