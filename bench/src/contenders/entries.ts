@@ -54,6 +54,8 @@ function ordersOnly(via: 'typeorm' | 'pg'): Entry {
   };
 }
 
+const ordersInShards: Entry = { ...ordersOnly('typeorm'), name: 'orders only, four databases' };
+
 function peers(via: 'typeorm' | 'pg', tuning: 'throughput' | 'prompt'): Entry[] {
   const label = `${via}, ${tuning}`;
   return [
@@ -113,7 +115,8 @@ export const ENTRIES = {
   elsewhere: [floor, stepping, ordersOnly('typeorm')],
   twoPhase: [twoPhaseFloor, stepping],
   alone: [stepping],
-  shards: [stepping, sharded],
+  /** What several databases cost by themselves is seen by the orders without jobs. */
+  shards: [stepping, sharded, ordersOnly('typeorm'), ordersInShards],
   compared: [compared],
 } as const satisfies Record<string, readonly Entry[]>;
 

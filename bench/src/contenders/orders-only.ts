@@ -3,25 +3,28 @@ import { PgOrders, TypeOrmOrders, type OrderTransactions } from './order-transac
 
 /** The order without a job: what the application pays anyway. */
 export class OrdersOnly implements Contender {
-  private readonly orders: OrderTransactions;
+  /** One, or one in each of several databases, which take turns. */
+  private readonly shards: readonly OrderTransactions[];
 
-  constructor({ url, kind }: ContenderSettings, via: 'typeorm' | 'pg') {
-    this.orders = via === 'pg' ? new PgOrders(url) : new TypeOrmOrders(url, kind, kind === 'sqlite');
+  constructor({ url, shardUrls, kind }: ContenderSettings, via: 'typeorm' | 'pg') {
+    this.shards = [url, ...shardUrls].map((of) =>
+      via === 'pg' ? new PgOrders(of) : new TypeOrmOrders(of, kind, kind === 'sqlite'),
+    );
   }
 
-  open(): Promise<void> {
-    return this.orders.open();
+  async open(): Promise<void> {
+    for (const shard of this.shards) await shard.open();
   }
 
   place(order: Parameters<Contender['place']>[0]): Promise<void> {
-    return this.orders.place(order, () => Promise.resolve());
+    return this.shards[order.id % this.shards.length]!.place(order, () => Promise.resolve());
   }
 
   pending(): Promise<boolean> {
     return Promise.resolve(false);
   }
 
-  close(): Promise<void> {
-    return this.orders.close();
+  async close(): Promise<void> {
+    for (const shard of this.shards) await shard.close();
   }
 }

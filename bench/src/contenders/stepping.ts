@@ -79,7 +79,7 @@ export class Stepping implements Contender {
     this.second = Second;
 
     const dataSources = this.shards.map(({ orders }) => orders.dataSource);
-    const names = dataSources.flatMap(({ options }) => options.name ?? []);
+    const names = dataSources.flatMap(({ options }) => (options as { readonly name?: string }).name ?? []);
     for (const { orders } of this.shards) await orders.open();
     await this.jobs?.initialize();
     class BenchModule {}

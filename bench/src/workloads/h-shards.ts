@@ -1,9 +1,10 @@
-import { ENTRIES } from '../contenders/entries.ts';
+import { ENTRIES, type Entry } from '../contenders/entries.ts';
 import type { RunDatabase } from '../server/databases.ts';
 import { interleaved, type Bench, type WorkloadResult } from './bench.ts';
 import { PLACING_COLUMNS, placingRun } from './placing.ts';
 
-const [ONE, FOUR] = ENTRIES.shards;
+const [ONE, FOUR, , ORDERS_IN_FOUR] = ENTRIES.shards;
+const IN_FOUR: readonly Entry[] = [FOUR, ORDERS_IN_FOUR];
 
 /** H: A with a store in each of four databases of one server. */
 export async function shards(bench: Bench): Promise<WorkloadResult[]> {
@@ -14,7 +15,7 @@ export async function shards(bench: Bench): Promise<WorkloadResult[]> {
     ENTRIES.shards,
     ({ name }) => name,
     (entry) =>
-      withDatabases(bench, entry === FOUR ? 4 : 1, ([database, ...others]) =>
+      withDatabases(bench, IN_FOUR.includes(entry) ? 4 : 1, ([database, ...others]) =>
         placingRun(bench, { entry, steps: 1, jobs, warmUp, database: database!, shards: others }),
       ),
   );
