@@ -44,6 +44,7 @@ export class ConnectionBeside extends InternalConnection {
       statementTimeout,
       send: (runner, sql, params) => runOn(runner, sql, params),
       statementsNeedReadCommitted: (run) => sessions.statementsNeedReadCommitted(run),
+      inTransaction: () => false,
       discard: (runner) => (runner as unknown as RunnerBeside).destroy(),
       interrupt: () => Promise.resolve(),
       discardIdle: () => undefined,

@@ -11,6 +11,8 @@ export interface StatementResult {
   readonly rows: any[];
   /** The number of rows changed. */
   readonly affected: number;
+  /** Whether the connection is in a transaction afterwards, where the answer tells. */
+  readonly inTransaction?: boolean;
 }
 
 /** Runs one statement of a transaction that is already open. */

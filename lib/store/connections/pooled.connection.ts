@@ -9,6 +9,8 @@ import { InternalConnection, type RunStatement, type StatementResult } from './i
 /** A conflict that survives this many tries is no coincidence, and the caller has a loop of its own. */
 const MAX_ATTEMPTS = 6;
 const FIRST_DELAY_MS = 10;
+const LEFT_IN_TRANSACTION =
+  'The connections of the pool are in transactions that nobody has ended, or autocommit is off for them: what is written is not committed.';
 /** What a timer can hold: no bound. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -42,6 +44,8 @@ export interface PooledSessions {
     params: readonly unknown[],
     prepared: boolean,
   ): Promise<StatementResult>;
+  /** Whether the connection is known to be in a transaction: somebody gave it back to the pool without ending theirs. */
+  inTransaction(runner: QueryRunnerLike): boolean;
   /** Closes the connection of `runner` instead of returning it to the pool. */
   discard(runner: QueryRunnerLike): void;
   /** Asks the server, on another connection, to end what runs on `runner`. */
@@ -109,6 +113,19 @@ class Session {
   }
 }
 
+/** Undefined when it was part of a transaction that was left open on the connection, with which it is undone. */
+async function runAlone(
+  session: Session,
+  sql: string,
+  params: readonly unknown[],
+  prepared: boolean,
+): Promise<StatementResult | undefined> {
+  const result = await session.run(sql, params, prepared);
+  if (!result.inTransaction) return result;
+  session.discard();
+  return undefined;
+}
+
 /**
  * Runs the library's statements on a pool of connections: PostgreSQL, MySQL and MariaDB.
  *
@@ -131,7 +148,13 @@ export class PooledConnection extends InternalConnection {
     { prepared = false }: { readonly prepared?: boolean } = {},
   ): Promise<StatementResult> {
     if (await this.wrapsStatements()) return this.transaction((run) => run(sql, params));
-    return this.retry(() => this.withRunner((session) => session.run(sql, params, prepared)));
+    return this.retry(async () => {
+      for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
+        const result = await this.withRunner((session) => runAlone(session, sql, params, prepared));
+        if (result) return result;
+      }
+      throw new Error(LEFT_IN_TRANSACTION);
+    });
   }
 
   override transaction<T>(
@@ -170,11 +193,14 @@ export class PooledConnection extends InternalConnection {
     const session = new Session(runner, this.sessions, timeout);
     try {
       await session.connect();
-      return await work(session);
+      if (!this.sessions.inTransaction(runner)) return await work(session);
+      // What is written here would be undone with what was left open.
+      session.discard();
     } finally {
       this.sessions.renewal.tick();
       await session.release();
     }
+    return this.withRunner(work, timeout);
   }
 
   /**

@@ -120,7 +120,25 @@ export function queryClient(
     client.query({ sql, ...READING }, params, (error, result) => {
       if (error) reject(error as Error);
       else if (Array.isArray(result)) resolve({ rows: result, affected: 0 });
-      else resolve({ rows: [], affected: (result as { affectedRows?: number }).affectedRows ?? 0 });
+      else resolve(resultOf(result as ResultHeader));
     });
   });
+}
+
+/** What the driver tells of a statement that returns no rows. */
+export interface ResultHeader {
+  readonly affectedRows?: number;
+  readonly serverStatus?: number;
+}
+
+const SERVER_STATUS_IN_TRANS = 1;
+
+/** Whether the connection is in a transaction after the statement; undefined where it does not tell. */
+export function isInTransaction(header: ResultHeader | undefined): boolean | undefined {
+  const status = header?.serverStatus;
+  return typeof status === 'number' ? (status & SERVER_STATUS_IN_TRANS) !== 0 : undefined;
+}
+
+function resultOf(header: ResultHeader): StatementResult {
+  return { rows: [], affected: header.affectedRows ?? 0, inTransaction: isInTransaction(header) === true };
 }

@@ -28,7 +28,9 @@ import {
   kill,
   MysqlClientBeside,
   poolOf,
+  isInTransaction,
   queryClient,
+  type ResultHeader,
   type MysqlClient,
 } from './mysql.clients.js';
 import { MYSQL_ENGINES } from './mysql.engines.js';
@@ -50,9 +52,6 @@ const MIGRATION_QUEUE_TIMEOUT_S = 60;
 
 /** Its statements may take long on a large table. */
 const UNTIMED = { timed: false } as const;
-
-/** This bit of the server status says that a transaction is open. */
-const SERVER_STATUS_IN_TRANS = 1;
 
 const tidbLocks = halvingLocks(mysqlErrors);
 const READ_COMMITTED = 'SET TRANSACTION ISOLATION LEVEL READ COMMITTED';
@@ -164,8 +163,7 @@ export class MysqlDialect extends Dialect implements PooledSessions {
   }
 
   override inTransactionAfter(result: StructuredResult): boolean | undefined {
-    const status = (result.raw as { serverStatus?: unknown } | undefined)?.serverStatus;
-    return typeof status === 'number' ? (status & SERVER_STATUS_IN_TRANS) !== 0 : undefined;
+    return isInTransaction(result.raw as ResultHeader | undefined);
   }
 
   /** A statement that does nothing: the server status comes with its answer. */
@@ -205,6 +203,11 @@ export class MysqlDialect extends Dialect implements PooledSessions {
   override latest(read: Statement): Statement {
     if (!this.locksPerNode) return read;
     return { sql: `SET STATEMENT wsrep_sync_wait = 1 FOR ${read.sql}`, params: read.params };
+  }
+
+  /** The connection does not tell. The answers do. */
+  inTransaction(): boolean {
+    return false;
   }
 
   override discard(runner: QueryRunnerLike): void {

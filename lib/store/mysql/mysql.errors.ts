@@ -14,6 +14,8 @@ const TIDB_RETRY_LIMIT = /pessimistic lock retry limit reached/;
  * wait time-out does so when the server is configured to.
  */
 const TRANSACTION_ENDS = new Set<unknown>([1205, 1206, 1213, 1020]);
+/** `SET TRANSACTION` on a connection that somebody gave back to the pool without ending their transaction. */
+const LEFT_IN_TRANSACTION = 1568;
 /** A node that has lost its cluster, or not joined it yet. */
 const NODE_NOT_READY = 1047;
 const DUPLICATE_ENTRY = 1062;
@@ -29,6 +31,7 @@ export const mysqlErrors: DatabaseErrors = {
     const { errno } = driverErrorOf(error);
     return (
       TRANSIENT_ERRORS.has(errno) ||
+      errno === LEFT_IN_TRANSACTION ||
       TIDB_TRANSIENT_ERRORS.has(errno) ||
       (errno === UNKNOWN_ERROR && TIDB_RETRY_LIMIT.test(String(error)))
     );
@@ -38,7 +41,12 @@ export const mysqlErrors: DatabaseErrors = {
   endsTransaction: (error) => TRANSACTION_ENDS.has(driverErrorOf(error).errno),
   spoilsConnection: (error) => {
     const { errno, sqlState } = driverErrorOf(error);
-    return isReadOnlyServer(error) || errno === NODE_NOT_READY || sqlState === undefined;
+    return (
+      isReadOnlyServer(error) ||
+      errno === NODE_NOT_READY ||
+      errno === LEFT_IN_TRANSACTION ||
+      sqlState === undefined
+    );
   },
   isReadOnly: isReadOnlyServer,
   isRowError: (error) => {

@@ -194,6 +194,11 @@ export class PostgresDialect extends Dialect implements PooledSessions {
     return this.preparedStatements.run(runner, sql, params, prepared);
   }
 
+  inTransaction(runner: QueryRunnerLike): boolean {
+    const { databaseConnection } = runner as { databaseConnection?: PostgresClient };
+    return this.probe(databaseConnection).inTransaction() === true;
+  }
+
   /** A pooler no longer knows whose statement it is to end once the connection is closed, so that waits for a moment. */
   override discard(runner: QueryRunnerLike): void {
     const held = runner as {
