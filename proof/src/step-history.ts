@@ -97,10 +97,7 @@ export class StepHistory {
         const afterSignal = other.begin >= this.endOf(row);
         if (afterSignal || this.isZombie(row) || this.isZombie(other)) zombies += 1;
         else {
-          live.push(
-            `step ${row.step} ran in ${row.worker} until ${clockText(this.endOf(row))}, and step ${other.step} in ` +
-              `${other.worker} from ${clockText(other.begin)}`,
-          );
+          live.push(`${attemptText(row)}, and ${attemptText(other)}`);
         }
       }
     }
@@ -158,6 +155,12 @@ export class StepHistory {
 /** SQLite's clock has a resolution of milliseconds. Attempts of the same millisecond are ordered by the process's counter. */
 function sequenceOf({ id }: Effect): number {
   return Number(id.slice(id.lastIndexOf(':') + 1));
+}
+
+function attemptText({ step, kind, attempt, worker, begin, end, outcome, signalled }: Effect): string {
+  const last = end === null ? 'without an end' : `until ${clockText(end)}, ${outcome}`;
+  const signal = signalled === null ? '' : `, its signal at ${clockText(signalled)}`;
+  return `step ${step} (${kind}, attempt ${attempt}) ran in ${worker} from ${clockText(begin)} ${last}${signal}`;
 }
 
 function clockText(time: number): string {
