@@ -42,11 +42,9 @@ export function realRunner(runner: QueryRunnerLike): QueryRunnerLike {
 export class StepTransaction {
   readonly manager: EntityManagerLike;
   private readonly frame: AmbientFrame;
-  private readonly inFlight = new Set<Promise<unknown>>();
+  /** Statements without an answer, with what rejects them. */
+  private readonly inFlight = new Map<Promise<unknown>, (error: unknown) => void>();
   private closed = false;
-  private giveUp!: (error: unknown) => void;
-  /** Rejects when the connection is given up: the driver may never answer what the step is waiting for. */
-  private readonly lost = new Promise<never>((_, reject) => (this.giveUp = reject));
   /** 1, unless a library for tests keeps a transaction around everything. */
   private readonly depth: number;
   /** How the transaction ended; undefined before `commit()` or `rollback()`. */
@@ -62,7 +60,6 @@ export class StepTransaction {
     this.depth = observer.depth;
     this.manager = dataSource.createEntityManager(this.facade()) as EntityManagerLike;
     this.frame = openFrame(dataSource, runner, this.manager);
-    this.lost.catch(() => undefined);
   }
 
   /**
@@ -168,7 +165,7 @@ export class StepTransaction {
   }
 
   private async settled(): Promise<void> {
-    while (this.inFlight.size > 0) await Promise.allSettled(this.inFlight);
+    while (this.inFlight.size > 0) await Promise.allSettled(this.inFlight.keys());
   }
 
   private async inTime<T>(work: Promise<T>, patience = this.patience): Promise<T> {
@@ -179,7 +176,8 @@ export class StepTransaction {
         // Not awaited: the server may not be there, and the step's slot has its time.
         void this.dialect.interrupt(this.runner);
         this.dialect.discard(this.runner);
-        this.giveUp(error);
+        // The driver may never answer what the step is waiting for.
+        for (const reject of this.inFlight.values()) reject(error);
       }
       throw error;
     }
@@ -217,8 +215,13 @@ export class StepTransaction {
 
   private send(statement: () => Promise<unknown>): Promise<unknown> {
     if (this.closed) return Promise.reject(new StepTransactionClosedError());
-    const sent = Promise.race([statement(), this.lost]);
-    this.inFlight.add(sent);
+    let giveUp!: (error: unknown) => void;
+    // No race with a promise of the attempt's length: that one would keep the answer of each statement.
+    const sent = new Promise((resolve, reject) => {
+      giveUp = reject;
+      statement().then(resolve, reject);
+    });
+    this.inFlight.set(sent, giveUp);
     const done = () => this.inFlight.delete(sent);
     sent.then(done, done);
     return sent;

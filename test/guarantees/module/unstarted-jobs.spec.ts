@@ -1,15 +1,11 @@
 import { setImmediate } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { TestApplication } from '../../support/application.js';
+import { collectGarbage } from '../../support/collect-garbage.js';
 import { Databases } from '../../support/placements.js';
 import { Ping, SendEmail } from '../../support/steps.js';
 import { waitFor } from '../../support/wait-for.js';
-
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
 
 describe('a job that was given steps and never started', () => {
   let databases: Databases;

@@ -9,6 +9,7 @@ import { Effect } from '../../support/order.entity.js';
 import { Recording } from '../../support/recording.js';
 import { Ping, SendEmail, WriteEffect } from '../../support/steps.js';
 import { describeBackends, itWhere } from '../../support/database.js';
+import { collectGarbage } from '../../support/collect-garbage.js';
 import { waitFor } from '../../support/wait-for.js';
 
 /** In the database of the jobs, which is not the application's default one. */
@@ -174,6 +175,24 @@ describeManagers(
       expect((await app.ended(`${gid}-inner-2`)).status).toBe('succeeded');
       expect((await app.admin.find(`${gid}-inner-1`))?.status ?? 'rolledBack').toBe('rolledBack');
       expect(app.recording.of(`${gid}-inner-1`)).toEqual([]);
+    });
+
+    it('keeps nothing of what it has read', async () => {
+      let kept: number | undefined;
+      app.recording.onExecute = async ({ step }, context) => {
+        if (step !== 'business-effect') return;
+        const answers: WeakRef<object>[] = [];
+        for (let read = 0; read < 20; read += 1) {
+          answers.push(new WeakRef((await managerOf(context).query('SELECT 1 AS one')) as object));
+        }
+        // References are held until the turn ends, and the last answer by the driver.
+        await new Promise((resolve) => setImmediate(resolve));
+        collectGarbage();
+        kept = answers.filter((answer) => answer.deref() !== undefined).length;
+      };
+      const { gid } = await start();
+      await app.ended(gid);
+      expect(kept).toBeLessThan(5);
     });
 
     it('is the only one with a manager', async () => {
