@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { LineLogger } from '../../core/line-logger.js';
 import { detached } from '../../core/detached.js';
 import { SingleFlight } from '../../core/single-flight.js';
@@ -106,7 +107,8 @@ export class JobCompleter {
       this.urgent = true;
       this.unschedule();
       this.schedule();
-      await (this.writing.running ? this.writing.landed() : new Promise((resolve) => setImmediate(resolve)));
+      // Until the store is tried again, there is nothing to do.
+      await (this.writing.running ? this.writing.landed() : sleep(this.failing ? RETRY_MS : 0));
     }
   }
 

@@ -193,3 +193,17 @@ it('writes an encoded error again as it is, and a plain one in ASCII', async () 
   expect(written.slice(0, 2)).toEqual([encoded, 'é']);
   expect(written.slice(2).sort()).toEqual(['\\u{e9}', encoded]);
 });
+
+it('leaves the processor alone while it waits for a store that is away, also when everything is to be stored at once', async () => {
+  vi.useRealTimers();
+  vi.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
+  const change = vi.spyOn(store, 'change').mockRejectedValue(new Error('down'));
+  const job = await held('a');
+  completer.finish(job.lease, job.completed());
+  const start = performance.eventLoopUtilization();
+  const flushed = completer.flush();
+  await vi.waitFor(() => expect(change.mock.calls.length).toBeGreaterThan(5));
+  expect(performance.eventLoopUtilization(start).utilization).toBeLessThan(0.5);
+  change.mockRestore();
+  await flushed;
+});
