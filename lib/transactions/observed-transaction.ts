@@ -22,7 +22,7 @@ export class ObservedTransaction {
   private probe: ConnectionProbe | undefined;
   private idleAtStart = 0;
 
-  /** Starts in progress. The first failure is kept for `assertCommittable()`. */
+  /** Starts in progress. When one fails that nobody awaits, the COMMIT is refused. */
   readonly starts = new WaitGroup();
   /** Its end has begun: it takes no more jobs. */
   closed = false;
