@@ -94,7 +94,7 @@ export class StepHistory {
       for (let later = at + 1; later < this.rows.length; later += 1) {
         const other = this.rows[later]!;
         if (other.begin >= (row.end ?? this.endOf(row))) continue;
-        const afterSignal = other.begin >= this.endOf(row);
+        const afterSignal = other.begin >= this.endOf(row) || beganAfterSignal(other);
         if (afterSignal || this.isZombie(row) || this.isZombie(other)) zombies += 1;
         else {
           live.push(`${attemptText(row)}, and ${attemptText(other)}`);
@@ -155,6 +155,11 @@ export class StepHistory {
 /** SQLite's clock has a resolution of milliseconds. Attempts of the same millisecond are ordered by the process's counter. */
 function sequenceOf({ id }: Effect): number {
   return Number(id.slice(id.lastIndexOf(':') + 1));
+}
+
+/** It was told to stop while it waited to be recorded, for example for a database that was away. */
+function beganAfterSignal({ begin, signalled }: Effect): boolean {
+  return signalled !== null && signalled <= begin;
 }
 
 function attemptText({ step, kind, attempt, worker, begin, end, outcome, signalled }: Effect): string {
