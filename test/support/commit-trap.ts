@@ -50,12 +50,17 @@ export class CommitTrap {
     };
   }
 
+  /** What is on its way arrives, also when the client closes the connection meanwhile. */
   private holdBack(connection: ProxiedConnection, first: Buffer, pass: (data: Buffer) => void): void {
+    const { clientGone } = connection;
     const waiting = [first];
+    let gone = false;
     connection.toServer = (data) => void waiting.push(data);
+    connection.clientGone = () => (gone = true);
     this.held.push(() => {
-      connection.toServer = pass;
+      Object.assign(connection, { toServer: pass, clientGone });
       for (const data of waiting) pass(data);
+      if (gone) clientGone();
     });
   }
 }

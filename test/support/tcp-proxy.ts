@@ -4,6 +4,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 export interface ProxiedConnection {
   toServer(data: Buffer): void;
   toClient(data: Buffer): void;
+  clientGone(): void;
   destroy(): void;
 }
 
@@ -97,15 +98,22 @@ export class TcpProxy {
     const connection: ProxiedConnection = {
       toServer: (data) => void server.write(data),
       toClient: (data) => void client.write(data),
+      clientGone: () => void server.end(),
       destroy: () => {
         client.destroy();
         server.destroy();
       },
     };
-    for (const socket of [client, server]) socket.once('close', connection.destroy);
     this.onConnection(connection);
-    client.on('data', (data) => connection.toServer(data)).on('end', () => server.end());
-    server.on('data', (data) => connection.toClient(data)).on('end', () => client.end());
+    const gone = () => connection.clientGone();
+    client
+      .on('data', (data) => connection.toServer(data))
+      .on('end', gone)
+      .once('close', gone);
+    server
+      .on('data', (data) => connection.toClient(data))
+      .on('end', () => client.end())
+      .once('close', connection.destroy);
   }
 
   private guard(socket: Socket): void {

@@ -91,7 +91,7 @@ describeManagers(
       await other.query('START TRANSACTION');
       // The transaction that has written less is the victim.
       await other.query(
-        `INSERT INTO ballast (text) SELECT 'heavy' FROM information_schema.columns LIMIT 500`,
+        `INSERT INTO ballast (text) WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 500) SELECT 'heavy' FROM n`,
       );
       await other.query(`UPDATE orders SET note = 'b' WHERE id = 'second'`);
       const waiting = other.query(`UPDATE orders SET note = 'b' WHERE id = 'first'`);
