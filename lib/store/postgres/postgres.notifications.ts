@@ -177,7 +177,9 @@ export class PostgresNotifications implements JobNotifications {
     const pool = this.dataSource.driver.master;
     const Client = pool?.Client ?? pool?.options?.Client;
     if (typeof Client !== 'function') return;
-    const client = new Client({ ...pool.options, keepAlive: true });
+    const { options } = pool;
+    // The pool hides the password from copies.
+    const client = new Client({ ...options, password: options.password, keepAlive: true });
     client.on('error', (error: Error) => this.lost(onNotification, error));
     client.on('end', () => this.lost(onNotification, undefined));
     client.on('notification', ({ payload }: { payload?: string }) => this.received(client, payload));
