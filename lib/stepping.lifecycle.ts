@@ -36,7 +36,12 @@ export class SteppingLifecycle implements OnApplicationBootstrap, OnModuleDestro
   }
 
   async onApplicationBootstrap(): Promise<void> {
-    for (const process of this.processes) await process.start();
+    for (const process of this.processes) {
+      // An application may be closed while it is still starting.
+      if (this.stopping) return;
+      await process.start();
+      if (this.stopping) await process.stop();
+    }
   }
 
   async onModuleDestroy(): Promise<void> {

@@ -235,8 +235,9 @@ export class SelfTmRuntime {
     this.services.events.emit({ event: 'job.canceled', gid });
   }
 
-  /** From now on steps may run, and due jobs are claimed. */
+  /** From now on steps may run, and due jobs are claimed; unless it was stopped before. */
   start(): void {
+    if (this.stopped) return;
     this.warnOfSmallPool();
     startAll(this.background);
   }

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Test } from '@nestjs/testing';
+import { DataSource } from 'typeorm';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { DistributedJobFactory } from '../../../lib/index.js';
+import { DistributedJobFactory, SteppingModule } from '../../../lib/index.js';
 import { connect, TestApplication } from '../../support/application.js';
 import { Databases, describePlacements } from '../../support/placements.js';
 import { Ping } from '../../support/steps.js';
@@ -169,6 +171,33 @@ describeBackends('the lifecycle', (backend) => {
     await app.ended(gid);
     expect(events).toEqual(['started', 'bootstrapped', 'step']);
     await app.close();
+  });
+
+  it('begins nothing in an application that was closed while it was starting', async () => {
+    const dataSource = await connect(databases.business);
+    const imports = [SteppingModule.forRoot()];
+    const source = { provide: DataSource, useValue: dataSource };
+    let letGo!: () => void;
+    const slow = { onModuleInit: () => new Promise<void>((resolve) => (letGo = resolve)) };
+    const testing = await Test.createTestingModule({
+      imports,
+      providers: [source, { provide: 'slow', useValue: slow }],
+    }).compile();
+    // Nest waits for the start of others before it closes them.
+    const starting = testing.createNestApplication();
+    const started = starting.init();
+    await waitFor(() => letGo !== undefined);
+    await starting.close();
+    letGo();
+    await started;
+
+    const other = await Test.createTestingModule({ imports, providers: [source] }).compile();
+    await other.init();
+    const processes = () => databases.store.query('SELECT id FROM stepping_processes');
+    await waitFor(async () => (await processes()).length > 0);
+    await other.close();
+    expect(await processes()).toEqual([]);
+    await dataSource.destroy();
   });
 
   it('ends by SIGTERM after the requests under way, whose jobs others run at once', async () => {
