@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { newGid } from '../../lib/core/jobs/gid.js';
 import { addBins, noBins } from '../../lib/core/operations/histogram.js';
 import {
   HOUR_MS,
@@ -277,7 +278,7 @@ export function describeFleetStore(title: string, open: () => Promise<FleetHarne
         expect(counts.due.reduce((sum, group) => sum + group.jobs, 0)).toBeLessThanOrEqual(10_001);
       });
 
-      it('tells the newest failed jobs, with the name of their error', async () => {
+      it('tells the last failed jobs, with the name of their error', async () => {
         const gids = ['a', 'b', 'c'].map((letter) => `${letter}-${randomUUID()}`);
         await jobs.insert(gids.map((gid) => newJob({ gid })));
         for (const gid of gids) await fail(gid, 'PaymentError', 'PaymentError: refüsed\n    at somewhere');
@@ -294,6 +295,31 @@ export function describeFleetStore(title: string, open: () => Promise<FleetHarne
         await jobs.retry(gids[2]!);
         await fail(gids[2]!, undefined, 'another one');
         expect((await fleet.failures(1))[0]).toMatchObject({ errorName: null, error: 'another one' });
+      });
+
+      it('gives half of what it tells to gids that the library made, whatever other gids there are', async () => {
+        const made = (count: number) => Array.from({ length: count }, () => newGid());
+        const own = ['0-first', '.below', 'webhook:1', 'webhook:2', 'webhook:3', 'webhook:4'];
+        await jobs.insert(own.map((gid) => newJob({ gid })));
+        for (const gid of own) await fail(gid);
+        const told = async (limit: number) => (await fleet.failures(limit)).map(({ gid }) => gid);
+        expect(new Set(await told(6))).toEqual(new Set(own));
+        expect(new Set(await told(5))).toEqual(new Set(own.filter((gid) => gid !== '.below')));
+
+        const one = made(1);
+        await jobs.insert(one.map((gid) => newJob({ gid })));
+        for (const gid of one) await fail(gid);
+        expect(new Set(await told(3))).toEqual(new Set([...one, 'webhook:4', 'webhook:3']));
+
+        const more = made(3);
+        await jobs.insert(more.map((gid) => newJob({ gid })));
+        for (const gid of more) await fail(gid);
+        const all = [...one, ...more].sort();
+        expect(new Set(await told(4))).toEqual(new Set([...all.slice(-2), 'webhook:4', 'webhook:3']));
+        expect(new Set(await told(9))).toEqual(new Set([...all.slice(-4), ...own.slice(-4), '0-first']));
+        const ends = (await fleet.failures(100)).map(({ endedAt }) => endedAt.getTime());
+        expect(ends).toHaveLength(10);
+        expect(ends, 'the last to fail first').toEqual([...ends].sort((a, b) => b - a));
       });
 
       async function fail(gid: string, errorName?: string, error = 'broken'): Promise<void> {

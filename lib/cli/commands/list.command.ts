@@ -8,9 +8,9 @@ const DEFAULT_LIMIT = 20;
 
 export const list: Command = {
   name: 'list',
-  summary: 'the newest jobs, page by page',
+  summary: 'jobs, the last by gid first, page by page',
   description:
-    'Lists jobs, the newest first. It looks at a bounded number of jobs, whatever the filter, and tells how to go on behind them.',
+    'Lists jobs, the last by gid first: the newest of those whose gid the library made. It looks at a bounded number of jobs, whatever the filter, and tells how to go on behind them.',
   options: {
     ...FILTERS,
     limit: { type: 'string', value: '<n>', help: `how many, 1 to 1000. Default: ${DEFAULT_LIMIT}` },
@@ -45,7 +45,7 @@ function noJobs(cursor: string | undefined): string[] {
 
 function further({ jobs, cursor }: JobPage, limit: number): string[] {
   if (cursor === undefined) return [];
-  if (jobs.length === 0) return [`Older ones: --cursor ${cursor}`];
+  if (jobs.length === 0) return [`Further ones: --cursor ${cursor}`];
   return ['', `There ${jobs.length < limit ? 'may be' : 'are'} more: --cursor ${cursor}`];
 }
 

@@ -8,6 +8,10 @@ const GID = /^[A-Za-z0-9._:-]+$/;
 const OWN_GID = /^[0-9a-f]{8}-[0-9a-f]{4}-7/;
 /** The time in such a UUID has 48 bits. */
 const LATEST_TIME = 2 ** 48 - 1;
+/** Before the first version of the library. */
+const FIRST_TIME = Date.UTC(2025, 0, 1);
+/** By which clocks may differ. */
+const A_DAY = 24 * 3_600_000;
 
 /**
  * A new gid: a lower-case UUID of version 7. Its leading time keeps the primary key's inserts together
@@ -25,6 +29,17 @@ export function gidsLaterThan(gid: string, milliseconds: number): string | undef
   if (!OWN_GID.test(gid)) return undefined;
   const time = Number.parseInt(gid.slice(0, 8) + gid.slice(9, 13), 16) + Math.ceil(milliseconds);
   return timePrefix(Math.min(time, LATEST_TIME));
+}
+
+/** Gids from `from` up to and without `to`. */
+export interface GidRange {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** Where the gids lie that `newGid()` has returned. Hardly another gid does, since the range is as narrow as can be. */
+export function rangeOfOwnGids(): GidRange {
+  return { from: timePrefix(FIRST_TIME), to: timePrefix(Date.now() + A_DAY) };
 }
 
 function timePrefix(time: number): string {

@@ -164,7 +164,7 @@ export interface TimelineBucket extends AttemptNumbers {
 }
 
 /**
- * Failed jobs that failed in the same way, among the newest ones.
+ * Failed jobs that failed in the same way, among those that were looked at.
  *
  * @publicApi
  */
@@ -177,7 +177,7 @@ export interface FailureGroup {
   readonly message: string | null;
   /** How many of the jobs that were looked at. */
   readonly count: number;
-  /** The newest job of the group. */
+  /** The job of the group that failed last. */
   readonly gid: string;
   /** When that one failed. */
   readonly lastAt: Date;
@@ -191,9 +191,9 @@ export interface FailureGroup {
 export interface FailureGroups {
   /** The largest group first. */
   readonly groups: readonly FailureGroup[];
-  /** How many failed jobs were looked at, the newest ones. */
+  /** How many failed jobs were looked at: the last by gid, half of them with gids that the library made. */
   readonly lookedAt: number;
-  /** There are older failed jobs that were not looked at. */
+  /** There are failed jobs that were not looked at. */
   readonly more: boolean;
 }
 

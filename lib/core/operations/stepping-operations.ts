@@ -67,7 +67,10 @@ export abstract class SteppingOperations {
     return unsupported('timeline');
   }
 
-  /** The newest 1,000 failed jobs, grouped by step and error. */
+  /**
+   * 1,000 failed jobs, grouped by step and error: the last by gid. Half are the newest of those whose gid the library made, half are those with
+   * the greatest other gids; either fills up what the other leaves.
+   */
   failures(): Promise<FailureGroups> {
     return unsupported('failures');
   }

@@ -1,3 +1,4 @@
+import type { GidRange } from '../../core/jobs/gid.js';
 import type { Statement } from '../connections/internal.connection.js';
 import type { SqlNotation } from '../sql-notation.js';
 import { fragment, RawSql, type Fragment } from '../sql-template.js';
@@ -192,14 +193,24 @@ export abstract class FleetStatements {
                LIMIT ${this.oneMore}) AS failures`;
   }
 
-  failures(limit: number): Statement {
+  /** Of the gids in the range, above it and below it, up to `limit` each: three stretches of the index of failed jobs. */
+  failures(limit: number, { from, to }: GidRange): Statement {
     return this.notation.sql`
-      SELECT gid, step_name AS "step", error_name AS "errorName", substr(error, 1, ${new RawSql(String(ERROR_LENGTH))}) AS "error",
-             ${this.epoch('ended_at')} AS "endedAt"
-        FROM ${this.jobs}
-       WHERE ${this.notation.hasStatus(['failed'])}
-       ORDER BY gid DESC
-       LIMIT ${new RawSql(String(Math.round(limit)))}`;
+      SELECT * FROM (${this.lastFailures(limit, fragment`gid >= ${from} AND gid < ${to}`)}) AS inside
+       UNION ALL
+      SELECT * FROM (${this.lastFailures(limit, fragment`gid >= ${to}`)}) AS above
+       UNION ALL
+      SELECT * FROM (${this.lastFailures(limit, fragment`gid < ${from}`)}) AS below`;
+  }
+
+  private lastFailures(limit: number, ofGids: Fragment): Fragment {
+    return fragment`
+             SELECT gid, step_name AS "step", error_name AS "errorName",
+                    substr(error, 1, ${new RawSql(String(ERROR_LENGTH))}) AS "error", ${this.epoch('ended_at')} AS "endedAt"
+               FROM ${this.jobs}
+              WHERE ${this.notation.hasStatus(['failed'])} AND ${ofGids}
+              ORDER BY gid DESC
+              LIMIT ${new RawSql(String(Math.round(limit)))}`;
   }
 
   private get oneMore(): RawSql {

@@ -147,7 +147,10 @@ export abstract class FleetStore {
   abstract bins(range: CountedRange): Promise<Pick<CountedRow, 'step' | 'runBins' | 'waitBins'>[]>;
 
   abstract jobs(): Promise<JobCounts>;
-  /** The newest failed jobs. */
+  /**
+   * Failed jobs, the last to fail first: those with the greatest gids. Half of them have gids that the library made, half have others; either
+   * fills up what the other leaves. Greatest gids alone would be the same old ones for ever, where callers give gids such as `webhook:1`.
+   */
   abstract failures(limit: number): Promise<FailedRow[]>;
 }
 

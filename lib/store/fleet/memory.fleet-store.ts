@@ -1,3 +1,4 @@
+import { rangeOfOwnGids } from '../../core/jobs/gid.js';
 import type { KeptJob, MemoryJobStore } from '../memory.job-store.js';
 import {
   COUNT_LIMIT,
@@ -16,6 +17,7 @@ import {
   type ProcessReport,
 } from './fleet-store.js';
 import { hourOf, rolledUp } from './rolled-up.js';
+import { sampledFailures } from './sampled-failures.js';
 
 /** What is known of the one process that keeps its jobs in memory. */
 export class MemoryFleetStore extends FleetStore {
@@ -113,10 +115,8 @@ export class MemoryFleetStore extends FleetStore {
   }
 
   override async failures(limit: number): Promise<FailedRow[]> {
-    return [...this.store.all()]
+    const failures = [...this.store.all()]
       .filter(({ status }) => status === 'failed')
-      .sort((a, b) => (a.gid < b.gid ? 1 : -1))
-      .slice(0, limit)
       .map(({ gid, stepName, errorName, error, endedAt }) => ({
         gid,
         step: stepName ?? '',
@@ -124,6 +124,7 @@ export class MemoryFleetStore extends FleetStore {
         error,
         endedAt: endedAt!,
       }));
+    return sampledFailures(failures, limit, rangeOfOwnGids());
   }
 
   private within({ from, to, step }: CountedRange): CountedRow[] {

@@ -1,3 +1,4 @@
+import { rangeOfOwnGids } from '../../core/jobs/gid.js';
 import type { InternalConnection, Statement, StatementResult } from '../connections/internal.connection.js';
 import type { Dialect } from '../dialect.js';
 import { orUnavailable } from '../driver-errors.js';
@@ -20,6 +21,7 @@ import {
   type ProcessReport,
 } from './fleet-store.js';
 import { hourOf, rolledUp } from './rolled-up.js';
+import { sampledFailures } from './sampled-failures.js';
 
 /** Rows of minutes that one transaction makes hours of. */
 const ROLL_UP_ROWS = 500;
@@ -135,14 +137,16 @@ export abstract class SqlFleetStore extends FleetStore {
   }
 
   override async failures(limit: number): Promise<FailedRow[]> {
-    const [rows] = await this.reads(this.statements.failures(limit));
-    return rows!.map((row) => ({
+    const range = rangeOfOwnGids();
+    const [rows] = await this.reads(this.statements.failures(limit, range));
+    const failures = rows!.map((row) => ({
       gid: String(row.gid),
       step: textOf(row.step) ?? '',
       errorName: textOf(row.errorName),
       error: textOf(row.error),
       endedAt: dateOf(row.endedAt)!,
     }));
+    return sampledFailures(failures, limit, range);
   }
 
   private *rollUpSome(now: number): StatementSequence<boolean> {

@@ -139,7 +139,7 @@ export class FleetReader {
     };
   }
 
-  /** The newest job of a group. */
+  /** The job of a group that failed last comes first. */
   private groupOf({ step, errorName, error, gid, endedAt }: FailedRow): FailureGroup {
     const isTold = error !== null && !this.options.encodes && !isEncodedError(error);
     const message = isTold ? plainInError(error).split('\n', 1)[0]!.slice(0, MAX_MESSAGE) : null;

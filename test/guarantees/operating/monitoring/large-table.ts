@@ -11,8 +11,12 @@ export interface TableSize {
 const DIGITS =
   '(SELECT 0 AS d UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9)';
 
-/** Fills the table of jobs past the library, as quickly as the database can. */
-export async function fillTable(database: TestDatabase, size: TableSize): Promise<void> {
+/**
+ * Fills the table of jobs past the library, as quickly as the database can.
+ *
+ * @param prefix of all gids
+ */
+export async function fillTable(database: TestDatabase, size: TableSize, prefix = ''): Promise<void> {
   const { backend } = database;
   const now = { postgres: 'clock_timestamp()', mariadb: 'UTC_TIMESTAMP(6)', sqlite: String(Date.now()) }[
     backend
@@ -26,7 +30,7 @@ export async function fillTable(database: TestDatabase, size: TableSize): Promis
   const number = '(n1.d + 10 * n2.d + 100 * n3.d + 1000 * n4.d + 10000 * n5.d + 100000 * n6.d)';
   const all = [1, 2, 3, 4, 5, 6].map((at) => `${DIGITS} n${at}`).join(' CROSS JOIN ');
   const gid = (kind: string) =>
-    backend === 'mariadb' ? `CONCAT('${kind}', ${number})` : `'${kind}' || ${number}`;
+    backend === 'mariadb' ? `CONCAT('${prefix}${kind}', ${number})` : `'${prefix}${kind}' || ${number}`;
   const step = backend === 'mariadb' ? `CONCAT('step-', n1.d)` : `'step-' || n1.d`;
   const insert = (kind: string, count: number, values: string) =>
     database.query(
