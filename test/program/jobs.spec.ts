@@ -1,5 +1,5 @@
 import { beforeEach, expect, it } from 'vitest';
-import { UnrecoverableStepError } from '../../lib/index.js';
+import { SteppingOperations, UnrecoverableStepError } from '../../lib/index.js';
 import type { TestApplication } from '../support/application.js';
 import { testCodec } from '../support/codec.js';
 import { describeBackends } from '../support/database.js';
@@ -237,6 +237,24 @@ describeBackends('the program beside an application', (backend) => {
     expect(await app.admin.find(gid)).toBeNull();
     expect(await app.admin.find(failed)).not.toBeNull();
     expect((await run('purge')).code).toBe(2);
+  });
+
+  it('pause: says when no process tells that it provides a step of that name', async () => {
+    const reason = ['--reason', 'the provider is away'];
+    await waitFor(async () => (await app.context.get(SteppingOperations).processes()).length > 0);
+    const known = await run('pause', 'ping', ...reason);
+    expect(known).toMatchObject({ code: 0, stdout: 'The step ping is paused.\n', stderr: '' });
+    expect((await run('pause', 'ping', ...reason, '--json')).json).toMatchObject({ provided: true });
+
+    const unknown = await run('pause', 'pnig', ...reason);
+    expect(unknown).toMatchObject({ code: 0, stderr: '' });
+    expect(unknown.stdout).toBe(
+      'The step pnig is paused.\nNo live process tells that it provides a step of this name: look whether the name is right.\n',
+    );
+    const { json } = await run('pause', 'pnig', ...reason, '--json');
+    expect(json).toEqual({ step: 'pnig', paused: true, provided: false });
+    for (const step of ['ping', 'pnig'])
+      expect((await run('resume', step)).stdout).toBe(`The step ${step} goes on.\n`);
   });
 
   it('runs no step, though jobs are due', async () => {

@@ -2,6 +2,9 @@ import type { Command } from '../command.js';
 import { UsageError } from '../program.errors.js';
 import { dateOf, isDate } from '../job-filter-options.js';
 
+const NOT_PROVIDED =
+  'No live process tells that it provides a step of this name: look whether the name is right.';
+
 export const pause: Command = {
   name: 'pause',
   takes: '<step>',
@@ -25,6 +28,12 @@ export const pause: Command = {
       throw new UsageError('pause takes --reason <text>: whoever looks at the step reads it.');
     const until = text !== undefined && isDate(text) ? dateOf(text, '--until') : text;
     await operator.operations.pause(step, { ...note, reason, ...(until !== undefined && { until }) });
-    return { code: 0, lines: [`The step ${step} is paused.`], json: { step, paused: true } };
+    const { monitoring } = await operator.store();
+    const provided = await monitoring.isProvided(step);
+    return {
+      code: 0,
+      lines: [`The step ${step} is paused.`, ...(provided === false ? [NOT_PROVIDED] : [])],
+      json: { step, paused: true, provided: provided ?? null },
+    };
   },
 };

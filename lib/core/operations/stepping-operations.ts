@@ -93,7 +93,8 @@ export abstract class SteppingOperations {
   /**
    * Lets no attempt of the step begin, in any process, within a heartbeat (10 s; on PostgreSQL at once). Attempts that run go on. Jobs
    * wait, and use up no attempts. Pausing a step again replaces reason and end. Where jobs are stored in several databases, the step is
-   * paused in each of them for its own jobs; when one cannot be reached the others obey, and the call fails.
+   * paused in each of them for its own jobs; when one cannot be reached the others obey, and the call fails. A step that no live process provides is
+   * paused as well, and the log tells so.
    *
    * @throws InvalidOptionError for a name that cannot be one, without a reason, or for an end that has passed.
    */

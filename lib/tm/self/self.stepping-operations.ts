@@ -1,3 +1,4 @@
+import { LineLogger } from '../../core/line-logger.js';
 import type { ActionNote } from '../../core/operations/action-note.js';
 import type {
   FailureGroups,
@@ -27,13 +28,20 @@ const NOT_MONITORED = {
 
 /** `SteppingOperations` over the job store of the self-TM. */
 export class SelfSteppingOperations extends SteppingOperations {
+  private readonly logger = new LineLogger('SteppingControls');
+
   constructor(protected readonly manager: SelfTransactionManager) {
     super();
   }
 
   override async pause(step: string, options: PauseOptions): Promise<void> {
-    const { stepSteering } = await this.manager.runtime();
+    const { stepSteering, monitoring } = await this.manager.runtime();
     await stepSteering.pauses.pause(step, options);
+    // It may be the name of a step that is deployed later, so the pause holds.
+    if ((await monitoring.isProvided(step)) === false)
+      this.logger.warn(
+        `The step '${step}' is paused, but no live process tells that it provides a step of this name`,
+      );
   }
 
   override async resume(step: string, note?: ActionNote): Promise<boolean> {

@@ -116,6 +116,31 @@ describeBackends('a paused step', (backend) => {
     expect(performance.now() - before).toBeLessThan(20_000);
   });
 
+  it('is paused where no live process provides it, which the log tells', async () => {
+    const warn = vi.spyOn(Logger.prototype, 'warn');
+    const told = () => warn.mock.calls.map(([line]) => String(line)).filter((line) => /provides/.test(line));
+    const worker = await start();
+    const other = await start({ runSteps: false });
+    await waitFor(async () => (await operations(other).processes()).length === 2);
+    for (const app of [worker, other]) {
+      await operations(app).pause('charge', { reason });
+      await operations(app).pause('bill', { reason });
+    }
+    expect(told()).toEqual([]);
+    await operations(other).pause('chrage', { reason });
+    expect(told()).toEqual([
+      "The step 'chrage' is paused, but no live process tells that it provides a step of this name",
+    ]);
+    await waitFor(async () => 'chrage' in (await operations(other).overview()).paused);
+    // A process that knows nothing of the others says nothing of them.
+    const unmonitored = await start({ runSteps: false, monitoring: false });
+    await operations(unmonitored).pause('chrage', { reason });
+    expect(told()).toHaveLength(1);
+    await databases.store.query('DROP TABLE stepping_processes');
+    await operations(other).pause('chrage', { reason });
+    expect(told()).toHaveLength(1);
+  });
+
   it('is paused in a process that starts later, too', async () => {
     const app = await start({ runSteps: false });
     await operations(app).pause('ping', { reason });

@@ -155,6 +155,10 @@ it('skip, pause and resume say what, who and why', async () => {
     ['charge', { by: 'ada', reason: 'r', until: '30m' }],
     ['charge', { by: 'ada', reason: 'r', until: new Date('2026-03-01T10:00:00Z') }],
   ]);
+  const once = { positionals: ['charge'], values: { reason: 'r' }, operations };
+  expect((await runCommand(pause, once)).json).toEqual({ step: 'charge', paused: true, provided: null });
+  expect((await runCommand(pause, once)).lines).toHaveLength(1);
+  expect((await runCommand(pause, { ...once, provided: false })).lines).toHaveLength(2);
   expect(await runCommand(resume, { positionals: ['charge'], operations })).toMatchObject({
     code: 1,
     lines: ['The step charge was not paused.'],

@@ -7,6 +7,7 @@ import {
   type FleetOverview,
   type JobPage,
 } from '../../../lib/index.js';
+import type { SelfTmRuntime } from '../../../lib/tm/self/self-tm.runtime.js';
 
 /** Jobs of nobody. */
 export class NoJobs extends DistributedJobs {
@@ -29,6 +30,8 @@ export interface Given {
   readonly positionals?: readonly string[];
   readonly jobs?: Partial<DistributedJobs>;
   readonly operations?: Partial<SteppingOperations>;
+  /** Whether a live process provides the step; undefined where that is not known. */
+  readonly provided?: boolean;
   /** What a person answers; nobody can be asked without it. */
   readonly answer?: boolean;
 }
@@ -41,6 +44,8 @@ export async function runCommand(command: Command, given: Given) {
   const operator = {
     jobs: Object.assign(new NoJobs(), given.jobs),
     operations: Object.assign(new (class extends SteppingOperations {})(), given.operations),
+    store: async () =>
+      ({ monitoring: { isProvided: async () => given.provided } }) as unknown as SelfTmRuntime,
   } as Partial<Operator> as Operator;
   const context: CommandContext = {
     values,

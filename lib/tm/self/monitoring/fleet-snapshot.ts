@@ -17,7 +17,7 @@ import type { PausedSteps } from '../steering/step-controls.js';
 import { KEEP_GONE_MS } from './process-monitor.js';
 
 /** So many heartbeats without a word, and a process counts as gone. */
-const GONE_AFTER_HEARTBEATS = 3;
+export const GONE_AFTER_HEARTBEATS = 3;
 
 /** The due jobs of a step. */
 export interface DueStep {

@@ -11,6 +11,7 @@ import type { AttemptCounters } from './attempt-counters.js';
 import { CountWriter } from './count-writer.js';
 import { FleetHealthCheck } from './fleet-health.js';
 import { FleetReader } from './fleet-reader.js';
+import { GONE_AFTER_HEARTBEATS } from './fleet-snapshot.js';
 import { ProcessMonitor, type ProcessLoad } from './process-monitor.js';
 import { prometheusText } from './prometheus-text.js';
 
@@ -36,9 +37,10 @@ export class Monitoring {
   constructor(
     readonly store: FleetStore,
     readonly counters: AttemptCounters,
-    { monitoring, runSteps, recoveryInterval }: ResolvedSelfTmOptions,
+    private readonly options: ResolvedSelfTmOptions,
     private readonly parts: MonitoredParts,
   ) {
+    const { monitoring, runSteps, recoveryInterval } = options;
     const { leases, runner, registry, poller, payloads, controls } = parts;
     this.monitor = new ProcessMonitor(
       store,
@@ -69,6 +71,22 @@ export class Monitoring {
   async prometheus(): Promise<string> {
     const snapshot = await this.reader.snapshot().catch(() => undefined);
     return prometheusText(this.counters, snapshot);
+  }
+
+  /** Whether a live process tells that it provides a step of this name or alias; undefined where that cannot be known. */
+  async isProvided(step: string): Promise<boolean | undefined> {
+    const { monitoring, runSteps } = this.options;
+    if (runSteps && this.parts.registry.has(step)) return true;
+    if (monitoring === false) return undefined;
+    try {
+      // Not the snapshot: a caller that holds the only connection must not wait for a read of somebody else.
+      const seen = await this.store.processes(GONE_AFTER_HEARTBEATS * monitoring.heartbeat);
+      return seen.some(
+        ({ state, runsSteps, steps }) => state === 'alive' && runsSteps && steps.includes(step),
+      );
+    } catch {
+      return undefined;
+    }
   }
 
   private load(): ProcessLoad {
