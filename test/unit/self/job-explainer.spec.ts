@@ -191,7 +191,7 @@ describe('a job that a process holds', () => {
   it('tells why nobody has taken it over when its lease has ended', () => {
     const over = { ...held, dueAt: at(-5) };
     expect(codes(explained(over))).toEqual(['DUE', 'HELD_BY']);
-    expect(codes(explained(over, { processes: [] }))).toEqual(['NO_WORKERS', 'DUE', 'HELD_BY']);
+    expect(codes(explained(over, { processes: [] }))).toEqual(['NO_WORKERS', 'HELD_BY']);
   });
 });
 
@@ -215,15 +215,21 @@ describe('a job that is due', () => {
     ['one that is gone', [worker({ state: 'gone' })]],
     ['one that stops', [worker({ state: 'stopping' })]],
   ] as const)('NO_WORKERS: %s', (_, processes) => {
-    expect(codes(explained({}, { processes }))).toEqual(['NO_WORKERS', 'DUE']);
+    expect(codes(explained({}, { processes }))).toEqual(['NO_WORKERS']);
   });
 
   it('NO_PROCESS_PROVIDES_STEP: the workers run others', () => {
     const explanation = explained({}, { processes: [worker({ steps: ['ship'] })] });
-    expect(codes(explanation)).toEqual(['NO_PROCESS_PROVIDES_STEP', 'DUE']);
+    expect(codes(explanation)).toEqual(['NO_PROCESS_PROVIDES_STEP']);
     expect(text(explanation)).toContain(
       "No live process provides the step 'charge'; worker-1:41 runs others.",
     );
+  });
+
+  it('DUE: this process provides its step, though the table of processes does not know it', () => {
+    const own = { id: 'x', name: 'here:1', runsSteps: true, steps: ['charge'] };
+    for (const processes of [[], [worker({ steps: ['ship'] })]])
+      expect(codes(explained({}, { own, processes }))).toContain('DUE');
   });
 
   it('RECOVERY_STOPPED: nobody has looked for a minute', () => {

@@ -1,4 +1,4 @@
-import type { JobExplanation, JobReason } from '../../../core/jobs/job-operations.js';
+import type { JobExplanation, JobReason, JobReasonCode } from '../../../core/jobs/job-operations.js';
 import type { StepPause } from '../../../core/operations/fleet-numbers.js';
 import { timeFrom, timeText } from '../../../core/time-text.js';
 import { printable } from '../../../errors/printable.js';
@@ -12,6 +12,9 @@ const MAX_ERROR = 300;
 
 /** Errors of attempts that did not begin since their arguments could not be read, by the beginning of their text. */
 const UNFIT = /^(?:InvalidStepArguments|PayloadKeyUnknown|PayloadCorrupt|PayloadCodec|UnreadableJob)Error\b/;
+
+/** That say that nobody will take the job. */
+const NOBODY: ReadonlySet<JobReasonCode> = new Set(['NO_WORKERS', 'NO_PROCESS_PROVIDES_STEP']);
 
 /**
  * Why a job does not run, or what runs it. It asks nobody: everything that it goes by is in `facts`.
@@ -31,8 +34,10 @@ function reasonsOf(facts: JobFacts): JobReason[] {
   if (status !== 'submitted') return [ended(facts)];
   const isDue = dueAt === null || dueAt.getTime() <= facts.now.getTime();
   if (owner !== null && !isDue) return [holderOf(facts, owner, dueAt)];
-  const own = isDue ? due(facts, owner) : [later(facts, dueAt)];
-  return inOrder(pauseOf(facts), [...hindrances(facts), ...own], isDue);
+  const hindering = hindrances(facts);
+  const isTaken = providesItself(facts) || !hindering.some(({ code }) => NOBODY.has(code));
+  const own = isDue ? due(facts, owner, isTaken) : [later(facts, dueAt)];
+  return inOrder(pauseOf(facts), [...hindering, ...own], isDue);
 }
 
 /** A pause comes first, unless the job has to wait for longer anyway. */
@@ -128,20 +133,24 @@ function notBegun({ record, error }: JobFacts, then: string): JobReason | undefi
   };
 }
 
-function due(facts: JobFacts, owner: string | null): JobReason[] {
+/** @param isTaken somebody takes the job when its turn comes, as far as is known. */
+function due(facts: JobFacts, owner: string | null, isTaken: boolean): JobReason[] {
   const { record, now } = facts;
+  const next = isTaken ? [dueNow(facts)] : [];
+  if (owner !== null) return [...next, holderOf(facts, owner, record.dueAt ?? now)];
   const unfit = notBegun(facts, 'It is due again.');
-  const next = dueNow(facts);
-  if (owner === null) return unfit ? [unfit, next] : [next];
-  const holder = holderOf(facts, owner, record.dueAt ?? now);
-  return [next, holder];
+  return unfit ? [unfit, ...next] : next;
 }
 
-function dueNow({ record, own, processes, now }: JobFacts): JobReason {
+function providesItself({ record: { stepName }, own }: JobFacts): boolean {
+  return own.runsSteps && stepName !== null && own.steps.includes(stepName);
+}
+
+function dueNow(facts: JobFacts): JobReason {
+  const { record, processes, now } = facts;
   const { stepName, dueAt } = record;
   const since = dueAt === null ? '' : ` since ${timeFrom(now, dueAt)}`;
-  const provides = own.runsSteps && stepName !== null && own.steps.includes(stepName);
-  const who = provides
+  const who = providesItself(facts)
     ? 'This process provides its step, and takes it when its turn comes.'
     : processes
       ? 'A process that provides its step takes it when its turn comes.'
