@@ -36,12 +36,13 @@ export class AttemptReporter {
   /** @param delay until the next attempt, in milliseconds; `false` when none follows. */
   failed(reported: ReportedAttempt, error: unknown, delay: number | false, what = 'failed'): void {
     const { job, startedAt } = reported;
-    this.counters.failed(job.stepName, performance.now() - startedAt, startedAt - job.dueAt, delay === false);
+    const took = tookOf(reported);
+    this.counters.failed(job.stepName, took, startedAt - job.dueAt, delay === false);
     // That it ended with its process is noticed when the job is claimed again, so it tells nothing of the present.
     if (!isInstance(error, StepAbandonedError)) this.watch?.failed(reported.job, error);
-    this.log(reported, what, error, delay);
+    this.log(reported, what, error, delay, took);
     const nextAttemptInMs = delay === false ? null : delay;
-    this.events.emit({ event: 'attempt.failed', ...factsOf(reported), error, nextAttemptInMs });
+    this.events.emit({ event: 'attempt.failed', ...factsOf(reported, took), error, nextAttemptInMs });
   }
 
   /** @param delay until the job is looked at again, in milliseconds. */
@@ -51,18 +52,20 @@ export class AttemptReporter {
 
   /** One structured line; never the arguments, which may hold secrets. */
   log(
-    { job, attempt, startedAt }: ReportedAttempt,
+    reported: ReportedAttempt,
     what: string,
     error: unknown,
     delay: number | false,
+    took = tookOf(reported),
   ): void {
+    const { job, attempt } = reported;
     this.logger.warn({
       message: `Step ${job.stepName} of job ${job.gid} ${what}`,
       gid: job.gid,
       step: job.stepName,
       stepIndex: job.stepIndex,
       attempt,
-      tookMs: Math.round(performance.now() - startedAt),
+      tookMs: Math.round(took),
       nextAttemptInMs: delay === false ? null : Math.round(delay),
       error: this.payloads.loggable(error),
     });
@@ -75,11 +78,12 @@ export class AttemptReporter {
    */
   success(job: LeasedJob, startedAt: number, isLast: boolean): ((stored: boolean) => void) | undefined {
     const { events, counters } = this;
-    counters.succeeded(job.stepName, performance.now() - startedAt, startedAt - job.dueAt, isLast);
+    const took = tookOf({ startedAt });
+    counters.succeeded(job.stepName, took, startedAt - job.dueAt, isLast);
     this.watch?.succeeded(job);
     if (!events.wants('attempt.succeeded') && !events.wants('job.succeeded')) return undefined;
     const { gid } = job;
-    const facts = factsOf({ job, attempt: job.attempt, startedAt });
+    const facts = factsOf({ job, attempt: job.attempt }, took);
     return (stored) => {
       if (!stored) return;
       events.emit({ event: 'attempt.succeeded', ...facts });
@@ -88,11 +92,15 @@ export class AttemptReporter {
   }
 }
 
-function factsOf({
-  job,
-  attempt,
-  startedAt,
-}: ReportedAttempt): Omit<SteppingEvents['attempt.succeeded'], 'event'> {
+/** Read once for an attempt, so that the log, the events and the counts tell the same. */
+function tookOf({ startedAt }: Pick<ReportedAttempt, 'startedAt'>): number {
+  return performance.now() - startedAt;
+}
+
+function factsOf(
+  { job, attempt }: Omit<ReportedAttempt, 'startedAt'>,
+  took: number,
+): Omit<SteppingEvents['attempt.succeeded'], 'event'> {
   const { gid, stepName, stepIndex } = job;
-  return { gid, stepName, stepIndex, attempt, tookMs: Math.round(performance.now() - startedAt) };
+  return { gid, stepName, stepIndex, attempt, tookMs: Math.round(took) };
 }
