@@ -133,6 +133,27 @@ describeBackends('the brake', (backend) => {
     both.forEach((app) => (app.recording.onExecute = () => undefined));
   });
 
+  it('pauses a step, tries and releases it where the audit cannot be written, which the log tells', async () => {
+    const error = vi.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
+    const told = () => error.mock.calls.map(([line]) => String(line)).filter((line) => /audit/.test(line));
+    const app = await start({ action: 'pause', of: OF, pause: 400, max: 800 });
+    failing(app);
+    await databases.store.query('DROP TABLE stepping_audit');
+    const jobs = await startAll(app);
+    await waitFor(() => eventsOf(app).length === 2);
+    app.recording.onExecute = () => undefined;
+    for (const { gid } of jobs) expect((await app.ended(gid)).status).toBe('succeeded');
+    await waitFor(() => eventsOf(app).length === 3);
+    await waitFor(() => told().length === 2);
+    expect(told()).toEqual(
+      ['brake', 'release'].map((action) =>
+        expect.stringContaining(`The audit could not be written: ${action} of the step 'reserve-stock': `),
+      ),
+    );
+    const warned = vi.mocked(Logger.prototype.warn).mock.calls.map(([line]) => String(line));
+    expect(warned.filter((line) => /cannot be shared|could not be stored/.test(line))).toEqual([]);
+  });
+
   it('takes the probe of a process that has died', async () => {
     const now = { postgres: 'clock_timestamp()', mariadb: 'UTC_TIMESTAMP(6)', sqlite: String(Date.now()) }[
       backend

@@ -7,6 +7,7 @@ import type { Control, ControlStore } from '../../../store/control-store.js';
 import { stepEntry, type AuditStore } from '../../../store/steering/audit-store.js';
 import type { LeasedJob } from '../leased-job.js';
 import { brakeStateOf, brakeValues, isBraking, type BrakeState } from './brake-state.js';
+import { noteInAudit } from './note-in-audit.js';
 import type { StepControls } from './step-controls.js';
 
 /** When nobody has said that the probe goes on, its process has died. */
@@ -164,7 +165,8 @@ export class BrakeProbes {
     try {
       const changed = await this.store.replace('brake', target, probe.value, values, false);
       if (changed && outcome === true) {
-        await this.audit.add(stepEntry('release', stepName, 'an attempt has succeeded'));
+        const entry = stepEntry('release', stepName, 'an attempt has succeeded');
+        await noteInAudit(this.audit, entry, this.logger);
       }
     } catch (error) {
       // The probe is over in the eyes of all when its time is.

@@ -21,6 +21,7 @@ import {
   type BrakeState,
   type Counts,
 } from './brake-state.js';
+import { noteInAudit } from './note-in-audit.js';
 import type { StepControls } from './step-controls.js';
 
 /** With fewer failures, nobody else is told. */
@@ -270,7 +271,8 @@ export class Brake implements AttemptWatch, BackgroundService {
     if (!isPaused) return;
     await this.controls.refresh();
     this.parts.notify();
-    await this.audit.add(stepEntry('brake', name, `${failed} of ${attempts} attempts have failed`));
+    const entry = stepEntry('brake', name, `${failed} of ${attempts} attempts have failed`);
+    await noteInAudit(this.audit, entry, this.logger);
   }
 }
 

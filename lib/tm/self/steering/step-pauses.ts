@@ -4,11 +4,11 @@ import { checkNote, checkPause } from '../../../core/jobs/steering-options.js';
 import { isName, NAME_RULE } from '../../../core/name.js';
 import type { ActionNote } from '../../../core/operations/action-note.js';
 import type { PauseOptions } from '../../../core/operations/stepping-operations.js';
-import { errorText } from '../../../errors/error-text.js';
 import { InvalidOptionError } from '../../../errors/index.js';
 import type { ControlStore } from '../../../store/control-store.js';
 import { stepEntry, type AuditStore, type NewAuditEntry } from '../../../store/steering/audit-store.js';
 import { encodeValue } from './control-value.js';
+import { noteInAudit } from './note-in-audit.js';
 import type { StepControls } from './step-controls.js';
 
 /** Pauses steps in all processes, and resumes them. */
@@ -57,14 +57,7 @@ export class StepPauses {
   private async changed(entry: NewAuditEntry): Promise<void> {
     await this.controls.refresh();
     this.notify();
-    try {
-      await this.audit.add(entry);
-    } catch (error) {
-      // What was done holds. Somebody who stops a harm must not be told that nothing was done.
-      this.logger.error(
-        `The audit could not be written: ${entry.action} of the step '${entry.step}': ${errorText(error)}`,
-      );
-    }
+    await noteInAudit(this.audit, entry, this.logger);
   }
 
   private async endsIn(until: Date | Duration): Promise<number> {
