@@ -1,5 +1,5 @@
 import { DataSource, type DataSourceOptions } from 'typeorm';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, it } from 'vitest';
 import { lacksPostgres } from '../../../proof/src/engines/postgres-node.js';
 import { startOwnPostgres, type OwnServer } from '../../../proof/src/own-servers.js';
 import { selfTm } from '../../../lib/index.js';
