@@ -133,8 +133,10 @@ function define(
 
 function asyncProviders(options: SteppingModuleAsyncOptions): Provider[] {
   const { useFactory, useClass, useExisting, inject = [] } = options;
-  if (FACTORIES.filter((name) => options[name] !== undefined).length !== 1) {
-    throw new InvalidOptionError('forRootAsync', undefined, 'one of useFactory, useClass and useExisting');
+  const given = FACTORIES.filter((name) => options[name] !== undefined);
+  if (given.length !== 1) {
+    const several = given.length === 0 ? undefined : given.join(' and ');
+    throw new InvalidOptionError('forRootAsync', several, 'one of useFactory, useClass and useExisting');
   }
   if (useFactory) return [{ provide: STEPPING_MODULE_OPTIONS, useFactory, inject }];
   const factory = (useClass ?? useExisting)!;

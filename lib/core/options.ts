@@ -110,7 +110,7 @@ export function functionOption<T>(): OptionReader<T | undefined> {
 /** The entries of an object of texts, such as headers. The error does not show them: they may be secret. */
 export function entriesOf(value: unknown, option: string): [name: string, value: unknown][] {
   if (value !== undefined && !isRecord(value)) {
-    throw new InvalidOptionError(option, undefined, 'an object of texts');
+    throw InvalidOptionError.hidden(option, value, 'an object of texts');
   }
   return Object.entries(value ?? {});
 }

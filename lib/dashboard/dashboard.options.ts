@@ -214,15 +214,15 @@ function isShortText(value: unknown): value is string {
 /** The error shows nothing of it. */
 function basicAuthOption(value: unknown, option: string): ResolvedDashboardOptions['basicAuth'] {
   if (value === undefined) return undefined;
-  const { user, password } = isRecord(value) ? value : {};
-  if (typeof user === 'string' && /^[^:]+$/.test(user) && typeof password === 'string' && password !== '') {
-    return { user, password };
+  if (!isRecord(value)) throw InvalidOptionError.hidden(option, value, '{ user, password }');
+  const { user, password } = value;
+  if (typeof user !== 'string' || !/^[^:]+$/.test(user)) {
+    throw InvalidOptionError.hidden(`${option}.user`, user, 'a text without a colon, and not empty');
   }
-  throw new InvalidOptionError(
-    option,
-    undefined,
-    '{ user, password }, neither of them empty, and the user without a colon',
-  );
+  if (typeof password !== 'string' || password === '') {
+    throw InvalidOptionError.hidden(`${option}.password`, password, 'a text that is not empty');
+  }
+  return { user, password };
 }
 
 function maskOption(value: unknown, option: string): readonly RegExp[] {

@@ -21,6 +21,13 @@ export class InvalidOptionError extends SteppingError {
     keepUnseen(this, 'value', value);
   }
 
+  /** @internal The value that was given is not shown, since it may be a secret; that nothing was given is told. */
+  static hidden(option: string, given: unknown, expected: string): InvalidOptionError {
+    const got = given === undefined ? 'undefined' : 'a value that is not shown';
+    const message = `Invalid option '${option}': expected ${expected}, got ${got}.`;
+    return new InvalidOptionError(option, undefined, expected, message);
+  }
+
   /** @internal There is no option of this name. */
   static unknown(option: string, names: readonly string[]): InvalidOptionError {
     const expected = `one of ${names.join(', ')}`;

@@ -14,9 +14,10 @@ it.each([
   ['acess', { acess: 'read' }],
   ['access', { access: true }],
   ['access', { access: { actions: ['retry'] } }],
-  ['basicAuth', { basicAuth: { user: 'ops' } }],
-  ['basicAuth', { basicAuth: { user: 'o:ps', password: 'p' } }],
-  ['basicAuth', { basicAuth: { user: 'ops', password: '' } }],
+  ['basicAuth', { basicAuth: 'ops:p' }],
+  ['basicAuth.password', { basicAuth: { user: 'ops' } }],
+  ['basicAuth.user', { basicAuth: { user: 'o:ps', password: 'p' } }],
+  ['basicAuth.password', { basicAuth: { user: 'ops', password: '' } }],
   ['actor', { actor: 'ada' }],
   ['showArguments', { showArguments: true }],
   ['mask', { mask: ['secret'] }],
@@ -50,6 +51,17 @@ it.each([
 it('an error shows nothing of a password', () => {
   const basicAuth = { user: 'o:ps', password: 'hunter2' };
   expect(String(errorOf(() => SteppingDashboardModule.forRoot({ basicAuth })))).not.toContain('hunter2');
+});
+
+it.each([
+  [{ user: 'ops', password: undefined }, 'got undefined.'],
+  [{ user: undefined, password: 'hunter2' }, 'got undefined.'],
+  [{ user: 'ops', password: 12_345 }, 'got a value that is not shown.'],
+  [{ user: 'o:ps', password: 'hunter2' }, 'got a value that is not shown.'],
+  ['ops:hunter2', 'got a value that is not shown.'],
+])('an error tells what is missing from what is not shown: %o', (basicAuth, end) => {
+  const failure = errorOf(() => SteppingDashboardModule.forRoot({ basicAuth } as DashboardOptions)) as Error;
+  expect(failure.message.endsWith(end), failure.message).toBe(true);
 });
 
 it('a factory is needed, and what it makes is checked at the start', async () => {

@@ -60,7 +60,7 @@ export function readHttpOptions(given: unknown = {}, option = 'http'): ResolvedH
   const read = readOptions(given, option, OPTIONS);
   if (read.allowedHosts && read.agent !== undefined) {
     const expected = `left out where '${option}.allowedHosts' is set: an agent connects to wherever it likes`;
-    throw new InvalidOptionError(`${option}.agent`, undefined, expected);
+    throw new InvalidOptionError(`${option}.agent`, read.agent, expected);
   }
   const isSet = Object.values(given as object).some((value) => value !== undefined);
   return { ...read, isSet };

@@ -48,15 +48,14 @@ export class CodecKeys {
     checkKeyId(current, 'current');
     if (typeof source === 'function') return;
     if (!isRecord(source))
-      throw new InvalidOptionError('aesGcmCodec.keys', undefined, 'keys by id, or a function');
+      throw InvalidOptionError.hidden('aesGcmCodec.keys', source, 'keys by id, or a function');
     for (const [id, key] of Object.entries(source)) this.add(id, key);
     if (this.known.has(current)) return;
-    throw new InvalidOptionError(
-      'aesGcmCodec.current',
-      // The key itself may have been written there.
-      bytesOf(current) === undefined ? current : undefined,
-      `one of ${[...this.known.keys()].join(', ')}`,
-    );
+    const expected = `one of ${[...this.known.keys()].join(', ')}`;
+    // The key itself may have been written there.
+    throw bytesOf(current) === undefined
+      ? new InvalidOptionError('aesGcmCodec.current', current, expected)
+      : InvalidOptionError.hidden('aesGcmCodec.current', current, expected);
   }
 
   /** The key, if it is known already. */
@@ -126,7 +125,7 @@ export class CodecKeys {
       detached(async () => (ids === undefined ? source() : source([...ids]))),
     );
     if (keys === undefined) throw new Error(`the function 'keys' gave none within ${PATIENCE_MS} ms`);
-    if (!isRecord(keys)) throw new InvalidOptionError('aesGcmCodec.keys()', undefined, 'keys by id');
+    if (!isRecord(keys)) throw InvalidOptionError.hidden('aesGcmCodec.keys()', keys, 'keys by id');
     for (const [id, key] of Object.entries(keys)) if (key !== undefined) this.add(id, key);
   }
 
@@ -142,9 +141,9 @@ export function isKeyId(id: string): boolean {
 
 function checkKeyId(id: unknown, option: string): void {
   if (typeof id === 'string' && isKeyId(id)) return;
-  throw new InvalidOptionError(
+  throw InvalidOptionError.hidden(
     `aesGcmCodec.${option}`,
-    undefined,
+    id,
     'an id of 1 to 64 letters, digits and . _ - for each key',
   );
 }
@@ -155,9 +154,9 @@ function keyOf(value: unknown, id: string): KeyObject {
   if (bytes instanceof KeyObject && bytes.type === 'secret' && bytes.symmetricKeySize === KEY_BYTES)
     return bytes;
   if (bytes instanceof Uint8Array && bytes.byteLength === KEY_BYTES) return createSecretKey(bytes);
-  throw new InvalidOptionError(
+  throw InvalidOptionError.hidden(
     `aesGcmCodec.keys.${id}`,
-    undefined,
+    value,
     'a key of 256 bits: 32 bytes, these as base64 or 64 hexadecimal digits, or a secret KeyObject',
   );
 }

@@ -147,7 +147,7 @@ export function checkBranchHeaders(headers: unknown, option: string): Readonly<R
     if (Object.hasOwn(checked, name)) throw new InvalidOptionError(place, given, 'each name once');
     if (typeof value !== 'string' || !VALUE.test(value)) {
       // Not the value: it may be secret.
-      throw new InvalidOptionError(place, undefined, 'a text of printable ASCII; encode other characters');
+      throw InvalidOptionError.hidden(place, value, 'a text of printable ASCII; encode other characters');
     }
     checked[name] = value;
   }

@@ -167,27 +167,21 @@ function httpAddress(value: unknown, option: string): string {
   if (url && /^https?:$/.test(protocol!) && `${username}${password}${search}${hash}` === '') {
     return url.href.replace(/\/+$/, '');
   }
-  throw new InvalidOptionError(
-    option,
-    shown(value),
-    "an address such as 'http://dtm:36789', without user name and query",
-  );
+  throw badAddress(option, value, "an address such as 'http://dtm:36789', without user name and query");
 }
 
 /** An address that was refused may hold a password, or a token in its query. */
-function shown(value: unknown): unknown {
-  return typeof value === 'string' && !/^[\w.:/[\]-]*$/.test(value) ? undefined : value;
+function badAddress(option: string, value: unknown, expected: string): InvalidOptionError {
+  return typeof value === 'string' && !/^[\w.:/[\]-]*$/.test(value)
+    ? InvalidOptionError.hidden(option, value, expected)
+    : new InvalidOptionError(option, value, expected);
 }
 
 /** The port must be written: DTM knows no default, and each callback would fail. */
 function grpcAddress(value: unknown, option: string): string {
   const port = typeof value === 'string' ? Number(HOST_AND_PORT.exec(value)?.[2]) : Number.NaN;
   if (port >= 1 && port <= 65_535) return value as string;
-  throw new InvalidOptionError(
-    option,
-    shown(value),
-    "a host and a port such as 'dtm:36790', without a scheme",
-  );
+  throw badAddress(option, value, "a host and a port such as 'dtm:36790', without a scheme");
 }
 
 /** The parts of an address that `grpcAddress()` has accepted. */
@@ -198,7 +192,7 @@ export function hostAndPort(address: string): { readonly host: string; readonly 
 
 function serverHeaders(value: unknown, option: string): Readonly<Record<string, string>> {
   const entries = entriesOf(value, option);
-  if (entries.every(([, text]) => typeof text === 'string'))
-    return Object.fromEntries(entries) as Record<string, string>;
-  throw new InvalidOptionError(option, undefined, 'an object of texts');
+  const [name, given] = entries.find(([, text]) => typeof text !== 'string') ?? [];
+  if (name === undefined) return Object.fromEntries(entries) as Record<string, string>;
+  throw InvalidOptionError.hidden(`${option}[${JSON.stringify(name)}]`, given, 'a text');
 }

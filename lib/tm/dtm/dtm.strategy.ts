@@ -73,10 +73,10 @@ export function dtm(options: DtmOptions | DtmAsyncOptions): TransactionManagerSt
   const { protocol = 'http', callbackPath = DEFAULT_CALLBACK_PATH } = options;
   const resolve = (given: DtmServerOptions) => {
     requireOptions(given, 'dtm');
-    const misplaced = ['protocol', 'callbackPath'].find((name) => name in given);
+    const misplaced = (['protocol', 'callbackPath'] as const).find((name) => name in given);
     if (misplaced !== undefined) {
       const place = `nothing from a factory: it stands beside it, as in dtm({ ${misplaced}, useFactory })`;
-      throw new InvalidOptionError(`dtm.${misplaced}`, undefined, place);
+      throw new InvalidOptionError(`dtm.${misplaced}`, (given as DtmOptions)[misplaced], place);
     }
     return resolveDtmOptions({ ...given, protocol, callbackPath });
   };

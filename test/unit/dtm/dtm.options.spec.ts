@@ -69,6 +69,26 @@ describe('dtm()', () => {
     expect(error.message).not.toContain('Zoë');
   });
 
+  it.for<[string, Partial<DtmOptions>, string]>([
+    ['an address with a password', { server: 'http://user:word@dtm:36789' }, 'a value that is not shown'],
+    ['no address', { server: undefined }, 'undefined'],
+    ['headers that are a text', { headers: 'Bearer word' as never }, 'a value that is not shown'],
+    ['a header that is no ASCII', { headers: { 'x-tenant': 'Zoë' } }, 'a value that is not shown'],
+    ['a header that is missing', { headers: { 'x-tenant': undefined as never } }, 'undefined'],
+    ['a header for DTM that is missing', { serverHeaders: { a: undefined as never } }, 'undefined'],
+    ['a header for DTM that is no text', { serverHeaders: { a: 7 as never } }, 'a value that is not shown'],
+  ])('tells of %s whether something was given', ([, options, got]) => {
+    const { message } = refusal(() => dtm({ ...HTTP, ...options }));
+    expect(message).toMatch(new RegExp(`, got ${got}\\.$`));
+    expect(message).not.toMatch(/word@|Bearer|Zoë/);
+  });
+
+  it('tells what a factory gave that stands beside it', async () => {
+    const [settings] = dtm({ useFactory: () => ({ ...HTTP, protocol: 'grpc' }) as never }).providers;
+    const { useFactory } = settings as { useFactory: () => Promise<unknown> };
+    await expect(useFactory()).rejects.toThrow('got "grpc".');
+  });
+
   it('takes seconds in any unit', () => {
     for (const requestTimeout of [7000, '7s', '7000ms']) dtm({ ...HTTP, requestTimeout });
   });

@@ -109,16 +109,32 @@ describe('aesGcmCodec', () => {
     ['a list of keys', { keys: [k1], current: '0' }],
     ['a misspelled option', { keys: { k1 }, current: 'k1', curent: 'k1' }],
   ])('refuses %s, and shows none of it', (_, options) => {
-    let error: unknown;
-    try {
-      aesGcmCodec(options as never);
-    } catch (thrown) {
-      error = thrown;
-    }
+    const error = refusal(options);
     expect(error).toBeInstanceOf(InvalidOptionError);
     expect(JSON.stringify(error) + String(error)).not.toContain('correct horse');
   });
+
+  it.each<[string, object, string]>([
+    ['a password', { keys: { k: 'password' }, current: 'k' }, 'a value that is not shown'],
+    ['a key that is missing', { keys: { k: undefined }, current: 'k' }, 'undefined'],
+    ['a list of keys', { keys: [k1], current: 'k' }, 'a value that is not shown'],
+    ['no keys', { current: 'k' }, 'undefined'],
+    ['an id with a colon', { keys: { k: k1, 'k:1': k1 }, current: 'k' }, 'a value that is not shown'],
+    ['no current key', { keys: { k: k1 } }, 'undefined'],
+    ['a key as the current one', { keys: { k1 }, current: k1.toString('hex') }, 'a value that is not shown'],
+  ])('tells of %s whether something was given', (_, options, got) => {
+    expect(String(refusal(options))).toMatch(new RegExp(`, got ${got}\\.$`));
+  });
 });
+
+function refusal(options: object): unknown {
+  try {
+    aesGcmCodec(options as never);
+  } catch (error) {
+    return error;
+  }
+  return undefined;
+}
 
 describe('aesGcmCodec with keys from a function', () => {
   it('loads them at start and keeps them', async () => {
