@@ -43,12 +43,14 @@ export class TransactionRequiredError extends SteppingError {
     readonly gid: string,
     /** Where the job was started, as a line of the stack; empty when that is not known. */
     readonly where = '',
+    /** The call that started it, up to its options. */
+    call = 'createJob(',
   ) {
     super(
       'TransactionRequiredError',
       `Job '${gid}' was started outside any transaction, or in one that Stepping cannot see${where && ` (${where})`}. ` +
         'Start it inside dataSource.transaction() of a DataSource of the application, pass the QueryRunner or manager: ' +
-        "createJob({ transaction }), say createJob({ transaction: 'none' }) for a job of its own, or set the module's " +
+        `${call}{ transaction }), say ${call}{ transaction: 'none' }) for a job of its own, or set the module's ` +
         "'requireTransaction' to false.",
     );
   }

@@ -1,5 +1,5 @@
 import type { Duration } from '../core/duration.js';
-import type { DistributedJobFactory } from '../core/jobs/distributed-job.factory.js';
+import type { DistributedJobFactory, JobCall } from '../core/jobs/distributed-job.factory.js';
 import { refuseUnknown } from '../core/options.js';
 import type { JobTransaction } from '../core/transactions/transaction-resolver.js';
 import { InvalidStepArgumentsError } from '../errors/index.js';
@@ -76,12 +76,13 @@ export class EventOutbox {
     const target = this.transports.require(transport);
     const args = { transport, pattern, payload: plain(payload), ...(headers && { headers }) };
     refuse(checkPublishEvent(args) ?? target.check?.({ headers: {}, ...args }));
-    const job = this.jobs().createJob({ name: pattern, gid: id, transaction, delay });
+    const job = this.jobs().createJobFor(PUBLISH, { name: pattern, gid: id, transaction, delay });
     const { gid, created } = await job.addStep(PublishEventStep, { ...args, id: job.gid }).start();
     return { id: gid, gid, created };
   }
 }
 
+const PUBLISH: JobCall = { callee: EventOutbox.prototype.publish, opening: 'publish(..., ' };
 const PUBLISH_OPTIONS = ['transaction', 'id', 'headers', 'delay'];
 
 function refuse(problem: EventProblem | undefined, cause?: unknown): void {

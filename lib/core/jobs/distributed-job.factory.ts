@@ -39,6 +39,13 @@ export interface CreateJobOptions {
   readonly manager?: unknown;
 }
 
+/** What the application called, which made its job: what is said of the job names the line of that call, and how to write it. */
+export interface JobCall {
+  readonly callee: (...args: any[]) => unknown;
+  /** What stands before the options. */
+  readonly opening: string;
+}
+
 const JOB_OPTIONS = ['name', 'transaction', 'gid', 'delay', 'manager'];
 
 /**
@@ -75,6 +82,15 @@ export class DistributedJobFactory {
    * @throws InvalidTransactionError when `transaction` is none of the things that it may be.
    */
   createJob(options: CreateJobOptions = {}): DistributedJob {
+    return this.make(options);
+  }
+
+  /** @internal For a part of the library that makes a job, and starts it in the same call. */
+  createJobFor(call: JobCall, options: CreateJobOptions): DistributedJob {
+    return this.make(options, call);
+  }
+
+  private make(options: CreateJobOptions, call?: JobCall): DistributedJob {
     refuseUnknown(options, 'createJob', JOB_OPTIONS);
     this.environment.readiness.discover();
     const gid = options.gid === undefined ? newGid() : checkGid(options.gid);
@@ -87,27 +103,29 @@ export class DistributedJobFactory {
     const given = transaction === undefined ? undefined : this.transactions.resolve(transaction, gid);
     return new DistributedJob(this.environment, {
       message: { gid, name, delay, callerGid: options.gid !== undefined, settings: options.manager },
-      onStandalone: () => this.checkStandalone(gid, transaction === 'none'),
+      onStandalone: () => this.checkStandalone(gid, transaction === 'none', call),
       transaction: () => (given === undefined ? this.transactions.resolve(undefined, gid) : given),
-      made: this.environment.unstarted?.admit() ? this.noteMade(gid, transaction) : undefined,
+      made: this.environment.unstarted?.admit() ? this.noteMade(gid, transaction, call) : undefined,
     });
   }
 
-  private noteMade(gid: string, transaction: JobTransaction | undefined): MadeJob {
-    const where = callSite(DistributedJobFactory.prototype.createJob);
+  private noteMade(gid: string, transaction: JobTransaction | undefined, call?: JobCall): MadeJob {
+    const where = callSite(call?.callee ?? DistributedJobFactory.prototype.createJob);
     return { gid, where, hasFailed: this.transactions.watchFailure(transaction) };
   }
 
-  private checkStandalone(gid: string, wanted: boolean): void {
+  private checkStandalone(gid: string, wanted: boolean, call?: JobCall): void {
     if (wanted) return;
     const { requireTransaction = this.environment.manager.durable } = this.options;
     if (requireTransaction === false) return;
-    if (requireTransaction === true)
-      throw new TransactionRequiredError(gid, callSite(DistributedJob.prototype.start));
+    if (requireTransaction === true) {
+      const where = callSite(call?.callee ?? DistributedJob.prototype.start);
+      throw new TransactionRequiredError(gid, where, call?.opening);
+    }
     if (this.warned) return;
     this.warned = true;
     this.logger.warn(
-      `Job ${gid} was started outside any transaction. If that is meant, say createJob({ transaction: 'none' }). ` +
+      `Job ${gid} was started outside any transaction. If that is meant, say ${call?.opening ?? 'createJob('}{ transaction: 'none' }). ` +
         'This warning is given once per process.',
     );
   }

@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import { Inject, Injectable, Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { ClientsModule, Transport, type RmqOptions } from '@nestjs/microservices';
 import { Test } from '@nestjs/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { selfTm, Step, SteppingModule } from '../../../lib/index.js';
 import {
   clientProxyTransport,
@@ -410,5 +410,51 @@ describe('EventOutbox with a transport of its own', () => {
     } finally {
       await place.drop();
     }
+  });
+});
+
+describe('an event that is published outside any transaction', () => {
+  let databases: Databases;
+  let app: TestApplication;
+  const warnings: string[] = [];
+
+  beforeAll(async () => {
+    databases = await Databases.create('sqlite', 'one');
+  });
+  afterEach(async () => {
+    await app?.close();
+  });
+  afterAll(async () => databases?.drop());
+
+  /** What the application calls; its name is in the stack. */
+  async function sendGreeting(): Promise<unknown> {
+    return app.context.get(EventOutbox).publish('orders', 'greeting', 'hello');
+  }
+  const begin = async (requireTransaction: true | 'warn'): Promise<void> => {
+    const transports = { orders: new Recorded() };
+    app = await TestApplication.start(databases, {
+      imports: [SteppingEventsModule.forRoot({ transports })],
+      module: { requireTransaction },
+    });
+  };
+
+  it('is refused with the line that published it, and with what to write there', async () => {
+    await begin(true);
+    const error = (await sendGreeting().catch((thrown: unknown) => thrown)) as Error;
+    expect(error).toMatchObject({ code: 'STEPPING_TRANSACTION_REQUIRED' });
+    expect(error.message).toMatch(/\(at sendGreeting \(.*module\.spec\.ts:\d+:\d+\)\)/);
+    expect(error.message).toContain("publish(..., { transaction: 'none' })");
+    expect(error.message).toContain('publish(..., { transaction })');
+    expect(error.message).not.toMatch(/createJob|event-outbox/);
+  });
+
+  it("is warned of with 'warn', which says what to write there", async () => {
+    await begin('warn');
+    app.context.useLogger({ log() {}, error() {}, warn: (line: string) => void warnings.push(line) });
+    await sendGreeting();
+    app.context.useLogger(false);
+    const [warning] = warnings.filter((line) => line.includes('outside any transaction'));
+    expect(warning).toContain("publish(..., { transaction: 'none' })");
+    expect(warning).not.toContain('createJob');
   });
 });
