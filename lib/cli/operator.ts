@@ -77,7 +77,7 @@ async function managerOver(
   const serializer = new StepArgumentsSerializer(await ArgumentsValidator.load());
   const attempts = new AttemptRunner(serializer);
   const transactional = new TransactionalStepRunner(attempts, databases);
-  const payloads = new Payloads(undefined);
+  const payloads = new Payloads(undefined, () => false, true);
   const barriers = new BarrierSteps(transactional, databases);
   const telemetry = new JobTelemetry();
   const executor = new StepExecutor(registry, attempts, barriers, payloads, telemetry, options);

@@ -26,6 +26,7 @@ export function recordOf(row: JobRow): JobRecord {
     name: textOf(row.name),
     stepName: textOf(row.stepName),
     error: textOf(row.error),
+    errorName: textOf(row.errorName),
     stepIndex: Number(row.stepIndex),
     attempts: Number(row.attempts),
     crashes: numberOf(row.crashes),

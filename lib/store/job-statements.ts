@@ -226,7 +226,7 @@ export abstract class JobStatements {
   /** The columns of a `JobRow`. */
   private get columns(): Fragment {
     const [created, due, ended] = ['created_at', 'due_at', 'ended_at'].map((name) => new RawSql(name));
-    return fragment`${CLAIMED_COLUMNS}, name, ${this.notation.epochOf(created!)} AS "createdAt",
+    return fragment`${CLAIMED_COLUMNS}, name, error_name AS "errorName", ${this.notation.epochOf(created!)} AS "createdAt",
                     ${this.notation.epochOf(due!)} AS "dueAt", ${this.notation.epochOf(ended!)} AS "endedAt"`;
   }
 

@@ -41,6 +41,8 @@ export interface JobRecord {
   readonly owner: string | null;
   readonly lookup: string | null;
   readonly error: string | null;
+  /** The name of the class of the error, which is not encoded. */
+  readonly errorName: string | null;
   readonly trace: string | null;
   readonly createdAt: Date;
   readonly dueAt: Date | null;

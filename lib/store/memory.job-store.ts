@@ -17,14 +17,8 @@ import {
   type RecordPage,
 } from './job-store.js';
 
-/** A job as it is kept here. */
-export interface KeptJob extends JobRecord {
-  /** The name of the class of its error. */
-  readonly errorName: string | null;
-}
-
-/** The same, to be changed. */
-export type MemoryJob = { -readonly [K in keyof KeptJob]: KeptJob[K] };
+/** A job as it is kept here, to be changed. */
+export type MemoryJob = { -readonly [K in keyof JobRecord]: JobRecord[K] };
 
 /**
  * Keeps jobs in memory: they are gone when the process ends. For tests, and for applications without a database. It
@@ -43,7 +37,7 @@ export class MemoryJobStore extends JobStore {
   }
 
   /** All jobs, for those that count them. */
-  all(): Iterable<KeptJob> {
+  all(): Iterable<JobRecord> {
     return this.jobs.values();
   }
 
@@ -280,8 +274,8 @@ export class MemoryJobStore extends JobStore {
   }
 }
 
-function recordOf({ errorName: _errorName, ...job }: KeptJob): JobRecord {
-  return job;
+function recordOf(job: JobRecord): JobRecord {
+  return { ...job };
 }
 
 function isUnended(job: JobRecord): boolean {

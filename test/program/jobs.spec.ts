@@ -274,30 +274,60 @@ describeBackends(
       module: { codec: testCodec() },
     });
 
+    const run = (...args: string[]): Promise<ProgramOutcome> =>
+      runProgramHere([...args, ...connectionOf(databases.store)]);
+    async function failedJob(): Promise<string> {
+      app.recording.onExecute = () => {
+        throw new UnrecoverableStepError('out of coffee');
+      };
+      const { gid } = await app.jobs.createJob().addStep(ReserveStock, { orderId: 'coffee' }).start();
+      await app.ended(gid);
+      return gid;
+    }
+
     it('says that it cannot show arguments and errors', async () => {
       app.recording.onExecute = () => {
         throw new UnrecoverableStepError(SECRET);
       };
       const { gid } = await app.jobs.createJob().addStep(ReserveStock, { orderId: SECRET }).start();
       await app.ended(gid);
-      const { code, stdout } = await runProgramHere([
-        'show',
-        gid,
-        '--args',
-        ...connectionOf(databases.store),
-      ]);
+      const { code, stdout } = await run('show', gid, '--args');
       expect(code).toBe(0);
       expect(stdout).toContain('Arguments of step 0 (reserve-stock): cannot be shown: they are encoded');
-      expect(stdout).toContain('The text of the error cannot be shown');
       expect(stdout).not.toContain(SECRET);
-      const { json } = await runProgramHere([
-        'show',
-        gid,
-        '--args',
-        '--json',
-        ...connectionOf(databases.store),
-      ]);
+      const { json } = await run('show', gid, '--args', '--json');
       expect(json.steps[0]).toMatchObject({ argsError: 'KEY_UNKNOWN' });
+    });
+
+    it('tells the class of an error whose text is encoded', async () => {
+      const gid = await failedJob();
+      const told = 'UnrecoverableStepError (its text is encoded)';
+      for (const command of [['list'], ['show', gid], ['explain', gid]]) {
+        const { code, stdout, stderr } = await run(...command);
+        expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+        expect(stdout.replace(/\s+/g, ' '), command[0]).toContain(told);
+      }
+      expect((await run('show', gid, '--json')).json).toMatchObject({ error: told });
+    });
+
+    it('says that a search passes over encoded texts, where there are some', async () => {
+      await failedJob();
+      const note = (option: string) =>
+        `Texts of some jobs are encoded: ${option} cannot search these. Filter by --step, --name, --status and times.`;
+      for (const option of ['--error', '--search']) {
+        const none = await run('list', option, 'coffee');
+        expect(none).toMatchObject({ code: 0, stdout: `No jobs.\n${note(option)}\n` });
+        const { json } = await run('list', option, 'coffee', '--status', 'failed', '--json');
+        expect(json).toEqual({ jobs: [], cursor: null, notes: [note(option)] });
+        const retried = await run('retry', '--all', option, 'coffee', '--reason', 'back', '--yes');
+        expect(retried.stdout).toContain(note(option));
+      }
+      for (const search of [
+        ['--error', 'coffee', '--step', 'nobody'],
+        ['--status', 'failed'],
+      ]) {
+        expect((await run('list', ...search)).stdout).not.toContain('Texts of some jobs');
+      }
     });
   },
   ['sqlite', 'postgres'],

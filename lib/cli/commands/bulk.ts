@@ -6,6 +6,7 @@ import type { Answer, CommandContext, CommandOptions } from '../command.js';
 import { UsageError } from '../program.errors.js';
 import { confirmMany } from '../confirmation.js';
 import { jobsText } from '../job-text.js';
+import { passedOver } from '../encoded-texts.js';
 import { FILTERS, filterOf, numberOf } from '../job-filter-options.js';
 
 /** Of commands that touch the jobs of a list, or those that a filter finds. */
@@ -73,7 +74,10 @@ async function actOnAll(context: CommandContext, { done, all }: Action): Promise
   const options = { reason, by, ...(limit !== undefined && { limit }) };
   const found = await all(filter, { ...options, dryRun: true });
   const count = `${jobsText(found.matched)}${found.more ? ', and there are more,' : ''}`;
-  if (values['dry-run'] === true) return { code: 0, lines: [`${count} would be ${done}.`], json: found };
+  const notes = await passedOver(context.operator.jobs, filter);
+  const told = notes.length > 0 && { notes };
+  if (values['dry-run'] === true)
+    return { code: 0, lines: [`${count} would be ${done}.`, ...notes], json: { ...found, ...told } };
   await confirmMany(context, found.matched, `${count} would be ${done}.`);
   const result = await all(filter, options);
   const left = result.matched - result.changed;
@@ -83,7 +87,7 @@ async function actOnAll(context: CommandContext, { done, all }: Action): Promise
   ];
   return {
     code: 0,
-    lines: [`${jobsText(result.changed)} ${result.changed === 1 ? 'is' : 'are'} ${done}.`, ...rest],
-    json: result,
+    lines: [`${jobsText(result.changed)} ${result.changed === 1 ? 'is' : 'are'} ${done}.`, ...rest, ...notes],
+    json: { ...result, ...told },
   };
 }

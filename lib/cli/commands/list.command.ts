@@ -1,5 +1,6 @@
 import type { JobPage } from '../../core/jobs/job-info.js';
 import type { Command } from '../command.js';
+import { passedOver } from '../encoded-texts.js';
 import { FILTERS, filterOf, numberOf } from '../job-filter-options.js';
 import { jobJson, jobTable, jobText } from '../job-text.js';
 import type { Operator } from '../operator.js';
@@ -21,20 +22,21 @@ export const list: Command = {
     const withArgs = values['args'] === true;
     const cursor = values['cursor'] as string | undefined;
     const limit = numberOf(values, 'limit') ?? DEFAULT_LIMIT;
-    const page = await operator.jobs.list({
-      ...filterOf(values),
-      limit,
-      includeArgs: withArgs,
-      ...(cursor !== undefined && { cursor }),
-    });
+    const filter = { ...filterOf(values), ...(cursor !== undefined && { cursor }) };
+    const page = await operator.jobs.list({ ...filter, limit, includeArgs: withArgs });
+    const notes = await passedOver(operator.jobs, filter);
     const { jobs } = page;
     const shown = withArgs
       ? jobs.flatMap((job) => [...jobText(job, true, terminal.width), ''])
       : jobTable(jobs, await timeOf(operator), terminal.width);
     return {
       code: 0,
-      lines: [...(jobs.length === 0 ? noJobs(page.cursor) : shown), ...further(page, limit)],
-      json: { jobs: jobs.map((job) => jobJson(job, withArgs)), cursor: page.cursor ?? null },
+      lines: [...(jobs.length === 0 ? noJobs(page.cursor) : shown), ...further(page, limit), ...notes],
+      json: {
+        jobs: jobs.map((job) => jobJson(job, withArgs)),
+        cursor: page.cursor ?? null,
+        ...(notes.length > 0 && { notes }),
+      },
     };
   },
 };

@@ -92,17 +92,23 @@ export async function openAttempt<A extends StepAttempt>(
   }
 }
 
+/** A job as users see it, but not decoded yet. */
+export interface StoredJobInfo extends JobInfo {
+  /** The name of the class of its error, where that is stored beside it. */
+  readonly errorName?: string | null;
+}
+
 /** What users see of jobs, decoded as far as this process can. */
 export function readableJobs(
   payloads: Payloads,
-  jobs: readonly JobInfo[],
+  jobs: readonly StoredJobInfo[],
   includeArgs = true,
 ): Promise<JobInfo[]> {
   const until = untilPatienceEnds();
-  return mapped(jobs, async (job) => {
+  return mapped(jobs, async ({ errorName, ...job }) => {
     const { gid, steps } = job;
-    const error =
-      job.error && (await payloads.readReport(job.error, { gid, stepIndex: currentStep(steps) }, until));
+    const context = { gid, stepIndex: currentStep(steps) };
+    const error = job.error && (await payloads.readReport(job.error, errorName, context, until));
     if (!includeArgs) return { ...job, error, steps: steps.map(({ args: _args, ...step }) => step) };
     return { ...job, error, steps: await mapped(steps, (step) => readableStep(payloads, gid, step, until)) };
   });

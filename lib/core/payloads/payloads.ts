@@ -45,6 +45,8 @@ export class Payloads {
     private readonly codec: PayloadCodec | undefined,
     /** Whether the caller is inside a transaction of the application. */
     private readonly insideTransaction: () => boolean = () => false,
+    /** Nobody can give this process a codec, so it is not asked for. */
+    private readonly isProgram = false,
   ) {}
 
   /** Whether texts are encoded. */
@@ -104,9 +106,15 @@ export class Payloads {
     return this.encodes ? this.encodeReport(report, error, context, patience) : plainError(report);
   }
 
-  /** The text of an error as it was; where it cannot be decoded, why. */
-  async readReport(stored: string, context: Omit<PayloadContext, 'purpose'>, until: number): Promise<string> {
+  /** The text of an error as it was; where it cannot be decoded, why. The name of its class is not encoded. */
+  async readReport(
+    stored: string,
+    name: string | null | undefined,
+    context: Omit<PayloadContext, 'purpose'>,
+    until: number,
+  ): Promise<string> {
     if (!isEncodedError(stored)) return plainInError(stored);
+    if (this.isProgram) return `${name || 'Error'} (its text is encoded)`;
     try {
       const encoded = encodedInError(stored);
       if (!encoded) throw new PayloadCorruptError('it is no JSON any more');

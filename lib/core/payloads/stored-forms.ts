@@ -11,11 +11,14 @@ const ENCODED = 'stepping:encoded';
 const PLAIN = 'stepping:plain';
 const MARK = 'stepping:';
 const MARKED_JSON = `{"${MARK}`;
+/** How encoded arguments begin, and how encoded errors do. */
+export const ENCODED_ARGS = `{"${ENCODED}":`;
+export const ENCODED_ERROR = `${ENCODED}:`;
 const NOT_ASCII = /[\u007f-\uffff]/g;
 
 /** Encoded arguments, as JSON. */
 export function encodedArgs(encoded: EncodedText): string {
-  return `{"${ENCODED}":${jsonOf(encoded)}}`;
+  return `${ENCODED_ARGS}${jsonOf(encoded)}}`;
 }
 
 /** Arguments that are stored as they are. Those that look like a mark are marked themselves. */
@@ -58,7 +61,7 @@ export function encodedError(encoded: EncodedText): string {
     NOT_ASCII,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
-  return `${ENCODED}:${json}`;
+  return ENCODED_ERROR + json;
 }
 
 /** The text of an error that is stored as it is. */
@@ -67,13 +70,13 @@ export function plainError(text: string): string {
 }
 
 export function isEncodedError(stored: string): boolean {
-  return stored.startsWith(`${ENCODED}:`);
+  return stored.startsWith(ENCODED_ERROR);
 }
 
 /** What is encoded in the text of an error; undefined where it is damaged. */
 export function encodedInError(stored: string): EncodedText | undefined {
   try {
-    return encodedOf(JSON.parse(stored.slice(ENCODED.length + 1)));
+    return encodedOf(JSON.parse(stored.slice(ENCODED_ERROR.length)));
   } catch {
     return undefined;
   }

@@ -1,4 +1,5 @@
 import { rangeOfOwnGids } from '../../core/jobs/gid.js';
+import type { JobRecord } from '../job-store.js';
 import type { KeptJob, MemoryJobStore } from '../memory.job-store.js';
 import {
   COUNT_LIMIT,
@@ -98,7 +99,7 @@ export class MemoryFleetStore extends FleetStore {
   override async jobs(): Promise<JobCounts> {
     const now = this.store.now();
     const open = [...this.store.all()].filter(({ dueAt }) => dueAt !== null);
-    const isDue = ({ dueAt }: KeptJob) => dueAt!.getTime() <= now;
+    const isDue = ({ dueAt }: JobRecord) => dueAt!.getTime() <= now;
     const due = open.filter((job) => isDue(job) && job.status === 'submitted').sort(byDueAt);
     const later = open.filter((job) => !isDue(job) || job.status === 'prepared').sort(byDueAt);
     const failed = [...this.store.all()].filter(({ status }) => status === 'failed').length;
@@ -159,15 +160,15 @@ function sums<K>(rows: readonly CountedRow[], keyOfRow: (row: CountedRow) => K):
   return [...groups];
 }
 
-function byDueAt(a: KeptJob, b: KeptJob): number {
+function byDueAt(a: JobRecord, b: JobRecord): number {
   return a.dueAt!.getTime() - b.dueAt!.getTime();
 }
 
-function processOf({ owner }: KeptJob): string | null {
+function processOf({ owner }: JobRecord): string | null {
   return owner === null ? null : owner.slice(0, 12);
 }
 
-function dueGroups(jobs: readonly KeptJob[]): DueGroup[] {
+function dueGroups(jobs: readonly JobRecord[]): DueGroup[] {
   const groups = new Map<string, DueGroup>();
   for (const job of jobs) {
     const [step, process] = [job.stepName ?? '', processOf(job)];
@@ -178,7 +179,7 @@ function dueGroups(jobs: readonly KeptJob[]): DueGroup[] {
   return [...groups.values()];
 }
 
-function laterGroups(jobs: readonly KeptJob[]): LaterGroup[] {
+function laterGroups(jobs: readonly JobRecord[]): LaterGroup[] {
   const groups = new Map<string, LaterGroup>();
   for (const job of jobs) {
     const [status, process] = [job.status as LaterGroup['status'], processOf(job)];

@@ -1,5 +1,6 @@
-import type { JobInfo, StepInfo, StepStatus } from '../../core/jobs/job-info.js';
+import type { StepInfo, StepStatus } from '../../core/jobs/job-info.js';
 import { parseSteps, type ParsedStep } from '../../core/jobs/job-message.js';
+import type { StoredJobInfo } from '../../core/payloads/job-payloads.js';
 import { traceIdOf } from '../../core/telemetry/trace-text.js';
 import { errorText } from '../../errors/error-text.js';
 import type { JobRecord } from '../../store/job-store.js';
@@ -8,7 +9,7 @@ import { parseLog } from './attempt-log.js';
 type Log = ReturnType<typeof parseLog>;
 
 /** Converts a stored job to what users see. One that cannot be read has no steps, and its error says so. */
-export function jobInfoOf(record: JobRecord): JobInfo {
+export function jobInfoOf(record: JobRecord): StoredJobInfo {
   const log = parseLog(record.attemptLog);
   let parsed: readonly ParsedStep[] = [];
   let unreadable: string | undefined;
@@ -27,10 +28,10 @@ export function jobInfoOf(record: JobRecord): JobInfo {
       attempts: attemptsOf(record, index, status, log),
     };
   });
-  const { gid, name, status, createdAt, dueAt, endedAt } = record;
+  const { gid, name, status, errorName, createdAt, dueAt, endedAt } = record;
   const error = unreadable ?? record.error;
   const trace = record.trace === null ? undefined : traceIdOf(record.trace);
-  return { gid, name, status, steps, error, createdAt, dueAt, endedAt, ...(trace && { trace }) };
+  return { gid, name, status, steps, error, errorName, createdAt, dueAt, endedAt, ...(trace && { trace }) };
 }
 
 function stepStatus(record: JobRecord, index: number, log: Log): StepStatus {
