@@ -1,8 +1,10 @@
-import { Inject, Module, Optional, type DynamicModule } from '@nestjs/common';
-import { ModulesContainer } from '@nestjs/core';
+import { Inject, Module, Optional, type DynamicModule, type OnModuleInit } from '@nestjs/common';
+import { ModuleRef, ModulesContainer } from '@nestjs/core';
 import { assertHasSettings } from '../core/imported-once.js';
+import { DistributedJobFactory } from '../core/jobs/distributed-job.factory.js';
 import { booleanOption, checkedOption, readOptions, type OptionsOf } from '../core/options.js';
 import { telemetryOf } from '../core/telemetry/job-telemetry.js';
+import { InvalidOptionError } from '../errors/index.js';
 import { JobMetrics } from './job-metrics.js';
 import { OpenTelemetryTracer, SCOPE } from './open-telemetry.tracer.js';
 
@@ -40,10 +42,11 @@ const TELEMETRY_OPTIONS = Symbol('TELEMETRY_OPTIONS');
  * @publicApi
  */
 @Module({})
-export class SteppingTelemetryModule {
+export class SteppingTelemetryModule implements OnModuleInit {
   /** @internal Made by Nest. */
   constructor(
     modules: ModulesContainer,
+    private readonly moduleRef: ModuleRef,
     @Optional() @Inject(TELEMETRY_OPTIONS) options: OptionsOf<typeof OPTIONS>,
   ) {
     assertHasSettings(options, 'SteppingTelemetryModule');
@@ -60,5 +63,20 @@ export class SteppingTelemetryModule {
   static forRoot(options: SteppingTelemetryOptions = {}): DynamicModule {
     const useValue = readOptions(options, 'SteppingTelemetryModule', OPTIONS);
     return { module: SteppingTelemetryModule, providers: [{ provide: TELEMETRY_OPTIONS, useValue }] };
+  }
+
+  /** Called by Nest: without jobs there is nothing to trace. */
+  onModuleInit(): void {
+    try {
+      // `SteppingModule` need not be global.
+      this.moduleRef.get(DistributedJobFactory, { strict: false });
+    } catch {
+      throw new InvalidOptionError(
+        'imports',
+        undefined,
+        'SteppingModule',
+        'SteppingTelemetryModule found no DistributedJobFactory: import SteppingModule.forRoot() in the application as well.',
+      );
+    }
   }
 }

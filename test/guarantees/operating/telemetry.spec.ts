@@ -1,4 +1,6 @@
 import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import { Module } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
 import {
   ParentBasedSampler,
   SamplingDecision,
@@ -6,7 +8,7 @@ import {
   type Sampler,
 } from '@opentelemetry/sdk-trace-base';
 import { afterEach, expect, it } from 'vitest';
-import { DistributedJobFactory, Step, type StepHandler } from '../../../lib/index.js';
+import { DistributedJobFactory, selfTm, Step, SteppingModule, type StepHandler } from '../../../lib/index.js';
 import { SteppingTelemetryModule, type SteppingTelemetryOptions } from '../../../lib/opentelemetry/index.js';
 import { dtmJob, DtmLimitError } from '../../../lib/tm/dtm/index.js';
 import { TestApplication } from '../../support/application.js';
@@ -272,6 +274,29 @@ describeManagers(
   },
   { atDtm: ['postgres'] },
 );
+
+it('SteppingTelemetryModule needs SteppingModule', async () => {
+  const testing = await Test.createTestingModule({ imports: [SteppingTelemetryModule.forRoot()] }).compile();
+  await expect(testing.init()).rejects.toMatchObject({
+    code: 'STEPPING_INVALID_OPTION',
+    option: 'imports',
+    message: expect.stringContaining(
+      'SteppingTelemetryModule found no DistributedJobFactory: import SteppingModule',
+    ),
+  });
+});
+
+it('SteppingTelemetryModule finds a SteppingModule that is not global', async () => {
+  const stepping = SteppingModule.forRoot({
+    isGlobal: false,
+    transactionManager: selfTm({ store: 'memory' }),
+  });
+  @Module({ imports: [stepping] })
+  class Orders {}
+  const imports = [SteppingTelemetryModule.forRoot(), Orders];
+  const app = await (await Test.createTestingModule({ imports }).compile()).init();
+  await app.close();
+});
 
 /** Samples what has no parent, unless it has this name, and what has one as that is. */
 function sampledUnless(name: string): Sampler {
