@@ -14,14 +14,13 @@ import type { LeaseKeeper } from './lease-keeper.js';
 import { LeasedJob } from './leased-job.js';
 import { NotifiedClaims } from './notified-claims.js';
 import type { PreparedJobs } from './prepared-jobs.js';
+import { someGids } from './some-gids.js';
 import { errorText } from '../../errors/error-text.js';
 
 /** Larger statements cost more per row to parse, and hold their locks for longer. */
 const LARGEST_CLAIM = 500;
 /** Prepared jobs are settled even while this process has no free slots. */
 const PREPARED_BATCH = 50;
-/** How many jobs one line of the log names. */
-const LOGGED_GIDS = 5;
 /** `setTimeout` holds 32 bits. Later wake-ups are left to the interval. */
 const MAX_WAKE_MS = 24 * 3600 * 1000;
 
@@ -264,10 +263,8 @@ export class JobPoller implements BackgroundService {
     for (const { gid, stepName, mark } of takenOver) {
       this.events.emit({ event: 'job.taken-over', gid, stepName, crashed: mark === 'crashed' });
     }
-    const some = takenOver.slice(0, LOGGED_GIDS).map((record) => record.gid);
-    const more = takenOver.length > some.length ? ` and ${takenOver.length - some.length} more` : '';
     this.logger.warn(
-      `Jobs are taken over, since the process that held them has lost their leases: ${some.join(', ')}${more}.`,
+      `Jobs are taken over, since the process that held them has lost their leases: ${someGids(takenOver)}.`,
     );
   }
 }

@@ -7,6 +7,7 @@ import type { JobRecord, JobStore, LeaseKey } from '../../store/job-store.js';
 import { LeaseTable } from './lease-table.js';
 import { Lease } from './lease.js';
 import { LeaseIdentity } from './lease-identity.js';
+import { someGids } from './some-gids.js';
 import { errorText } from '../../errors/error-text.js';
 
 /** A lease is renewed after a third of it, which leaves time for two more tries. */
@@ -158,14 +159,16 @@ export class LeaseKeeper implements BackgroundService {
 
   /** Their renewal goes on: work that has ended is stored, unless another process has taken the job. */
   private giveUp(leases: readonly Lease[]): void {
-    for (const lease of leases) {
-      if (lease.overdue) continue;
-      this.overdue = true;
-      this.logger.warn(
-        `The lease of job ${lease.gid} is overdue: it could not be renewed in time. A step that runs is told to stop.`,
-      );
-      lease.expire();
-    }
+    const late = leases.filter(({ overdue }) => !overdue);
+    if (late.length === 0) return;
+    this.overdue = true;
+    // Of some jobs only the end is still to be stored: nothing of theirs runs any more.
+    this.logger.warn(
+      late.length === 1
+        ? `The lease of 1 job is overdue, since it could not be renewed in time: ${someGids(late)}. A step that still runs is told to stop.`
+        : `The leases of ${late.length} jobs are overdue, since they could not be renewed in time: ${someGids(late)}. Steps that still run are told to stop.`,
+    );
+    for (const lease of late) lease.expire();
   }
 
   private async renewDue(): Promise<void> {

@@ -197,7 +197,7 @@ describeBackends('a paused step', (backend) => {
       { event: 'step.resumed', stepName: 'charge' },
     ]);
     expect(told().filter((line) => line.includes("'charge' is paused by ada@example.org: "))).toHaveLength(1);
-    expect(told().filter((line) => line.includes("'charge' is paused no more"))).toHaveLength(1);
+    expect(told().filter((line) => line.includes("'charge' is no longer paused"))).toHaveLength(1);
     const audit = await auditOf(databases.store);
     expect(audit.map((entry) => ({ ...entry, changed: Number(entry.changed) }))).toEqual([
       { action: 'pause', step: 'charge', reason, who: 'ada@example.org', changed: 0 },

@@ -67,10 +67,20 @@ it('tries again while the store fails, and gives a lease up when a fifth is left
   expect(lease).toMatchObject({ overdue: true, lost: false });
   expect(leases.isGood(lease)).toBe(false);
   expect(warn).toHaveBeenLastCalledWith(
-    expect.stringContaining('is overdue: it could not be renewed in time'),
+    'The lease of 1 job is overdue, since it could not be renewed in time: a. A step that still runs is told to stop.',
   );
   await passed(LEASE_MS);
   expect(lost).toHaveBeenCalledTimes(1);
+});
+
+it('tells of all leases that are overdue in one line, with five gids and how many there are', async () => {
+  vi.spyOn(store, 'renew').mockRejectedValue(new Error('down'));
+  for (const gid of ['a', 'b', 'c', 'd', 'e', 'f', 'g']) await hold(gid);
+  await passed(LEASE_MS * 2);
+  expect(lost).toHaveBeenCalledTimes(7);
+  expect(warn.mock.calls.flat().filter((line) => String(line).includes('overdue'))).toEqual([
+    'The leases of 7 jobs are overdue, since they could not be renewed in time: a, b, c, d, e and 2 more. Steps that still run are told to stop.',
+  ]);
 });
 
 it('asks for what is overdue before jobs are claimed, as soon as the store answers', async () => {

@@ -115,7 +115,7 @@ export class Brake implements AttemptWatch, BackgroundService {
     }
   }
 
-  /** These steps are paused no more: what was before does not count. */
+  /** These steps are no longer paused: what was before does not count. */
   released(names: readonly string[]): void {
     for (const name of names) {
       this.failing.delete(name);

@@ -271,7 +271,7 @@ export class StepControls implements BackgroundService {
     for (const { stepName, names } of new Set(before.values())) {
       if (names.some((name) => this.byName.has(name))) continue;
       this.events.emit({ event: 'step.resumed', stepName });
-      this.logger.log(`The step '${stepName}' is paused no more.`);
+      this.logger.log(`The step '${stepName}' is no longer paused.`);
     }
   }
 
