@@ -26,7 +26,7 @@ export class JobHolds {
     private readonly dialect: Dialect,
   ) {}
 
-  /** Among the 10,000 jobs that have been due for longest, and the 10,000 that are due next. */
+  /** Among the 10,000 jobs that have been due longest, and the 10,000 that are due next. */
   async read(): Promise<JobHold[]> {
     const { sql, params } = this.statement();
     const { rows } = await orUnavailable('The database of the jobs', this.dialect, () =>

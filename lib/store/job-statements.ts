@@ -161,7 +161,7 @@ export abstract class JobStatements {
        ORDER BY gid`;
   }
 
-  /** The unknown steps (`stepName`) among the jobs that have been due for longest, of which nobody holds a job. */
+  /** The unknown steps (`stepName`) among the jobs that have been due longest, of which nobody holds a job. */
   overdueSteps(known: readonly string[], overdue: number): Statement {
     return this.notation.sql`
       SELECT DISTINCT step_name AS "stepName"

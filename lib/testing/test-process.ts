@@ -64,7 +64,7 @@ export class TestProcess {
     return this.held?.gid === gid ? this.services.registry.get(this.held.stepName) : undefined;
   }
 
-  /** Runs the job that has been due for longest as far as it goes now; false when none is due. */
+  /** Runs the job that has been due longest as far as it goes now; false when none is due. */
   async runNext(): Promise<boolean> {
     const run = this.run().catch((error: unknown) => {
       if (this.severed) return true;

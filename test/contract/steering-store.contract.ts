@@ -217,7 +217,7 @@ export function describeSteeringStore(title: string, open: () => Promise<Steerin
         expect(await claimAll(store, 'next')).toHaveLength(3);
       });
 
-      it('strews the new attempts, each at its own time', async () => {
+      it('spreads the new attempts, each at its own time', async () => {
         const gids = await failed(3);
         const auditId = await audit.add(note());
         const since = (await steering.now()) + 10_000;

@@ -13,7 +13,7 @@ export const retry: Command = {
     spread: {
       type: 'string',
       value: '<duration>',
-      help: 'with --all: strews the attempts evenly over this time',
+      help: 'with --all: spreads the attempts evenly over this time',
     },
   },
   changes: true,

@@ -52,7 +52,7 @@ export interface BulkOptions extends ActionNote {
  * @publicApi
  */
 export interface BulkRetryOptions extends BulkOptions {
-  /** Strews the new attempts evenly over this time, so that many retries are no second outage. Default: 0, at once. */
+  /** Spreads the new attempts evenly over this time, so that many retries are no second outage. Default: 0, at once. */
   readonly spread?: Duration;
 }
 

@@ -72,7 +72,7 @@ const PLACEHOLDERS = new RegExp(
 
 /**
  * Reads the secrets that callbacks are signed with. A weak one is as good as none: whoever has one signature can try
- * secrets for as long as he likes.
+ * secrets without end.
  *
  * @throws InvalidOptionError, which does not show the value.
  */

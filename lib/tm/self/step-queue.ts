@@ -83,7 +83,7 @@ export class StepQueue {
     return this.jobs.length;
   }
 
-  /** The turn of the job that has waited for longest. */
+  /** The turn of the job that has waited longest. */
   get turn(): number {
     return this.jobs[0]?.turn ?? Infinity;
   }

@@ -18,7 +18,7 @@ export const RARE = {
 
 const CHUNK = 100_000;
 
-/** Writes jobs past the library, one every ten seconds until now. Failed and open ones are strewn among them. */
+/** Writes jobs past the library, one every ten seconds until now. Failed and open ones are spread among them. */
 export async function seedHistory(database: TestDatabase, { jobs, failed, open }: History): Promise<void> {
   const notation = database.backend === 'postgres' ? postgres : sqlite;
   const started = Date.now() - jobs * 10_000;

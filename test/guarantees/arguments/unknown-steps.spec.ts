@@ -37,7 +37,7 @@ describeBackends('a stored job that this process cannot run', (backend) => {
     await databases.drop();
   });
 
-  it('for want of the step is kept for one that can, and reported', async () => {
+  it('without the step is kept for one that can, and reported', async () => {
     const warn = vi.spyOn(Logger.prototype, 'warn');
     // How often is looked for unknown steps goes by the retention, down to a second.
     const app = await start([], { retention: 1000 });

@@ -40,7 +40,7 @@ describeAtDtm(
       await databases.drop();
     });
 
-    it('for want of the step is kept until it can, and reported', async () => {
+    it('without the step is kept until it can, and reported', async () => {
       const warn = vi.spyOn(Logger.prototype, 'warn');
       const without = await deploy();
       const job = without.jobs.createJob().addStep(Ping).addStep('charge', { cents: 5 }).addStep(Ping);

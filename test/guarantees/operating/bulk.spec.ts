@@ -69,7 +69,7 @@ describeBackends('steering many jobs', (backend) => {
     return rows.map(({ due }) => Number(due));
   };
 
-  it('retries 30,000 jobs, strewn evenly over the time', async () => {
+  it('retries 30,000 jobs, spread evenly over the time', async () => {
     await insertJobs(databases.store, { prefix: 'job-', count: 30_000, status: 'failed' });
     const options = { ...NOTE, limit: 100_000, spread: '10m' } as const;
     const dry = await app.admin.retryAll({ step: 'ping' }, { ...options, dryRun: true });

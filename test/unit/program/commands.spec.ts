@@ -129,7 +129,7 @@ describe.each([
   });
 });
 
-it('retry --all strews the attempts over --spread', async () => {
+it('retry --all spreads the attempts over --spread', async () => {
   const retryAll = vi.fn(async () => ({ matched: 1, changed: 1, more: false }));
   await runCommand(retry, { values: { all: true, reason: 'r', spread: '1m' }, jobs: { retryAll } });
   expect(retryAll).toHaveBeenLastCalledWith({}, { reason: 'r', by: 'ada', spread: '1m' });
