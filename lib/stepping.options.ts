@@ -128,12 +128,21 @@ const OPTIONS = {
   forbidNonWhitelisted: booleanOption(false),
   logStatements: booleanOption(true),
   http: (http: unknown, option: string): ResolvedHttpOptions => readHttpOptions(http, option),
-  codec: checkedOption<PayloadCodec>(isCodec, 'an object with the functions encode and decode'),
+  codec: codecOption,
   transactionManager: besideTheFactory,
   isGlobal: besideTheFactory,
 };
 
-function isCodec(value: unknown): boolean {
+function codecOption(value: unknown, option: string): PayloadCodec | undefined {
+  if (value === undefined || isCodec(value)) return value;
+  const expected = 'an object with the functions encode and decode';
+  // A text there is a key.
+  throw typeof value === 'string'
+    ? InvalidOptionError.hidden(option, value, expected)
+    : new InvalidOptionError(option, value, expected);
+}
+
+function isCodec(value: unknown): value is PayloadCodec {
   const { encode, decode, load } = (value ?? {}) as Partial<PayloadCodec>;
   return (
     typeof encode === 'function' &&

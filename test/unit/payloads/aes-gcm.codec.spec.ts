@@ -6,7 +6,9 @@ import {
   InvalidOptionError,
   PayloadCorruptError,
   PayloadKeyUnknownError,
+  SteppingModule,
   type KeyLike,
+  type PayloadCodec,
   type PayloadContext,
 } from '../../../lib/index.js';
 
@@ -125,6 +127,13 @@ describe('aesGcmCodec', () => {
   ])('tells of %s whether something was given', (_, options, got) => {
     expect(String(refusal(options))).toMatch(new RegExp(`, got ${got}\\.$`));
   });
+});
+
+it('a key in the place of the codec is refused, and not shown', () => {
+  const start = (codec: unknown) => () => SteppingModule.forRoot({ codec: codec as PayloadCodec });
+  const expected = "Invalid option 'codec': expected an object with the functions encode and decode, got";
+  expect(start('correct horse')).toThrow(`${expected} a value that is not shown.`);
+  expect(start(null)).toThrow(`${expected} null.`);
 });
 
 function refusal(options: object): unknown {
