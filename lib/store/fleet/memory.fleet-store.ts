@@ -1,6 +1,6 @@
 import { rangeOfOwnGids } from '../../core/jobs/gid.js';
 import type { JobRecord } from '../job-store.js';
-import type { KeptJob, MemoryJobStore } from '../memory.job-store.js';
+import type { MemoryJobStore } from '../memory.job-store.js';
 import {
   COUNT_LIMIT,
   FleetStore,
