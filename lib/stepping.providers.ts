@@ -81,7 +81,12 @@ export const steppingProviders: readonly Provider[] = [
     inject: [ModulesContainer, STEPPING_RESOLVED_OPTIONS],
   },
   { ...provide(TypeOrmTransactionResolver, TypeOrmDatabases), provide: TransactionResolver },
-  provide(TransactionSettler, TransactionManager),
+  {
+    provide: TransactionSettler,
+    useFactory: (manager: TransactionManager, databases: TypeOrmDatabases) =>
+      new TransactionSettler(manager, (what, work) => databases.inTime(what, work)),
+    inject: [TransactionManager, TypeOrmDatabases],
+  },
   provide(
     SteppingPreparation,
     ModulesContainer,

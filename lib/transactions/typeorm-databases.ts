@@ -234,6 +234,18 @@ export class TypeOrmDatabases {
     );
   }
 
+  /**
+   * For what the application has written: nothing else bounds it.
+   *
+   * @throws TransactionManagerUnavailableError when it takes longer than a statement may.
+   */
+  async inTime<T>(what: string, work: () => Promise<T>): Promise<T> {
+    const timeout = this.statementTimeout ?? DEFAULT_STATEMENT_TIMEOUT_MS;
+    const ended = await within(timeout, (async () => ({ value: await work() }))());
+    if (ended) return ended.value;
+    throw new TransactionManagerUnavailableError(what, { cause: new StatementTimeoutError(timeout) });
+  }
+
   private async find(lookup: DatabaseLookup): Promise<BarrierDatabase> {
     const found = await this.look(lookup);
     return isBarrierDatabase(found) ? this.bounded(found) : this.barrierOf(found);
@@ -249,14 +261,6 @@ export class TypeOrmDatabases {
       queryPrepared: (gid) => ask(() => database.queryPrepared(gid)),
       purge: (gids) => ask(() => database.purge(gids)),
     };
-  }
-
-  /** For what the application has written: nothing else bounds it. */
-  private async inTime<T>(what: string, work: () => Promise<T>): Promise<T> {
-    const timeout = this.statementTimeout ?? DEFAULT_STATEMENT_TIMEOUT_MS;
-    const ended = await within(timeout, (async () => ({ value: await work() }))());
-    if (ended) return ended.value;
-    throw new TransactionManagerUnavailableError(what, { cause: new StatementTimeoutError(timeout) });
   }
 
   private async open(dataSource: DataSourceLike): Promise<Barrier> {

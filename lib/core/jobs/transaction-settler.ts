@@ -23,7 +23,11 @@ export class TransactionSettler {
   private readonly logger = new LineLogger(TransactionSettler.name);
   private readonly underWay = new WaitGroup();
 
-  constructor(private readonly manager: TransactionManager) {}
+  constructor(
+    private readonly manager: TransactionManager,
+    /** Bounds what the application has written, and throws when it takes longer. */
+    private readonly inTime: <T>(what: string, work: () => Promise<T>) => Promise<T>,
+  ) {}
 
   participant(message: JobMessage, transaction: TransactionContext): JobParticipant {
     const { gid } = message;
@@ -69,7 +73,10 @@ export class TransactionSettler {
     transaction: TransactionContext,
   ): Promise<void> {
     if (prepared.enlisted) return this.manager.inDoubt(message, prepared);
-    const outcome = await transaction.queryPrepared(prepared.barrierGid ?? message.gid);
+    // A context of the application may never answer, and closing waits for what is under way.
+    const outcome = await this.inTime('The TransactionContext', () =>
+      transaction.queryPrepared(prepared.barrierGid ?? message.gid),
+    );
     if (outcome === 'committed') await this.submit(message, prepared);
     else await this.manager.abort(message, prepared);
   }

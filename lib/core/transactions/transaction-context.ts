@@ -131,7 +131,7 @@ export abstract class TransactionContext {
 
   /**
    * Asks the database how the transaction with the barrier row of `barrierGid` ended, outside any transaction, and settles
-   * it for good when it has not been committed.
+   * it for good when it has not been committed. It has `statementTimeout` to answer; then recovery asks the database.
    *
    * @throws UnresolvedTransactionError while it cannot be told.
    */
