@@ -59,7 +59,7 @@ export class StepNotFoundError extends SteppingError {
 }
 
 /**
- * The arguments of a step would not come back from JSON as they were, or do not pass their validation.
+ * The arguments of a step would not come back from JSON as they were, or do not pass their validation, or that has not settled in time.
  *
  * @publicApi
  */

@@ -167,7 +167,8 @@ export class DistributedJob {
    * It never waits for the steps.
    *
    * @throws JobHasNoStepsError, JobAlreadyStartedError.
-   * @throws InvalidStepArgumentsError when arguments fail a validation that is asynchronous; `addStep()` does not wait for those.
+   * @throws InvalidStepArgumentsError when arguments fail a validation that is asynchronous, or it takes longer than ten seconds; `addStep()`
+   * does not wait for those.
    * @throws TransactionRequiredError outside any transaction, or in one that cannot be seen, without `transaction: 'none'`.
    * @throws TransactionNotPassedError when the transaction around the caller was begun on a query runner.
    * @throws ConnectionStreamingError while a stream is read on the connection of the transaction.

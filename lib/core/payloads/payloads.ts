@@ -2,6 +2,7 @@ import { LineLogger } from '../line-logger.js';
 import { errorLabel } from '../../errors/error-label.js';
 import { errorReport, errorText, propertyOf } from '../../errors/error-text.js';
 import { PayloadCodecError, PayloadCorruptError, PayloadKeyUnknownError } from '../../errors/index.js';
+import { APPLICATION_PATIENCE_MS } from '../patience.js';
 import { within } from '../within.js';
 import { mayRequestKeys, withoutKeyRequests } from './key-requests.js';
 import type { PayloadCodec, PayloadContext } from './payload-codec.js';
@@ -15,8 +16,6 @@ import {
   type EncodedText,
 } from './stored-forms.js';
 
-/** How long the codec may take for one text, or for all of one job or page. */
-export const CODEC_PATIENCE_MS = 10_000;
 const MIN_PATIENCE_MS = 1000;
 /** What a job keeps of an error: its message, the top of its stack, and its causes. */
 const MAX_ERROR_LENGTH = 4000;
@@ -31,8 +30,11 @@ const CODES = {
   CODEC: 'STEPPING_PAYLOAD_CODEC',
 } as const;
 
-/** When the patience with the codec is over, by `performance.now()`. A grace period may be none at all. */
-export function untilPatienceEnds(patience = CODEC_PATIENCE_MS): number {
+/**
+ * When the patience with the codec is over, by `performance.now()`: for one text, or for all of one job or page. A grace period may be
+ * none at all.
+ */
+export function untilPatienceEnds(patience = APPLICATION_PATIENCE_MS): number {
   return performance.now() + Math.max(patience, MIN_PATIENCE_MS);
 }
 
@@ -60,12 +62,12 @@ export class Payloads {
     if (codec?.load === undefined) return;
     try {
       const loaded = (async () => codec.load!())().then(() => true);
-      if (await within(CODEC_PATIENCE_MS, loaded)) return;
+      if (await within(APPLICATION_PATIENCE_MS, loaded)) return;
     } catch (cause) {
       if (isPayloadError(cause)) throw cause;
       throw new PayloadCodecError('load', `it has thrown (${errorLabel(cause)})`, { cause });
     }
-    throw late('load', CODEC_PATIENCE_MS);
+    throw late('load', APPLICATION_PATIENCE_MS);
   }
 
   /**

@@ -1,7 +1,9 @@
 import { InvalidStepArgumentsError, InvalidStepClassError } from '../../errors/index.js';
 import type { ArgumentsValidator } from './arguments-validator.js';
 import { ArgumentsConversionError, copyOf, fromPlain, toInstance, toJson } from './class-arguments.js';
-import { assertPlainJson } from './value-path.js';
+import { APPLICATION_PATIENCE_MS } from '../patience.js';
+import { within } from '../within.js';
+import { ARGS_ROOT, assertPlainJson, pathOf } from './value-path.js';
 import type {
   ArgumentsClass,
   ArgumentsProblem,
@@ -51,7 +53,8 @@ export class StepArgumentsSerializer {
    * The JSON text to store, or `undefined` for a step without arguments. The value itself is not changed.
    *
    * @throws InvalidStepArgumentsError when the text would not give the same arguments back, or they do not
-   * pass their validation. Constraints that answer with a promise are left to `later`, whose `checks` reject with it.
+   * pass their validation. Constraints that answer with a promise are left to `later`, whose `checks` reject with it, also when they take too
+   * long: the COMMIT and the ROLLBACK of the caller's transaction wait for them.
    */
   serialize(
     stepName: string,
@@ -79,7 +82,7 @@ export class StepArgumentsSerializer {
       const json = toJson(argsClass, instance);
       if (later && this.validator.isAsynchronous(instance)) {
         // Of what is stored: the caller may go on changing the instance.
-        const check = this.restore(stepName, step, JSON.parse(json)) as Promise<unknown>;
+        const check = inTime(stepName, this.restore(stepName, step, JSON.parse(json)) as Promise<unknown>);
         check.catch(() => undefined);
         (later.checks ??= []).push(check);
       }
@@ -129,6 +132,21 @@ export class StepArgumentsSerializer {
       forbidNonWhitelisted: step.forbidNonWhitelisted ?? forbidNonWhitelisted ?? false,
     };
   }
+}
+
+async function inTime(stepName: string, check: Promise<unknown>): Promise<void> {
+  if (
+    await within(
+      APPLICATION_PATIENCE_MS,
+      check.then(() => true),
+    )
+  )
+    return;
+  throw new InvalidStepArgumentsError(
+    stepName,
+    pathOf(ARGS_ROOT),
+    `their asynchronous validation has not settled within ${APPLICATION_PATIENCE_MS} ms. See what its constraints wait for, and try again.`,
+  );
 }
 
 function refuseProblem(stepName: string, problem: ArgumentsProblem | undefined): void {
