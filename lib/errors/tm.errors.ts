@@ -31,7 +31,7 @@ export class TransactionManagerUnavailableError extends SteppingError {
     super(
       'TransactionManagerUnavailableError',
       `${what} could not be used${because(options)}. If it is not the statement or the request itself, check that the server is ` +
-        'running and reachable, then try again.',
+        'running and reachable (on SQLite, that no other transaction holds the file, and that it can be opened), then try again.',
       options,
     );
   }

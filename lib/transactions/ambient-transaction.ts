@@ -4,7 +4,16 @@ import type {
   QueryRunnerLike,
 } from '../core/transactions/typeorm.types.js';
 import type { SerialGate } from '../store/connections/serial-gate.js';
-import { connectionFree, guardQueryRunners } from './guarded-runners.js';
+import { LineLogger } from '../core/line-logger.js';
+import { detached } from '../core/detached.js';
+import {
+  connectionFree,
+  firstOwnLine,
+  guardQueryRunners,
+  PATIENCE_MS,
+  stackAbove,
+  type Stack,
+} from './guarded-runners.js';
 import {
   AmbientFrame,
   innermost,
@@ -14,6 +23,7 @@ import {
   TransactionGuard,
 } from './surroundings.js';
 
+const logger = new LineLogger('Transactions');
 const observed = new WeakSet<object>();
 
 /**
@@ -85,22 +95,29 @@ function transactionWrapper(
   dataSource: DataSourceLike,
   gate: SerialGate | undefined,
 ): (manager: EntityManagerLike) => void {
+  const queue: TransactionQueue = { waiting: 0 };
   let original: Transaction | undefined;
   let framed: Transaction;
   return (manager) => {
     if (observed.has(manager.transaction)) return;
     if (manager.transaction !== original) {
       original = manager.transaction;
-      framed = framedTransaction(dataSource, gate, original);
+      framed = framedTransaction(dataSource, gate, queue, original);
       observed.add(framed);
     }
     Object.assign(manager, { transaction: framed });
   };
 }
 
+/** The calls of `transaction()` that wait for their turn on the only connection. */
+interface TransactionQueue {
+  waiting: number;
+}
+
 function framedTransaction(
   dataSource: DataSourceLike,
   gate: SerialGate | undefined,
+  queue: TransactionQueue,
   original: Transaction,
 ): Transaction {
   return function transaction(this: EntityManagerLike, ...args: unknown[]) {
@@ -117,9 +134,36 @@ function framedTransaction(
     };
     const call = () => inTransactionCall(dataSource, () => original.apply(this, args.with(at, framed)));
     if (!gate || insideTransactionOf(dataSource)) return call();
+    const caller = stackAbove(transaction);
+    queue.waiting += 1;
     return gate.run(async () => {
-      await connectionFree(dataSource.createQueryRunner() as QueryRunnerLike);
-      return call();
+      try {
+        await connectionFree(dataSource.createQueryRunner() as QueryRunnerLike);
+      } finally {
+        queue.waiting -= 1;
+      }
+      const end = watchHolder(queue, caller);
+      try {
+        return await call();
+      } finally {
+        end();
+      }
     });
   };
+}
+
+/** Tells once that others wait for the transaction that begins: it is the application's own, which nothing bounds. */
+function watchHolder(queue: TransactionQueue, caller: Stack): () => void {
+  const since = performance.now();
+  const timer = detached(() => setInterval(tell, PATIENCE_MS)).unref();
+  function tell(): void {
+    if (queue.waiting === 0) return;
+    clearInterval(timer);
+    const taken = Math.round((performance.now() - since) / PATIENCE_MS) * PATIENCE_MS;
+    logger.warn(
+      `A transaction is still open after ${taken} ms, and others wait for its end: an SQLite DataSource is one connection. ` +
+        `It began ${firstOwnLine(caller)}.`,
+    );
+  }
+  return () => clearInterval(timer);
 }

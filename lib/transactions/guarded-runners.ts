@@ -4,8 +4,8 @@ import { UNPATCHED } from '../store/connections/pooled.connection.js';
 import { ConnectionInTransactionError } from '../errors/index.js';
 import { begunOn, depthOf, enterGuard, insideTransactionOf, openOn } from './surroundings.js';
 
-/** How long a transaction waits for another one on the only connection. */
-const PATIENCE_MS = 5_000;
+/** How long a transaction waits for another one on the only connection: `startTransaction()` at all, `transaction()` without a word. */
+export const PATIENCE_MS = 5_000;
 const PAUSE_MS = 10;
 
 /** What `startTransaction()` of a guarded runner calls. */
@@ -39,7 +39,7 @@ function guardTransactions(dataSource: DataSourceLike, runner: GuardedRunner, se
   const startTransaction = (isolation?: unknown): Promise<void> => {
     const waits = serial && runner.isTransactionActive && !insideTransactionOf(dataSource);
     const guard = enterGuard(dataSource, runner);
-    const where = serial ? callerOf(startTransaction) : undefined;
+    const where = serial ? firstOwnLine(stackAbove(startTransaction)) : undefined;
     const begin = (): Promise<void> => {
       const transaction = begunOn(runner);
       if (where !== undefined) transaction.where ??= where;
@@ -76,10 +76,20 @@ function forgetUnbegun(runner: QueryRunnerLike, error: unknown): never {
   throw error;
 }
 
-/** The first line of the stack that is the application's own. */
-function callerOf(callee: (...args: any[]) => unknown): string {
-  const at: { stack?: string } = {};
+/** A stack, which becomes a text only when it is read. */
+export interface Stack {
+  readonly stack?: string;
+}
+
+/** The stack of who has called `callee`. */
+export function stackAbove(callee: (...args: any[]) => unknown): Stack {
+  const at: Stack = {};
   Error.captureStackTrace(at, callee);
-  const lines = (at.stack ?? '').split('\n').slice(1);
+  return at;
+}
+
+/** The first line of the stack that is the application's own. */
+export function firstOwnLine({ stack = '' }: Stack): string {
+  const lines = stack.split('\n').slice(1);
   return (lines.find((line) => !/node_modules|node:internal/.test(line)) ?? lines[0] ?? '').trim();
 }

@@ -93,6 +93,7 @@ describe('SqliteConnection', () => {
     await database.query('BEGIN IMMEDIATE');
     await expect(connection.immediate((run) => run('SELECT 1'), 50)).rejects.toMatchObject({
       name: 'TransactionManagerUnavailableError',
+      message: expect.stringContaining('on SQLite, that no other transaction holds the file') as string,
       cause: expect.objectContaining({ code: 'SQLITE_BUSY' }),
     });
     await database.query('ROLLBACK');

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { expect, it } from 'vitest';
+import { Logger } from '@nestjs/common';
+import { expect, it, vi } from 'vitest';
 import { indexes, startWorker, workerReady } from '../../support/worker.js';
 import { suiteApplication } from '../../support/suite-application.js';
 import { TestApplication } from '../../support/application.js';
@@ -72,6 +73,29 @@ describeBackends(
       await waitFor(async () => (await app.dataSource.getRepository(Order).countBy({ id: 'waits' })) === 1);
       expect((await app.ended(gid)).status).toBe('succeeded');
       expect(await app.dataSource.getRepository(Order).countBy({ id: 'nested' })).toBe(1);
+    });
+
+    it('says once where a transaction began that others wait for', async () => {
+      const warn = vi.spyOn(Logger.prototype, 'warn');
+      const told = () =>
+        warn.mock.calls.map(([line]) => String(line)).filter((line) => line.includes('began'));
+      let end!: () => void;
+      const held = new Promise<void>((resolve) => (end = resolve));
+      const all = [
+        app.dataSource.transaction(() => held),
+        ...['behind-1', 'behind-2'].map((id) =>
+          app.dataSource.transaction((manager) => manager.insert(Order, { id })),
+        ),
+      ];
+      try {
+        await waitFor(() => told().length > 0);
+        expect(told()).toEqual([expect.stringContaining('sqlite.spec.ts')]);
+        expect(told()[0]).toContain('still open after 5000 ms');
+      } finally {
+        end();
+        warn.mockRestore();
+      }
+      await Promise.all(all);
     });
 
     it('keeps its own statements out of a transaction that is rolled back', async () => {
