@@ -217,7 +217,7 @@ export interface AttemptReport {
   /** From 1; a crash counts as one, except the first of a job of which nothing was stored when its attempt began. */
   readonly attempt: number;
   /**
-   * `unfit`: the stored arguments do not fit the step. `interrupted`: the job was taken away, as by `cancel()`.
+   * `unfit`: the step has not begun, since its arguments do not fit or its dependencies could not be made. `interrupted`: the job was taken away, as by `cancel()`.
    * `crashed`: the process died during the attempt.
    */
   readonly outcome: 'succeeded' | 'failed' | 'unfit' | 'interrupted' | 'crashed';

@@ -1,8 +1,8 @@
 import { isolated } from '../detached.js';
 import { LineLogger } from '../line-logger.js';
 import type { EntityManagerLike } from '../transactions/typeorm.types.js';
-import { errorText, isInstance } from '../../errors/error-text.js';
-import { InvalidStepArgumentsError, StepInterruptedError, StepTimeoutError } from '../../errors/index.js';
+import { errorText } from '../../errors/error-text.js';
+import { StepInterruptedError, StepTimeoutError } from '../../errors/index.js';
 import { within } from '../within.js';
 import { workingTime } from '../working-time.js';
 import type { StepArgumentsSerializer } from './step-arguments.serializer.js';
@@ -10,6 +10,7 @@ import { createStepContext } from './step-context.js';
 import type { KnownAttempt, StepOutcome } from './step-attempt.js';
 import type { ResolvedStep } from './step-definition.js';
 import { readOverrides } from './step-overrides.js';
+import { isUnrecoverable } from './unrecoverable.js';
 
 /** Runs the body of a step; a transactional step's is wrapped in its transaction. */
 export type StepBody = (call: (manager?: EntityManagerLike) => Promise<void>) => Promise<void>;
@@ -35,6 +36,7 @@ export class AttemptRunner {
       timeout !== undefined &&
       workingTime(timeout, () => stop.request(new StepTimeoutError(stepName, timeout)));
     let resolved: ResolvedStep | undefined;
+    let begun = false;
     try {
       const restored: unknown = this.serializer.restore(stepName, definition, attempt.readArgs());
       const args = restored instanceof Promise ? await this.ready(attempt, restored) : restored;
@@ -47,17 +49,17 @@ export class AttemptRunner {
       // While its transaction was opened, for one, the lease may have been lost, and others may have gone on with the job.
       if (!(typeof begins === 'boolean' ? begins : await begins) || stop.requested) throw NOT_READY;
       const { handler } = resolved;
-      const call = (manager?: EntityManagerLike): unknown =>
-        isolated(() => handler.execute(args, createStepContext(attempt, manager)));
+      const call = (manager?: EntityManagerLike): unknown => {
+        begun = true;
+        return isolated(() => handler.execute(args, createStepContext(attempt, manager)));
+      };
       const work = body ? body(async (manager) => void (await call(manager))) : begin(call);
       if (work === undefined && !stop.requested) return SUCCEEDED;
       return await this.settle(attempt, work ?? Promise.resolve());
     } catch (error) {
-      if (error === NOT_READY && !(stop.reason instanceof StepTimeoutError)) {
-        return { kind: 'interrupted', settled: true };
-      }
-      if (error === NOT_READY) return { kind: 'failed', error: stop.reason };
-      return { kind: !resolved && isInstance(error, InvalidStepArgumentsError) ? 'unfit' : 'failed', error };
+      if (error !== NOT_READY) return begun ? { kind: 'failed', error } : notBegun(error);
+      const { reason } = stop;
+      return reason instanceof StepTimeoutError ? notBegun(reason) : { kind: 'interrupted', settled: true };
     } finally {
       if (endTimeout) endTimeout();
       if (resolved) this.release(attempt, resolved);
@@ -127,6 +129,11 @@ export class AttemptRunner {
     if (reason instanceof StepInterruptedError && last?.kind === 'succeeded') return last;
     return last ? { kind: 'interrupted', settled: true } : { kind: 'interrupted', settled: false, ended };
   }
+}
+
+/** A job fails only by what its own steps do, and this one has done nothing; unless whoever threw wants it to fail. */
+function notBegun(error: unknown): StepOutcome {
+  return { kind: isUnrecoverable(error) ? 'failed' : 'unfit', error };
 }
 
 /** Milliseconds; undefined without a limit. */

@@ -53,7 +53,8 @@ export interface KnownAttempt extends StepAttempt {
  * - `succeeded`: the next step may run.
  * - `failed`: the attempt counts. `StepExecutor.retryDelay()` tells when the next one is due.
  * - `unfit`: the step has not begun, and the attempt does not count. This process does not provide it, the stored
- *   arguments do not fit, what was overridden cannot be read, or there was no transaction for it. Another process may run it.
+ *   arguments do not fit, what was overridden cannot be read, its dependencies could not be made, or there was no transaction
+ *   for it. Another process may run it.
  * - `interrupted`: the attempt was stopped and does not count. Unless `settled`, the step is still at work, until `ended`
  *   resolves.
  *

@@ -1,6 +1,5 @@
 import { LineLogger } from '../line-logger.js';
-import { isInstance, propertyOf } from '../../errors/error-text.js';
-import { StepNotFoundError, UnrecoverableStepError } from '../../errors/index.js';
+import { StepNotFoundError } from '../../errors/index.js';
 import { detached } from '../detached.js';
 import { openAttempt } from '../payloads/job-payloads.js';
 import type { Payloads } from '../payloads/payloads.js';
@@ -12,6 +11,7 @@ import type { KnownAttempt, StepAttempt, StepOutcome } from './step-attempt.js';
 import type { StepDefinition } from './step-definition.js';
 import { readOverrides, type StoredOverrides } from './step-overrides.js';
 import type { StepRegistry } from './step.registry.js';
+import { isUnrecoverable } from './unrecoverable.js';
 
 /** Runs transactional steps, each in a transaction of its own. */
 export interface TransactionalSteps {
@@ -139,17 +139,4 @@ function retryOf(overrides: StoredOverrides): RetryPolicyOptions | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** No attempt of the step would do better. */
-const UNRECOVERABLE = new Set<unknown>([
-  'STEPPING_UNRECOVERABLE_STEP',
-  'STEPPING_TRANSACTION_REQUIRED',
-  'STEPPING_TRANSACTION_NOT_PASSED',
-]);
-
-/** Whether no attempt follows. By code as well as by class: the step may have its error from another copy of the library. */
-export function isUnrecoverable(error: unknown): boolean {
-  if (UNRECOVERABLE.has(propertyOf(error, 'code'))) return true;
-  return isInstance(error, UnrecoverableStepError);
 }

@@ -180,7 +180,9 @@ export class DtmStepService {
       }
       if (outcome.kind === 'unfit') {
         this.attempts.takeBack(key);
-        return fail(outcome.error, 'cannot begin in this process');
+        fail(outcome.error, 'cannot begin in this process');
+        // The step is not to blame, so that DTM need not wait longer each time.
+        return 'ongoing';
       }
       if (outcome.kind === 'failed') return isNotFinished(outcome.error) ? 'ongoing' : fail(outcome.error);
       await faultPoint('progress:before-write', gid);

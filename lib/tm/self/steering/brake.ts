@@ -4,7 +4,7 @@ import { detached } from '../../../core/detached.js';
 import type { SteppingEventBus } from '../../../core/events/event-bus.js';
 import { LineLogger } from '../../../core/line-logger.js';
 import type { ResolvedBrakeOptions } from '../../../core/operations/brake-options.js';
-import { isUnrecoverable } from '../../../core/steps/step.executor.js';
+import { isUnrecoverable } from '../../../core/steps/unrecoverable.js';
 import { WaitGroup } from '../../../core/wait-group.js';
 import { errorText } from '../../../errors/error-text.js';
 import type { Control, ControlStore } from '../../../store/control-store.js';
