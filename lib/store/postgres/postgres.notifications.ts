@@ -10,6 +10,10 @@ import type { InternalConnection } from '../connections/internal.connection.js';
 import { errorText } from '../../errors/error-text.js';
 
 const RECONNECT_MS = 5_000;
+/** A connection that was there for so long is missed only when no other can be had. */
+const STEADY_MS = 1_000;
+/** After which one that the server has closed is opened again: it may have lain idle for too long. */
+const REOPEN_MS = 100;
 const END_MS = 1_000;
 
 /** Notifications of the library carry at most a word. */
@@ -42,6 +46,8 @@ export class PostgresNotifications implements JobNotifications {
   /** What is still to be told. */
   private readonly untold = new Set<NotificationTopic>();
   private listening = false;
+  /** By `performance.now()`. */
+  private listensSince = 0;
   /** Set while the connection is being opened. */
   private opening: Promise<void> | undefined;
   private onNotification: (topic: NotificationTopic) => void = () => undefined;
@@ -69,7 +75,6 @@ export class PostgresNotifications implements JobNotifications {
     try {
       this.opening = this.connect(onNotification);
       await this.opening;
-      this.warned = false;
     } catch (error) {
       this.lost(onNotification, error as Error);
     } finally {
@@ -187,6 +192,7 @@ export class PostgresNotifications implements JobNotifications {
     await this.inTime(detached(() => client.connect()));
     await this.inTime(client.query(`LISTEN "${this.channel}"`));
     this.listening = true;
+    this.listensSince = performance.now();
     // For notifications that were sent before.
     onNotification('jobs');
     onNotification('controls');
@@ -195,21 +201,27 @@ export class PostgresNotifications implements JobNotifications {
   private lost(onNotification: (topic: NotificationTopic) => void, error: Error | undefined): void {
     if (this.closed || this.timer) return;
     const client = this.client;
+    const steady = this.listening && performance.now() - this.listensSince >= STEADY_MS;
+    // Not with each connection: some servers close every one soon, and would be told of for ever.
+    if (steady) this.warned = false;
     this.client = undefined;
     this.listening = false;
     client?.removeAllListeners('end');
     void this.end(client);
-    if (error && !this.warned) {
+    if (error && !steady && !this.warned) {
       this.warned = true;
       this.logger.warn(
         `LISTEN is not available, new jobs of other processes are found by polling: ${errorText(error)}`,
       );
     }
     this.timer = detached(() =>
-      setTimeout(() => {
-        this.timer = undefined;
-        void this.listen(onNotification);
-      }, RECONNECT_MS),
+      setTimeout(
+        () => {
+          this.timer = undefined;
+          void this.listen(onNotification);
+        },
+        error && steady ? REOPEN_MS : RECONNECT_MS,
+      ),
     );
   }
 }

@@ -23,6 +23,8 @@ const LARGEST_CLAIM = 500;
 const PREPARED_BATCH = 50;
 /** `setTimeout` holds 32 bits. Later wake-ups are left to the interval. */
 const MAX_WAKE_MS = 24 * 3600 * 1000;
+/** A connection that was closed while it lay idle is found out at once: a claim that fails later was not sent on one. */
+const FOUND_OUT_MS = 1000;
 
 interface Claimed {
   readonly records: readonly ClaimedJob[];
@@ -51,6 +53,8 @@ export class JobPoller implements BackgroundService {
   private reachedAt: number | undefined;
   /** By `performance.now()`: of the last time that it has not reached the store. */
   private failedAt = -Infinity;
+  /** The last claim has failed, and is made again before that is told. */
+  private tryingAgain = false;
   private readonly windows = new ClaimWindows();
   /** The last claim that left steps out was full: there are more jobs of the others behind those. */
   private moreBehind = false;
@@ -175,6 +179,7 @@ export class JobPoller implements BackgroundService {
       this.jobsDue = false;
       const { notified } = this;
       this.notified = false;
+      const since = performance.now();
       try {
         const found = await this.claimBatch();
         if (notified) this.notifiedClaims.ended(found);
@@ -184,12 +189,28 @@ export class JobPoller implements BackgroundService {
         if (this.state.error !== null) this.resumed();
         this.reachedAt = performance.now();
         this.state = { lastRunAt: new Date(), error: null };
+        this.tryingAgain = false;
       } catch (error) {
+        if (this.mayTryAgain(since)) {
+          this.tryingAgain = this.again = true;
+          this.notified ||= notified;
+          continue;
+        }
+        this.tryingAgain = false;
         this.again = false;
         this.fail(error);
         return;
       }
     }
+  }
+
+  /**
+   * Servers close connections that lie idle for long, and the pool may give one away before it knows. What such a claim has taken,
+   * if anything, waits for the end of its lease, as after any other claim without an answer.
+   */
+  private mayTryAgain(since: number): boolean {
+    if (this.tryingAgain || this.state.error !== null || this.reachedAt === undefined) return false;
+    return performance.now() - since < FOUND_OUT_MS;
   }
 
   /** Whether there was anything to claim. */
