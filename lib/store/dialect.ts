@@ -73,6 +73,10 @@ export abstract class Dialect {
 
   /** Set where all transactions of a `DataSource` share one connection, and so run one after the other. */
   readonly gate: SerialGate | undefined = undefined;
+  /** The path of the file that transactions lock as a whole, where the database is one, and is written to. */
+  get file(): string | undefined {
+    return undefined;
+  }
   /**
    * How a statement gets along with a row that somebody else has locked: it skips the row, or it fails at once. Known once
    * `initialize()` has returned.

@@ -1,3 +1,5 @@
+import { realpathSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { UnsupportedDatabaseError } from '../../errors/index.js';
 import { blindProbe, type ConnectionProbe } from '../connections/connection-probe.js';
 import type { InternalConnection, Queryable } from '../connections/internal.connection.js';
@@ -21,6 +23,19 @@ export class SqliteDialect extends Dialect {
 
   override readonly schema = undefined;
   override readonly gate = serialGateOf(this.dataSource);
+
+  /** A database in memory has none. */
+  override get file(): string | undefined {
+    const { database, readonly } = this.dataSource.options as { database?: unknown; readonly?: unknown };
+    if (typeof database !== 'string' || database === '' || database === ':memory:' || readonly === true)
+      return undefined;
+    const path = resolve(database);
+    try {
+      return realpathSync(path);
+    } catch {
+      return path;
+    }
+  }
 
   override connect({ insideHolder, now }: SerialAccess): SqliteConnection {
     return new SqliteConnection(this.dataSource, this.gate, insideHolder, now);

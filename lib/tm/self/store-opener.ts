@@ -65,6 +65,7 @@ export async function openStore(
 
   const dataSource = registry.get(options.dataSource);
   if (!dataSource.isInitialized) throw notInitialized(registry.nameOf(dataSource));
+  databases.refuseSharedFile(dataSource);
   const { dialect, connection } = databases.access(dataSource);
   const store = jobStoreFor(dialect, connection);
   await databases.withTables(dataSource, () => store.initialize(autoMigrate));

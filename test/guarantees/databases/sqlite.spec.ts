@@ -1,9 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { symlinkSync, unlinkSync } from 'node:fs';
 import { Logger } from '@nestjs/common';
-import { expect, it, vi } from 'vitest';
+import type { DataSource } from 'typeorm';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { indexes, startWorker, workerReady } from '../../support/worker.js';
 import { suiteApplication } from '../../support/suite-application.js';
-import { TestApplication } from '../../support/application.js';
+import { connect, TestApplication } from '../../support/application.js';
 import { Databases } from '../../support/placements.js';
 import { fence } from '../../support/fates.js';
 import { Effect, Order } from '../../support/order.entity.js';
@@ -169,6 +171,60 @@ describeBackends(
         }
       } finally {
         await worker.kill();
+      }
+    });
+  },
+  ['sqlite'],
+);
+
+describeBackends(
+  'two DataSources of an application on one file',
+  (backend) => {
+    let databases: Databases;
+    let second: DataSource;
+    let link: string;
+
+    beforeEach(async () => {
+      databases = await Databases.create(backend, 'one');
+      link = `${databases.store.url}.link`;
+      symlinkSync(databases.store.url, link);
+    });
+    afterEach(async () => {
+      await second.destroy();
+      unlinkSync(link);
+      await databases.drop();
+    });
+
+    const start = async (options: Record<string, unknown>, keeper: string) => {
+      second = await connect(databases.store, {
+        name: 'second',
+        entities: [],
+        synchronize: false,
+        ...options,
+      });
+      return TestApplication.start(databases, {
+        providers: [{ provide: Symbol('second'), useValue: second }],
+        selfTm: { dataSource: keeper },
+      });
+    };
+
+    it.each([
+      ['the second', 'second', "selfTm({ dataSource: 'default' })"],
+      ['the first', 'default', "selfTm({ dataSource: 'second' })"],
+    ])('are refused at the start where %s keeps the jobs', async (_, keeper, remedy) => {
+      await expect(start({ database: link }, keeper)).rejects.toMatchObject({
+        code: 'STEPPING_UNSUPPORTED_DATABASE',
+        message: expect.stringContaining(remedy) as string,
+      });
+    });
+
+    it('are no matter where the other one only reads', async () => {
+      const app = await start({ readonly: true }, 'default');
+      try {
+        const { gid } = await app.dataSource.transaction(() => app.jobs.createJob().addStep(Ping).start());
+        expect((await app.ended(gid)).status).toBe('succeeded');
+      } finally {
+        await app.close();
       }
     });
   },
