@@ -1,4 +1,5 @@
 import { detached } from '../../core/detached.js';
+import type { DataSourceLike } from '../../core/transactions/typeorm.types.js';
 import type { StatementResult } from '../connections/internal.connection.js';
 
 /** What is used of `pg`'s clients. */
@@ -77,12 +78,27 @@ const heard = new WeakSet<object>();
  * Gives each client of a pool a listener for errors. Between the one of the pool and that of a query runner it has none for a moment, in which
  * a server that ends the connection would end the process.
  */
-export function hearErrors(pool: any): void {
+function hearErrors(pool: any): void {
   if (typeof pool?.on !== 'function' || heard.has(pool as object)) return;
   heard.add(pool as object);
   const hear = (client: any): void => void client.on('error', () => undefined);
   pool.on('connect', hear);
   for (const client of (pool._clients ?? []) as any[]) hear(client);
+}
+
+/** The same for the pool of a `DataSource`, and for those that it gets when it is initialized again. */
+export function hearErrorsOf(dataSource: DataSourceLike): void {
+  const hear = (): void => hearErrors(dataSource.driver.master);
+  hear();
+  const target = dataSource as DataSourceLike & { initialize?: () => Promise<unknown> };
+  const { initialize } = target;
+  if (heard.has(dataSource) || typeof initialize !== 'function') return;
+  heard.add(dataSource);
+  target.initialize = async () => {
+    const initialized = await initialize.call(dataSource);
+    hear();
+    return initialized;
+  };
 }
 
 /** The pool closes these clients when they are given back to it, as it does with those that have lived for long enough. */

@@ -21,7 +21,7 @@ import {
   cancelStatement,
   discardIdleClients,
   expireClients,
-  hearErrors,
+  hearErrorsOf,
   type PostgresClient,
 } from './postgres.clients.js';
 import { POSTGRES_ENGINES } from './postgres.engines.js';
@@ -238,7 +238,7 @@ export class PostgresDialect extends Dialect implements PooledSessions {
   }
 
   protected override async checkVersion(connection: Queryable): Promise<void> {
-    hearErrors(this.dataSource.driver.master);
+    hearErrorsOf(this.dataSource);
     const { rows } = await connection.query('SELECT version() AS description');
     const { description } = rows[0] as { description: string };
     this.refuseForeign(description, POSTGRES_ENGINES);

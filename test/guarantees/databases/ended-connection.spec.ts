@@ -16,7 +16,7 @@ describeBackends(
     let app: TestApplication;
     suiteApplication(backend, 'one', (started) => ({ app } = started));
 
-    it('does not end the process, be it old or new', async () => {
+    const expectHeard = async () => {
       const pool = (app.dataSource.driver as unknown as { master: Pool }).master;
       const count = pool.totalCount + 1;
       const given = await Promise.all(
@@ -40,6 +40,14 @@ describeBackends(
       );
       for (const { release } of given) release(true);
       expect(given.map(({ refused }) => refused)).toEqual(given.map(() => undefined));
+    };
+
+    it('does not end the process, be it old or new', expectHeard);
+
+    it('nor does one of a pool that was opened again', async () => {
+      await app.dataSource.destroy();
+      await app.dataSource.initialize();
+      await expectHeard();
     });
   },
   ['postgres'],
