@@ -49,6 +49,10 @@ class Customer {
 @Step({ name: 'validated', args: Customer, retry: { maxAttempts: 2, delay: 0 } })
 class Validated extends Plain {}
 
+@Step({ name: 'elsewhere', transactional: { dataSource: 'nowhere' } })
+class Elsewhere extends Plain {}
+needsDirectory(Elsewhere);
+
 const AWAY = 'connect ECONNREFUSED: the directory is away';
 const STEPS = [Plain, Transactional, Validated];
 const lines = (warn: { mock: { calls: unknown[][] } }, gid: string) =>
@@ -168,6 +172,19 @@ describeAtDtm(
       expect(waits).toEqual([1, 1, 1, 1]);
       expect(attempts).toEqual([1]);
       expect(lines(warn, gid)[0]!.message).toContain('cannot begin in this process');
+    });
+
+    it('for want of the database of its transaction is not counted', async () => {
+      const warn = vi.spyOn(Logger.prototype, 'warn');
+      app = await TestApplication.start(databases, { providers: [DIRECTORY, Elsewhere] });
+      const { gid } = await app.jobs.createJob({ transaction: 'none' }).addStep(Elsewhere, undefined).start();
+      const [line] = await waitFor(() => {
+        const told = lines(warn, gid);
+        return told.length > 0 && told;
+      });
+      expect(line!.message).toContain('cannot begin in this process');
+      expect(line!.error).toContain('nowhere');
+      await app.admin.cancel(gid);
     });
   },
   ['postgres'],
