@@ -104,7 +104,7 @@ describeInterop('a step that nobody provides yet', (scene) => {
     const job = app.jobs.createJob({ transaction: 'none' }).addStep('later', { orderId: 'o' });
     await job.start();
     await scene().called(job.gid, 'step');
-    expect(toApp.answers(job.gid, 'step')).toEqual(['error']);
+    expect(toApp.answers(job.gid, 'step')).toEqual(['ongoing']);
     expect(await scene().status(job.gid)).toBe('submitted');
     expect(logOf(job.gid)[0]?.text).toContain('StepNotFoundError');
 
