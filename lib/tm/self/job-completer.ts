@@ -10,8 +10,10 @@ import type { Lease } from './lease.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 import { asciiText, errorReport, errorText } from '../../errors/error-text.js';
 
-/** How long the end of a job waits for others to share its statement. */
+/** How long the end of a job waits for others to share its statement, for each store of the process. */
 const LINGER_MS = 4;
+/** At most. */
+const LONGEST_LINGER_MS = 16;
 /** With this many waiting, none waits longer. */
 const FULL = 500;
 const RETRY_MS = 100;
@@ -43,6 +45,7 @@ interface Waiting {
  */
 export class JobCompleter {
   private readonly logger = new LineLogger(JobCompleter.name);
+  private readonly linger: number;
   private waiting: Waiting[] = [];
   private urgent = false;
   private timer: NodeJS.Timeout | NodeJS.Immediate | undefined;
@@ -59,7 +62,11 @@ export class JobCompleter {
     private readonly leases: LeaseKeeper,
     /** Called when a job has failed because its progress could not be stored. */
     private readonly onFailed: (job: FailedJob, error: unknown) => Promise<void> = async () => {},
-  ) {}
+    /** Among how many stores the jobs of this process are divided: ends of one store come as much more rarely. */
+    stores = 1,
+  ) {
+    this.linger = Math.min(LONGEST_LINGER_MS, LINGER_MS * stores);
+  }
 
   /** The store cannot be reached: what is to be stored waits. */
   get isAway(): boolean {
@@ -125,7 +132,7 @@ export class JobCompleter {
     };
     if (this.failing) this.timer = detached(() => setTimeout(leave, RETRY_MS));
     else if (this.urgent || this.waiting.length >= FULL) this.timer = detached(() => setImmediate(leave));
-    else this.timer = detached(() => setTimeout(leave, LINGER_MS));
+    else this.timer = detached(() => setTimeout(leave, this.linger));
   }
 
   private unschedule(): void {

@@ -101,7 +101,7 @@ export class SelfTmRuntime {
     const onFailed = (job: FailedJob, error: unknown) => failures.failed(job, error);
     this.leases = new LeaseKeeper(store, leaseDuration, identity);
     events.gracePeriod = options.gracePeriod;
-    this.completer = new JobCompleter(store, this.leases, onFailed);
+    this.completer = new JobCompleter(store, this.leases, onFailed, slots.stores);
     const { leases, completer } = this;
     const queues = new StepQueues(registry, slots);
     this.stepSteering = new StepSteering(open.controls, open.audit, registry, events, {

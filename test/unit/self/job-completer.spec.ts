@@ -51,6 +51,18 @@ it('groups the ends of jobs that come within a moment into one statement', async
   expect(await statusOf('a')).toBe('succeeded');
 });
 
+it('waits longer for others where the process has several stores, each with its share of the jobs', async () => {
+  completer = new JobCompleter(store, leases, undefined, 3);
+  const change = vi.spyOn(store, 'change');
+  const [first, second] = [await held('a'), await held('b')];
+  completer.finish(first.lease, first.completed());
+  await passed(11);
+  completer.finish(second.lease, second.completed());
+  expect(change).not.toHaveBeenCalled();
+  await passed(1);
+  expect(change.mock.calls.map(([changes]) => changes.length)).toEqual([2]);
+});
+
 it('does not let a change wait that somebody waits for, and takes the others along', async () => {
   const [a, b] = [await held('a'), await held('b')];
   completer.finish(a.lease, a.completed());
