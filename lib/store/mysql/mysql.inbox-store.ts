@@ -15,7 +15,7 @@ export class MysqlInboxStore extends InboxStore {
     return sql`
         DELETE FROM ${this.table}
          WHERE received_at <= UTC_TIMESTAMP(6) - INTERVAL ${microseconds(retention)} MICROSECOND
-           AND (kept_for IS NULL OR received_at <= UTC_TIMESTAMP(6) - INTERVAL (kept_for * 1000) MICROSECOND)
+           AND (kept_for IS NULL OR TIMESTAMPDIFF(MICROSECOND, received_at, UTC_TIMESTAMP(6)) >= kept_for * 1000)
          ORDER BY received_at
          LIMIT ${limit}`;
   }
