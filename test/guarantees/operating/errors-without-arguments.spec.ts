@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { errorText } from '../../../lib/errors/error-text.js';
 import { TestApplication } from '../../support/application.js';
 import { codecIsOn } from '../../support/codec.js';
-import { describeBackends, type Backend } from '../../support/database.js';
+import { describeBackends, type Backend, onTidb } from '../../support/database.js';
 import { Databases } from '../../support/placements.js';
 import { Order } from '../../support/order.entity.js';
 import { makeDue, storedJob } from '../../support/stored-job.js';
@@ -55,7 +55,7 @@ for (const placement of ['one', 'two'] as const) {
     beforeAll(async () => {
       databases = await Databases.create(backend, placement);
       app = await TestApplication.start(databases);
-      for (const sql of REFUSALS[backend]) await databases.store.query(sql);
+      for (const sql of onTidb ? [] : REFUSALS[backend]) await databases.store.query(sql);
     });
     afterAll(async () => {
       await app?.close();
@@ -91,7 +91,8 @@ for (const placement of ['one', 'two'] as const) {
       expect(told).not.toContain('s3cr3t');
     });
 
-    describe.each(['refused', 'told'])('for a job that is %s', (name) => {
+    const why = onTidb ? ' (skipped: it has no triggers, and heeds no CHECK by default)' : '';
+    describe.skipIf(onTidb).each(['refused', 'told'])(`for a job that is %s${why}`, (name) => {
       it.each<[string, () => Promise<unknown>]>([
         ['on its own', () => create({ name, transaction: 'none' }).start()],
         [
