@@ -11,6 +11,7 @@ import { randomUUID } from 'node:crypto';
 import { assertHasSettings } from '../core/imported-once.js';
 import { DistributedJobs } from '../core/jobs/distributed-jobs.js';
 import { LineLogger } from '../core/line-logger.js';
+import { ofSteppingModule } from '../core/of-stepping-module.js';
 import { SteppingOperations } from '../core/operations/stepping-operations.js';
 import { refuseUnknown, requireOptions } from '../core/options.js';
 import { InvalidOptionError, ModuleImportedTwiceError } from '../errors/index.js';
@@ -96,17 +97,8 @@ export class SteppingDashboardModule implements NestModule, OnModuleInit {
     }
   }
 
-  private find<T>(type: abstract new (...args: never[]) => T): T {
-    try {
-      return this.moduleRef.get<T>(type as never, { strict: false });
-    } catch {
-      throw new InvalidOptionError(
-        'imports',
-        undefined,
-        'SteppingModule',
-        `SteppingDashboardModule found no ${type.name}: import SteppingModule.forRoot() in the application as well.`,
-      );
-    }
+  private find<T>(type: abstract new (...args: any[]) => T): T {
+    return ofSteppingModule(this.moduleRef, type, 'SteppingDashboardModule');
   }
 
   private assertImportedOnce(): void {

@@ -11,6 +11,7 @@ import { ModuleRef, ModulesContainer } from '@nestjs/core';
 import { randomUUID } from 'node:crypto';
 import { assertHasSettings, assertImportedOnce } from '../core/imported-once.js';
 import { DistributedJobFactory } from '../core/jobs/distributed-job.factory.js';
+import { ofSteppingModule } from '../core/of-stepping-module.js';
 import { refuseUnknown, requireOptions } from '../core/options.js';
 import { provide } from '../core/provide.js';
 import { InvalidOptionError } from '../errors/index.js';
@@ -125,14 +126,5 @@ function define(imports: DynamicModule['imports'] = [], options: Provider | Fact
 
 /** `SteppingModule` need not be global. */
 function jobFactory(moduleRef: ModuleRef): DistributedJobFactory {
-  try {
-    return moduleRef.get(DistributedJobFactory, { strict: false });
-  } catch {
-    throw new InvalidOptionError(
-      'imports',
-      undefined,
-      'SteppingModule',
-      'SteppingEventsModule found no DistributedJobFactory: import SteppingModule.forRoot() in the application as well.',
-    );
-  }
+  return ofSteppingModule(moduleRef, DistributedJobFactory, 'SteppingEventsModule');
 }

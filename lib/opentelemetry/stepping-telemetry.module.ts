@@ -2,9 +2,9 @@ import { Inject, Module, Optional, type DynamicModule, type OnModuleInit } from 
 import { ModuleRef, ModulesContainer } from '@nestjs/core';
 import { assertHasSettings } from '../core/imported-once.js';
 import { DistributedJobFactory } from '../core/jobs/distributed-job.factory.js';
+import { ofSteppingModule } from '../core/of-stepping-module.js';
 import { booleanOption, checkedOption, readOptions, type OptionsOf } from '../core/options.js';
 import { telemetryOf } from '../core/telemetry/job-telemetry.js';
-import { InvalidOptionError } from '../errors/index.js';
 import { JobMetrics } from './job-metrics.js';
 import { OpenTelemetryTracer, SCOPE } from './open-telemetry.tracer.js';
 
@@ -67,16 +67,6 @@ export class SteppingTelemetryModule implements OnModuleInit {
 
   /** Called by Nest: without jobs there is nothing to trace. */
   onModuleInit(): void {
-    try {
-      // `SteppingModule` need not be global.
-      this.moduleRef.get(DistributedJobFactory, { strict: false });
-    } catch {
-      throw new InvalidOptionError(
-        'imports',
-        undefined,
-        'SteppingModule',
-        'SteppingTelemetryModule found no DistributedJobFactory: import SteppingModule.forRoot() in the application as well.',
-      );
-    }
+    ofSteppingModule(this.moduleRef, DistributedJobFactory, 'SteppingTelemetryModule');
   }
 }

@@ -21,11 +21,7 @@ import type { DataSourceLike, QueryRunnerLike } from '../core/transactions/typeo
 import { detached } from '../core/detached.js';
 import { within } from '../core/within.js';
 import { errorText } from '../errors/error-text.js';
-import {
-  StatementTimeoutError,
-  TransactionManagerUnavailableError,
-  UnsupportedDatabaseError,
-} from '../errors/index.js';
+import { StatementTimeoutError, TransactionManagerUnavailableError } from '../errors/index.js';
 
 /** How long a database is left alone where missing tables could not be created. */
 const RESTORE_PAUSE_MS = 5_000;
@@ -84,26 +80,6 @@ export class TypeOrmDatabases {
   /** The gate of a database whose transactions share one connection. A database that is not supported has none. */
   gateOf(dataSource: DataSourceLike): SerialGate | undefined {
     return isSupported(dataSource) ? this.access(dataSource).dialect.gate : undefined;
-  }
-
-  /**
-   * To be called for the `DataSource` that keeps the jobs. One that shares its file with another would wait for the transaction in
-   * which a job is started, and that for it: the driver blocks the process until its time-out.
-   *
-   * @throws UnsupportedDatabaseError.
-   */
-  refuseSharedFile(dataSource: DataSourceLike): void {
-    const { file } = this.access(dataSource).dialect;
-    if (file === undefined) return;
-    for (const other of this.registry.all) {
-      if (other === dataSource || !isSupported(other) || this.access(other).dialect.file !== file) continue;
-      const [name, otherName] = [this.registry.nameOf(dataSource), this.registry.nameOf(other)];
-      throw new UnsupportedDatabaseError(
-        `A DataSource that keeps the jobs ('${name}') in the SQLite file of another one ('${otherName}': ${file}), where each ` +
-          'waits for the transactions of the other,',
-        `selfTm({ dataSource: '${otherName}' }), another file for the jobs`,
-      );
-    }
   }
 
   /** The barrier of a database. Its table is created, or checked, when the database is first used. */

@@ -9,6 +9,8 @@ import { InternalConnection, type RunStatement, type StatementResult } from './i
 /** A conflict that survives this many tries is no coincidence, and the caller has a loop of its own. */
 const MAX_ATTEMPTS = 6;
 const FIRST_DELAY_MS = 10;
+/** So many connections in a row that are in somebody's transaction are no accident: whoever makes them leaves them so. */
+const MOST_LEFT = 20;
 const LEFT_IN_TRANSACTION =
   'The connections of the pool are in transactions that nobody has ended, or autocommit is off for them: what is written is not committed.';
 /** What a timer can hold: no bound. */
@@ -68,6 +70,11 @@ class Session {
     private readonly timeout: number,
   ) {}
 
+  /** Whether somebody has left the connection in a transaction, as far as it tells. */
+  get inTransaction(): boolean {
+    return this.sessions.inTransaction(this.runner);
+  }
+
   async connect(): Promise<void> {
     const connecting = this.runner.connect();
     try {
@@ -121,7 +128,7 @@ async function runAlone(
   prepared: boolean,
 ): Promise<StatementResult | undefined> {
   const result = await session.run(sql, params, prepared);
-  if (!result.inTransaction) return result;
+  if (!result.inTransaction && !session.inTransaction) return result;
   session.discard();
   return undefined;
 }
@@ -149,7 +156,7 @@ export class PooledConnection extends InternalConnection {
   ): Promise<StatementResult> {
     if (await this.wrapsStatements()) return this.transaction((run) => run(sql, params));
     return this.retry(async () => {
-      for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
+      for (let tries = MOST_LEFT; tries > 0; tries -= 1) {
         const result = await this.withRunner((session) => runAlone(session, sql, params, prepared));
         if (result) return result;
       }
@@ -186,21 +193,23 @@ export class PooledConnection extends InternalConnection {
   private async withRunner<T>(
     work: (session: Session) => Promise<T>,
     timeout = this.sessions.statementTimeout,
+    tries = MOST_LEFT,
   ): Promise<T> {
+    if (tries === 0) throw new Error(LEFT_IN_TRANSACTION);
     const { createQueryRunner } = this.dataSource;
     const create = createQueryRunner[UNPATCHED] ?? createQueryRunner;
     const runner = create.call(this.dataSource, 'master') as QueryRunnerLike;
     const session = new Session(runner, this.sessions, timeout);
     try {
       await session.connect();
-      if (!this.sessions.inTransaction(runner)) return await work(session);
+      if (!session.inTransaction) return await work(session);
       // What is written here would be undone with what was left open.
       session.discard();
     } finally {
       this.sessions.renewal.tick();
       await session.release();
     }
-    return this.withRunner(work, timeout);
+    return this.withRunner(work, timeout, tries - 1);
   }
 
   /**

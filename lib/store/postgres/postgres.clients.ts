@@ -10,6 +10,8 @@ export interface PostgresClient {
   readonly port?: number;
   readonly connection?: any;
   query(config: object, callback: (error: Error | null, result: PostgresResult) => void): void;
+  /** As the server told last; `null` before it has. */
+  getTransactionStatus?(): string | null;
   getTypeParser?(oid: number, format?: string): unknown;
 }
 

@@ -195,8 +195,12 @@ export class PostgresDialect extends Dialect implements PooledSessions {
   }
 
   inTransaction(runner: QueryRunnerLike): boolean {
-    const { databaseConnection } = runner as { databaseConnection?: PostgresClient };
-    return this.probe(databaseConnection).inTransaction() === true;
+    const { databaseConnection: client } = runner as { databaseConnection?: PostgresClient };
+    // Older drivers do not tell.
+    const status = client?.getTransactionStatus?.();
+    return status === undefined
+      ? this.probe(client).inTransaction() === true
+      : status === 'T' || status === 'E';
   }
 
   /** A pooler no longer knows whose statement it is to end once the connection is closed, so that waits for a moment. */

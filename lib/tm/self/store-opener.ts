@@ -6,6 +6,7 @@ import { MemoryControlStore } from '../../store/memory.control-store.js';
 import { SqlControlStore } from '../../store/sql.control-store.js';
 import type { ConnectionBeside } from '../../store/connections/connection-beside.js';
 import type { JobNotifications } from '../../store/dialect.js';
+import { refuseSharedFile } from '../../transactions/shared-file.js';
 import type { TypeOrmDatabases } from '../../transactions/typeorm-databases.js';
 import type { DataSourceLike } from '../../core/transactions/typeorm.types.js';
 import { MemoryStoreInProductionError, TransactionManagerUnavailableError } from '../../errors/index.js';
@@ -65,7 +66,7 @@ export async function openStore(
 
   const dataSource = registry.get(options.dataSource);
   if (!dataSource.isInitialized) throw notInitialized(registry.nameOf(dataSource));
-  databases.refuseSharedFile(dataSource);
+  refuseSharedFile(databases, dataSource);
   const { dialect, connection } = databases.access(dataSource);
   const store = jobStoreFor(dialect, connection);
   await databases.withTables(dataSource, () => store.initialize(autoMigrate));

@@ -1,4 +1,6 @@
+import type { EventEmitter } from 'node:events';
 import { expect, it } from 'vitest';
+import { TransactionManagerUnavailableError } from '../../../lib/index.js';
 import type { TestApplication } from '../../support/application.js';
 import { describeBackends } from '../../support/database.js';
 import { suiteApplication } from '../../support/suite-application.js';
@@ -29,6 +31,23 @@ describeBackends(
 
       await onEach('ROLLBACK');
       expect(await app.admin.find(job.gid)).toMatchObject({ status: 'succeeded' });
+    });
+
+    it('are an error where each new connection is in one', async ({ onTestFinished }) => {
+      const { master, pool = master } = app.dataSource.driver as unknown as Record<string, EventEmitter>;
+      const [event, sql] =
+        backend === 'postgres' ? ['connect', 'START TRANSACTION'] : ['connection', 'SET autocommit = 0'];
+      const leave = (client: { query(text: string, done: () => void): void }) =>
+        client.query(sql!, () => undefined);
+      pool!.on(event!, leave);
+      onTestFinished(() => void pool!.off(event!, leave));
+      await onEach(sql!);
+      const refused = await app
+        .job()
+        .start()
+        .catch((error: unknown) => error);
+      expect(refused).toBeInstanceOf(TransactionManagerUnavailableError);
+      expect(String((refused as Error).cause)).toContain('nobody has ended');
     });
   },
   ['postgres', 'mariadb'],
